@@ -1,0 +1,268 @@
+package engine
+
+import (
+	"time"
+
+	"lojal.dev/lojal/internal/ledger"
+)
+
+// Member statuses.
+const (
+	Active  = "active"
+	Blocked = "blocked"
+	Closed  = "closed"
+	Merged  = "merged"
+)
+
+// Account is what a member has, as the engine sees it. State is stored as one value; Lots and Tallies are rows of
+// their own, of which only those that Needs asked for are loaded.
+type Account struct {
+	Program string
+	Member  string
+	State   State
+	// Lots holds the loaded lots by number, in order of number.
+	Lots []*ledger.Lot
+	// Tallies holds the loaded counters: name, then period. Names that begin with "program:" are the whole program's.
+	Tallies map[string]map[string]int64
+}
+
+// State is the part of an account that every fact needs.
+type State struct {
+	// Seq is the number of the last fact, 0 before the enrolment.
+	Seq int64 `json:"seq"`
+	// At is the business time up to which time-driven changes have been made.
+	At         time.Time         `json:"at,omitzero"`
+	Status     string            `json:"status,omitempty"`
+	MergedInto string            `json:"merged_into,omitempty"`
+	JoinedAt   time.Time         `json:"joined_at,omitzero"`
+	Zone       string            `json:"zone,omitempty"`
+	Language   string            `json:"language,omitempty"`
+	Attributes map[string]string `json:"attributes,omitempty"`
+	// Units by id.
+	Units map[string]*ledger.Holding `json:"units,omitempty"`
+	// Tiers by tier set.
+	Tiers map[string]*TierState `json:"tiers,omitempty"`
+	// Purchases counts purchases that are not wholly returned.
+	Purchases       int64      `json:"purchases,omitempty"`
+	FirstPurchaseAt *time.Time `json:"first_purchase_at,omitempty"`
+	LastPurchaseAt  *time.Time `json:"last_purchase_at,omitempty"`
+	// Lots is the number of the last lot.
+	Lots int64 `json:"lots,omitempty"`
+	// Holds are the open reservations, oldest first.
+	Holds []Hold `json:"holds,omitempty"`
+	// Tallied names the metrics whose days are complete from the member's first fact on.
+	Tallied []string `json:"tallied,omitempty"`
+	// LotDue is the earliest moment at which a lot changes (release, warning, expiry), as far as is known: never too late.
+	LotDue *time.Time `json:"lot_due,omitempty"`
+	// DueAt is the next moment at which anything changes by time alone; nil when nothing will.
+	DueAt *time.Time `json:"due_at,omitempty"`
+}
+
+// TierState is where a member stands in a tier set.
+type TierState struct {
+	// Tier is the step's id; empty below the first step.
+	Tier  string    `json:"tier,omitempty"`
+	Since time.Time `json:"since,omitzero"`
+	// FallsAt is when the member falls unless the metric is met again; nil when safe.
+	FallsAt *time.Time `json:"falls_at,omitempty"`
+	// HoldUntil keeps the tier at least until then (after a fall of one step).
+	HoldUntil *time.Time `json:"hold_until,omitempty"`
+	// Warned says that the fall at FallsAt was announced.
+	Warned bool `json:"warned,omitempty"`
+	// Floor is a tier set by hand, FloorUntil its end (nil for good).
+	Floor      string     `json:"floor,omitempty"`
+	FloorUntil *time.Time `json:"floor_until,omitempty"`
+	// NextAt is the next moment at which the metric may fall or a floor ends.
+	NextAt *time.Time `json:"next_at,omitempty"`
+	// Value is the metric at its last count.
+	Value int64 `json:"value,omitempty"`
+	// History holds the changes of the last years in business time, oldest first, for purchases that arrive late.
+	History []TierChange `json:"history,omitempty"`
+}
+
+// TierChange is a step in the history of a tier set.
+type TierChange struct {
+	At   time.Time `json:"at"`
+	Tier string    `json:"tier,omitempty"`
+}
+
+// Hold is an open reservation.
+type Hold struct {
+	// ID is the redemption's id.
+	ID        string    `json:"id"`
+	Reward    string    `json:"reward"`
+	Quantity  int64     `json:"quantity"`
+	At        time.Time `json:"at"`
+	ExpiresAt time.Time `json:"expires_at"`
+	// Lots is what is held: lot number to minor units.
+	Lots []HeldLot `json:"lots"`
+	// Worth is the money it takes off, in minor units, if any.
+	Worth int64 `json:"worth,omitempty"`
+	// Stock and limit counters to give back when it is let go.
+	Counters []Counter `json:"counters,omitempty"`
+}
+
+// HeldLot is a part of a lot.
+type HeldLot struct {
+	Lot    int64  `json:"lot"`
+	Unit   string `json:"unit"`
+	Amount int64  `json:"amount"`
+}
+
+// Counter is a change of a tally.
+type Counter struct {
+	Name   string `json:"name"`
+	Period string `json:"period"`
+	Add    int64  `json:"add"`
+}
+
+// Needs says what an account must have loaded before a fact can be decided.
+type Needs struct {
+	// Lots asks for all open lots.
+	Lots bool
+	// Past asks for the fact with this id (Fact.Parent) with its decision, and for all facts whose parent it is.
+	// The lots named in their postings are needed too, open or not.
+	Past []string
+	// Tallies asks for ranges of counters.
+	Tallies []TallyRange
+	// Rebuild names metrics that must be counted anew from the member's facts before deciding.
+	Rebuild []string
+}
+
+// TallyRange asks for the counters of a name with From <= period <= To.
+type TallyRange struct{ Name, From, To string }
+
+// ProgramTally is the prefix of the names of counters that belong to the whole program.
+const ProgramTally = "program:"
+
+// Past is an earlier fact with what was decided.
+type Past struct {
+	Fact     Fact
+	Decision Decision
+	// Children are the later facts about it, in order.
+	Children []Past
+}
+
+// Decision is what follows from a fact.
+type Decision struct {
+	// Version is the program version it was decided by, 0 for a draft.
+	Version  int64            `json:"version"`
+	Postings []ledger.Posting `json:"postings,omitempty"`
+	// Awards is what each rule gave, with the lines it came of.
+	Awards []Award `json:"awards,omitempty"`
+	// Lines are a purchase's lines in minor units of the program's currency, as decided; for returns what came back.
+	Lines []LineSum `json:"lines,omitempty"`
+	// Reversals is what a return took back of each award.
+	Reversals []Reversal `json:"reversals,omitempty"`
+	// Redemptions are the redemptions that were made or changed.
+	Redemptions []RedemptionState `json:"redemptions,omitempty"`
+	// Counters are the changes of tallies.
+	Counters []Counter `json:"counters,omitempty"`
+	// Moved is what left the member, for the fact on the other side.
+	Moved       []MovedLot  `json:"moved,omitempty"`
+	Carried     *Carried    `json:"carried,omitempty"`
+	Explanation Explanation `json:"explanation"`
+	Events      []Event     `json:"events,omitempty"`
+}
+
+// Award is what one rule gave of one unit.
+type Award struct {
+	Rule   string `json:"rule"`
+	Unit   string `json:"unit"`
+	Lot    int64  `json:"lot"`
+	Amount int64  `json:"amount"`
+	// Lines shares Amount over the purchase's lines, in their order, adding up to Amount. Empty for activities.
+	Lines []int64 `json:"lines,omitempty"`
+	// Counters are the limits it used, to be given back as it is reversed.
+	Counters []Counter `json:"counters,omitempty"`
+}
+
+// LineSum is a line in minor units of the program's currency; Quantity in thousandths.
+type LineSum struct {
+	ID       string `json:"id"`
+	Quantity int64  `json:"quantity"`
+	Amount   int64  `json:"amount"`
+}
+
+// Reversal is what a return took of the award with this place in the purchase's Awards.
+type Reversal struct {
+	Award  int    `json:"award"`
+	Rule   string `json:"rule"`
+	Unit   string `json:"unit"`
+	Amount int64  `json:"amount"`
+	// Owed is the part that was spent already and became debt, Forgiven the part that was let go.
+	Owed     int64 `json:"owed,omitempty"`
+	Forgiven int64 `json:"forgiven,omitempty"`
+}
+
+// Redemption statuses.
+const (
+	StatusReserved  = "reserved"
+	StatusCommitted = "committed"
+	StatusCancelled = "cancelled"
+	StatusLapsed    = "lapsed" // the reservation's time ran out
+	StatusRefunded  = "refunded"
+)
+
+// RedemptionState is a redemption as it stands after a fact.
+type RedemptionState struct {
+	ID       string           `json:"id"`
+	Reward   string           `json:"reward"`
+	Quantity int64            `json:"quantity,omitempty"`
+	Status   string           `json:"status"`
+	Price    map[string]int64 `json:"price,omitempty"`
+	// Refunded is what was given back, by unit.
+	Refunded map[string]int64 `json:"refunded,omitempty"`
+	// Worth is money off in minor units; Product and Voucher what is handed over.
+	Worth    int64         `json:"worth,omitempty"`
+	Product  string        `json:"product,omitempty"`
+	Voucher  *VoucherState `json:"voucher,omitempty"`
+	Purchase string        `json:"purchase,omitempty"`
+	At       time.Time     `json:"at"`
+	// ExpiresAt is the end of a reservation.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	Lots      []HeldLot  `json:"lots,omitempty"`
+}
+
+// VoucherState is a code that was issued.
+type VoucherState struct {
+	Code       string     `json:"code"`
+	Money      int64      `json:"money,omitempty"`   // minor units
+	Percent    string     `json:"percent,omitempty"` // decimal
+	ValidUntil *time.Time `json:"valid_until,omitempty"`
+}
+
+// Event is something others may want to know. Its type is one of the names below.
+type Event struct {
+	Type string `json:"type"`
+	// Data is thin: ids, unit and amounts as decimal text.
+	Data map[string]string `json:"data,omitempty"`
+}
+
+// The event types.
+const (
+	EvEnrolled        = "member.enrolled"
+	EvStatus          = "member.status_changed"
+	EvMerged          = "member.merged"
+	EvPurchase        = "purchase.recorded"
+	EvReturn          = "purchase.returned"
+	EvActivity        = "activity.recorded"
+	EvEarned          = "points.earned"
+	EvReversed        = "points.reversed"
+	EvReleased        = "points.released"
+	EvCancelled       = "points.cancelled"
+	EvExpired         = "points.expired"
+	EvExpiring        = "points.expiring"
+	EvAdjusted        = "points.adjusted"
+	EvTransferred     = "points.transferred"
+	EvTierUp          = "tier.up"
+	EvTierDown        = "tier.down"
+	EvTierWarning     = "tier.warning"
+	EvReserved        = "redemption.reserved"
+	EvCommitted       = "redemption.committed"
+	EvCancelledRedeem = "redemption.cancelled"
+	EvLapsed          = "redemption.lapsed"
+	EvRefunded        = "redemption.refunded"
+	EvVoucher         = "voucher.issued"
+	EvLimit           = "rule.limit_reached"
+)

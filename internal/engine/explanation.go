@@ -1,0 +1,156 @@
+package engine
+
+import "time"
+
+// Explanation says why a decision is what it is. It is kept as data; package explain makes sentences of it.
+type Explanation struct {
+	// Rules has one entry for each rule and multiplier of the trigger, in the order considered.
+	Rules []RuleTrace `json:"rules,omitempty"`
+	// Notes say what else happened: tiers, debt, expiry, what could not be taken back.
+	Notes []Note `json:"notes,omitempty"`
+}
+
+// RuleTrace is what came of one rule.
+type RuleTrace struct {
+	Rule string `json:"rule"`
+	// Fired says that the rule gave something (or would have, in a dry run).
+	Fired  bool `json:"fired"`
+	DryRun bool `json:"dry_run,omitempty"`
+	// Why is the outcome: one of the Why codes, with the values seen.
+	Why Note `json:"why"`
+	// Steps is the arithmetic, in order.
+	Steps []Note `json:"steps,omitempty"`
+	// Unit and Amount (minor units) are what it gave.
+	Unit   string `json:"unit,omitempty"`
+	Amount int64  `json:"amount,omitempty"`
+}
+
+// Note is one statement: a code with its values. Each code has a sentence in every language (package explain).
+type Note struct {
+	Code string           `json:"code"`
+	Args map[string]Value `json:"args,omitempty"`
+}
+
+// Value is one typed value. Just one form is set.
+type Value struct {
+	// Money is in minor units of the program's currency.
+	Money *int64 `json:"money,omitempty"`
+	// Unit with Amount is in minor units of that unit.
+	Unit   string `json:"unit,omitempty"`
+	Amount int64  `json:"amount,omitempty"`
+	// Number is a decimal as text, or a whole number.
+	Number string `json:"number,omitempty"`
+	// Time is an instant, Day the local date YYYY-MM-DD.
+	Time *time.Time `json:"time,omitempty"`
+	Day  string     `json:"day,omitempty"`
+	// Rule, Reward, Tier (as SET/TIER) and Set are ids; they are shown by title.
+	Rule   string `json:"rule,omitempty"`
+	Reward string `json:"reward,omitempty"`
+	Tier   string `json:"tier,omitempty"`
+	Set    string `json:"set,omitempty"`
+	// Word is one of a fixed list (a period, a rounding, a weekday) and is translated; Text is shown as it is.
+	Word string `json:"word,omitempty"`
+	Text string `json:"text,omitempty"`
+	// List holds several texts, shown as they are.
+	List []string `json:"list,omitempty"`
+}
+
+// Why codes: the outcome of a rule. Comments name the args.
+const (
+	WhyEarned       = "earned"         // gave
+	WhyMultiplied   = "multiplied"     // factor, gave
+	WhyScope        = "no_line"        // no line is in the rule's scope
+	WhyWindowBefore = "not_begun"      // from
+	WhyWindowAfter  = "ended"          // until
+	WhyCondition    = "condition"      // see the steps: the Cond note that failed
+	WhyLimit        = "limit_reached"  // per, times or amount
+	WhyLimitRefuse  = "limit_refused"  // per, left, wanted
+	WhyClaimed      = "lines_claimed"  // rule
+	WhyExclusive    = "lost_exclusive" // rule
+	WhyBest         = "lost_best"      // rule, group
+	WhyZero         = "zero"           // it came to nothing
+	WhyNothing      = "nothing_to_multiply"
+	WhyNoMember     = "no_member"
+	WhyBlocked      = "blocked" // the member is blocked or closed
+)
+
+// Cond codes: one part of a condition that failed (or, inside any and not, was looked at). Args: want and seen, unless said.
+const (
+	CondWeekday   = "cond_weekday"
+	CondHours     = "cond_hours"
+	CondDates     = "cond_dates"
+	CondTier      = "cond_tier"
+	CondOnlyTier  = "cond_only_tier"
+	CondStore     = "cond_store"
+	CondChannel   = "cond_channel"
+	CondPayment   = "cond_payment"
+	CondAmount    = "cond_amount" // seen, from, to (money)
+	CondTotal     = "cond_total"  // seen, from, to (money)
+	CondItems     = "cond_items"  // seen, from, to (number)
+	CondFirst     = "cond_first_purchase"
+	CondNotFirst  = "cond_not_first_purchase"
+	CondMemberFor = "cond_member_for"
+	CondAttribute = "cond_attribute" // name, want, seen
+	CondProperty  = "cond_property"  // name, want, seen
+	CondFormula   = "cond_formula"   // text
+	CondAny       = "cond_any"       // none of the parts held; the parts follow
+	CondNot       = "cond_not"       // what must not hold did
+)
+
+// Step codes: the arithmetic.
+const (
+	StepBasis     = "basis"         // money: what counts
+	StepGross     = "gross"         // discount: added back
+	StepDiscounts = "discounts"     // discount: taken off
+	StepTax       = "tax"           // tax: taken off
+	StepShipping  = "shipping"      // shipping: added
+	StepPayments  = "payments"      // money: taken off for how it was paid, means
+	StepRate      = "rate"          // from (text with currency), rate, to
+	StepPer       = "per"           // basis, per, amount → gave, rounding
+	StepItems     = "items"         // items, amount → gave
+	StepFixed     = "fixed"         // gave
+	StepFormula   = "formula"       // text → gave
+	StepFactor    = "factor"        // rule, factor, from → gave (what it adds)
+	StepClaimed   = "claimed_lines" // lines, rule: lines left out because another rule claimed them
+	StepClip      = "clipped"       // per, left → gave
+	StepRounded   = "rounded"       // rounding → gave
+)
+
+// Notes of a decision.
+const (
+	NoteVersion     = "decided_by"         // version, time
+	NoteLate        = "late"               // time: decided as of then
+	NoteNothing     = "nothing_earned"     // no rule gave anything
+	NoteLot         = "lot"                // gave, time (expiry)
+	NoteLotForever  = "lot_forever"        // gave
+	NotePending     = "pending_until"      // gave, time
+	NoteConfirm     = "pending_confirm"    // gave, text (activity)
+	NoteDebtPaid    = "debt_paid"          // amount
+	NoteDebtMade    = "debt_made"          // amount
+	NoteForgiven    = "forgiven"           // amount
+	NoteReversed    = "taken_back"         // amount, rule
+	NoteKept        = "kept"               // returns keep what was earned
+	NoteGivenBack   = "given_back"         // amount
+	NoteGoneLot     = "given_back_expired" // amount: the lot had ended meanwhile
+	NoteSpent       = "spent"              // amount, reward
+	NoteReserved    = "reserved"           // amount, reward, time
+	NoteLetGo       = "let_go"             // amount, reward
+	NoteLapsed      = "lapsed"             // amount, reward
+	NoteReleased    = "released"           // amount
+	NoteCancelled   = "pending_cancelled"  // amount
+	NoteExpired     = "expired"            // amount, time
+	NoteInactive    = "expired_inactive"   // amount, time (last activity)
+	NoteExpiring    = "expiring"           // amount, time
+	NoteAdjusted    = "adjusted"           // amount, text
+	NoteGave        = "gave_away"          // amount
+	NoteReceived    = "received"           // amount
+	NoteTierUp      = "tier_up"            // tier, seen, from
+	NoteTierDown    = "tier_down"          // tier, was, seen
+	NoteTierWarning = "tier_warning"       // tier (now), to, time, missing
+	NoteTierSafe    = "tier_safe"          // tier: the clock was stopped
+	NoteTierFloor   = "tier_floor"         // tier, time (optional)
+	NoteTierKept    = "tier_kept"          // tier, time: holds until
+	NoteStatus      = "status"             // word
+	NoteMerged      = "merged"             // text (other)
+	NoteClosedOut   = "closed_out"         // amount
+)

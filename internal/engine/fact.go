@@ -1,0 +1,280 @@
+// Package engine decides: a program, what a member has, and a fact give a decision.
+//
+// It owns every rule of earning, spending, expiry, tiers and returns. It is pure: no clock, no I/O, no goroutine; the
+// same input gives the same decision, which is what recording, simulation, replay and tests rely on.
+// What always holds: the postings of a decision lead exactly from the account before to the account after; a refused
+// fact changes nothing.
+package engine
+
+import (
+	"time"
+
+	"lojal.dev/lojal/internal/money"
+)
+
+// Kind says what happened.
+type Kind string
+
+// The kinds of facts.
+const (
+	Enrolment   Kind = "enrolment"
+	PurchaseK   Kind = "purchase"
+	ReturnK     Kind = "return"
+	ActivityK   Kind = "activity"
+	Reserve     Kind = "reserve" // redemption, first step
+	Commit      Kind = "commit"  // redemption, second step
+	Cancel      Kind = "cancel"  // redemption, let go
+	Redeem      Kind = "redeem"  // redemption in one step
+	Refund      Kind = "refund"  // a committed redemption is undone
+	AdjustmentK Kind = "adjustment"
+	TransferOut Kind = "transfer_out"
+	TransferIn  Kind = "transfer_in"
+	Release     Kind = "release" // pending points of a fact become spendable, or are cancelled
+	TierGrant   Kind = "tier"    // a tier set by hand
+	Status      Kind = "status"  // block, unblock, close
+	MergeOut    Kind = "merge_out"
+	MergeIn     Kind = "merge_in"
+	Due         Kind = "due" // time passed: release, expiry, warnings, tiers, forgotten reservations
+)
+
+// Fact is something that happened to one member. Just the body of its kind is set.
+type Fact struct {
+	// ID has the type prefix of its resource: pur_, ret_, act_, red_, adj_, trf_, fct_…
+	ID   string `json:"id"`
+	Kind Kind   `json:"kind"`
+	// Member is the member's id.
+	Member string `json:"member"`
+	// Source and ExternalID are the natural key, unique within the program: the till and its receipt number.
+	Source     string `json:"source,omitempty"`
+	ExternalID string `json:"external_id,omitempty"`
+	// OccurredAt is business time, RecordedAt is when lojal wrote it down.
+	OccurredAt time.Time `json:"occurred_at"`
+	RecordedAt time.Time `json:"recorded_at"`
+	// Parent is the id of the fact this one is about: the purchase of a return, the reservation of a commit.
+	Parent string `json:"parent,omitempty"`
+	// Actor is who did it: an API key's name, "cli", "system".
+	Actor string `json:"actor,omitempty"`
+
+	Enrolment  *EnrolmentBody `json:"enrolment,omitempty"`
+	Purchase   *Purchase      `json:"purchase,omitempty"`
+	Return     *Return        `json:"return,omitempty"`
+	Activity   *Activity      `json:"activity,omitempty"`
+	Redemption *Redemption    `json:"redemption,omitempty"`
+	Adjustment *Adjustment    `json:"adjustment,omitempty"`
+	Transfer   *Transfer      `json:"transfer,omitempty"`
+	Release    *ReleaseBody   `json:"release,omitempty"`
+	Tier       *TierBody      `json:"tier,omitempty"`
+	Status     *StatusBody    `json:"status,omitempty"`
+	Merge      *Merge         `json:"merge,omitempty"`
+}
+
+// EnrolmentBody makes a member; the profile itself lives with the member.
+type EnrolmentBody struct {
+	Channel    string            `json:"channel,omitempty"`
+	Store      string            `json:"store,omitempty"`
+	Zone       string            `json:"zone,omitempty"`
+	Language   string            `json:"language,omitempty"`
+	Attributes map[string]string `json:"attributes,omitempty"`
+}
+
+// Purchase is a sale. All money is in Currency; amounts include tax.
+type Purchase struct {
+	// Currency is the program's when left out. Another one needs Rate.
+	Currency string `json:"currency,omitempty"`
+	// Rate is how much of the program's currency one of Currency is.
+	Rate    *money.Decimal `json:"rate,omitempty"`
+	Store   string         `json:"store,omitempty"`
+	Channel string         `json:"channel,omitempty"`
+	// Lines are what was bought. Without them, Amount is the purchase as one line.
+	Lines  []Line         `json:"lines,omitempty"`
+	Amount *money.Decimal `json:"amount,omitempty"`
+	// Tax is the tax inside Amount, for a purchase without lines.
+	Tax *money.Decimal `json:"tax,omitempty"`
+	// Shipping is on top of the lines.
+	Shipping *Shipping `json:"shipping,omitempty"`
+	// Discounts are those on the whole purchase, not yet inside the lines' amounts.
+	Discounts []Discount `json:"discounts,omitempty"`
+	// Payments say how it was paid. The means "points" is what Spend paid.
+	Payments []Payment `json:"payments,omitempty"`
+	// Spend redeems rewards in the same stroke, after the purchase has earned.
+	Spend []Spend `json:"spend,omitempty"`
+	// Redemptions are the ids of committed redemptions that belong to this purchase: a return gives their points back too.
+	Redemptions []string `json:"redemptions,omitempty"`
+}
+
+// Line is one line of a receipt.
+type Line struct {
+	// ID names the line in returns; its number from 1 when left out.
+	ID       string   `json:"id,omitempty"`
+	SKU      string   `json:"sku,omitempty"`
+	Name     string   `json:"name,omitempty"`
+	Category string   `json:"category,omitempty"`
+	Brand    string   `json:"brand,omitempty"`
+	Tags     []string `json:"tags,omitempty"`
+	// Quantity is 1 when left out; up to three decimals (kilos, metres).
+	Quantity *money.Decimal `json:"quantity,omitempty"`
+	// UnitPrice is before Discount. Amount is quantity × unit price − discount when left out.
+	UnitPrice *money.Decimal `json:"unit_price,omitempty"`
+	Discount  *money.Decimal `json:"discount,omitempty"`
+	// Tax is the tax inside Amount.
+	Tax *money.Decimal `json:"tax,omitempty"`
+	// Amount is what the line costs after its discount, tax included. Negative for a deposit given back.
+	Amount *money.Decimal `json:"amount,omitempty"`
+}
+
+// Shipping is the delivery fee.
+type Shipping struct {
+	Amount money.Decimal  `json:"amount"`
+	Tax    *money.Decimal `json:"tax,omitempty"`
+}
+
+// Discount is a discount on the whole purchase, or on the lines it names.
+type Discount struct {
+	Code   string        `json:"code,omitempty"`
+	Amount money.Decimal `json:"amount"`
+	Lines  []string      `json:"lines,omitempty"`
+}
+
+// Payment is a part of what was paid.
+type Payment struct {
+	// Means is a word such as card, cash, gift_card, invoice, points.
+	Means  string        `json:"means"`
+	Amount money.Decimal `json:"amount"`
+}
+
+// Spend asks for a reward: Quantity pieces of it, or for a reward with a rate Points (or, with Max, as many as go).
+type Spend struct {
+	Reward   string         `json:"reward"`
+	Quantity int64          `json:"quantity,omitempty"`
+	Points   *money.Decimal `json:"points,omitempty"`
+	Max      bool           `json:"max,omitempty"`
+}
+
+// Return brings goods back. Without Lines and Amount, all that is left of the purchase.
+type Return struct {
+	Lines []ReturnLine `json:"lines,omitempty"`
+	// Amount is money given back without naming lines: it is spread over what is left of them.
+	Amount *money.Decimal `json:"amount,omitempty"`
+	Reason string         `json:"reason,omitempty"`
+}
+
+// ReturnLine is a part of a line: by quantity, or by money, or, with neither, all that is left of it.
+type ReturnLine struct {
+	Line     string         `json:"line"`
+	Quantity *money.Decimal `json:"quantity,omitempty"`
+	Amount   *money.Decimal `json:"amount,omitempty"`
+}
+
+// Activity is something a member did.
+type Activity struct {
+	// Kind is one of the program's activities.
+	Kind string `json:"kind"`
+	// Properties are the declared values, as text.
+	Properties map[string]string `json:"properties,omitempty"`
+	Store      string            `json:"store,omitempty"`
+	Channel    string            `json:"channel,omitempty"`
+	// Confirms is the id, or SOURCE/EXTERNAL_ID, of the fact whose pending points this activity confirms.
+	Confirms string `json:"confirms,omitempty"`
+}
+
+// Redemption is what a redemption step asks for.
+type Redemption struct {
+	Spend
+	// Total is the money to pay before points, for a reward with a rate and a share.
+	Total *money.Decimal `json:"total,omitempty"`
+	// Purchase is SOURCE/EXTERNAL_ID of the purchase it belongs to, if known: a return then gives the points back too.
+	Purchase string `json:"purchase,omitempty"`
+	// Hold overrides how long a reservation lasts, in seconds.
+	Hold    int64  `json:"hold_seconds,omitempty"`
+	Reason  string `json:"reason,omitempty"`
+	Store   string `json:"store,omitempty"`
+	Channel string `json:"channel,omitempty"`
+	// Code is the voucher's code, drawn by the flow before deciding, so that the decision itself stays pure.
+	Code string `json:"code,omitempty"`
+}
+
+// Adjustment changes a balance by hand.
+type Adjustment struct {
+	Unit string `json:"unit"`
+	// Amount is more (positive) or less (negative). Or To sets the balance.
+	Amount *money.Decimal `json:"amount,omitempty"`
+	To     *money.Decimal `json:"to,omitempty"`
+	// Reason is required.
+	Reason string `json:"reason"`
+	// ExpiresAt overrides the unit's expiry; "never" is NeverExpires.
+	ExpiresAt    *time.Time `json:"expires_at,omitempty"`
+	NeverExpires bool       `json:"never_expires,omitempty"`
+	// AllowDebt lets a negative adjustment go below zero.
+	AllowDebt bool `json:"allow_debt,omitempty"`
+	// ReleaseAt keeps what is added pending until then.
+	ReleaseAt *time.Time `json:"release_at,omitempty"`
+}
+
+// Transfer moves units between two members. The giver's fact is decided first; the receiver's carries the same lots.
+type Transfer struct {
+	Unit   string        `json:"unit"`
+	Amount money.Decimal `json:"amount"`
+	// Other is the other member's id.
+	Other   string `json:"other"`
+	Message string `json:"message,omitempty"`
+	// Lots, on the receiver's side, are what left the giver.
+	Lots []MovedLot `json:"lots,omitempty"`
+	// Reverses is the id of the transfer that this one undoes; Force lets it make a debt.
+	Reverses string `json:"reverses,omitempty"`
+	Force    bool   `json:"force,omitempty"`
+}
+
+// MovedLot is a part of a lot on its way to another member, in minor units.
+type MovedLot struct {
+	Unit      string     `json:"unit"`
+	Amount    int64      `json:"amount"`
+	Where     string     `json:"where,omitempty"` // ledger account: member or pending
+	EarnedAt  time.Time  `json:"earned_at"`
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	ReleaseAt *time.Time `json:"release_at,omitempty"`
+	Confirm   string     `json:"confirm,omitempty"`
+	Fact      string     `json:"fact,omitempty"`
+}
+
+// ReleaseBody releases or cancels what is pending of one fact (Fact.Parent), or with Unit all that is pending in it.
+type ReleaseBody struct {
+	Cancel bool   `json:"cancel,omitempty"`
+	Unit   string `json:"unit,omitempty"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// TierBody sets a tier by hand as a floor, until a time or for good; an empty Tier lifts the floor.
+type TierBody struct {
+	Set    string     `json:"set"`
+	Tier   string     `json:"tier,omitempty"`
+	Until  *time.Time `json:"until,omitempty"`
+	Reason string     `json:"reason"`
+}
+
+// StatusBody changes what a member may do.
+type StatusBody struct {
+	// To is "active", "blocked" or "closed".
+	To     string `json:"to"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// Merge moves everything of one member to another.
+type Merge struct {
+	// Other is the survivor on merge_out, the merged one on merge_in.
+	Other string `json:"other"`
+	// Carried, on merge_in, is what left the merged member.
+	Carried *Carried `json:"carried,omitempty"`
+	Reason  string   `json:"reason,omitempty"`
+}
+
+// Carried is all that a merged member had: lots, debt, tallies, tiers.
+type Carried struct {
+	Lots      []MovedLot                  `json:"lots,omitempty"`
+	Debt      map[string]int64            `json:"debt,omitempty"`
+	Tallies   map[string]map[string]int64 `json:"tallies,omitempty"`
+	Tiers     map[string]*TierState       `json:"tiers,omitempty"`
+	Purchases int64                       `json:"purchases,omitempty"`
+	First     *time.Time                  `json:"first_purchase_at,omitempty"`
+	Last      *time.Time                  `json:"last_purchase_at,omitempty"`
+	JoinedAt  time.Time                   `json:"joined_at"`
+}

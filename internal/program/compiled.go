@@ -1,0 +1,149 @@
+package program
+
+import (
+	"time"
+
+	"lojal.dev/lojal/internal/condition"
+	"lojal.dev/lojal/internal/money"
+)
+
+// Compiled is a checked program made ready for deciding. It never changes after Compile and is safe for concurrent use.
+type Compiled struct {
+	Doc *Document
+	// Version is the number of the published version, 0 for a draft.
+	Version int64
+	Zone    *time.Location
+	// Exponent is the number of decimals of the program's currency.
+	Exponent int
+	// UnitIDs and TierIDs are sorted.
+	UnitIDs []string
+	TierIDs []string
+	Units   map[string]*CompiledUnit
+	// Rules and Multipliers are keyed by trigger (Rule.On), in the document's order.
+	Rules       map[string][]*CompiledRule
+	Multipliers map[string][]*CompiledRule
+	ByID        map[string]*CompiledRule
+	Tiers       map[string]*CompiledTierSet
+	Rewards     map[string]*CompiledReward
+	// TransferLimits are those of Doc.Transfers.
+	TransferLimits []CompiledLimit
+	// Confirms maps an activity trigger ("activity:flown") to true where some rule's Pending.Until waits for it.
+	Confirms map[string]bool
+}
+
+// CompiledUnit is a unit with its precision and money value.
+type CompiledUnit struct {
+	*Unit
+	ID string
+}
+
+// CompiledRule is a rule with its numbers in minor units.
+type CompiledRule struct {
+	*Rule
+	// Index is the rule's place in the document, from 0.
+	Index int
+	// Window holds From and Until as instants; nil is open. Both are inside.
+	From, Until *time.Time
+	// Amount is Give.Amount in minor units of the unit, Per is Give.Per in minor units of the currency.
+	Amount, Per int64
+	// Num and Den are Multiply as a fraction.
+	Num, Den int64
+	// Mode is Round.To.
+	Mode money.Mode
+	// Once is Round.Once: "line", "purchase" or "end".
+	Once string
+	When *CompiledCondition
+	// Formula is Give.Formula, a whole number.
+	Formula *condition.Formula
+	Limits  []CompiledLimit
+	// Specific counts the fields of Lines that are given: sku 100, brand or tag 10, category 1 and a little for its depth,
+	// store or channel 1; 0 is the whole purchase. A higher number claims lines first.
+	Specific int
+	// Of holds the ids a multiplier multiplies; nil for the default.
+	Of map[string]bool
+	// OfAll is Of: all.
+	OfAll bool
+}
+
+// CompiledLimit is a limit with its amount in minor units of the rule's unit (money never).
+type CompiledLimit struct {
+	Each, Per, Over, Zone string
+	// Times and Amount are -1 where there is none.
+	Times, Amount int64
+	// Key names the counter: "limit:RULE:0". Frozen by rule id and place in the list.
+	Key string
+}
+
+// CompiledCondition is a condition with its words looked up.
+type CompiledCondition struct {
+	*Condition
+	All, Any []*CompiledCondition
+	Not      *CompiledCondition
+	// Weekdays is indexed by time.Weekday; nil is any day.
+	Weekdays *[7]bool
+	// Hours are minutes of the local day, from inclusive, to exclusive; a span over midnight has from > to.
+	Hours [][2]int
+	// Dates are spans; a year of 0 is any year.
+	Dates []DateSpan
+	// Tier and OnlyTier are sets of step places (0 is the lowest step) by tier set.
+	Tier map[string]map[int]bool
+	// Amount, Total are in minor units; Items in thousandths. math.MinInt64 and MaxInt64 where open.
+	Amount, Total, Items *Bounds
+	Formula              *condition.Formula
+}
+
+// Bounds is a closed interval.
+type Bounds struct{ From, To int64 }
+
+// Has says whether n lies inside.
+func (b *Bounds) Has(n int64) bool { return b == nil || (n >= b.From && n <= b.To) }
+
+// DateSpan is a span of days, both inside. With Year 0 the span returns every year and may go over New Year.
+type DateSpan struct {
+	FromYear, FromMonth, FromDay int
+	ToYear, ToMonth, ToDay       int
+}
+
+// CompiledTierSet is a tier set with its thresholds.
+type CompiledTierSet struct {
+	*TierSet
+	ID string
+	// Metric is "spend", "unit:ID", "purchases", "visits", "activity:KIND" or "tenure".
+	Metric string
+	// Tally is the name under which the metric's days are counted; it changes when the definition does.
+	Tally string
+	// Window is "lifetime", "rolling", "calendar" or "anniversary".
+	Window string
+	// Length is the window's length for rolling; Calendar is "month", "quarter" or "year" for the others.
+	Length   Period
+	Calendar string
+	// From are the thresholds in minor units (money, unit) or whole numbers, by step; the first step's is its From too.
+	From []int64
+}
+
+// Place gives the step's place in the set, -1 for none.
+func (t *CompiledTierSet) Place(step string) int {
+	for i := range t.Steps {
+		if t.Steps[i].ID == step {
+			return i
+		}
+	}
+	return -1
+}
+
+// CompiledReward is a reward with its numbers in minor units.
+type CompiledReward struct {
+	*Reward
+	Index       int
+	From, Until *time.Time
+	// Price by unit in minor units.
+	Price map[string]int64
+	// PayPoints, PayMin, PayMax in minor units of Pay.Unit, PayWorth in minor units of the currency; PayMin and PayMax -1 where none.
+	PayPoints, PayWorth, PayMin, PayMax int64
+	// Share is Pay.Share in hundredths of a percent, 10000 is all.
+	Share int64
+	Stock int64 // -1 where unlimited
+	// Limits cap how often.
+	Limits []CompiledLimit
+	When   *CompiledCondition
+}
