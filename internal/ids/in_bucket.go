@@ -50,7 +50,7 @@ func NewIn(prefix string, at time.Time, bucket int32) string {
 // text has not the form of an id, of whatever prefix.
 func BucketOf(id string) (int32, bool) {
 	cut := strings.LastIndexByte(id, '_')
-	if cut < 1 || Check(id[:cut], id) != nil {
+	if cut < 1 || !validPrefix(id[:cut]) || Check(id[:cut], id) != nil {
 		return 0, false
 	}
 	var low uint64
