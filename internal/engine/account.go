@@ -49,7 +49,7 @@ type State struct {
 	// Lots is the number of the last lot.
 	Lots int64 `json:"lots,omitempty"`
 	// Holds are the open reservations, oldest first.
-	Holds []Hold `json:"holds,omitempty"`
+	Holds []RedemptionState `json:"holds,omitempty"`
 	// Tallied names the metrics whose days are complete from the member's first fact on.
 	Tallied []string `json:"tallied,omitempty"`
 	// LotDue is the earliest moment at which a lot changes (release, warning, expiry), as far as is known: never too late.
@@ -86,22 +86,6 @@ type TierChange struct {
 	Tier string    `json:"tier,omitempty"`
 }
 
-// Hold is an open reservation.
-type Hold struct {
-	// ID is the redemption's id.
-	ID        string    `json:"id"`
-	Reward    string    `json:"reward"`
-	Quantity  int64     `json:"quantity"`
-	At        time.Time `json:"at"`
-	ExpiresAt time.Time `json:"expires_at"`
-	// Lots is what is held: lot number to minor units.
-	Lots []HeldLot `json:"lots"`
-	// Worth is the money it takes off, in minor units, if any.
-	Worth int64 `json:"worth,omitempty"`
-	// Stock and limit counters to give back when it is let go.
-	Counters []Counter `json:"counters,omitempty"`
-}
-
 // HeldLot is a part of a lot.
 type HeldLot struct {
 	Lot    int64  `json:"lot"`
@@ -125,7 +109,11 @@ type Needs struct {
 	Past []string
 	// Tallies asks for ranges of counters.
 	Tallies []TallyRange
-	// Rebuild names metrics that must be counted anew from the member's facts before deciding.
+	// AllTallies asks for every counter of the member (never the program's).
+	AllTallies bool
+	// Redemptions asks for redemptions by id. Those named in the decision of a loaded Past are needed too.
+	Redemptions []string
+	// Rebuild names metrics that must be counted anew, by Rebuild over all the member's facts, into Input.Rebuilt.
 	Rebuild []string
 }
 
@@ -211,7 +199,7 @@ type RedemptionState struct {
 	Quantity int64            `json:"quantity,omitempty"`
 	Status   string           `json:"status"`
 	Price    map[string]int64 `json:"price,omitempty"`
-	// Refunded is what was given back, by unit.
+	// Refunded is what was given back so far, by unit.
 	Refunded map[string]int64 `json:"refunded,omitempty"`
 	// Worth is money off in minor units; Product and Voucher what is handed over.
 	Worth    int64         `json:"worth,omitempty"`
@@ -221,7 +209,10 @@ type RedemptionState struct {
 	At       time.Time     `json:"at"`
 	// ExpiresAt is the end of a reservation.
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
-	Lots      []HeldLot  `json:"lots,omitempty"`
+	// Lots is what it took, lot by lot; a refund gives back to them, the last taken first.
+	Lots []HeldLot `json:"lots,omitempty"`
+	// Counters are the stock and limits it used, given back when it is undone.
+	Counters []Counter `json:"counters,omitempty"`
 }
 
 // VoucherState is a code that was issued.

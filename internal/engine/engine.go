@@ -18,6 +18,8 @@ type Input struct {
 	Fact    Fact
 	// Past is the parent fact with its children, where Needs asked for it.
 	Past *Past
-	// Related are further facts that a return looks at: the redemptions of the purchase, each with its children.
-	Related []Past
+	// Redemptions are those Needs asked for and those named in Past's decision, as they stand now, by id.
+	Redemptions map[string]*RedemptionState
+	// Rebuilt holds the metrics that Needs asked to rebuild: tally name, then period.
+	Rebuilt map[string]map[string]int64
 }

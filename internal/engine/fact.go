@@ -66,6 +66,16 @@ type Fact struct {
 	Tier       *TierBody      `json:"tier,omitempty"`
 	Status     *StatusBody    `json:"status,omitempty"`
 	Merge      *Merge         `json:"merge,omitempty"`
+
+	// Drawn is what chance decided before the engine did, so that a decision stays pure: see Draws.
+	Drawn *Drawn `json:"drawn,omitempty"`
+}
+
+// Drawn holds random things drawn by the flow.
+type Drawn struct {
+	// Codes are voucher codes, Redemptions ids (red_…) for what a purchase spends, both in order of use.
+	Codes       []string `json:"codes,omitempty"`
+	Redemptions []string `json:"redemptions,omitempty"`
 }
 
 // EnrolmentBody makes a member; the profile itself lives with the member.
@@ -182,15 +192,11 @@ type Redemption struct {
 	Spend
 	// Total is the money to pay before points, for a reward with a rate and a share.
 	Total *money.Decimal `json:"total,omitempty"`
-	// Purchase is SOURCE/EXTERNAL_ID of the purchase it belongs to, if known: a return then gives the points back too.
-	Purchase string `json:"purchase,omitempty"`
 	// Hold overrides how long a reservation lasts, in seconds.
 	Hold    int64  `json:"hold_seconds,omitempty"`
 	Reason  string `json:"reason,omitempty"`
 	Store   string `json:"store,omitempty"`
 	Channel string `json:"channel,omitempty"`
-	// Code is the voucher's code, drawn by the flow before deciding, so that the decision itself stays pure.
-	Code string `json:"code,omitempty"`
 }
 
 // Adjustment changes a balance by hand.

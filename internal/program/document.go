@@ -69,6 +69,8 @@ type Unit struct {
 
 // Expiry is when points are lost. Exactly one of After, On, EndOf and Inactive starts it, but Inactive may go with the others.
 type Expiry struct {
+	// Never is the word "never" in place of a policy: nothing is lost. On a rule it overrides the unit's policy.
+	Never bool `json:"-"`
 	// After is how long a lot lives from the moment it was earned (or became spendable, where it was pending).
 	After *Period `json:"after,omitempty"`
 	// On lists fixed dates in the year, as MM-DD: a lot ends on the first of them after it was earned.
@@ -215,9 +217,11 @@ type Give struct {
 	Amount *money.Decimal `json:"amount,omitempty"`
 	// Per is the money that earns Amount once: 10.00 is "for every 10 kr".
 	Per *money.Decimal `json:"per,omitempty"`
-	// Each is "item": Amount for each item bought.
+	// Whole, with Per, counts whole steps only: 3 for every 10.00 gives 3 for 19.99, not 5.
+	Whole bool `json:"whole,omitempty"`
+	// Each is "item" (Amount for each item bought) or "line" (Amount for each line of the receipt).
 	Each string `json:"each,omitempty"`
-	// Formula computes the amount (CEL, whole minor units of the unit), instead of Amount.
+	// Formula computes the amount (an expression in CEL, whole minor units of the unit), instead of Amount.
 	Formula string `json:"formula,omitempty"`
 }
 
@@ -234,6 +238,8 @@ type Basis struct {
 	Shipping string `json:"shipping,omitempty"`
 	// PaidWithPoints: "included" (the default) or "excluded": what was paid with points earns nothing.
 	PaidWithPoints string `json:"paid_with_points,omitempty"`
+	// Max is the most money of one purchase that counts.
+	Max *money.Decimal `json:"max,omitempty"`
 	// WithoutPayments takes out what was paid by these means, for example gift_card.
 	WithoutPayments Words `json:"without_payments,omitempty"`
 }
