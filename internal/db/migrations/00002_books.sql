@@ -85,12 +85,24 @@ CREATE TABLE members (
 	email TEXT NOT NULL DEFAULT '',
 	phone TEXT NOT NULL DEFAULT '',
 	profile TEXT NOT NULL DEFAULT '{}',
+	-- the survivor's id, once this member was merged
+	merged_into TEXT NOT NULL DEFAULT '',
+	-- name, e-mail, phone and external id, folded, for looking up by a part of them
+	search TEXT NOT NULL DEFAULT '',
+	-- folded name with birth date, e-mail without its variations, folded name with postcode: alike in two members, they
+	-- are probably one; empty where a part is not known
+	like_birth TEXT NOT NULL DEFAULT '',
+	like_email TEXT NOT NULL DEFAULT '',
+	like_postcode TEXT NOT NULL DEFAULT '',
 	created_at BIGINT NOT NULL,
 	updated_at BIGINT NOT NULL,
 	revision BIGINT NOT NULL DEFAULT 1,
 	PRIMARY KEY (bucket, program_id, member_id)
 );
 CREATE INDEX members_list ON members (program_id, member_id);
+CREATE INDEX members_like_birth ON members (program_id, like_birth, member_id) WHERE like_birth <> '';
+CREATE INDEX members_like_email ON members (program_id, like_email, member_id) WHERE like_email <> '';
+CREATE INDEX members_like_postcode ON members (program_id, like_postcode, member_id) WHERE like_postcode <> '';
 
 -- bucket is that of KIND:VALUE
 CREATE TABLE identifiers (
