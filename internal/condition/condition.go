@@ -2,6 +2,7 @@
 // whitelist of names for each trigger.
 //
 // It owns the names an expression may use and what they cost. It knows no member and no rule: values come in as a map.
+// What always holds: an expression that compiles is of the wanted type, uses whole numbers only, and stops within MaxCost.
 package condition
 
 // Result is the type an expression must have.
@@ -21,4 +22,22 @@ type Context struct {
 	Properties map[string]string
 	// Exponent is the number of decimals of the currency, for money("12.50").
 	Exponent int
+	// Units and TierSets are the ids that balance and tier know. Where they are given, another one is a mistake.
+	Units, TierSets []string
 }
+
+// MaxText is the length of the longest expression, in characters.
+const MaxText = 2000
+
+// MaxCost bounds an expression, before it is accepted (by the largest purchase it could meet) and again while it runs.
+// A unit of cost is about one look-up or comparison; the bound is some tens of milliseconds.
+const MaxCost = 500_000
+
+// The largest inputs that the cost is estimated with.
+const (
+	maxLines    = 1000
+	maxTags     = 20
+	maxPayments = 20
+	maxKeys     = 100
+	maxString   = 200
+)

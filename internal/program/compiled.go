@@ -86,7 +86,7 @@ type CompiledCondition struct {
 	// Dates are spans; a year of 0 is any year.
 	Dates []DateSpan
 	// Tier and OnlyTier are sets of step places (0 is the lowest step) by tier set.
-	Tier map[string]map[int]bool
+	Tier, OnlyTier map[string]map[int]bool
 	// Amount, Total are in minor units; Items in thousandths. math.MinInt64 and MaxInt64 where open.
 	Amount, Total, Items *Bounds
 	Formula              *condition.Formula

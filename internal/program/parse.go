@@ -1,0 +1,80 @@
+package program
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Parse reads a document from YAML or JSON and checks it. The error is *Problems with every mistake at once; name is
+// the file's name, for messages. With problems of meaning only, the document comes back beside them.
+func Parse(data []byte, name string) (*Document, error) {
+	root, problems := read(data, name)
+	if root == nil {
+		return nil, sorted(name, problems)
+	}
+	s := &shaper{problems: problems}
+	places := root.places()
+	if !s.value("", root, reflect.TypeFor[Document]()) {
+		return nil, sorted(name, s.problems)
+	}
+	d := new(Document)
+	if err := jsonv2.Unmarshal(root.json(nil), d, strict); err != nil {
+		return nil, sorted(name, append(s.problems, Problem{Line: 1, Column: 1, Message: "this is not a program document: " + err.Error()}))
+	}
+	for _, p := range d.Check() {
+		if s.covered(p.Pointer) {
+			continue
+		}
+		p.Line, p.Column = nearest(places, p.Pointer)
+		s.problems = append(s.problems, p)
+	}
+	return d, sorted(name, s.problems)
+}
+
+// nearest is the place of a part, or of what it is missing in.
+func nearest(places map[string]*node, ptr string) (line, col int) {
+	for {
+		if n, ok := places[ptr]; ok && n.line > 0 {
+			return n.line, n.col
+		}
+		i := strings.LastIndexByte(ptr, '/')
+		if i < 0 {
+			return 1, 1
+		}
+		ptr = ptr[:i]
+	}
+}
+
+// Canonical writes the document as JSON in one fixed form: fields in the order of the types, maps sorted by key, short
+// forms where they say the same, nothing that is not set. Numbers keep the decimals they were written with.
+func Canonical(d *Document) ([]byte, error) {
+	b, err := jsonv2.Marshal(d, canonical)
+	if err != nil {
+		return nil, fmt.Errorf("write the program document: %w", err)
+	}
+	v := jsontext.Value(b)
+	if err := v.Format(); err != nil {
+		return nil, fmt.Errorf("write the program document: %w", err)
+	}
+	return v, nil
+}
+
+// Hash is the SHA-256 of the canonical form, in hex.
+func Hash(d *Document) (string, error) {
+	b, err := Canonical(d)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
