@@ -257,14 +257,6 @@ func (k *compiler) condition(trigger string, c *Condition) *CompiledCondition {
 		}
 		put(&out.Tier, set, places)
 	}
-	for set, ids := range c.OnlyTier {
-		places := map[int]bool{}
-		for _, id := range ids {
-			p, _ := k.place(set, id)
-			places[p] = true
-		}
-		put(&out.OnlyTier, set, places)
-	}
 	out.Amount = k.bounds(c.Amount, k.c.Exponent)
 	out.Total = k.bounds(c.Total, k.c.Exponent)
 	out.Items = k.bounds(c.Items, 3)

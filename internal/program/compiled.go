@@ -85,8 +85,8 @@ type CompiledCondition struct {
 	Hours [][2]int
 	// Dates are spans; a year of 0 is any year.
 	Dates []DateSpan
-	// Tier and OnlyTier are sets of step places (0 is the lowest step) by tier set.
-	Tier, OnlyTier map[string]map[int]bool
+	// Tier holds, by tier set, the places of the steps that will do (0 is the lowest). OnlyTier stays as it is written.
+	Tier map[string]map[int]bool
 	// Amount, Total are in minor units; Items in thousandths. math.MinInt64 and MaxInt64 where open.
 	Amount, Total, Items *Bounds
 	Formula              *condition.Formula
