@@ -30,6 +30,7 @@ func Parse(data []byte, name string) (*Document, error) {
 		return nil, sorted(name, append(s.problems, Problem{Line: 1, Column: 1, Message: "this is not a program document: " + err.Error()}))
 	}
 	for _, p := range d.Check() {
+		p.Pointer = written(places, p.Pointer)
 		if s.covered(p.Pointer) {
 			continue
 		}
@@ -37,6 +38,19 @@ func Parse(data []byte, name string) (*Document, error) {
 		s.problems = append(s.problems, p)
 	}
 	return d, sorted(name, s.problems)
+}
+
+// written brings a pointer to the form the document has: a list of one limit has its place 0, which Check leaves out.
+func written(places map[string]*node, ptr string) string {
+	parts := strings.Split(ptr, "/")
+	out := parts[0]
+	for _, p := range parts[1:] {
+		if n := places[out]; n != nil && n.kind == array && (p == "" || p[0] < '0' || p[0] > '9') {
+			out += "/0"
+		}
+		out += "/" + p
+	}
+	return out
 }
 
 // nearest is the place of a part, or of what it is missing in.
