@@ -1,0 +1,15 @@
+package db
+
+import (
+	"context"
+	"io/fs"
+)
+
+// For the tests in package db_test, which can use dbtest.
+var Placeholders = placeholders
+
+const KeptStatements = keptStatements
+
+func (d *DB) MigrateFrom(ctx context.Context, files fs.FS) (int, error) { return d.migrate(ctx, files) }
+func (d *DB) PendingFrom(ctx context.Context, files fs.FS) (int, error) { return d.pending(ctx, files) }
+func (d *DB) Version(ctx context.Context) (int64, error)                { return d.version(ctx) }
