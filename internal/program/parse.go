@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	jsonv2 "github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Parse reads a document from YAML or JSON and checks it. The error is *Problems with every mistake at once; name is
@@ -69,16 +68,14 @@ func nearest(places map[string]*node, ptr string) (line, col int) {
 
 // Canonical writes the document as JSON in one fixed form: fields in the order of the types, maps sorted by key, short
 // forms where they say the same, nothing that is not set. Numbers keep the decimals they were written with.
-func Canonical(d *Document) ([]byte, error) {
-	b, err := jsonv2.Marshal(d, canonical)
+func Canonical(d *Document) ([]byte, error) { return canonicalJSON(d) }
+
+func canonicalJSON(v any) ([]byte, error) {
+	b, err := jsonv2.Marshal(v, canonical)
 	if err != nil {
 		return nil, fmt.Errorf("write the program document: %w", err)
 	}
-	v := jsontext.Value(b)
-	if err := v.Format(); err != nil {
-		return nil, fmt.Errorf("write the program document: %w", err)
-	}
-	return v, nil
+	return b, nil
 }
 
 // Hash is the SHA-256 of the canonical form, in hex.

@@ -31,7 +31,8 @@ func (p Problem) String() string {
 	}
 	s += ": " + p.Message
 	if p.Hint != "" {
-		s += ". " + strings.ToUpper(p.Hint[:1]) + p.Hint[1:]
+		r := []rune(p.Hint)
+		s += ". " + strings.ToUpper(string(r[:1])) + string(r[1:])
 	}
 	return s
 }
