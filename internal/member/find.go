@@ -1,0 +1,206 @@
+package member
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/ids"
+	"lojal.dev/lojal/internal/program"
+)
+
+func sortIdentifiers(list []Identifier) {
+	slices.SortStableFunc(list, func(a, b Identifier) int { return strings.Compare(a.Kind, b.Kind) })
+}
+
+// Get gives a member by id. Merged members are given too: see Member.MergedInto.
+func Get(ctx context.Context, tx *db.Tx, program, id string) (Member, error) {
+	return read(ctx, tx, getMember, program, id)
+}
+
+// Find gives the member who has the identifier.
+func Find(ctx context.Context, tx *db.Tx, p *program.Compiled, kind, value string) (Member, error) {
+	id, err := Resolve(ctx, tx, p, kind+":"+value)
+	if err != nil {
+		return Member{}, err
+	}
+	return Get(ctx, tx, p.Doc.Program, id)
+}
+
+// Resolved is what came of one reference: a member's id, or the error why not.
+type Resolved struct {
+	ID  string
+	Err error
+}
+
+// Resolve gives the id of the member that ref names: "mem_…", whose form alone is checked, or KIND:VALUE, which is looked
+// up. Errors: malformed "invalid_member_reference"; not_found "member_not_found".
+func Resolve(ctx context.Context, tx *db.Tx, p *program.Compiled, ref string) (string, error) {
+	i, id, err := parseRef(p, ref)
+	if err != nil || id != "" {
+		return id, err
+	}
+	err = tx.QueryRow(ctx, findIdentifier, i.bucket(p.Doc.Program), p.Doc.Program, i.Kind, i.Value).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", unknown(i)
+	}
+	if err != nil {
+		return "", fmt.Errorf("find a member by %s: %w", i.Kind, err)
+	}
+	return id, nil
+}
+
+func unknown(i Identifier) error {
+	return errs.NotFound("member_not_found", fmt.Sprintf("No member of this program has this %s.", kindWord(i.Kind))).With("kind", i.Kind)
+}
+
+// parseRef gives an identifier to look up, or the id itself.
+func parseRef(p *program.Compiled, ref string) (i Identifier, id string, err error) {
+	bad := func(message string) error { return errs.Malformed("invalid_member_reference", message) }
+	kind, value, ok := strings.Cut(ref, ":")
+	if !ok {
+		if err := ids.Check(IDPrefix, ref); err != nil {
+			return i, "", bad(fmt.Sprintf("A member is named by its id (%s_…) or by KIND:VALUE, for example card:1001; the kinds here are %s.",
+				IDPrefix, strings.Join(Kinds(p), ", ")))
+		}
+		return i, ref, nil
+	}
+	v, err := Normalize(p, kind, value)
+	if err != nil {
+		return i, "", bad(err.Error())
+	}
+	return Identifier{kind, v}, "", nil
+}
+
+// The first row tells PostgreSQL the types.
+const findIdentifiers = `
+WITH wanted (bucket, program_id, kind, value) AS (VALUES (CAST($1 AS integer), CAST($2 AS text), CAST($3 AS text), CAST($4 AS text))%s)
+SELECT i.kind, i.value, i.member_id
+FROM wanted AS w JOIN identifiers AS i ON i.bucket = w.bucket AND i.program_id = w.program_id AND i.kind = w.kind AND i.value = w.value`
+
+const resolveAtOnce = 1000 // well within the number of parameters of both engines
+
+// ResolveAll is Resolve for many references in one read; what comes back is in the order of refs. The error is one of the
+// database.
+func ResolveAll(ctx context.Context, tx *db.Tx, p *program.Compiled, refs []string) ([]Resolved, error) {
+	out := make([]Resolved, len(refs))
+	places := map[Identifier][]int{}
+	var wanted []Identifier
+	for k, ref := range refs {
+		i, id, err := parseRef(p, ref)
+		if out[k] = (Resolved{id, err}); err != nil || id != "" {
+			continue
+		}
+		if places[i] == nil {
+			wanted = append(wanted, i)
+		}
+		places[i] = append(places[i], k)
+		out[k].Err = unknown(i)
+	}
+	for chunk := range slices.Chunk(wanted, resolveAtOnce) {
+		args := make([]any, 0, 4*len(chunk))
+		for _, i := range chunk {
+			args = append(args, i.bucket(p.Doc.Program), p.Doc.Program, i.Kind, i.Value)
+		}
+		more := ""
+		if len(chunk) > 1 {
+			more = ", " + db.Rows(len(chunk)-1, 4, 5)
+		}
+		err := db.Collect(ctx, tx, func(row db.Scanner) error {
+			var i Identifier
+			var id string
+			if err := row.Scan(&i.Kind, &i.Value, &id); err != nil {
+				return err
+			}
+			for _, k := range places[i] {
+				out[k] = Resolved{ID: id}
+			}
+			return nil
+		}, fmt.Sprintf(findIdentifiers, more), args...)
+		if err != nil {
+			return nil, fmt.Errorf("find members by identifier: %w", err)
+		}
+	}
+	return out, nil
+}
+
+// Query narrows List.
+type Query struct {
+	// Search is words that all occur in a member's name, e-mail or identifiers, in any case and with or without accents.
+	Search string
+	// Merged gives the merged members too; with Search it has no effect, since they are not found by it.
+	Merged bool
+	// After is the cursor, "" from the start; Limit is 50 when 0, at most 500.
+	After string
+	Limit int
+}
+
+const maxSearchWords = 8
+
+// List gives members in the order of enrolment, and the cursor to go on after; "" when there are no more.
+func List(ctx context.Context, tx *db.Tx, program string, in Query) (members []Member, next string, err error) {
+	limit := pageSize(in.Limit)
+	if in.After != "" {
+		if err := ids.Check(IDPrefix, in.After); err != nil {
+			return nil, "", errs.Malformed("invalid_cursor", "The cursor is not one that was given out.")
+		}
+	}
+	args := []any{program, in.After, limit + 1}
+	where := "program_id = $1 AND member_id > $2"
+	if !in.Merged {
+		where += " AND merged_into = ''"
+	}
+	words := strings.Fields(fold(in.Search))
+	for _, w := range words[:min(len(words), maxSearchWords)] {
+		args = append(args, "%"+strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(w)+"%")
+		where += fmt.Sprintf(` AND search LIKE $%d ESCAPE '\'`, len(args))
+	}
+	members = []Member{}
+	err = db.Collect(ctx, tx, func(row db.Scanner) error {
+		m, err := scan(row)
+		m.Identifiers = []Identifier{}
+		members = append(members, m)
+		return err
+	}, "SELECT "+memberColumns+" FROM members WHERE "+where+" ORDER BY member_id LIMIT $3", args...)
+	if err != nil {
+		return nil, "", fmt.Errorf("list members of %s: %w", program, err)
+	}
+	if len(members) > limit {
+		members = members[:limit]
+		next = members[limit-1].ID
+	}
+	return members, next, attach(ctx, tx, program, members)
+}
+
+// attach reads the identifiers of the members.
+func attach(ctx context.Context, tx *db.Tx, program string, members []Member) error {
+	if len(members) == 0 {
+		return nil
+	}
+	args := []any{program}
+	place := map[string]int{}
+	for k := range members {
+		args = append(args, members[k].ID)
+		place[members[k].ID] = k
+	}
+	err := db.Collect(ctx, tx, func(row db.Scanner) error {
+		var id string
+		var i Identifier
+		if err := row.Scan(&id, &i.Kind, &i.Value); err != nil {
+			return err
+		}
+		m := &members[place[id]]
+		m.Identifiers = append(m.Identifiers, i)
+		return nil
+	}, `SELECT member_id, kind, value FROM identifiers WHERE program_id = $1 AND member_id IN (`+placeholders(2, len(members))+`)
+	ORDER BY member_id, kind, created_at, value`, args...)
+	if err != nil {
+		return fmt.Errorf("identifiers of members: %w", err)
+	}
+	return nil
+}

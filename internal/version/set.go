@@ -1,0 +1,171 @@
+package version
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/program"
+)
+
+// Set holds all the published versions of a program, compiled. It never changes and is safe for concurrent use.
+type Set struct {
+	versions []*one // by number, from 1
+	order    []*one // those that are ever in force, as they come into it
+}
+
+type one struct {
+	Published
+	compiled *program.Compiled
+}
+
+// At gives the version in force at t; nil before the first one begins, which happens only where that was published with a
+// time from which it counts.
+func (s *Set) At(t time.Time) *program.Compiled {
+	if v := s.at(t); v != nil {
+		return v.compiled
+	}
+	return nil
+}
+
+func (s *Set) at(t time.Time) *one {
+	n, _ := slices.BinarySearchFunc(s.order, t, func(v *one, t time.Time) int {
+		if v.EffectiveFrom.After(t) {
+			return 1
+		}
+		return -1
+	})
+	if n == 0 {
+		return nil
+	}
+	return s.order[n-1]
+}
+
+// Version gives the version with the number, nil when there is none.
+func (s *Set) Version(n int64) *program.Compiled {
+	if n < 1 || n > int64(len(s.versions)) {
+		return nil
+	}
+	return s.versions[n-1].compiled
+}
+
+// Latest gives the version with the highest number, in force or not yet.
+func (s *Set) Latest() *program.Compiled { return s.versions[len(s.versions)-1].compiled }
+
+// List gives what is known of the versions, by number.
+func (s *Set) List() []Published {
+	out := make([]Published, len(s.versions))
+	for i, v := range s.versions {
+		out[i] = v.Published
+	}
+	return out
+}
+
+// newSet orders the versions as they come into force; at one moment the higher number is later, hence wins. A version from
+// the beginning of time leaves nothing to those before it.
+func newSet(versions []*one) *Set {
+	s := &Set{versions: versions}
+	for _, v := range versions {
+		if v.EffectiveFrom.IsZero() {
+			s.order = nil
+		}
+		s.order = append(s.order, v)
+	}
+	slices.SortStableFunc(s.order, func(a, b *one) int { return a.EffectiveFrom.Compare(b.EffectiveFrom) })
+	return s
+}
+
+// Load reads and compiles all the versions of a program. The error is not_found "program_not_found" when it has none.
+func Load(ctx context.Context, tx *db.Tx, id string) (*Set, error) {
+	s, err := load(ctx, tx, id, nil)
+	if err == nil && len(s.versions) == 0 {
+		return nil, noProgram(id)
+	}
+	return s, err
+}
+
+const loadVersions = `
+SELECT version, effective_from, published_at, published_by, hash, rollback_of, document
+FROM versions WHERE program_id = $1 ORDER BY version`
+
+// load compiles only what known does not hold already.
+func load(ctx context.Context, tx *db.Tx, id string, known *Set) (*Set, error) {
+	var versions []*one
+	err := db.Collect(ctx, tx, func(row db.Scanner) error {
+		var text string
+		p, err := scan(row, id, &text)
+		if err != nil {
+			return err
+		}
+		if p.Version != int64(len(versions))+1 {
+			return fmt.Errorf("version %d is missing", len(versions)+1)
+		}
+		v := &one{Published: p}
+		if known != nil && len(known.versions) >= int(p.Version) && known.versions[p.Version-1].Hash == p.Hash {
+			v.compiled = known.versions[p.Version-1].compiled
+		} else if v.compiled, err = compile(text, p.Version); err != nil {
+			return fmt.Errorf("version %d: %w", p.Version, err)
+		}
+		versions = append(versions, v)
+		return nil
+	}, loadVersions, id)
+	if err != nil {
+		return nil, fmt.Errorf("load the versions of %s: %w", id, err)
+	}
+	return newSet(versions), nil
+}
+
+func compile(text string, n int64) (*program.Compiled, error) {
+	doc, err := program.Parse([]byte(text), "")
+	if err != nil {
+		return nil, err
+	}
+	return program.Compile(doc, n)
+}
+
+// Cache gives the versions of programs without reading and compiling them each time. The zero value is ready. It is safe for
+// concurrent use.
+type Cache struct {
+	mu   sync.Mutex
+	sets map[string]*Set
+}
+
+// The newest version's row says whether the cached set is stale. Its number alone would not do: a set that was read in a
+// transaction which is rolled back would pass for one that another publication makes under the same number.
+const newestVersion = `
+SELECT version, effective_from, published_at, published_by, hash, rollback_of
+FROM versions WHERE program_id = $1 ORDER BY version DESC LIMIT 1`
+
+// Get gives the versions of a program as tx sees them: a version that another process published is seen by the next
+// transaction. It costs one small read when nothing is new. The error is not_found "program_not_found" when there are none.
+func (c *Cache) Get(ctx context.Context, tx *db.Tx, id string) (*Set, error) {
+	newest, err := scan(tx.QueryRow(ctx, newestVersion, id), id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, noProgram(id)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look for versions of %s: %w", id, err)
+	}
+	c.mu.Lock()
+	known := c.sets[id]
+	c.mu.Unlock()
+	if known != nil && known.versions[len(known.versions)-1].Published == newest {
+		return known, nil
+	}
+	set, err := load(ctx, tx, id, known)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.sets == nil {
+		c.sets = map[string]*Set{}
+	}
+	c.sets[id] = set
+	return set, nil
+}
