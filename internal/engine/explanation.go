@@ -51,8 +51,10 @@ type Value struct {
 	// Word is one of a fixed list (a period, a rounding, a weekday) and is translated; Text is shown as it is.
 	Word string `json:"word,omitempty"`
 	Text string `json:"text,omitempty"`
-	// List holds several texts, shown as they are.
-	List []string `json:"list,omitempty"`
+	// List holds several texts, shown as they are; Words several words of a fixed list; Tiers several tiers.
+	List  []string `json:"list,omitempty"`
+	Words []string `json:"words,omitempty"`
+	Tiers []string `json:"tiers,omitempty"`
 }
 
 // Why codes: the outcome of a rule. Comments name the args.
@@ -154,3 +156,18 @@ const (
 	NoteMerged      = "merged"             // text (other)
 	NoteClosedOut   = "closed_out"         // amount
 )
+
+// Args are the values of a note.
+type Args = map[string]Value
+
+// Money makes a value of minor units of the program's currency.
+func Money(minor int64) Value { return Value{Money: &minor} }
+
+// Units makes a value of minor units of a unit.
+func Units(unit string, minor int64) Value { return Value{Unit: unit, Amount: minor} }
+
+// Number makes a value of a decimal written as text.
+func Number(text string) Value { return Value{Number: text} }
+
+// Time makes a value of an instant.
+func Time(t time.Time) Value { return Value{Time: &t} }

@@ -20,7 +20,6 @@ const (
 	Expired     = "program:expired"     // lost by time
 	Adjusted    = "program:adjusted"    // by hand
 	Transferred = "program:transferred" // on the way between members; sums to zero over all
-	Forgiven    = "program:forgiven"    // what a clamp lets go
 	Closed      = "program:closed"      // held when the member left
 )
 
@@ -62,6 +61,8 @@ type Lot struct {
 	Spendable int64
 	Pending   int64
 	Reserved  int64
+	// Gone is what expired and no return has yet asked for: what nobody spent is not owed.
+	Gone int64
 	// Dirty marks a lot that must be written; New one that was not there before.
 	Dirty, New bool
 }
@@ -87,7 +88,6 @@ type Holding struct {
 	Expired     int64 `json:"expired,omitempty"`
 	Adjusted    int64 `json:"adjusted,omitempty"`
 	Transferred int64 `json:"transferred,omitempty"`
-	Forgiven    int64 `json:"forgiven,omitempty"`
 	Closed      int64 `json:"closed,omitempty"`
 	// ActiveAt is the last earning or spending, for expiry by inactivity.
 	ActiveAt *time.Time `json:"active_at,omitempty"`

@@ -1,0 +1,501 @@
+package engine
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/ledger"
+	"lojal.dev/lojal/internal/money"
+	"lojal.dev/lojal/internal/program"
+)
+
+// NeedsOf says what must be loaded before a fact can be decided.
+func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
+	n := Needs{}
+	late := st.At
+	if f.OccurredAt.After(late) {
+		late = f.OccurredAt
+	}
+	tiers := func(from time.Time) {
+		n.Tallies = append(n.Tallies, tallyRanges(p, st, from, late)...)
+		if st.Seq == 0 {
+			return
+		}
+		for _, id := range p.TierIDs {
+			if name := tallyName(p.Tiers[id]); p.Tiers[id].Metric != "tenure" && !slices.Contains(st.Tallied, name) {
+				n.Rebuild = append(n.Rebuild, name)
+				if p.Tiers[id].Metric == "visits" && !slices.Contains(st.Tallied, visitDays) && !slices.Contains(n.Rebuild, visitDays) {
+					n.Rebuild = append(n.Rebuild, visitDays)
+				}
+			}
+		}
+	}
+	rules := func(trigger string) {
+		at := *st
+		if f.Kind == Enrolment && f.Enrolment != nil {
+			at.Zone = f.Enrolment.Zone
+		}
+		for _, r := range p.Rules[trigger] {
+			n.Tallies = append(n.Tallies, limitTallies(p, &at, r.Limits, f.OccurredAt)...)
+		}
+		for _, r := range p.Multipliers[trigger] {
+			n.Tallies = append(n.Tallies, limitTallies(p, &at, r.Limits, f.OccurredAt)...)
+		}
+	}
+	from := f.OccurredAt
+	if st.At.Before(from) {
+		from = st.At
+	}
+	switch f.Kind {
+	case Enrolment:
+		rules("enrolment")
+		tiers(from)
+	case PurchaseK:
+		rules("purchase")
+		tiers(from)
+		if f.Purchase != nil {
+			n.Redemptions = f.Purchase.Redemptions
+			for _, s := range f.Purchase.Spend {
+				n.Lots = true
+				n.Tallies = append(n.Tallies, rewardTallies(p, st, p.Rewards[s.Reward], f.OccurredAt)...)
+			}
+		}
+	case ReturnK:
+		n.Past, n.Lots = []string{f.Parent}, true
+		tiers(from)
+		// The day of the purchase is known only when it is loaded: ask for all visit days, where they count.
+		for i := range n.Tallies {
+			if n.Tallies[i].Name == visitDays {
+				n.Tallies[i].From, n.Tallies[i].To = "", "~"
+			}
+		}
+	case ActivityK:
+		if f.Activity != nil {
+			rules("activity:" + f.Activity.Kind)
+			n.Lots = p.Confirms["activity:"+f.Activity.Kind]
+		}
+		tiers(from)
+	case Redeem, Reserve:
+		n.Lots = true
+		tiers(from)
+		if f.Redemption != nil {
+			n.Tallies = append(n.Tallies, rewardTallies(p, st, p.Rewards[f.Redemption.Reward], f.OccurredAt)...)
+		}
+	case Commit, Cancel, Refund:
+		n.Lots, n.Redemptions = true, []string{f.Parent}
+		tiers(from)
+	case TransferOut:
+		n.Lots = true
+		n.Tallies = append(n.Tallies, limitTallies(p, st, p.TransferLimits, f.OccurredAt)...)
+		tiers(from)
+	case MergeOut:
+		n.Lots, n.AllTallies = true, true
+		tiers(from)
+	case Release:
+		n.Lots, n.Past = true, []string{f.Parent}
+		if f.Parent == "" {
+			n.Past = nil
+		}
+		tiers(from)
+	default: // enough for anything that may touch lots and tiers
+		n.Lots = true
+		tiers(from)
+	}
+	return n
+}
+
+// Decide decides a fact. The account given is not changed; the one returned is what the member has after it. An error is
+// an *errs.Error and means that the fact is refused as a whole and nothing follows from it.
+func Decide(p *program.Compiled, in Input) (Decision, *Account, error) {
+	w := newWork(p, in)
+	if in.Fact.Member == "" {
+		return w.guest()
+	}
+	w.allLots = NeedsOf(p, &in.Account.State, in.Fact).Lots
+	if w.st.Seq == 0 && in.Fact.Kind != Enrolment {
+		return Decision{}, nil, errs.NotFound("member_not_found", "There is no such member.")
+	}
+	if w.st.Status == Merged {
+		return Decision{}, nil, errs.Conflict("member_merged", "This member was merged into another.").With("member", w.st.MergedInto)
+	}
+	for _, name := range slices.Sorted(maps.Keys(in.Rebuilt)) {
+		delete(w.acc.Tallies, name)
+		for _, period := range slices.Sorted(maps.Keys(in.Rebuilt[name])) {
+			w.tally(name, period, in.Rebuilt[name][period])
+		}
+		w.st.Tallied = append(w.st.Tallied, name)
+	}
+	if err := w.decide(); err != nil {
+		return Decision{}, nil, refusal(err)
+	}
+	return w.seal()
+}
+
+// refusal makes an *errs.Error of what went wrong: arithmetic that does not fit is the fact's fault.
+func refusal(err error) error {
+	if errs.CodeOf(err) == errs.CodeInternal {
+		return errs.Invalid("too_large", "The amounts are too large to be computed exactly.").Because(err)
+	}
+	return err
+}
+
+func (w *work) decide() error {
+	if w.at.Before(w.st.At) && w.f.Kind != Due && w.f.Kind != Enrolment {
+		w.note(NoteLate, Args{"time": Time(w.at)})
+	}
+	switch w.f.Kind {
+	case Enrolment:
+		return w.doEnrol()
+	case PurchaseK:
+		return w.doPurchase()
+	case ReturnK:
+		return w.then(w.doReturn())
+	case ActivityK:
+		return w.doActivity()
+	case Reserve:
+		return w.then(w.doRedeem(true))
+	case Redeem:
+		return w.then(w.doRedeem(false))
+	case Commit:
+		return w.then(w.doCommit())
+	case Cancel:
+		return w.then(w.doCancel())
+	case Refund:
+		return w.then(w.doRefund())
+	case AdjustmentK:
+		return w.then(w.doAdjust())
+	case TransferOut:
+		return w.then(w.doGive())
+	case TransferIn:
+		return w.then(w.doReceive())
+	case Release:
+		return w.then(w.doRelease())
+	case TierGrant:
+		return w.doTier()
+	case Status:
+		return w.then(w.doStatus())
+	case MergeOut:
+		return w.doMergeOut()
+	case MergeIn:
+		return w.then(w.doMergeIn())
+	case Due:
+		return w.doDue()
+	}
+	return errs.Invalid("unknown_kind", "There is no fact of kind "+strconv.Quote(string(w.f.Kind))+".")
+}
+
+// then looks at the tiers after a step that may have moved what they count.
+func (w *work) then(err error) error {
+	if err == nil {
+		w.settleTiers(false)
+	}
+	return err
+}
+
+// mayAct says whether the member may spend.
+func (w *work) mayAct() error {
+	switch w.st.Status {
+	case Blocked:
+		return errs.Forbidden("member_blocked", "This member is blocked and cannot spend.")
+	case Closed:
+		return w.notClosed()
+	}
+	return nil
+}
+
+func (w *work) notClosed() error {
+	if w.st.Status == Closed {
+		return errs.Conflict("member_closed", "This member has left the program.")
+	}
+	return nil
+}
+
+// guest decides a purchase of nobody: nothing is earned, and every rule says why.
+func (w *work) guest() (Decision, *Account, error) {
+	if w.f.Kind != PurchaseK {
+		return Decision{}, nil, errs.Invalid("member_required", "Say which member this is about.", errs.Field{Pointer: "/member", Reason: "required", Message: "is missing"})
+	}
+	b, err := w.basket()
+	if err != nil {
+		return Decision{}, nil, err
+	}
+	if w.d.Lines, err = b.sums(); err != nil {
+		return Decision{}, nil, refusal(err)
+	}
+	w.none("purchase", WhyNoMember)
+	w.note(NoteNothing, nil)
+	return *w.d, w.acc, nil
+}
+
+func (w *work) none(trigger, why string) {
+	for _, list := range [][]*program.CompiledRule{w.p.Rules[trigger], w.p.Multipliers[trigger]} {
+		for _, r := range list {
+			w.d.Explanation.Rules = append(w.d.Explanation.Rules, RuleTrace{Rule: r.ID, DryRun: r.DryRun, Why: Note{Code: why}})
+		}
+	}
+}
+
+func (w *work) basket() (*basket, error) {
+	b, fields := readPurchase(w.p, w.f.Purchase)
+	if len(fields) > 0 {
+		return nil, errs.Invalid("invalid_purchase", "The purchase has mistakes.", fields...)
+	}
+	return b, nil
+}
+
+func (w *work) doEnrol() error {
+	if w.st.Seq > 0 {
+		return errs.Conflict("already_member", "This member is enrolled already.")
+	}
+	w.st.Status, w.st.JoinedAt, w.st.At = Active, w.at, w.at
+	if b := w.f.Enrolment; b != nil {
+		w.st.Zone, w.st.Language, w.st.Attributes = b.Zone, b.Language, b.Attributes
+	}
+	w.st.Tallied = append(w.st.Tallied, visitDays)
+	for _, id := range w.p.TierIDs {
+		if name := tallyName(w.p.Tiers[id]); !slices.Contains(w.st.Tallied, name) {
+			w.st.Tallied = append(w.st.Tallied, name)
+		}
+	}
+	w.settleTiers(false)
+	s := w.scene()
+	if w.f.Enrolment != nil {
+		s.store, s.channel = w.f.Enrolment.Store, w.f.Enrolment.Channel
+	}
+	done, err := w.earn("enrolment", s, 0)
+	if err != nil {
+		return err
+	}
+	w.event(EvEnrolled, map[string]string{})
+	w.earned(done)
+	return nil
+}
+
+// earned issues what the rules gave, counts it and looks at the tiers.
+func (w *work) earned(done []*candidate) {
+	w.issue(done, w.f.ID)
+	for _, a := range w.d.Awards {
+		w.countUnit(a.Unit, a.Amount, w.at)
+	}
+	if len(w.d.Awards) == 0 {
+		w.note(NoteNothing, nil)
+	}
+	w.settleTiers(false)
+}
+
+func (w *work) doPurchase() error {
+	if err := w.notClosed(); err != nil {
+		return err
+	}
+	b, err := w.basket()
+	if err != nil {
+		return err
+	}
+	if w.d.Lines, err = b.sums(); err != nil {
+		return err
+	}
+	body := w.f.Purchase
+	w.event(EvPurchase, map[string]string{"total": money.Format(b.total, w.p.Exponent), "currency": w.p.Doc.Currency})
+	paid, err := w.link(body.Redemptions)
+	if err != nil {
+		return err
+	}
+	if w.st.Status == Blocked {
+		w.none("purchase", WhyBlocked)
+		w.note(NoteNothing, nil)
+		if len(body.Spend) > 0 {
+			return w.mayAct()
+		}
+		return w.countPurchase(b, paid)
+	}
+	first := w.pointsLowerBasis() // then what is paid with points must be known before anything is earned
+	if first {
+		n, err := w.spend(body, b.total, w.scene())
+		if err != nil {
+			return err
+		}
+		paid += n
+	}
+	s := newScene(w.p, w.st, w.at)
+	s.basket, s.purchase, s.store, s.channel = b, body, body.Store, body.Channel
+	before := w.tiersAt(w.at, false)
+	if err := w.countPurchase(b, paid); err != nil {
+		return err
+	}
+	w.st.Purchases-- // the rules still see the number before this one
+	s.tier = w.tiersAt(w.at, true)
+	for _, id := range w.p.TierIDs {
+		if w.p.Tiers[id].CurrentPurchase == "next" {
+			s.tier[id] = before[id]
+		}
+	}
+	done, err := w.earn("purchase", s, paid)
+	if err != nil {
+		return err
+	}
+	w.st.Purchases++
+	w.earned(done)
+	if !first {
+		if _, err := w.spend(body, b.total-paid, w.scene()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// countPurchase counts a purchase for tiers and for the member.
+func (w *work) countPurchase(b *basket, paid int64) error {
+	w.st.Purchases++
+	at := w.at
+	if w.st.FirstPurchaseAt == nil || at.Before(*w.st.FirstPurchaseAt) {
+		w.st.FirstPurchaseAt = &at
+	}
+	if w.st.LastPurchaseAt == nil || at.After(*w.st.LastPurchaseAt) {
+		w.st.LastPurchaseAt = &at
+	}
+	return w.countMetrics(at, 1, func(t *program.CompiledTierSet) (int64, error) {
+		_, n, err := spendOf(t, b, w.f.Purchase.Store, w.f.Purchase.Channel, paid)
+		return n, err
+	}, true, true, "")
+}
+
+func (w *work) pointsLowerBasis() bool {
+	if len(w.f.Purchase.Spend) == 0 {
+		return false
+	}
+	lower := func(b *program.Basis) bool { return b != nil && b.PaidWithPoints == "excluded" }
+	for _, r := range w.p.Rules["purchase"] {
+		if lower(r.Rule.Basis) {
+			return true
+		}
+	}
+	for _, id := range w.p.TierIDs {
+		if lower(w.p.Tiers[id].By.Basis) {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *work) doActivity() error {
+	if err := w.notClosed(); err != nil {
+		return err
+	}
+	if err := checkActivity(w.p, w.f.Activity); err != nil {
+		return err
+	}
+	b := w.f.Activity
+	trigger := "activity:" + b.Kind
+	w.event(EvActivity, map[string]string{"kind": b.Kind})
+	if w.p.Confirms[trigger] {
+		for _, l := range w.acc.Lots {
+			if l.Confirm == trigger && l.Pending > 0 && (b.Confirms == "" || l.Fact == w.f.Parent) {
+				w.release(l, l.Fact)
+			}
+		}
+	}
+	if w.st.Status == Blocked {
+		w.none(trigger, WhyBlocked)
+		w.note(NoteNothing, nil)
+		return nil
+	}
+	if err := w.countMetrics(w.at, 1, nil, false, isVisit(b.Kind), b.Kind); err != nil {
+		return err
+	}
+	s := newScene(w.p, w.st, w.at)
+	s.activity, s.store, s.channel = b, b.Store, b.Channel
+	s.tier = w.tiersAt(w.at, true)
+	done, err := w.earn(trigger, s, 0)
+	if err != nil {
+		return err
+	}
+	w.earned(done)
+	return nil
+}
+
+func checkActivity(p *program.Compiled, a *Activity) error {
+	def, ok := p.Doc.Activities[a.Kind]
+	if !ok {
+		known := slices.Sorted(maps.Keys(p.Doc.Activities))
+		return errs.Invalid("unknown_activity", "The program has no such activity.", errs.Field{Pointer: "/kind", Reason: "unknown_activity",
+			Message: strconv.Quote(a.Kind) + " is not one of the program's activities: " + strings.Join(known, ", ")})
+	}
+	var fields []errs.Field
+	for _, name := range slices.Sorted(maps.Keys(a.Properties)) {
+		at := "/properties/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+		v := a.Properties[name]
+		kind, known := def.Properties[name]
+		bad := ""
+		switch {
+		case !known:
+			bad = "is not a property of " + a.Kind
+		case kind == "whole":
+			if _, err := strconv.ParseInt(v, 10, 64); err != nil {
+				bad = "must be a whole number"
+			}
+		case kind == "number":
+			d, err := money.Parse(v)
+			if err == nil {
+				_, err = d.Minor(quantityScale)
+			}
+			if err != nil {
+				bad = "must be a number with at most three decimals, such as 12.5"
+			}
+		case kind == "yes/no":
+			if v != "yes" && v != "no" && v != "true" && v != "false" {
+				bad = "must be yes or no"
+			}
+		case len(v) > 1000:
+			bad = "is longer than 1,000 characters"
+		}
+		if bad != "" {
+			fields = append(fields, errs.Field{Pointer: at, Reason: "invalid_property", Message: bad})
+		}
+	}
+	if len(fields) > 0 {
+		return errs.Invalid("invalid_activity", "The activity has mistakes.", fields...)
+	}
+	return nil
+}
+
+// Check looks at the form of a fact without deciding it: all mistakes at once, with pointers below the body.
+func Check(p *program.Compiled, f Fact) error {
+	switch {
+	case f.Kind == PurchaseK && f.Purchase != nil:
+		if _, fields := readPurchase(p, f.Purchase); len(fields) > 0 {
+			return errs.Invalid("invalid_purchase", "The purchase has mistakes.", fields...)
+		}
+	case f.Kind == ActivityK && f.Activity != nil:
+		return checkActivity(p, f.Activity)
+	case f.Kind == AdjustmentK && f.Adjustment != nil:
+		_, err := checkAdjustment(p, f.Adjustment)
+		return err
+	}
+	return nil
+}
+
+// units reads a positive amount of a unit.
+func (w *work) units(unit string, d money.Decimal, pointer string) (int64, error) {
+	u := w.p.Units[unit]
+	n, err := d.Minor(u.Precision)
+	if err != nil || n <= 0 || n > maxHolding {
+		return 0, errs.Invalid("not_an_amount", "The amount cannot be used.", errs.Field{Pointer: pointer, Reason: "not_an_amount",
+			Message: "must be more than 0 and have at most " + strconv.Itoa(u.Precision) + " decimals"})
+	}
+	return n, nil
+}
+
+// Sums gives what a decision earned of each unit, in minor units.
+func (d *Decision) Sums() map[string]int64 {
+	out := map[string]int64{}
+	for _, p := range d.Postings {
+		if p.From == ledger.Issued {
+			out[p.Unit] += p.Amount
+		}
+	}
+	return out
+}

@@ -1,0 +1,579 @@
+package engine
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/ledger"
+	"lojal.dev/lojal/internal/money"
+	"lojal.dev/lojal/internal/program"
+)
+
+// defaultHold is how long a reservation lasts where neither the reward nor the request says.
+var defaultHold = program.Period{N: 15, Unit: "minute"}
+
+// maxHold bounds a reservation asked for by the till.
+const maxHold = 90 * 24 * time.Hour
+
+func sortedUnits(m map[string]int64) []string { return slices.Sorted(maps.Keys(m)) }
+
+func copyAmounts(m map[string]int64) map[string]int64 {
+	out := make(map[string]int64, len(m))
+	maps.Copy(out, m)
+	return out
+}
+
+// Draws says how many voucher codes and redemption ids the flow must draw for a fact.
+func Draws(p *program.Compiled, st *State, f *Fact) (codes, redemptions int) {
+	count := func(reward string) {
+		if r := p.Rewards[reward]; r != nil && r.Gives.Voucher != nil {
+			codes++
+		}
+	}
+	switch f.Kind {
+	case PurchaseK:
+		for _, s := range f.Purchase.Spend {
+			count(s.Reward)
+			redemptions++
+		}
+	case Redeem:
+		count(f.Redemption.Reward)
+	case Commit:
+		for i := range st.Holds {
+			if st.Holds[i].ID == f.Parent {
+				count(st.Holds[i].Reward)
+			}
+		}
+	}
+	return codes, redemptions
+}
+
+// maxVouchers is how many vouchers one redemption may issue.
+const maxVouchers = 1
+
+// quote is what a redemption comes to.
+type quote struct {
+	r        *program.CompiledReward
+	quantity int64
+	price    map[string]int64
+	worth    int64
+	counters []Counter
+}
+
+// quoteSpend works out price and worth, and checks everything but the balance. toPay is the money to pay, -1 if unknown.
+func (w *work) quoteSpend(s Spend, toPay int64, sc *scene) (*quote, error) {
+	r := w.p.Rewards[s.Reward]
+	q := &quote{r: r, quantity: max(s.Quantity, 1), price: map[string]int64{}}
+	if r.From != nil && w.at.Before(*r.From) || r.Until != nil && w.at.After(*r.Until) {
+		return nil, errs.Conflict("reward_not_available", "This reward cannot be had at this time.").With("reward", r.ID)
+	}
+	ok, why, err := sc.holds(r.When)
+	if err != nil {
+		return nil, errs.Invalid("condition_failed", "The reward's condition could not be worked out.").Because(err)
+	}
+	if !ok {
+		codes := make([]string, 0, len(why))
+		for _, n := range why {
+			codes = append(codes, n.Code)
+		}
+		return nil, errs.Forbidden("reward_not_allowed", "This member may not have this reward now.").With("reward", r.ID).With("why", codes)
+	}
+	if r.Gives.Voucher != nil && q.quantity > maxVouchers {
+		return nil, errs.Invalid("one_voucher", "A voucher is redeemed one at a time.", errs.Field{Pointer: "/quantity", Reason: "out_of_range", Message: "must be 1 for a voucher"})
+	}
+	if r.Pay != nil {
+		if err := w.quotePay(q, s, toPay); err != nil {
+			return nil, err
+		}
+	} else {
+		each := max(r.Quantity, 1)
+		packs := (q.quantity + each - 1) / each
+		for unit, price := range r.Price {
+			if q.price[unit], err = money.MulDiv(price, packs, 1, money.Down); err != nil {
+				return nil, errs.Invalid("too_large", "That many cannot be had at once.")
+			}
+		}
+	}
+	if r.Stock >= 0 {
+		name := stockName(r.ID)
+		used := w.acc.Tallies[name]["all"]
+		if used+q.quantity > r.Stock {
+			return nil, errs.Insufficient("out_of_stock", "There are not that many left.").With("reward", r.ID).With("left", max(r.Stock-used, 0))
+		}
+		q.counters = append(q.counters, Counter{name, "all", q.quantity})
+	}
+	for _, l := range r.Limits {
+		if l.Times < 0 {
+			continue
+		}
+		period := program.PeriodKey(l.Per, w.at, sc.zone(l.Zone))
+		name := limitName(l) + "/times"
+		used := w.acc.Tallies[name][period]
+		if l.Per == "purchase" {
+			used = 0
+		}
+		if used+q.quantity > l.Times {
+			return nil, errs.Conflict("limit_reached", "The limit of this reward is reached: "+strconv.FormatInt(l.Times, 10)+" per "+l.Per+".").
+				With("reward", r.ID).With("left", max(l.Times-used, 0))
+		}
+		if l.Per != "purchase" {
+			q.counters = append(q.counters, Counter{name, period, q.quantity})
+		}
+	}
+	return q, nil
+}
+
+func stockName(reward string) string { return ProgramTally + "stock:" + reward }
+
+// quotePay works out a payment with points: what is asked for, within what the purchase allows, in whole multiples of the
+// rate; then the least is checked.
+func (w *work) quotePay(q *quote, s Spend, total int64) error {
+	r := q.r
+	unit := r.Pay.Unit
+	have := w.spendable(unit)
+	want := have
+	if s.Points != nil {
+		n, err := s.Points.Minor(w.p.Units[unit].Precision)
+		if err != nil {
+			return errs.Invalid("not_an_amount", "The points have too many decimals.", errs.Field{Pointer: "/points", Reason: "too_many_decimals", Message: "has more decimals than the unit"})
+		}
+		want = n
+		if want > have && w.p.Doc.Spending.Short == "use what there is" {
+			want = have
+		}
+	}
+	if r.PayMax >= 0 {
+		want = min(want, r.PayMax)
+	}
+	if total >= 0 {
+		most, err := money.MulDiv(max(total, 0), r.Share, 10000, money.Down)
+		if err != nil {
+			return err
+		}
+		if r.PayWorth > 0 {
+			points, err := money.MulDiv(most, r.PayPoints, r.PayWorth, money.Down)
+			if err != nil {
+				return err
+			}
+			want = min(want, points)
+		}
+	}
+	want -= want % r.PayPoints
+	if want <= 0 || (r.PayMin >= 0 && want < r.PayMin) {
+		return errs.Insufficient("below_minimum", "This comes to fewer points than can be paid with.").With("reward", r.ID).
+			With("unit", unit).With("points", w.amount(unit, want)).With("minimum", w.amount(unit, max(r.PayMin, r.PayPoints)))
+	}
+	worth, err := money.MulDiv(want/r.PayPoints, r.PayWorth, 1, money.Down)
+	if err != nil {
+		return err
+	}
+	q.price[unit], q.worth = want, worth
+	return nil
+}
+
+// afford checks that every unit of the price is there.
+func (w *work) afford(q *quote) error {
+	for _, unit := range sortedUnits(q.price) {
+		if have := w.spendable(unit); have < q.price[unit] {
+			return errs.Insufficient("balance_too_low", "The balance is too low for this.").With("unit", unit).
+				With("balance", w.amount(unit, have)).With("price", w.amount(unit, q.price[unit])).With("missing", w.amount(unit, q.price[unit]-have))
+		}
+	}
+	return nil
+}
+
+// redeem takes the price to an account and makes the redemption.
+func (w *work) redeem(q *quote, id, to string) RedemptionState {
+	s := RedemptionState{ID: id, Reward: q.r.ID, Quantity: q.quantity, Price: q.price, Worth: q.worth, At: w.at, Counters: q.counters}
+	for _, unit := range sortedUnits(q.price) {
+		held, _ := w.take(unit, q.price[unit], to, q.r.ID)
+		s.Lots = append(s.Lots, held...)
+		w.touch(unit)
+	}
+	for _, c := range q.counters {
+		w.tally(c.Name, c.Period, c.Add)
+	}
+	return s
+}
+
+func (w *work) scene() *scene {
+	s := newScene(w.p, w.st, w.at)
+	s.tier = w.tiersAt(w.at, false)
+	return s
+}
+
+// doRedeem makes a redemption, in one step or as a reservation.
+func (w *work) doRedeem(reserve bool) error {
+	if err := w.mayAct(); err != nil {
+		return err
+	}
+	b := w.f.Redemption
+	r := &reader{exponent: w.p.Exponent, target: w.p.Exponent, num: 1, den: 1}
+	checkSpend(w.p, b.Spend, "", r)
+	total := int64(-1)
+	if b.Total != nil {
+		total = r.money(b.Total, "/total", false)
+	}
+	if b.Hold < 0 || time.Duration(b.Hold) > maxHold/time.Second {
+		r.fail("/hold_seconds", "out_of_range", "must be 0 (the reward's own) to 7,776,000 seconds, which is 90 days")
+	}
+	if len(r.fields) > 0 {
+		return errs.Invalid("invalid_redemption", "The redemption has mistakes.", r.fields...)
+	}
+	sc := w.scene()
+	sc.store, sc.channel = b.Store, b.Channel
+	q, err := w.quoteSpend(b.Spend, total, sc)
+	if err != nil {
+		return err
+	}
+	if err := w.afford(q); err != nil {
+		return err
+	}
+	if !reserve {
+		s := w.redeem(q, w.f.ID, ledger.Redeemed)
+		w.hand(&s)
+		return nil
+	}
+	s := w.redeem(q, w.f.ID, ledger.Reserved)
+	hold := defaultHold
+	if q.r.Hold != nil {
+		hold = *q.r.Hold
+	}
+	ends := hold.After(w.at, w.p.Zone)
+	if b.Hold > 0 {
+		ends = w.at.Add(time.Duration(b.Hold) * time.Second)
+	}
+	s.ExpiresAt, s.Status = &ends, StatusReserved
+	w.st.Holds = append(w.st.Holds, s)
+	w.d.Redemptions = append(w.d.Redemptions, s)
+	for _, unit := range sortedUnits(s.Price) {
+		w.note(NoteReserved, Args{"amount": Units(unit, s.Price[unit]), "reward": {Reward: s.Reward}, "time": Time(ends)})
+	}
+	w.event(EvReserved, map[string]string{"redemption": s.ID, "reward": s.Reward})
+	return nil
+}
+
+// hand makes a redemption final: what the reward gives is handed over.
+func (w *work) hand(s *RedemptionState) {
+	r := w.p.Rewards[s.Reward]
+	s.Status, s.ExpiresAt = StatusCommitted, nil
+	if r != nil {
+		s.Product = r.Gives.Product
+		if v := r.Gives.Voucher; v != nil {
+			w.voucher(s, v)
+		}
+	}
+	w.d.Redemptions = append(w.d.Redemptions, *s)
+	for _, unit := range sortedUnits(s.Price) {
+		w.note(NoteSpent, Args{"amount": Units(unit, s.Price[unit]), "reward": {Reward: s.Reward}})
+	}
+	w.event(EvCommitted, map[string]string{"redemption": s.ID, "reward": s.Reward})
+}
+
+func (w *work) voucher(s *RedemptionState, v *program.Voucher) {
+	var c VoucherState
+	if w.f.Drawn != nil && w.codes < len(w.f.Drawn.Codes) {
+		c.Code = w.f.Drawn.Codes[w.codes]
+		w.codes++
+	}
+	if v.Money != nil {
+		c.Money, _ = v.Money.Minor(w.p.Exponent) // checked when the program was
+	}
+	if v.Percent != nil {
+		c.Percent = v.Percent.String()
+	}
+	if v.Valid != nil {
+		until := roundEnd(&program.Expiry{After: v.Valid}, v.Valid.After(w.at, w.p.Zone), w.p.Zone)
+		c.ValidUntil = &until
+	}
+	s.Voucher = &c
+	w.event(EvVoucher, map[string]string{"redemption": s.ID, "reward": s.Reward})
+}
+
+// doCommit makes a reservation final.
+func (w *work) doCommit() error {
+	s, i, err := w.hold()
+	if err != nil {
+		return err
+	}
+	for _, l := range s.Lots {
+		w.post(ledger.Posting{Unit: l.Unit, Lot: l.Lot, From: ledger.Reserved, To: ledger.Redeemed, Amount: l.Amount, Rule: s.Reward})
+	}
+	w.st.Holds = slices.Delete(w.st.Holds, i, i+1)
+	w.hand(&s)
+	return nil
+}
+
+// doCancel lets a reservation go.
+func (w *work) doCancel() error {
+	s, i, err := w.hold()
+	if err != nil {
+		return err
+	}
+	w.letGo(s, i, StatusCancelled, NoteLetGo, EvCancelledRedeem)
+	return nil
+}
+
+// hold finds the open reservation a step is about, or says why there is none.
+func (w *work) hold() (RedemptionState, int, error) {
+	for i, s := range w.st.Holds {
+		if s.ID == w.f.Parent {
+			return s, i, nil
+		}
+	}
+	s := w.in.Redemptions[w.f.Parent]
+	if s == nil {
+		return RedemptionState{}, 0, errs.NotFound("redemption_not_found", "There is no such redemption.")
+	}
+	return *s, 0, errs.Conflict("redemption_"+s.Status, "This redemption is not open any more: it is "+s.Status+".").With("status", s.Status)
+}
+
+// letGo ends a reservation: the points go back to the lots they came from, with their old ends.
+func (w *work) letGo(s RedemptionState, i int, status, note, event string) {
+	w.st.Holds = slices.Delete(w.st.Holds, i, i+1)
+	for _, l := range s.Lots {
+		w.post(ledger.Posting{Unit: l.Unit, Lot: l.Lot, From: ledger.Reserved, To: ledger.Spendable, Amount: l.Amount, Rule: s.Reward})
+	}
+	for _, c := range s.Counters {
+		w.tally(c.Name, c.Period, -c.Add)
+	}
+	s.Status, s.ExpiresAt, s.Counters = status, nil, nil
+	w.d.Redemptions = append(w.d.Redemptions, s)
+	for _, unit := range sortedUnits(s.Price) {
+		w.note(note, Args{"amount": Units(unit, s.Price[unit]), "reward": {Reward: s.Reward}})
+	}
+	w.event(event, map[string]string{"redemption": s.ID, "reward": s.Reward})
+	for _, l := range s.Lots {
+		w.payDebt(w.lots[l.Lot])
+	}
+}
+
+// doRefund undoes a committed redemption: all that is left of it, or the points asked for.
+func (w *work) doRefund() error {
+	r := w.in.Redemptions[w.f.Parent]
+	switch {
+	case r == nil:
+		return errs.NotFound("redemption_not_found", "There is no such redemption.")
+	case r.Status == StatusRefunded:
+		return errs.Conflict("redemption_refunded", "This redemption has been refunded already.").With("status", r.Status)
+	case r.Status != StatusCommitted:
+		return errs.Conflict("redemption_"+r.Status, "Only a committed redemption can be refunded; this one is "+r.Status+".").With("status", r.Status)
+	}
+	s := *r
+	s.Refunded = copyAmounts(r.Refunded)
+	var part *money.Decimal
+	if w.f.Redemption != nil {
+		part = w.f.Redemption.Points
+	}
+	if part != nil && len(s.Price) != 1 {
+		return errs.Invalid("several_units", "A price in several units is refunded whole.", errs.Field{Pointer: "/points", Reason: "several_units", Message: "leave it out"})
+	}
+	for _, unit := range sortedUnits(s.Price) {
+		left := s.Price[unit] - s.Refunded[unit]
+		n := left
+		if part != nil {
+			var err error
+			if n, err = part.Minor(w.p.Units[unit].Precision); err != nil || n <= 0 || n > left {
+				return errs.Invalid("more_than_spent", "That is not a part of what is left to refund.",
+					errs.Field{Pointer: "/points", Reason: "out_of_range", Message: "must be more than 0 and at most " + w.amount(unit, left)})
+			}
+		}
+		w.giveBack(&s, unit, n)
+	}
+	w.closeRefund(&s)
+	return nil
+}
+
+// giveBack puts n of a redemption's price back into the lots it left, the last taken first: those end last.
+func (w *work) giveBack(s *RedemptionState, unit string, n int64) {
+	if s.Refunded == nil {
+		s.Refunded = map[string]int64{}
+	}
+	skip := s.Refunded[unit]
+	s.Refunded[unit] += n
+	w.note(NoteGivenBack, Args{"amount": Units(unit, n)})
+	for i := len(s.Lots) - 1; i >= 0 && n > 0; i-- {
+		h := s.Lots[i]
+		if h.Unit != unit {
+			continue
+		}
+		had := min(skip, h.Amount)
+		skip -= had
+		k := min(h.Amount-had, n)
+		l := w.lots[h.Lot]
+		if k == 0 || l == nil {
+			continue
+		}
+		w.post(ledger.Posting{Unit: unit, Lot: h.Lot, From: ledger.Redeemed, To: ledger.Spendable, Amount: k, Rule: s.Reward, Of: s.ID})
+		n -= k
+		if l.ExpiresAt != nil && !l.ExpiresAt.After(w.now) {
+			w.note(NoteGoneLot, Args{"amount": Units(unit, k), "time": Time(*l.ExpiresAt)})
+		}
+		w.payDebt(l)
+	}
+	w.touch(unit)
+}
+
+// closeRefund writes the redemption as it stands after something was given back.
+func (w *work) closeRefund(s *RedemptionState) {
+	whole := true
+	for unit, n := range s.Price {
+		whole = whole && s.Refunded[unit] == n
+	}
+	if whole {
+		s.Status = StatusRefunded
+		for _, c := range s.Counters {
+			w.tally(c.Name, c.Period, -c.Add)
+		}
+		s.Counters = nil
+	}
+	w.d.Redemptions = append(w.d.Redemptions, *s)
+	w.event(EvRefunded, map[string]string{"redemption": s.ID, "reward": s.Reward})
+}
+
+// spend redeems the rewards of a purchase, one after another; each lowers what is left to pay.
+func (w *work) spend(b *Purchase, total int64, sc *scene) (int64, error) {
+	var worth int64
+	for i, s := range b.Spend {
+		q, err := w.quoteSpend(s, total-worth, sc)
+		if err == nil {
+			err = w.afford(q)
+		}
+		if err != nil {
+			e := errs.As(err)
+			return 0, e.With("pointer", "/spend/"+strconv.Itoa(i))
+		}
+		id := w.f.ID + ":" + strconv.Itoa(i) // a simulation draws no ids
+		if w.f.Drawn != nil && w.redeems < len(w.f.Drawn.Redemptions) {
+			id = w.f.Drawn.Redemptions[w.redeems]
+			w.redeems++
+		}
+		st := w.redeem(q, id, ledger.Redeemed)
+		st.Purchase = w.f.ID
+		w.hand(&st)
+		worth += q.worth
+	}
+	return worth, nil
+}
+
+// link ties committed redemptions to the purchase, so that a return gives their points back too.
+func (w *work) link(ids []string) (int64, error) {
+	var worth int64
+	for i, id := range ids {
+		r := w.in.Redemptions[id]
+		if r == nil {
+			for j := range w.st.Holds {
+				if w.st.Holds[j].ID == id {
+					return 0, errs.Conflict("redemption_reserved", "A reservation must be committed before a purchase can name it.").With("pointer", "/redemptions/"+strconv.Itoa(i))
+				}
+			}
+			return 0, errs.Invalid("redemption_not_found", "The member has no such redemption.",
+				errs.Field{Pointer: "/redemptions/" + strconv.Itoa(i), Reason: "unknown_redemption", Message: "the member has no redemption " + strconv.Quote(id)})
+		}
+		if r.Status != StatusCommitted || r.Purchase != "" {
+			return 0, errs.Conflict("redemption_not_free", "This redemption is "+r.Status+" or belongs to another purchase.").With("pointer", "/redemptions/"+strconv.Itoa(i))
+		}
+		s := *r
+		s.Purchase = w.f.ID
+		w.d.Redemptions = append(w.d.Redemptions, s)
+		worth += s.Worth
+	}
+	return worth, nil
+}
+
+// Offer is a reward as it stands for a member at a moment.
+type Offer struct {
+	Reward string
+	// Price by unit; for a reward paid by a rate, the most that can be paid now.
+	Price map[string]int64
+	Worth int64
+	// Left is the stock, -1 where unlimited.
+	Left int64
+	// Can says that the member can have it now; Reason is the refusal's reason and Missing what is missing of each unit.
+	Can     bool
+	Reason  string
+	Why     []Note
+	Missing map[string]int64
+}
+
+// Offers says of every reward whether a member can have it now, and if not why. The account must be loaded as for a
+// Redeem fact of each reward (OfferNeeds).
+func Offers(p *program.Compiled, acc *Account, at time.Time) []Offer {
+	out := make([]Offer, 0, len(p.Doc.Rewards))
+	for i := range p.Doc.Rewards {
+		r := p.Rewards[p.Doc.Rewards[i].ID]
+		w := newWork(p, Input{Account: acc, Fact: Fact{OccurredAt: at, Kind: Redeem}})
+		o := Offer{Reward: r.ID, Price: r.Price, Left: -1}
+		if r.Stock >= 0 {
+			o.Left = max(r.Stock-acc.Tallies[stockName(r.ID)]["all"], 0)
+		}
+		sc := w.scene()
+		if _, why, err := sc.holds(r.When); err == nil {
+			o.Why = why
+		}
+		err := w.mayAct()
+		var q *quote
+		if err == nil {
+			q, err = w.quoteSpend(Spend{Reward: r.ID, Max: r.Pay != nil}, -1, sc)
+		}
+		if err == nil {
+			o.Price, o.Worth = q.price, q.worth
+			err = w.afford(q)
+		}
+		o.Can = err == nil
+		if err != nil {
+			o.Reason = errs.As(err).Reason
+		}
+		for unit, n := range o.Price {
+			if have := w.spendable(unit); have < n {
+				if o.Missing == nil {
+					o.Missing = map[string]int64{}
+				}
+				o.Missing[unit] = n - have
+			}
+		}
+		out = append(out, o)
+	}
+	return out
+}
+
+// OfferNeeds says what an account must have loaded for Offers.
+func OfferNeeds(p *program.Compiled, st *State, at time.Time) Needs {
+	n := Needs{Lots: true, Tallies: tallyRanges(p, st, at, at)}
+	for i := range p.Doc.Rewards {
+		n.Tallies = append(n.Tallies, rewardTallies(p, st, p.Rewards[p.Doc.Rewards[i].ID], at)...)
+	}
+	return n
+}
+
+func rewardTallies(p *program.Compiled, st *State, r *program.CompiledReward, at time.Time) []TallyRange {
+	if r == nil {
+		return nil
+	}
+	var out []TallyRange
+	if r.Stock >= 0 {
+		out = append(out, TallyRange{stockName(r.ID), "all", "all"})
+	}
+	return append(out, limitTallies(p, st, r.Limits, at)...)
+}
+
+func limitTallies(p *program.Compiled, st *State, limits []program.CompiledLimit, at time.Time) []TallyRange {
+	var out []TallyRange
+	sc := newScene(p, st, at)
+	for _, l := range limits {
+		if l.Per == "purchase" {
+			continue
+		}
+		period := program.PeriodKey(l.Per, at, sc.zone(l.Zone))
+		if l.Times >= 0 {
+			out = append(out, TallyRange{limitName(l) + "/times", period, period})
+		}
+		if l.Amount >= 0 {
+			out = append(out, TallyRange{limitName(l) + "/amount", period, period})
+		}
+	}
+	return out
+}

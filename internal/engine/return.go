@@ -1,0 +1,442 @@
+package engine
+
+import (
+	"math/big"
+	"slices"
+	"strconv"
+	"time"
+
+	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/ledger"
+	"lojal.dev/lojal/internal/money"
+	"lojal.dev/lojal/internal/program"
+)
+
+// doReturn takes back of every rule's result the share of the lines that come back, and gives back the same share of the
+// points that were spent on the purchase. Shares are computed on all that has come back so far, so that any split of a
+// return adds up to the whole: the last one takes the remainder.
+func (w *work) doReturn() error {
+	past := w.in.Past
+	if past == nil || past.Fact.Purchase == nil {
+		return errs.NotFound("purchase_not_found", "There is no such purchase.")
+	}
+	pol := w.p.Doc.Returns
+	if pol.Accept != nil && !*pol.Accept {
+		return errs.Conflict("refund_not_accepted", "This program does not take points back: its returns are switched off. The balance stays as it is.")
+	}
+	if pol.Within != nil && w.at.After(pol.Within.After(past.Fact.OccurredAt, w.p.Zone)) {
+		return errs.Conflict("return_too_late", "The purchase is older than the program accepts returns for ("+pol.Within.String()+").")
+	}
+	bought := past.Decision.Lines
+	before := make([]LineSum, len(bought))
+	for i, l := range bought {
+		before[i].ID = l.ID
+	}
+	for _, c := range past.Children {
+		for _, l := range c.Decision.Lines {
+			if i := slices.IndexFunc(bought, func(b LineSum) bool { return b.ID == l.ID }); i >= 0 && c.Fact.Kind == ReturnK {
+				before[i].Quantity += l.Quantity
+				before[i].Amount += l.Amount
+			}
+		}
+	}
+	back, err := w.returned(bought, before)
+	if err != nil {
+		return err
+	}
+	after := make([]LineSum, len(bought))
+	whole := true
+	for i, l := range bought {
+		after[i] = LineSum{l.ID, before[i].Quantity + back[i].Quantity, before[i].Amount + back[i].Amount}
+		whole = whole && gone(l, after[i])
+		if back[i].Quantity != 0 || back[i].Amount != 0 {
+			w.d.Lines = append(w.d.Lines, back[i])
+		}
+	}
+	if len(w.d.Lines) == 0 {
+		return errs.Conflict("nothing_left", "All of this purchase has come back already.")
+	}
+	if err := w.takeBack(past, bought, after, pol); err != nil {
+		return err
+	}
+	if err := w.giveBackSpent(past, bought, after, pol); err != nil {
+		return err
+	}
+	if err := w.uncount(past, bought, before, after, whole); err != nil {
+		return err
+	}
+	w.event(EvReturn, map[string]string{"purchase": past.Fact.ID})
+	return nil
+}
+
+func gone(l, back LineSum) bool {
+	return back.Quantity >= l.Quantity || (l.Amount != 0 && back.Amount == l.Amount)
+}
+
+// returned says what comes back of each line, in minor units and thousandths.
+func (w *work) returned(bought, before []LineSum) ([]LineSum, error) {
+	back := make([]LineSum, len(bought))
+	for i, l := range bought {
+		back[i].ID = l.ID
+	}
+	b := w.f.Return
+	r := &reader{exponent: w.p.Exponent, target: w.p.Exponent, num: 1, den: 1}
+	if cur := w.in.Past.Fact.Purchase.Currency; cur != "" && cur != w.p.Doc.Currency {
+		r.exponent, r.convert = money.Exponent(cur), true
+		r.num, r.den = w.in.Past.Fact.Purchase.Rate.Ratio()
+	}
+	left := func(i int) LineSum {
+		return LineSum{bought[i].ID, bought[i].Quantity - before[i].Quantity - back[i].Quantity, bought[i].Amount - before[i].Amount - back[i].Amount}
+	}
+	switch {
+	case len(b.Lines) > 0 && b.Amount != nil:
+		r.fail("/amount", "not_with_lines", "say what comes back either by lines or by an amount")
+	case len(b.Lines) == 0 && b.Amount == nil:
+		for i := range bought {
+			back[i] = left(i)
+		}
+	case b.Amount != nil:
+		if err := w.spreadReturn(r, b.Amount, back, left); err != nil {
+			return nil, err
+		}
+	}
+	for j, l := range b.Lines {
+		at := "/lines/" + strconv.Itoa(j)
+		i := slices.IndexFunc(bought, func(x LineSum) bool { return x.ID == l.Line })
+		if i < 0 {
+			r.fail(at+"/line", "unknown_line", "the purchase has no line "+strconv.Quote(l.Line))
+			continue
+		}
+		rest := left(i)
+		part, ok := w.part(r, at, l, bought[i], rest)
+		if ok {
+			back[i].Quantity += part.Quantity
+			back[i].Amount += part.Amount
+		}
+	}
+	if len(r.fields) > 0 {
+		return nil, errs.Invalid("invalid_return", "The return cannot be read as a part of this purchase.", r.fields...)
+	}
+	return back, nil
+}
+
+func (w *work) part(r *reader, at string, l ReturnLine, line, rest LineSum) (LineSum, bool) {
+	if rest.Quantity <= 0 && rest.Amount == 0 {
+		r.fail(at, "nothing_left", "all of this line has come back already")
+		return LineSum{}, false
+	}
+	switch {
+	case l.Quantity != nil && l.Amount != nil:
+		r.fail(at, "quantity_or_amount", "say what comes back by quantity or by amount, not both")
+	case l.Quantity != nil:
+		q := r.quantity(l.Quantity, at+"/quantity")
+		if q > rest.Quantity {
+			r.fail(at+"/quantity", "more_than_bought", "only "+money.Format(rest.Quantity, 3)+" of this line is left to return")
+			return LineSum{}, false
+		}
+		if q == rest.Quantity {
+			return rest, true
+		}
+		n, err := money.MulDiv(line.Amount, q, line.Quantity, money.HalfUp)
+		if err != nil {
+			r.fail(at+"/quantity", "too_large", "is too large a quantity")
+			return LineSum{}, false
+		}
+		if (rest.Amount >= 0 && n > rest.Amount) || (rest.Amount < 0 && n < rest.Amount) {
+			n = rest.Amount
+		}
+		return LineSum{Quantity: q, Amount: n}, true
+	case l.Amount != nil:
+		n := r.money(l.Amount, at+"/amount", false)
+		if n <= 0 || n > rest.Amount {
+			r.fail(at+"/amount", "more_than_paid", "must be more than 0 and at most "+money.Format(max(rest.Amount, 0), w.p.Exponent)+", which is what is left of this line")
+			return LineSum{}, false
+		}
+		if n == rest.Amount {
+			return rest, true
+		}
+		return LineSum{Amount: n}, true
+	default:
+		return rest, true
+	}
+	return LineSum{}, false
+}
+
+// spreadReturn shares money over what is left of the lines.
+func (w *work) spreadReturn(r *reader, d *money.Decimal, back []LineSum, left func(int) LineSum) error {
+	n := r.money(d, "/amount", false)
+	weights := make([]int64, len(back))
+	var sum int64
+	for i := range back {
+		weights[i] = max(left(i).Amount, 0)
+		sum += weights[i]
+	}
+	if len(r.fields) > 0 {
+		return nil
+	}
+	if n <= 0 || n > sum {
+		r.fail("/amount", "more_than_paid", "must be more than 0 and at most "+money.Format(sum, w.p.Exponent)+", which is what is left of the purchase")
+		return nil
+	}
+	if n == sum {
+		for i := range back {
+			back[i] = left(i)
+		}
+		return nil
+	}
+	parts, err := money.Split(n, weights)
+	if err != nil {
+		return err
+	}
+	for i := range back {
+		back[i].Amount = parts[i]
+	}
+	return nil
+}
+
+// share is the part of a line that has come back, 0 to 1.
+func share(l, back LineSum) *big.Rat {
+	if gone(l, back) {
+		return big.NewRat(1, 1)
+	}
+	if l.Amount != 0 {
+		return big.NewRat(back.Amount, l.Amount)
+	}
+	return big.NewRat(back.Quantity, l.Quantity)
+}
+
+// roundRat rounds a positive fraction.
+func roundRat(v *big.Rat, mode money.Mode) int64 {
+	q, rem := new(big.Int).QuoRem(v.Num(), v.Denom(), new(big.Int))
+	n := q.Int64()
+	half := new(big.Int).Lsh(rem, 1).Cmp(v.Denom())
+	if rem.Sign() > 0 && (mode == money.Up || (mode == money.HalfUp && half >= 0)) {
+		n++
+	}
+	return n
+}
+
+func (w *work) takeBack(past *Past, bought, after []LineSum, pol program.Returns) error {
+	if pol.Earned == "keep" {
+		if len(past.Decision.Awards) > 0 {
+			w.note(NoteKept, nil)
+		}
+		return nil
+	}
+	mode := money.HalfUp
+	if pol.Round != "" {
+		mode = money.Mode(pol.Round)
+	}
+	for i, a := range past.Decision.Awards {
+		var already int64
+		for _, c := range past.Children {
+			for _, r := range c.Decision.Reversals {
+				if r.Award == i {
+					already += r.Amount
+				}
+			}
+		}
+		due := new(big.Rat)
+		for k, part := range a.Lines {
+			due.Add(due, new(big.Rat).Mul(big.NewRat(part, 1), share(bought[k], after[k])))
+		}
+		n := min(roundRat(due, mode), a.Amount) - already
+		if n <= 0 {
+			continue
+		}
+		rev, err := w.reverse(a.Lot, a.Unit, a.Rule, n, past.Fact.ID, pol.IfSpent)
+		if err != nil {
+			return err
+		}
+		rev.Award = i
+		w.d.Reversals = append(w.d.Reversals, rev)
+		w.countUnit(a.Unit, -n, past.Fact.OccurredAt)
+		for _, c := range a.Counters {
+			switch {
+			case c.Add == a.Amount && a.Amount != 1:
+				w.tally(c.Name, c.Period, -n)
+			case already+n == a.Amount:
+				w.tally(c.Name, c.Period, -c.Add)
+			}
+		}
+	}
+	return nil
+}
+
+// reverse takes n units that came into a lot out again: from the lot, pending first; what expired there is gone and not
+// asked for; then from the member's other lots; the rest was spent, and the policy decides.
+func (w *work) reverse(lot int64, unit, rule string, n int64, of, ifSpent string) (Reversal, error) {
+	rev := Reversal{Rule: rule, Unit: unit, Amount: n}
+	post := func(l *ledger.Lot, from string, k int64) {
+		w.post(ledger.Posting{Unit: unit, Lot: l.ID, From: from, To: ledger.Reversed, Amount: k, Rule: rule, Of: of})
+		n -= k
+	}
+	if l := w.lots[lot]; l != nil {
+		post(l, ledger.Pending, min(n, l.Pending))
+		post(l, ledger.Spendable, min(n, l.Spendable))
+		if k := min(n, l.Gone); k > 0 {
+			l.Gone -= k
+			l.Dirty = true
+			n -= k
+			rev.Forgiven += k
+			w.note(NoteForgiven, Args{"amount": Units(unit, k)})
+		}
+	}
+	for _, l := range w.open(unit) {
+		post(l, ledger.Spendable, min(n, l.Spendable))
+	}
+	if n > 0 {
+		switch ifSpent {
+		case "refuse":
+			return rev, errs.Conflict("points_spent", "The points this purchase earned are spent already, and the program does not take returns that would leave the balance below zero.").
+				With("unit", unit).With("missing", w.amount(unit, n))
+		case "clamp":
+			rev.Forgiven += n
+			w.note(NoteForgiven, Args{"amount": Units(unit, n)})
+		default:
+			rev.Owed = n
+			w.post(ledger.Posting{Unit: unit, From: ledger.Debt, To: ledger.Reversed, Amount: n, Rule: rule, Of: of})
+			w.note(NoteDebtMade, Args{"amount": Units(unit, n)})
+		}
+	}
+	w.note(NoteReversed, Args{"amount": Units(unit, rev.Amount), "rule": {Rule: rule}})
+	w.unitEvent(EvReversed, unit, rev.Amount, "fact", of, "rule", rule)
+	return rev, nil
+}
+
+// giveBackSpent returns the share of the points that paid for the purchase.
+func (w *work) giveBackSpent(past *Past, bought, after []LineSum, pol program.Returns) error {
+	if pol.Spent == "keep" {
+		return nil
+	}
+	var paid, back int64
+	whole := true
+	for i := range bought {
+		paid += bought[i].Amount
+		back += after[i].Amount
+		whole = whole && gone(bought[i], after[i])
+	}
+	for _, old := range past.Decision.Redemptions {
+		r := w.in.Redemptions[old.ID]
+		if r == nil || r.Status != StatusCommitted {
+			continue
+		}
+		s := *r
+		s.Refunded = copyAmounts(r.Refunded)
+		changed := false
+		for _, unit := range sortedUnits(s.Price) {
+			target := s.Price[unit]
+			if !whole {
+				if paid <= 0 {
+					continue
+				}
+				var err error
+				if target, err = money.MulDiv(s.Price[unit], max(min(back, paid), 0), paid, money.HalfUp); err != nil {
+					return err
+				}
+			}
+			n := target - s.Refunded[unit]
+			if n <= 0 {
+				continue
+			}
+			w.giveBack(&s, unit, n)
+			changed = true
+		}
+		if changed || whole {
+			w.closeRefund(&s)
+		}
+	}
+	return nil
+}
+
+// uncount takes what came back out of the tier metrics, at the day of the purchase.
+func (w *work) uncount(past *Past, bought, before, after []LineSum, whole bool) error {
+	b, fields := readPurchase(w.p, past.Fact.Purchase)
+	if len(fields) > 0 { // a later version may count in another currency; then the metric is left as it was
+		return nil
+	}
+	at := past.Fact.OccurredAt
+	spend := func(t *program.CompiledTierSet) (int64, error) {
+		return spendBack(t, b, past, bought, before, after)
+	}
+	wasWhole := true
+	for i := range bought {
+		wasWhole = wasWhole && gone(bought[i], before[i])
+	}
+	ends := whole && !wasWhole
+	if ends {
+		w.st.Purchases--
+	}
+	return w.countMetrics(at, -1, spend, ends, ends, "")
+}
+
+// spendBack is what the lines that now came back take from a tier set's spend: cumulated before and after, so that all
+// returns together take exactly what the purchase added. It is negative.
+func spendBack(t *program.CompiledTierSet, b *basket, past *Past, bought, before, after []LineSum) (int64, error) {
+	values, sum, err := spendOf(t, b, past.Fact.Purchase.Store, past.Fact.Purchase.Channel, spentWorth(past.Decision))
+	if err != nil || sum == 0 {
+		return 0, err
+	}
+	upTo := func(back []LineSum) int64 {
+		v := new(big.Rat)
+		for i := range values {
+			v.Add(v, new(big.Rat).Mul(big.NewRat(values[i], 1), share(bought[i], back[i])))
+		}
+		if v.Sign() < 0 {
+			return 0
+		}
+		return roundRat(v, money.HalfUp)
+	}
+	return upTo(before) - upTo(after), nil
+}
+
+// rebuildReturn takes a recorded return out of a metric that is counted anew.
+func rebuildReturn(p *program.Compiled, set *program.CompiledTierSet, ret, bought *Past, returned map[string]int64, add, visit func(time.Time, int64)) {
+	if bought == nil {
+		return
+	}
+	lines := bought.Decision.Lines
+	sums := func() []LineSum {
+		out := make([]LineSum, len(lines))
+		for i, l := range lines {
+			out[i] = LineSum{l.ID, returned[bought.Fact.ID+"/q/"+l.ID], returned[bought.Fact.ID+"/a/"+l.ID]}
+		}
+		return out
+	}
+	whole := func(back []LineSum) bool {
+		for i := range lines {
+			if !gone(lines[i], back[i]) {
+				return false
+			}
+		}
+		return true
+	}
+	before := sums()
+	for _, l := range ret.Decision.Lines {
+		returned[bought.Fact.ID+"/q/"+l.ID] += l.Quantity
+		returned[bought.Fact.ID+"/a/"+l.ID] += l.Amount
+	}
+	after := sums()
+	at := bought.Fact.OccurredAt
+	if whole(after) && !whole(before) {
+		visit(at, -1)
+		if set != nil && set.Metric == "purchases" {
+			add(at, -1)
+		}
+	}
+	if set == nil {
+		return
+	}
+	for _, r := range ret.Decision.Reversals {
+		if set.Metric == "unit:"+r.Unit {
+			add(at, -r.Amount)
+		}
+	}
+	if set.Metric == "spend" {
+		if b, fields := readPurchase(p, bought.Fact.Purchase); len(fields) == 0 {
+			if n, err := spendBack(set, b, bought, lines, before, after); err == nil {
+				add(at, n)
+			}
+		}
+	}
+}
