@@ -25,7 +25,7 @@ func (d *DB) Backup(ctx context.Context, path string) (err error) {
 	partial := path + ".partial"
 	defer func() {
 		if err != nil {
-			os.Remove(partial) //nolint:errcheck // the reason why the backup failed says more
+			os.Remove(partial) // the reason why the backup failed says more
 		}
 	}()
 	// The file is made before it is filled, so that no one else can read it even for a moment.
@@ -33,7 +33,7 @@ func (d *DB) Backup(ctx context.Context, path string) (err error) {
 	if err != nil {
 		return fmt.Errorf("make the backup file: %w", err)
 	}
-	defer file.Close() //nolint:errcheck // it was synced, or the backup failed
+	defer file.Close() // it was synced, or the backup failed
 	if err := d.vacuumInto(ctx, partial); err != nil {
 		return explain(ctx, fmt.Errorf("copy the database: %w", err))
 	}

@@ -286,7 +286,7 @@ func (d *DB) once(ctx context.Context, fn func(*Tx) error, readOnly bool) error 
 	if err != nil {
 		return fmt.Errorf("connect to the database: %w", err)
 	}
-	defer conn.Close() //nolint:errcheck // it only returns the connection to the pool
+	defer conn.Close() // it only returns the connection to the pool
 
 	txCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()

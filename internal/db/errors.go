@@ -66,8 +66,8 @@ func IsRetryable(err error) bool {
 	case "40001", "40P01": // serialization failure, deadlock
 		return true
 	}
-	var refused *pgconn.ConnectError
-	return isLost(err) && !errors.As(err, &refused) // to knock again at once at a closed door helps nobody
+	_, refused := errors.AsType[*pgconn.ConnectError](err)
+	return isLost(err) && !refused // to knock again at once at a closed door helps nobody
 }
 
 // IsUnavailable says whether err comes from the state of the database or its machine rather than from what was
@@ -115,14 +115,12 @@ func isLost(err error) bool {
 		// Connection exceptions, and operator intervention but for a cancelled query and a lock timeout.
 		return code[:2] == "08" || code[:3] == "57P"
 	}
-	var (
-		refused *pgconn.ConnectError
-		network net.Error
-	)
+	_, refused := errors.AsType[*pgconn.ConnectError](err)
+	_, network := errors.AsType[net.Error](err)
 	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, pgconn.ErrConnClosed) ||
 		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) ||
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
-		errors.As(err, &refused) || errors.As(err, &network)
+		refused || network
 }
 
 // commitError tells an error at COMMIT that surely undid the transaction from one that leaves it open.
@@ -152,8 +150,7 @@ func explain(ctx context.Context, err error) error {
 	if errors.Is(err, ErrUnknownCommit) {
 		return errs.Unavailable(ReasonUnknownCommit, "The database did not confirm the change: repeat the request with the same key.").Because(err)
 	}
-	var known *errs.Error
-	if errors.As(err, &known) && known.Code == errs.CodeUnavailable {
+	if known, ok := errors.AsType[*errs.Error](err); ok && known.Code == errs.CodeUnavailable {
 		return err
 	}
 	cause := ctx.Err()
@@ -178,16 +175,14 @@ func isCancelled(err error) bool {
 }
 
 func sqliteCode(err error) (int, bool) {
-	var e *sqlite.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		return e.Code(), true
 	}
 	return 0, false
 }
 
 func pgCode(err error) string {
-	var e *pgconn.PgError
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return e.Code
 	}
 	return ""

@@ -89,8 +89,7 @@ func (d *DB) migrate(ctx context.Context, files fs.FS) (int, error) {
 		if err == nil {
 			continue // the version says whether that was all
 		}
-		var partial *goose.PartialError
-		if errors.As(err, &partial) {
+		if partial, ok := errors.AsType[*goose.PartialError](err); ok {
 			ran += len(partial.Applied)
 			err = fmt.Errorf("%s: %w", path.Base(partial.Failed.Source.Path), partial.Err)
 		}

@@ -45,6 +45,13 @@ type sqliteDriverConn interface {
 	driver.Validator
 }
 
+// sqliteDriverStmt is the same of its statement.
+type sqliteDriverStmt interface {
+	driver.Stmt
+	driver.StmtExecContext
+	driver.StmtQueryContext
+}
+
 func (c sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	conn, err := c.Connector.Connect(ctx)
 	if err != nil {
@@ -62,12 +69,8 @@ type sqliteConn struct {
 
 type sqliteStmt struct {
 	query string
-	stmt  interface {
-		driver.Stmt
-		driver.StmtExecContext
-		driver.StmtQueryContext
-	}
-	open bool // rows of it are being read
+	stmt  sqliteDriverStmt
+	open  bool // rows of it are being read
 }
 
 func (c *sqliteConn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
@@ -75,22 +78,23 @@ func (c *sqliteConn) PrepareContext(ctx context.Context, query string) (driver.S
 }
 
 func (c *sqliteConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	s, err := c.statement(ctx, query)
-	if err != nil {
+	s, kept, err := c.statement(ctx, query)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if s == nil {
+	case !kept:
 		return c.sqliteDriverConn.ExecContext(ctx, placeholders(query), args)
+	default:
+		return s.stmt.ExecContext(ctx, args)
 	}
-	return s.stmt.ExecContext(ctx, args)
 }
 
 func (c *sqliteConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	s, err := c.statement(ctx, query)
-	if err != nil {
+	s, kept, err := c.statement(ctx, query)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if s == nil {
+	case !kept:
 		return c.sqliteDriverConn.QueryContext(ctx, placeholders(query), args)
 	}
 	rows, err := s.stmt.QueryContext(ctx, args)
@@ -103,35 +107,28 @@ func (c *sqliteConn) QueryContext(ctx context.Context, query string, args []driv
 
 func (c *sqliteConn) Close() error {
 	for e := c.recent.Front(); e != nil; e = e.Next() {
-		e.Value.(*sqliteStmt).stmt.Close() //nolint:errcheck,forcetypeassert // the connection's own Close tells
+		e.Value.(*sqliteStmt).stmt.Close() //nolint:forcetypeassert // the list holds nothing else
 	}
 	c.recent.Init()
 	clear(c.kept)
 	return c.sqliteDriverConn.Close()
 }
 
-// statement gives the prepared statement for the query, nil when it is not one to keep or is in use.
-func (c *sqliteConn) statement(ctx context.Context, query string) (*sqliteStmt, error) {
+// statement gives the prepared statement for the query, and false when it is not one to keep or is in use.
+func (c *sqliteConn) statement(ctx context.Context, query string) (s *sqliteStmt, kept bool, err error) {
 	if len(query) > keptLength {
-		return nil, nil
+		return nil, false, nil
 	}
 	if e, ok := c.kept[query]; ok {
 		c.recent.MoveToFront(e)
 		s := e.Value.(*sqliteStmt) //nolint:forcetypeassert // the list holds nothing else
-		if s.open {
-			return nil, nil
-		}
-		return s, nil
+		return s, !s.open, nil
 	}
 	prepared, err := c.PrepareContext(ctx, query)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	s := &sqliteStmt{query: query, stmt: prepared.(interface { //nolint:forcetypeassert // a driver that can less is another driver
-		driver.Stmt
-		driver.StmtExecContext
-		driver.StmtQueryContext
-	})}
+	s = &sqliteStmt{query: query, stmt: prepared.(sqliteDriverStmt)} //nolint:forcetypeassert // a driver that can less is another driver
 	c.kept[query] = c.recent.PushFront(s)
 	if c.recent.Len() > keptStatements {
 		oldest := c.recent.Back()
@@ -140,11 +137,11 @@ func (c *sqliteConn) statement(ctx context.Context, query string) (*sqliteStmt, 
 			c.recent.Remove(oldest)
 			delete(c.kept, old.query)
 			if err := old.stmt.Close(); err != nil {
-				return nil, err
+				return nil, false, err
 			}
 		}
 	}
-	return s, nil
+	return s, true, nil
 }
 
 type sqliteRows struct {

@@ -150,7 +150,7 @@ func makeSQLite() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // a leftover in the temporary folder harms nobody
+	defer os.RemoveAll(dir) // a leftover in the temporary folder harms nobody
 	path := filepath.Join(dir, "template.db")
 	// Close writes the log back, so that the file alone is the whole database.
 	if err := migrated(context.Background(), path); err != nil {

@@ -1,0 +1,61 @@
+# Each task has its line after ##, which `make help` prints.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup check build test race lint fmt vet storeys generated generate fuzz real bench clean
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+FUZZTIME ?= 30s
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install what the tasks need and is missing (PostgreSQL, a C compiler, the linter)
+	@scripts/setup
+
+check: setup fmt-check vet lint storeys generated race ## everything that must hold before a change lands, as CI runs it
+
+build: ## build the program to bin/lojal: one static file
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/lojal ./cmd/lojal
+
+test: ## run all tests on SQLite and PostgreSQL
+	@scripts/test
+
+race: ## the same with the race detector
+	@scripts/test -race
+
+lint: ## find suspicious code
+	@scripts/setup lint
+	.tools/golangci-lint run ./...
+
+fmt: ## format all Go files
+	gofmt -w .
+
+.PHONY: fmt-check
+fmt-check:
+	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "not formatted, run make fmt:"; echo "$$files"; exit 1; fi
+
+vet: ## compile everything without cgo and look for mistakes
+	CGO_ENABLED=0 go vet ./...
+
+storeys: ## check that imports point down the storeys
+	go test ./internal
+
+generate: ## make generated files again
+	go generate ./...
+
+generated: ## check that generated files are up to date
+	@scripts/generated
+
+fuzz: ## fuzz every target, FUZZTIME each (default 30s)
+	@scripts/fuzz $(FUZZTIME)
+
+bench: ## run the benchmarks
+	scripts/with-postgres go test -run '^$$' -bench . -benchmem ./...
+
+real: ## import real purchase data on both databases and prove the books
+	@if [ -x scripts/real ]; then scripts/real; else echo "real: skipped, scripts/real is not there"; fi
+
+clean: ## remove what was built
+	rm -rf bin dist
