@@ -95,8 +95,8 @@ func (d *Document) Check() []Problem {
 	for i := range d.Rewards {
 		c.reward(at("/rewards", i), &d.Rewards[i])
 	}
-	c.oneOf("/spending/order", d.Spending.Order, "earliest expiry", "earliest earned")
-	c.oneOf("/spending/short", d.Spending.Short, "refuse", "use what there is")
+	c.oneOf("/spending/order", d.Spending.Order, vocabulary["Spending.order"]...)
+	c.oneOf("/spending/short", d.Spending.Short, vocabulary["Spending.short"]...)
 	c.returns("/returns", &d.Returns)
 	if d.Transfers != nil {
 		c.transfers("/transfers", d.Transfers)
@@ -458,7 +458,7 @@ func (c *checker) expiry(ptr string, e *Expiry) {
 	if e.AtLeast != nil && len(e.On) == 0 && e.EndOf == "" {
 		c.say(ptr+"/at_least", "at_least goes with on or end_of", "remove it")
 	}
-	c.oneOf(ptr+"/end_of", e.EndOf, "day", "week", "month", "quarter", "year")
+	c.oneOf(ptr+"/end_of", e.EndOf, vocabulary["Expiry.end_of"]...)
 	switch {
 	case e.Later < 0 || e.Later > 1000:
 		c.say(ptr+"/later", "later must be 0 to 1000", "write how many periods later, for example 1")
@@ -466,7 +466,7 @@ func (c *checker) expiry(ptr string, e *Expiry) {
 		c.say(ptr+"/later", "later goes with end_of", "remove it")
 	}
 	c.period(ptr+"/inactive", e.Inactive, 1)
-	c.oneOf(ptr+"/at", e.At, "exact", "end of day", "end of month", "end of quarter", "end of year")
+	c.oneOf(ptr+"/at", e.At, vocabulary["Expiry.at"]...)
 	c.period(ptr+"/warn", e.Warn, 1)
 }
 
@@ -482,7 +482,7 @@ func (c *checker) activity(ptr, kind string, a Activity) {
 		if a.Properties[name] == "" {
 			c.missing(p, "the kind of the property", "text, number, whole or yes/no")
 		}
-		c.oneOf(p, a.Properties[name], "text", "number", "whole", "yes/no")
+		c.oneOf(p, a.Properties[name], vocabulary["Activity.properties"]...)
 	}
 }
 
@@ -540,10 +540,10 @@ func (c *checker) rule(ptr string, r *Rule) {
 		c.basis(ptr+"/basis", r.Basis, r.Lines != nil)
 	}
 	if r.Round != nil {
-		c.oneOf(ptr+"/round/to", r.Round.To, "down", "up", "nearest", "half-even")
-		c.oneOf(ptr+"/round/once", r.Round.Once, "line", "purchase", "end")
+		c.oneOf(ptr+"/round/to", r.Round.To, vocabulary["Rounding.to"]...)
+		c.oneOf(ptr+"/round/once", r.Round.Once, vocabulary["Rounding.once"]...)
 	}
-	c.oneOf(ptr+"/stack", r.Stack, "add", "exclusive", "best")
+	c.oneOf(ptr+"/stack", r.Stack, vocabulary["Rule.stack"]...)
 	switch {
 	case r.Stack == "best" && r.Group == "":
 		c.missing(ptr+"/group", "the group of which the best counts", "group: weekend")
@@ -644,13 +644,14 @@ func (c *checker) give(ptr string, g *Give, on string) {
 		c.without(ptr+"/per", g.Formula != "", "per goes with amount")
 	}
 	if g.Each != "" {
-		c.oneOf(ptr+"/each", g.Each, "item")
-		c.without(ptr+"/each", on != "purchase" && on != "", "each counts the items of a purchase")
+		c.oneOf(ptr+"/each", g.Each, vocabulary["Give.each"]...)
+		c.without(ptr+"/each", on != "purchase" && on != "", "each counts the items or lines of a purchase")
 		c.without(ptr+"/each", g.Formula != "", "each goes with amount")
 		if g.Per != nil {
 			c.say(ptr+"/each", "there are both per and each", "keep one of them")
 		}
 	}
+	c.without(ptr+"/whole", g.Whole && g.Per == nil, "whole counts the steps of per")
 	c.formula(ptr+"/formula", g.Formula, on, condition.Int)
 }
 
@@ -712,12 +713,15 @@ func (c *checker) words(ptr string, ws Words) {
 }
 
 func (c *checker) basis(ptr string, b *Basis, lines bool) {
-	c.oneOf(ptr+"/discounts", b.Discounts, "net", "gross")
-	c.oneOf(ptr+"/purchase_discounts", b.PurchaseDiscounts, "basket", "spread", "ignored")
-	c.oneOf(ptr+"/tax", b.Tax, "included", "excluded")
-	c.oneOf(ptr+"/shipping", b.Shipping, "included", "excluded")
-	c.oneOf(ptr+"/paid_with_points", b.PaidWithPoints, "included", "excluded")
+	c.oneOf(ptr+"/discounts", b.Discounts, vocabulary["Basis.discounts"]...)
+	c.oneOf(ptr+"/purchase_discounts", b.PurchaseDiscounts, vocabulary["Basis.purchase_discounts"]...)
+	c.oneOf(ptr+"/tax", b.Tax, vocabulary["Basis.tax"]...)
+	c.oneOf(ptr+"/shipping", b.Shipping, vocabulary["Basis.shipping"]...)
+	c.oneOf(ptr+"/paid_with_points", b.PaidWithPoints, vocabulary["Basis.paid_with_points"]...)
 	c.words(ptr+"/without_payments", b.WithoutPayments)
+	if b.Max != nil {
+		c.money(ptr+"/max", *b.Max, "max", zeroOrMore)
+	}
 	if lines && b.Shipping == "included" {
 		c.say(ptr+"/shipping", "shipping is no line", "remove shipping, or remove lines")
 	}
@@ -759,7 +763,7 @@ func (c *checker) limits(ptr string, ls Limits, of limitKind, unit string) {
 		c.say(ptr, "the list is empty", "write a limit, or remove the line")
 	}
 	c.count(ptr, len(ls), maxLimits)
-	pers := []string{"purchase", "day", "week", "month", "quarter", "year", "lifetime"}
+	pers := vocabulary["Limit.per"]
 	if of != ruleLimit {
 		pers = pers[1:]
 	}
@@ -770,9 +774,9 @@ func (c *checker) limits(ptr string, ls Limits, of limitKind, unit string) {
 		} else {
 			c.oneOf(p+"/per", l.Per, pers...)
 		}
-		c.oneOf(p+"/each", l.Each, "member", "program")
-		c.oneOf(p+"/over", l.Over, "clip", "refuse")
-		if c.oneOf(p+"/zone", l.Zone, "program", "member") && l.Zone == "member" && l.Each == "program" {
+		c.oneOf(p+"/each", l.Each, vocabulary["Limit.each"]...)
+		c.oneOf(p+"/over", l.Over, vocabulary["Limit.over"]...)
+		if c.oneOf(p+"/zone", l.Zone, vocabulary["Limit.zone"]...) && l.Zone == "member" && l.Each == "program" {
 			c.say(p+"/zone", "a budget for all members has no member's zone", "remove zone")
 		}
 		if l.Times == nil && l.Amount == nil {
@@ -926,7 +930,7 @@ func (c *checker) moments(ptr string, w *Condition) {
 			c.say(one(ptr+"/dates", i, len(w.Dates)), err.Error(), "write 12-24, 2027-03-28, or a span such as 12-24..01-06")
 		}
 	}
-	if c.oneOf(ptr+"/zone", w.Zone, "program", "member") && w.Zone != "" && w.Weekdays == nil && w.Hours == nil && w.Dates == nil {
+	if c.oneOf(ptr+"/zone", w.Zone, vocabulary["Condition.zone"]...) && w.Zone != "" && w.Weekdays == nil && w.Hours == nil && w.Dates == nil {
 		c.say(ptr+"/zone", "zone goes with weekdays, hours or dates", "remove it, or write it beside them")
 	}
 }
@@ -1014,18 +1018,18 @@ func (c *checker) tierSet(ptr, id string, t *TierSet) {
 		}
 		c.threshold(p, t, i)
 	}
-	c.oneOf(ptr+"/down/to", t.Down.To, "earned", "one step", "never")
+	c.oneOf(ptr+"/down/to", t.Down.To, vocabulary["Down.to"]...)
 	c.period(ptr+"/down/grace", t.Down.Grace, 0)
 	c.period(ptr+"/down/warn", t.Down.Warn, 1)
 	if t.Down.To == "never" {
 		c.without(ptr+"/down/grace", t.Down.Grace != nil, "nobody falls, so there is no grace")
 		c.without(ptr+"/down/warn", t.Down.Warn != nil, "nobody falls, so there is nothing to warn of")
 	}
-	c.oneOf(ptr+"/keep", t.Keep, "next period", "this period")
+	c.oneOf(ptr+"/keep", t.Keep, vocabulary["TierSet.keep"]...)
 	if w, err := parseWindow(t.By.Window); t.Keep != "" && err == nil && w.kind != "calendar" && w.kind != "anniversary" {
 		c.say(ptr+"/keep", "keep goes with calendar and anniversary windows", "remove it")
 	}
-	c.oneOf(ptr+"/current_purchase", t.CurrentPurchase, "counts", "next")
+	c.oneOf(ptr+"/current_purchase", t.CurrentPurchase, vocabulary["TierSet.current_purchase"]...)
 }
 
 func (c *checker) metric(ptr string, m *Metric) {
@@ -1191,10 +1195,10 @@ func (c *checker) ordered(ptr string, low, high *money.Decimal) {
 
 func (c *checker) returns(ptr string, r *Returns) {
 	c.period(ptr+"/within", r.Within, 0)
-	c.oneOf(ptr+"/earned", r.Earned, "take back", "keep")
-	c.oneOf(ptr+"/spent", r.Spent, "give back", "keep")
-	c.oneOf(ptr+"/if_spent", r.IfSpent, "debt", "clamp", "refuse")
-	c.oneOf(ptr+"/round", r.Round, "nearest", "down", "up")
+	c.oneOf(ptr+"/earned", r.Earned, vocabulary["Returns.earned"]...)
+	c.oneOf(ptr+"/spent", r.Spent, vocabulary["Returns.spent"]...)
+	c.oneOf(ptr+"/if_spent", r.IfSpent, vocabulary["Returns.if_spent"]...)
+	c.oneOf(ptr+"/round", r.Round, vocabulary["Returns.round"]...)
 }
 
 func (c *checker) transfers(ptr string, t *Transfers) {

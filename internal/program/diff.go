@@ -284,9 +284,9 @@ func (d *differ) effect(r *Rule, doc *Document) string {
 	s := d.points(*r.Give.Amount, r.Give.Unit, doc)
 	switch {
 	case r.Give.Per != nil:
-		s += " " + d.say("every", d.money(*r.Give.Per, doc))
+		s += " " + d.say(word(r.Give.Whole, "every.whole", "every"), d.money(*r.Give.Per, doc))
 	case r.Give.Each != "":
-		s += " " + d.say("each")
+		s += " " + d.say("each."+r.Give.Each)
 	}
 	return s
 }
@@ -305,7 +305,7 @@ func (d *differ) rule(ptr string, a, b *Rule) {
 		skip = append(skip, "give", "multiply")
 		if differs(a.Give, b.Give) || differs(a.Multiply, b.Multiply) {
 			g, h := a.Give, b.Give
-			perOnly := g != nil && h != nil && g.Per != nil && h.Per != nil && g.Unit == h.Unit && !differs(g.Amount, h.Amount) && d.a.Currency == d.b.Currency
+			perOnly := g != nil && h != nil && g.Per != nil && h.Per != nil && g.Unit == h.Unit && g.Whole == h.Whole && !differs(g.Amount, h.Amount) && d.a.Currency == d.b.Currency
 			if perOnly {
 				to = d.say("every", d.money(*h.Per, d.b))
 			}

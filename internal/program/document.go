@@ -21,7 +21,7 @@ type Document struct {
 	Country string `json:"country,omitempty"`
 	// Languages lists the languages every text should have: nb, sv, da, en. Without it, those of name.
 	Languages []string `json:"languages,omitempty"`
-	// Units are the kinds of points, by id. At least one.
+	// Units are the kinds of points, by id, at least one. Required.
 	Units map[string]Unit `json:"units"`
 	// Activities are the things besides purchases that a member can do, by kind, with their properties.
 	Activities map[string]Activity `json:"activities,omitempty"`
@@ -49,7 +49,9 @@ type Noun map[string]Forms
 
 // Forms is a noun in one language.
 type Forms struct {
-	One   string `json:"one"`
+	// One is the singular. Required.
+	One string `json:"one"`
+	// Other is the plural. Required.
 	Other string `json:"other"`
 }
 
@@ -61,7 +63,7 @@ type Unit struct {
 	Precision int `json:"precision,omitempty"`
 	// Worth is the money value of one, in the program's currency: what it costs the program.
 	Worth *money.Decimal `json:"worth,omitempty"`
-	// StatusOnly units count towards tiers and cannot be spent.
+	// StatusOnly says that the unit counts towards tiers and cannot be spent.
 	StatusOnly bool `json:"status_only,omitempty"`
 	// Expires says when what was earned is lost: "never" (the default) or a policy.
 	Expires *Expiry `json:"expires,omitempty"`
@@ -91,6 +93,7 @@ type Expiry struct {
 
 // Activity is a declared kind of activity.
 type Activity struct {
+	// Name is shown to members.
 	Name Text `json:"name,omitempty"`
 	// Properties are the typed values that come with it: "text", "number" (a decimal), "whole" or "yes/no".
 	Properties map[string]string `json:"properties,omitempty"`
@@ -98,12 +101,13 @@ type Activity struct {
 
 // Identifier is a further kind of identifier.
 type Identifier struct {
+	// Name is shown to members.
 	Name Text `json:"name,omitempty"`
 }
 
 // Rule is an earning rule (with Give) or a multiplier (with Multiply). The document's order breaks ties of priority.
 type Rule struct {
-	// ID names the rule in explanations and limits. Required; never reuse one for another meaning.
+	// ID names the rule in explanations and limits. Required. Never reuse one for another meaning.
 	ID string `json:"id"`
 	// Title is shown to members.
 	Title Text `json:"title,omitempty"`
@@ -111,7 +115,7 @@ type Rule struct {
 	On string `json:"on"`
 	// Lines narrows a purchase rule to some of the lines. Without it, the whole purchase counts, shipping too where the basis says so.
 	Lines *Lines `json:"lines,omitempty"`
-	// When must hold for the rule to fire.
+	// When is the condition that must hold for the rule to fire.
 	When *Condition `json:"when,omitempty"`
 	// Give is what the rule earns.
 	Give *Give `json:"give,omitempty"`
@@ -151,10 +155,12 @@ type Rule struct {
 
 // Lines says which lines of a purchase count. Within a field any value may match; all the fields given must match.
 type Lines struct {
+	// SKU is the article number.
 	SKU Words `json:"sku,omitempty"`
 	// Category matches itself and what lies below it: "food" matches "food/bread".
 	Category Words `json:"category,omitempty"`
-	Brand    Words `json:"brand,omitempty"`
+	// Brand is compared exactly.
+	Brand Words `json:"brand,omitempty"`
 	// Tag matches any of the line's tags, for example "organic" or "color=red".
 	Tag Words `json:"tag,omitempty"`
 	// Store and Channel are those of the purchase.
@@ -166,9 +172,12 @@ type Lines struct {
 
 // Condition must hold as a whole: every field that is given.
 type Condition struct {
+	// All is a list of conditions, every one of which must hold.
 	All []Condition `json:"all,omitempty"`
+	// Any is a list of conditions, at least one of which must hold.
 	Any []Condition `json:"any,omitempty"`
-	Not *Condition  `json:"not,omitempty"`
+	// Not is a condition that must not hold.
+	Not *Condition `json:"not,omitempty"`
 	// Weekdays are monday to sunday, in the zone.
 	Weekdays Words `json:"weekdays,omitempty"`
 	// Hours is "07:00-10:00" or a list: from inclusive, to exclusive; "22:00-02:00" goes over midnight.
@@ -181,8 +190,9 @@ type Condition struct {
 	Tier map[string]string `json:"tier,omitempty"`
 	// OnlyTier asks for just these tiers, by tier set: {club: [silver, gold]}.
 	OnlyTier map[string]Words `json:"only_tier,omitempty"`
-	Store    Words            `json:"store,omitempty"`
-	Channel  Words            `json:"channel,omitempty"`
+	// Store and Channel are those of the purchase or activity: any of the words.
+	Store   Words `json:"store,omitempty"`
+	Channel Words `json:"channel,omitempty"`
 	// Payment holds when any part was paid by one of these means.
 	Payment Words `json:"payment,omitempty"`
 	// Amount bounds the rule's basis in money: {from: 500.00} is 500.00 or more.
@@ -205,6 +215,7 @@ type Condition struct {
 
 // Range bounds a number, both ends inside. At least one end.
 type Range struct {
+	// From and To are the ends.
 	From *money.Decimal `json:"from,omitempty"`
 	To   *money.Decimal `json:"to,omitempty"`
 }
@@ -278,6 +289,7 @@ type Pending struct {
 
 // TierSet is a ladder of tiers.
 type TierSet struct {
+	// Name is shown to members.
 	Name Text `json:"name,omitempty"`
 	// By is what is counted. Required.
 	By Metric `json:"by"`
@@ -310,8 +322,10 @@ type Metric struct {
 
 // Step is one tier.
 type Step struct {
-	ID   string `json:"id"`
-	Name Text   `json:"name,omitempty"`
+	// ID names the tier in conditions. Required.
+	ID string `json:"id"`
+	// Name is shown to members.
+	Name Text `json:"name,omitempty"`
 	// From is the least of the metric: money for spend, units for a unit, else a whole number.
 	From money.Decimal `json:"from,omitzero"`
 	// After, with tenure, is the time since joining.
@@ -332,11 +346,13 @@ type Down struct {
 
 // Reward is something to spend points on.
 type Reward struct {
-	// ID is required.
-	ID          string `json:"id"`
-	Title       Text   `json:"title,omitempty"`
-	Description Text   `json:"description,omitempty"`
-	Picture     string `json:"picture,omitempty"`
+	// ID names the reward. Required. Never reuse one for another meaning.
+	ID string `json:"id"`
+	// Title and Description are shown to members.
+	Title       Text `json:"title,omitempty"`
+	Description Text `json:"description,omitempty"`
+	// Picture is the address of a picture.
+	Picture string `json:"picture,omitempty"`
 	// Price is what one costs, by unit. Either Price or Pay.
 	Price map[string]money.Decimal `json:"price,omitempty"`
 	// Quantity is how many pieces one price buys: 2 free for 3 stars, so five cost three times the price.
@@ -368,8 +384,9 @@ type Gives struct {
 
 // Voucher is a code that is issued when the redemption is committed.
 type Voucher struct {
-	// Money is the value off, in the program's currency; or Percent, 0 to 100.
+	// Money is the value off, in the program's currency. Either Money or Percent.
 	Money   *money.Decimal `json:"money,omitempty"`
+	// Percent is the part off, 0 to 100.
 	Percent *money.Decimal `json:"percent,omitempty"`
 	// Valid is how long the code can be used.
 	Valid *Period `json:"valid,omitempty"`

@@ -10,6 +10,36 @@ import (
 
 // The small grammars inside fields: hours, dates and windows.
 
+// vocabulary lists the words a field may hold, by type and name. The checks, the schema and the reference read it.
+var vocabulary = map[string][]string{
+	"Activity.properties":      {"text", "number", "whole", "yes/no"},
+	"Basis.discounts":          {"net", "gross"},
+	"Basis.paid_with_points":   {"included", "excluded"},
+	"Basis.purchase_discounts": {"basket", "spread", "ignored"},
+	"Basis.shipping":           {"included", "excluded"},
+	"Basis.tax":                {"included", "excluded"},
+	"Condition.zone":           {"program", "member"},
+	"Down.to":                  {"earned", "one step", "never"},
+	"Expiry.at":                {"exact", "end of day", "end of month", "end of quarter", "end of year"},
+	"Expiry.end_of":            {"day", "week", "month", "quarter", "year"},
+	"Give.each":                {"item", "line"},
+	"Limit.each":               {"member", "program"},
+	"Limit.over":               {"clip", "refuse"},
+	"Limit.per":                {"purchase", "day", "week", "month", "quarter", "year", "lifetime"},
+	"Limit.zone":               {"program", "member"},
+	"Returns.earned":           {"take back", "keep"},
+	"Returns.if_spent":         {"debt", "clamp", "refuse"},
+	"Returns.round":            {"nearest", "down", "up"},
+	"Returns.spent":            {"give back", "keep"},
+	"Rounding.once":            {"line", "purchase", "end"},
+	"Rounding.to":              {"down", "up", "nearest", "half-even"},
+	"Rule.stack":               {"add", "exclusive", "best"},
+	"Spending.order":           {"earliest expiry", "earliest earned"},
+	"Spending.short":           {"refuse", "use what there is"},
+	"TierSet.current_purchase": {"counts", "next"},
+	"TierSet.keep":             {"next period", "this period"},
+}
+
 var weekdays = map[string]time.Weekday{
 	"monday": time.Monday, "tuesday": time.Tuesday, "wednesday": time.Wednesday, "thursday": time.Thursday,
 	"friday": time.Friday, "saturday": time.Saturday, "sunday": time.Sunday,
