@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup check build test race lint fmt vet storeys generated generate fuzz real bench clean
+.PHONY: help setup check build test race lint fix fmt vet storeys generated generate fuzz real bench clean
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 30s
@@ -28,6 +28,10 @@ race: ## the same with the race detector
 lint: ## find suspicious code
 	@scripts/setup lint
 	.tools/golangci-lint run ./...
+
+fix: ## mend what the linter can mend by itself
+	@scripts/setup lint
+	.tools/golangci-lint run --fix ./...
 
 fmt: ## format all Go files
 	gofmt -w .

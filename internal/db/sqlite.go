@@ -57,7 +57,7 @@ func (c sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sqliteConn{sqliteDriverConn: conn.(sqliteDriverConn), kept: make(map[string]*list.Element)}, nil //nolint:forcetypeassert // a driver that can less is another driver
+	return &sqliteConn{sqliteDriverConn: conn.(sqliteDriverConn), kept: make(map[string]*list.Element)}, nil
 }
 
 // sqliteConn is used by one goroutine at a time, as database/sql promises.
@@ -107,7 +107,7 @@ func (c *sqliteConn) QueryContext(ctx context.Context, query string, args []driv
 
 func (c *sqliteConn) Close() error {
 	for e := c.recent.Front(); e != nil; e = e.Next() {
-		e.Value.(*sqliteStmt).stmt.Close() //nolint:forcetypeassert // the list holds nothing else
+		e.Value.(*sqliteStmt).stmt.Close()
 	}
 	c.recent.Init()
 	clear(c.kept)
@@ -121,18 +121,18 @@ func (c *sqliteConn) statement(ctx context.Context, query string) (s *sqliteStmt
 	}
 	if e, ok := c.kept[query]; ok {
 		c.recent.MoveToFront(e)
-		s := e.Value.(*sqliteStmt) //nolint:forcetypeassert // the list holds nothing else
+		s := e.Value.(*sqliteStmt)
 		return s, !s.open, nil
 	}
 	prepared, err := c.PrepareContext(ctx, query)
 	if err != nil {
 		return nil, false, err
 	}
-	s = &sqliteStmt{query: query, stmt: prepared.(sqliteDriverStmt)} //nolint:forcetypeassert // a driver that can less is another driver
+	s = &sqliteStmt{query: query, stmt: prepared.(sqliteDriverStmt)}
 	c.kept[query] = c.recent.PushFront(s)
 	if c.recent.Len() > keptStatements {
 		oldest := c.recent.Back()
-		old := oldest.Value.(*sqliteStmt) //nolint:forcetypeassert // the list holds nothing else
+		old := oldest.Value.(*sqliteStmt)
 		if !old.open {
 			c.recent.Remove(oldest)
 			delete(c.kept, old.query)
