@@ -1,0 +1,104 @@
+// Package books keeps what happened to members and what they have.
+//
+// It owns the tables accounts, facts, postings, lots, tallies, redemptions, receipts, idempotency and events, and the Sheet: all
+// that one transaction knows of them. It does not own what a fact leads to (engine), in which order facts are taken and
+// who may bring them (record), nor the members' profiles (member).
+//
+// What always holds: facts, postings and events are only ever added; the sequence of a member's facts has no gap; an
+// account's state is that after its last fact; whoever writes for a member holds the lock on the member's account row.
+package books
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"lojal.dev/lojal/internal/engine"
+	"lojal.dev/lojal/internal/ids"
+	"lojal.dev/lojal/internal/ledger"
+)
+
+// Ref names an account: a member of a program.
+type Ref struct{ Program, Member string }
+
+// Bucket is the bucket of everything the member has.
+func (r Ref) Bucket() int32 { return ids.Bucket(r.Program, r.Member) }
+
+// Entry is a fact with what was decided, as it stands in the books.
+type Entry struct {
+	// Seq counts the member's facts from 1.
+	Seq      int64
+	Fact     engine.Fact
+	Decision engine.Decision
+	// Seen is what the decision saw of counters of the whole program: name, then period. Zeros are left out.
+	Seen map[string]map[string]int64
+}
+
+// body is the part of a fact that has no column.
+type body struct {
+	Enrolment  *engine.EnrolmentBody `json:"enrolment,omitempty"`
+	Purchase   *engine.Purchase      `json:"purchase,omitempty"`
+	Return     *engine.Return        `json:"return,omitempty"`
+	Activity   *engine.Activity      `json:"activity,omitempty"`
+	Redemption *engine.Redemption    `json:"redemption,omitempty"`
+	Adjustment *engine.Adjustment    `json:"adjustment,omitempty"`
+	Transfer   *engine.Transfer      `json:"transfer,omitempty"`
+	Release    *engine.ReleaseBody   `json:"release,omitempty"`
+	Tier       *engine.TierBody      `json:"tier,omitempty"`
+	Status     *engine.StatusBody    `json:"status,omitempty"`
+	Merge      *engine.Merge         `json:"merge,omitempty"`
+	Drawn      *engine.Drawn         `json:"drawn,omitempty"`
+}
+
+// Body gives the part of a fact that belongs to its kind, as compact JSON: what is stored, and what tells two facts
+// under one natural key apart.
+func Body(f engine.Fact) ([]byte, error) {
+	b, err := json.Marshal(body{f.Enrolment, f.Purchase, f.Return, f.Activity, f.Redemption, f.Adjustment, f.Transfer, f.Release,
+		f.Tier, f.Status, f.Merge, f.Drawn})
+	if err != nil {
+		return nil, fmt.Errorf("write the body of fact %s: %w", f.ID, err)
+	}
+	return b, nil
+}
+
+func setBody(f *engine.Fact, text string) error {
+	var b body
+	if err := json.Unmarshal([]byte(text), &b); err != nil {
+		return fmt.Errorf("read the body of fact %s: %w", f.ID, err)
+	}
+	f.Enrolment, f.Purchase, f.Return, f.Activity, f.Redemption = b.Enrolment, b.Purchase, b.Return, b.Activity, b.Redemption
+	f.Adjustment, f.Transfer, f.Release, f.Tier, f.Status, f.Merge = b.Adjustment, b.Transfer, b.Release, b.Tier, b.Status, b.Merge
+	f.Drawn = b.Drawn
+	return nil
+}
+
+// instant and moment are how times are stored: microseconds since 1970 UTC, nil for none.
+func instant(t time.Time) int64 { return t.UnixMicro() }
+
+func moment(t *time.Time) any {
+	if t == nil {
+		return nil
+	}
+	return t.UnixMicro()
+}
+
+func toTime(micro int64) time.Time { return time.UnixMicro(micro).UTC() }
+
+func toMoment(micro *int64) *time.Time {
+	if micro == nil {
+		return nil
+	}
+	t := toTime(*micro)
+	return &t
+}
+
+// scanLot gives where the columns of lotColumns go, and what to do when they are there.
+func scanLot(l *ledger.Lot) (dest []any, finish func()) {
+	var earned int64
+	var expires, release, warn *int64
+	return []any{&l.ID, &l.Unit, &l.Fact, &earned, &expires, &release, &l.Confirm, &warn, &l.Amount, &l.Spendable, &l.Pending, &l.Reserved, &l.Gone},
+		func() {
+			l.EarnedAt = toTime(earned)
+			l.ExpiresAt, l.ReleaseAt, l.WarnAt = toMoment(expires), toMoment(release), toMoment(warn)
+		}
+}

@@ -1,0 +1,129 @@
+package books
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/ids"
+)
+
+// NaturalKey is what the outside knows a fact by: unique within the program.
+type NaturalKey struct{ Program, Source, ExternalID string }
+
+func (k NaturalKey) bucket() int32 { return ids.Bucket(k.Program, k.Source+"\x00"+k.ExternalID) }
+
+// Receipt says which fact a natural key stands for.
+type Receipt struct {
+	NaturalKey
+	Member, Fact string
+	// Hash is that of what was asked for.
+	Hash string
+}
+
+var (
+	wantReceipt = []string{"bucket integer", "program_id text", "source text", "external_id text"}
+	wantAnswer  = []string{"bucket integer", "program_id text", "client text", "key text"}
+)
+
+const someReceipts = `
+SELECT r.program_id, r.source, r.external_id, r.member_id, r.fact_id, r.hash
+FROM want CROSS JOIN receipts r
+WHERE r.bucket = want.bucket AND r.program_id = want.program_id AND r.source = want.source AND r.external_id = want.external_id`
+
+// Receipts gives those of the keys that are taken.
+func Receipts(ctx context.Context, tx *db.Tx, keys []NaturalKey) (map[NaturalKey]Receipt, error) {
+	args := make([]any, 0, 4*len(keys))
+	for _, k := range keys {
+		args = append(args, k.bucket(), k.Program, k.Source, k.ExternalID)
+	}
+	out := map[NaturalKey]Receipt{}
+	err := among(ctx, tx, wantReceipt, args, someReceipts, func(row db.Scanner) error {
+		var r Receipt
+		err := row.Scan(&r.Program, &r.Source, &r.ExternalID, &r.Member, &r.Fact, &r.Hash)
+		out[r.NaturalKey] = r
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for receipts: %w", err)
+	}
+	return out, nil
+}
+
+// AddReceipt notes a natural key to be written with the sheet.
+func (s *Sheet) AddReceipt(r Receipt) { s.receipts = append(s.receipts, r) }
+
+// AnswerKey is an Idempotency-Key of a client of the program.
+type AnswerKey struct{ Program, Client, Key string }
+
+func (k AnswerKey) bucket() int32 { return ids.Bucket(k.Program, k.Client+"\x00"+k.Key) }
+
+// Answer is what was answered to the first request under an Idempotency-Key.
+type Answer struct {
+	AnswerKey
+	// Hash is that of the request, to tell a retry from another request under the same key.
+	Hash   string
+	Status int
+	Body   string
+	At     time.Time
+}
+
+const someAnswers = `
+SELECT i.program_id, i.client, i.key, i.hash, i.status, i.answer, i.created_at
+FROM want CROSS JOIN idempotency i
+WHERE i.bucket = want.bucket AND i.program_id = want.program_id AND i.client = want.client AND i.key = want.key`
+
+// Answers gives the answers that are stored under the keys.
+func Answers(ctx context.Context, tx *db.Tx, keys []AnswerKey) (map[AnswerKey]Answer, error) {
+	args := make([]any, 0, 4*len(keys))
+	for _, k := range keys {
+		args = append(args, k.bucket(), k.Program, k.Client, k.Key)
+	}
+	out := map[AnswerKey]Answer{}
+	err := among(ctx, tx, wantAnswer, args, someAnswers, func(row db.Scanner) error {
+		var (
+			a  Answer
+			at int64
+		)
+		err := row.Scan(&a.Program, &a.Client, &a.Key, &a.Hash, &a.Status, &a.Body, &at)
+		a.At = toTime(at)
+		out[a.AnswerKey] = a
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for answers: %w", err)
+	}
+	return out, nil
+}
+
+// AddAnswer notes an answer to be written with the sheet.
+func (s *Sheet) AddAnswer(a Answer) { s.answers = append(s.answers, a) }
+
+const oldAnswers = `
+SELECT bucket, program_id, client, key FROM idempotency WHERE created_at < $1 ORDER BY created_at LIMIT $2`
+
+const deleteAnswers = `
+DELETE FROM idempotency WHERE (bucket, program_id, client, key) IN (SELECT bucket, program_id, client, key FROM want)`
+
+// DeleteAnswers takes away up to limit answers that were given before the time, and says how many.
+func DeleteAnswers(ctx context.Context, tx *db.Tx, before time.Time, limit int) (int64, error) {
+	var args []any
+	err := db.Collect(ctx, tx, func(row db.Scanner) error {
+		var (
+			bucket               int32
+			program, client, key string
+		)
+		err := row.Scan(&bucket, &program, &client, &key)
+		args = append(args, bucket, program, client, key)
+		return err
+	}, oldAnswers, instant(before), min(limit, mostWanted))
+	if err != nil || len(args) == 0 {
+		return 0, err
+	}
+	res, err := tx.Exec(ctx, want(wantAnswer, len(args)/len(wantAnswer))+deleteAnswers, args...)
+	if err != nil {
+		return 0, fmt.Errorf("delete old answers: %w", err)
+	}
+	return res.RowsAffected()
+}

@@ -1,0 +1,414 @@
+package books
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/engine"
+	"lojal.dev/lojal/internal/ids"
+	"lojal.dev/lojal/internal/ledger"
+)
+
+// Sheet is what one transaction knows of the books and what it will write: the folios of the accounts it touches, the
+// counters of whole programs, receipts and answers. It is for one goroutine and one transaction.
+type Sheet struct {
+	// lock says that rows are locked as they are read: for a sheet that will be written.
+	lock     bool
+	folios   map[Ref]*Folio
+	counters map[counterKey]*tally
+	receipts []Receipt
+	answers  []Answer
+}
+
+type counterKey struct{ program, name string }
+
+// NewSheet makes a sheet for reading and writing: what it opens is locked until the transaction ends.
+func NewSheet() *Sheet {
+	s := ReadSheet()
+	s.lock = true
+	return s
+}
+
+// ReadSheet makes a sheet for looking and trying: it locks nothing and cannot be written.
+func ReadSheet() *Sheet {
+	return &Sheet{folios: map[Ref]*Folio{}, counters: map[counterKey]*tally{}}
+}
+
+func (s *Sheet) folio(ref Ref) *Folio {
+	f := s.folios[ref]
+	if f == nil {
+		f = &Folio{Ref: ref, sheet: s, bucket: ref.Bucket(), lots: map[int64]*ledger.Lot{}, dirty: map[int64]bool{}, tallies: map[string]*tally{},
+			redemptions: map[string]*engine.RedemptionState{}, changed: map[string]bool{}, past: map[string]*engine.Past{},
+			byID: map[string]int{}, children: map[string][]int{}}
+		s.folios[ref] = f
+	}
+	return f
+}
+
+// Folio gives an account that was opened; nil when it was not.
+func (s *Sheet) Folio(ref Ref) *Folio { return s.folios[ref] }
+
+// Whole makes a folio that begins empty and has everything in it: for replaying an account from its first fact.
+func (s *Sheet) Whole(ref Ref) *Folio {
+	f := s.folio(ref)
+	f.whole, f.allOpen, f.allTallies = true, true, true
+	return f
+}
+
+// Forget takes a folio out of the sheet, so that it does not grow over a long replay.
+func (s *Sheet) Forget(ref Ref) { delete(s.folios, ref) }
+
+// See sets what the next decision sees of the counters of the whole program, for a replay.
+func (s *Sheet) See(program string, seen map[string]map[string]int64) {
+	clear(s.counters)
+	for name, periods := range seen {
+		t := newTally()
+		t.all = true
+		for period, n := range periods {
+			t.base[period] = n
+		}
+		s.counters[counterKey{program, name}] = t
+	}
+}
+
+// The upsert takes the locks in the order of the rows and gives what it locked. An account that is not there yet is made,
+// so that two enrolments of one id meet here; Write takes it away again when nothing came of it.
+const (
+	lockAccounts   = `INSERT INTO accounts (bucket, program_id, member_id)`
+	lockAccountsDo = `
+ON CONFLICT (bucket, program_id, member_id) DO UPDATE SET revision = accounts.revision + 1
+RETURNING program_id, member_id, seq, state`
+)
+
+const readAccounts = `
+SELECT a.program_id, a.member_id, a.seq, a.state
+FROM want CROSS JOIN accounts a
+WHERE a.bucket = want.bucket AND a.program_id = want.program_id AND a.member_id = want.member_id`
+
+// Open reads the accounts that the sheet does not hold yet, and locks them in the order of their keys. An account that is
+// not there is one with Seq 0.
+func (s *Sheet) Open(ctx context.Context, tx *db.Tx, refs []Ref) error {
+	var open []*Folio
+	for _, ref := range refs {
+		if s.folios[ref] == nil {
+			open = append(open, s.folio(ref))
+		}
+	}
+	if len(open) == 0 {
+		return nil
+	}
+	slices.SortFunc(open, func(a, b *Folio) int {
+		return cmp.Or(cmp.Compare(a.bucket, b.bucket), strings.Compare(a.Program, b.Program), strings.Compare(a.Member, b.Member))
+	})
+	args := make([]any, 0, 3*len(open))
+	for _, f := range open {
+		args = append(args, f.bucket, f.Program, f.Member)
+	}
+	scan := func(row db.Scanner) error {
+		var (
+			ref   Ref
+			seq   int64
+			state string
+		)
+		if err := row.Scan(&ref.Program, &ref.Member, &seq, &state); err != nil {
+			return err
+		}
+		f := s.folios[ref]
+		f.stored = seq
+		return readState(&f.State, state)
+	}
+	var err error
+	if s.lock {
+		err = db.QueryRows(ctx, tx, lockAccounts, lockAccountsDo, 3, args, scan)
+	} else {
+		err = among(ctx, tx, wantMember, args, readAccounts, scan)
+	}
+	if err != nil {
+		return fmt.Errorf("open accounts: %w", err)
+	}
+	return nil
+}
+
+// Fetch reads what the facts about to be decided need and the sheet does not hold: one statement for each kind of row,
+// whatever the number of facts.
+func (s *Sheet) Fetch(ctx context.Context, tx *db.Tx, all []Deciding) error {
+	if err := s.fetchPast(ctx, tx, all); err != nil {
+		return fmt.Errorf("read past facts: %w", err)
+	}
+	if err := s.fetchRedemptions(ctx, tx, all); err != nil {
+		return fmt.Errorf("read redemptions: %w", err)
+	}
+	if err := s.fetchLots(ctx, tx, all); err != nil {
+		return fmt.Errorf("read lots: %w", err)
+	}
+	if err := s.fetchTallies(ctx, tx, all); err != nil {
+		return fmt.Errorf("read counters: %w", err)
+	}
+	if err := s.lockCounters(ctx, tx, all); err != nil {
+		return fmt.Errorf("read the program's counters: %w", err)
+	}
+	if err := s.fetchHistory(ctx, tx, all); err != nil {
+		return fmt.Errorf("read whole histories: %w", err)
+	}
+	return nil
+}
+
+const lotColumns = `l.lot, l.unit, l.fact_id, l.earned_at, l.expires_at, l.release_at, l.confirm, l.warn_at, l.amount, l.spendable, l.pending, l.reserved, l.gone`
+
+const openLots = `
+SELECT l.program_id, l.member_id, ` + lotColumns + `
+FROM want CROSS JOIN lots l
+WHERE l.bucket = want.bucket AND l.program_id = want.program_id AND l.member_id = want.member_id AND l.remaining > 0`
+
+const someLots = `
+SELECT l.program_id, l.member_id, ` + lotColumns + `
+FROM want CROSS JOIN lots l
+WHERE l.bucket = want.bucket AND l.program_id = want.program_id AND l.member_id = want.member_id AND l.lot = want.lot`
+
+var wantLot = append(slices.Clone(wantMember), "lot bigint")
+
+func (s *Sheet) fetchLots(ctx context.Context, tx *db.Tx, all []Deciding) error {
+	var open, some []any
+	asked := map[*Folio]map[int64]bool{}
+	for _, p := range all {
+		f := p.Folio
+		if p.Needs.Lots && !f.allOpen {
+			f.allOpen = true
+			if f.stored > 0 {
+				open = append(open, f.bucket, f.Program, f.Member)
+			}
+		}
+		if f.whole {
+			continue
+		}
+		named := map[int64]bool{}
+		past := f.pastOf(p.Needs)
+		f.namedLots(past, named)
+		for _, id := range f.redemptionsWanted(p.Needs, past) {
+			if r := f.redemptions[id]; r != nil {
+				for _, l := range r.Lots {
+					named[l.Lot] = true
+				}
+			}
+		}
+		for id := range named {
+			if asked[f] == nil {
+				asked[f] = map[int64]bool{}
+			}
+			if f.lots[id] == nil && !asked[f][id] {
+				asked[f][id] = true
+				some = append(some, f.bucket, f.Program, f.Member, id)
+			}
+		}
+	}
+	scan := func(row db.Scanner) error {
+		var ref Ref
+		l := &ledger.Lot{}
+		dest, finish := scanLot(l)
+		if err := row.Scan(append([]any{&ref.Program, &ref.Member}, dest...)...); err != nil {
+			return err
+		}
+		finish()
+		f := s.folios[ref]
+		if f.lots[l.ID] != nil {
+			return nil // changed in this sheet since, or read twice
+		}
+		f.lots[l.ID] = l
+		if at, found := slices.BinarySearch(f.open, l.ID); l.Open() && !found {
+			f.open = slices.Insert(f.open, at, l.ID)
+		}
+		return nil
+	}
+	if err := among(ctx, tx, wantMember, open, openLots, scan); err != nil {
+		return err
+	}
+	return among(ctx, tx, wantLot, some, someLots, scan)
+}
+
+const someTallies = `
+SELECT t.program_id, t.member_id, t.name, t.period, t.value
+FROM want CROSS JOIN tallies t
+WHERE t.bucket = want.bucket AND t.program_id = want.program_id AND t.member_id = want.member_id AND t.name = want.name
+	AND t.period >= want.first AND t.period <= want.last`
+
+const allTallies = `
+SELECT t.program_id, t.member_id, t.name, t.period, t.value
+FROM want CROSS JOIN tallies t
+WHERE t.bucket = want.bucket AND t.program_id = want.program_id AND t.member_id = want.member_id`
+
+// lastPeriod gives the end of a range of periods as the database compares texts: an end beyond all periods is said with
+// letters, since only they come after digits in every collation.
+func lastPeriod(to string) string {
+	if to >= "z" {
+		return "zzzz"
+	}
+	return to
+}
+
+var wantTally = append(slices.Clone(wantMember), "name text", "first text", "last text")
+
+func (s *Sheet) fetchTallies(ctx context.Context, tx *db.Tx, all []Deciding) error {
+	var some, every []any
+	for _, p := range all {
+		f := p.Folio
+		if f.allTallies {
+			continue
+		}
+		if p.Needs.AllTallies {
+			f.allTallies = true
+			if f.stored > 0 {
+				every = append(every, f.bucket, f.Program, f.Member)
+			}
+			continue
+		}
+		ranges := p.Needs.Tallies
+		for _, name := range p.Needs.Rebuild {
+			ranges = append(slices.Clone(ranges), everyPeriod(name))
+		}
+		for _, r := range ranges {
+			if strings.HasPrefix(r.Name, engine.ProgramTally) || f.tallies[r.Name].covers(r) {
+				continue
+			}
+			t := f.tally(r.Name)
+			t.ranges = append(t.ranges, r)
+			if f.stored > 0 {
+				some = append(some, f.bucket, f.Program, f.Member, r.Name, r.From, lastPeriod(r.To))
+			}
+		}
+	}
+	scan := func(row db.Scanner) error {
+		var (
+			ref          Ref
+			name, period string
+			value        int64
+		)
+		if err := row.Scan(&ref.Program, &ref.Member, &name, &period, &value); err != nil {
+			return err
+		}
+		s.folios[ref].tally(name).base[period] = value
+		return nil
+	}
+	if err := among(ctx, tx, wantTally, some, someTallies, scan); err != nil {
+		return err
+	}
+	return among(ctx, tx, wantMember, every, allTallies, scan)
+}
+
+// A counter of the whole program is taken once a batch, after the accounts and in the order of its key, so that
+// transactions that want the same ones wait and never lock each other out.
+const (
+	lockCounters   = `INSERT INTO tallies (bucket, program_id, member_id, name, period, value)`
+	lockCountersDo = `
+ON CONFLICT (bucket, program_id, member_id, name, period) DO UPDATE SET value = tallies.value
+RETURNING program_id, name, period, value`
+)
+
+func (s *Sheet) lockCounters(ctx context.Context, tx *db.Tx, all []Deciding) error {
+	var rows []counterRow
+	for _, p := range all {
+		for _, r := range p.Needs.Tallies {
+			key := counterKey{p.Folio.Program, r.Name}
+			if !strings.HasPrefix(r.Name, engine.ProgramTally) || s.counters[key].covers(r) {
+				continue
+			}
+			t := s.counters[key]
+			if t == nil {
+				t = newTally()
+				s.counters[key] = t
+			}
+			t.ranges = append(t.ranges, r)
+			rows = append(rows, counterRow{ids.Bucket(key.program, key.name), key, r})
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	slices.SortFunc(rows, func(a, b counterRow) int {
+		return cmp.Or(cmp.Compare(a.bucket, b.bucket), strings.Compare(a.program, b.program), strings.Compare(a.name, b.name), strings.Compare(a.From, b.From))
+	})
+	scan := func(row db.Scanner) error {
+		var (
+			key    counterKey
+			period string
+			value  int64
+		)
+		if err := row.Scan(&key.program, &key.name, &period, &value); err != nil {
+			return err
+		}
+		s.counters[key].base[period] = value
+		return nil
+	}
+	var locked, read []any
+	for _, r := range rows {
+		if s.lock && r.From == r.To {
+			locked = append(locked, r.bucket, r.program, "", r.name, r.From, 0)
+		} else {
+			read = append(read, r.bucket, r.program, "", r.name, r.From, lastPeriod(r.To))
+		}
+	}
+	if err := db.QueryRows(ctx, tx, lockCounters, lockCountersDo, 6, locked, scan); err != nil {
+		return err
+	}
+	return among(ctx, tx, wantTally, read, readCounters, scan)
+}
+
+const readCounters = `
+SELECT t.program_id, t.name, t.period, t.value
+FROM want CROSS JOIN tallies t
+WHERE t.bucket = want.bucket AND t.program_id = want.program_id AND t.member_id = want.member_id AND t.name = want.name
+	AND t.period >= want.first AND t.period <= want.last`
+
+type counterRow struct {
+	bucket int32
+	counterKey
+	engine.TallyRange
+}
+
+const someRedemptions = `
+SELECT r.program_id, r.member_id, r.id, r.state
+FROM want CROSS JOIN redemptions r
+WHERE r.bucket = want.bucket AND r.program_id = want.program_id AND r.id = want.id`
+
+func (s *Sheet) fetchRedemptions(ctx context.Context, tx *db.Tx, all []Deciding) error {
+	var args []any
+	askers := map[string][]*Folio{} // program, a zero byte, id
+	for _, p := range all {
+		f := p.Folio
+		for _, id := range f.redemptionsWanted(p.Needs, f.pastOf(p.Needs)) {
+			bucket, ok := ids.BucketOf(id)
+			if _, have := f.redemptions[id]; have || !ok {
+				continue
+			}
+			if f.whole && bucket == f.bucket {
+				continue
+			}
+			key := f.Program + "\x00" + id
+			if len(askers[key]) == 0 {
+				args = append(args, bucket, f.Program, id)
+			}
+			askers[key] = append(askers[key], f)
+		}
+	}
+	return among(ctx, tx, wantID, args, someRedemptions, func(row db.Scanner) error {
+		var ref Ref
+		var id, text string
+		if err := row.Scan(&ref.Program, &ref.Member, &id, &text); err != nil {
+			return err
+		}
+		for _, f := range askers[ref.Program+"\x00"+id] {
+			if ref.Member != f.Member {
+				continue // somebody else's
+			}
+			r := &engine.RedemptionState{}
+			if err := readJSON(text, r); err != nil {
+				return fmt.Errorf("redemption %s: %w", id, err)
+			}
+			f.redemptions[id] = r
+		}
+		return nil
+	})
+}
