@@ -14,7 +14,7 @@ import (
 )
 
 // A commit whose answer is lost must be told as unknown, whether it happened or not, and never be run again here: only
-// the idempotency key can tell. This was seen in the field as an error for what had been stored.
+// the idempotency key can tell. A server that is stopped during COMMIT gives such an error for what it has stored.
 func TestACommitWithoutAnAnswerIsUnknown(t *testing.T) {
 	t.Parallel()
 	for name, arrives := range map[string]bool{"it happened": true, "it did not": false} {
