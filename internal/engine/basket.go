@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"errors"
+	"slices"
 	"strconv"
 
 	"lojal.dev/lojal/internal/errs"
@@ -71,7 +73,7 @@ func (r *reader) money(d *money.Decimal, pointer string, negative bool) int64 {
 	}
 	n, err := d.Minor(r.exponent)
 	switch {
-	case err == money.ErrScale:
+	case errors.Is(err, money.ErrScale):
 		r.fail(pointer, "too_many_decimals", "has more decimals than the currency's "+strconv.Itoa(r.exponent)+"; round it first")
 		return 0
 	case err != nil || n > maxMoney || n < -maxMoney:
@@ -206,7 +208,7 @@ func (r *reader) quantity(d *money.Decimal, pointer string) int64 {
 	}
 	n, err := d.Minor(quantityScale)
 	switch {
-	case err == money.ErrScale:
+	case errors.Is(err, money.ErrScale):
 		r.fail(pointer, "too_many_decimals", "has more than three decimals")
 	case err != nil || n > maxQuantity:
 		r.fail(pointer, "too_large", "is too large a quantity")
@@ -407,7 +409,7 @@ func (b *basket) paid(d program.Basis, points int64) int64 {
 		off = points
 	}
 	for _, p := range b.payments {
-		if (d.PaidWithPoints == "excluded" && p.means == "points" && points == 0) || has(d.WithoutPayments, p.means) {
+		if (d.PaidWithPoints == "excluded" && p.means == "points" && points == 0) || slices.Contains(d.WithoutPayments, p.means) {
 			off += p.amount
 		}
 	}
@@ -429,15 +431,6 @@ func spread(n int64, values []int64) ([]int64, error) {
 		w[i] = max(v, 0)
 	}
 	return money.Split(n, w)
-}
-
-func has(words []string, w string) bool {
-	for _, x := range words {
-		if x == w {
-			return true
-		}
-	}
-	return false
 }
 
 func checkSpend(p *program.Compiled, s Spend, at string, r *reader) {

@@ -160,10 +160,10 @@ func inDates(spans []program.DateSpan, l time.Time) bool {
 }
 
 func (s *scene) place(c *program.CompiledCondition) (Note, bool) {
-	if len(c.Store) > 0 && !has(c.Store, s.store) {
+	if len(c.Store) > 0 && !slices.Contains(c.Store, s.store) {
 		return Note{Code: CondStore, Args: Args{"seen": text(s.store), "want": list(c.Store)}}, false
 	}
-	if len(c.Channel) > 0 && !has(c.Channel, s.channel) {
+	if len(c.Channel) > 0 && !slices.Contains(c.Channel, s.channel) {
 		return Note{Code: CondChannel, Args: Args{"seen": text(s.channel), "want": list(c.Channel)}}, false
 	}
 	if len(c.Payment) > 0 {
@@ -172,7 +172,7 @@ func (s *scene) place(c *program.CompiledCondition) (Note, bool) {
 		if s.basket != nil {
 			for _, p := range s.basket.payments {
 				means = append(means, p.means)
-				in = in || has(c.Payment, p.means)
+				in = in || slices.Contains(c.Payment, p.means)
 			}
 		}
 		if !in {
@@ -237,7 +237,7 @@ func (s *scene) person(c *program.CompiledCondition) (Note, bool) {
 		}
 	}
 	for _, set := range slices.Sorted(maps.Keys(c.OnlyTier)) {
-		if !has(c.OnlyTier[set], s.tier[set]) {
+		if !slices.Contains(c.OnlyTier[set], s.tier[set]) {
 			return Note{Code: CondOnlyTier, Args: Args{"set": {Set: set}, "seen": tierValue(set, s.tier[set]), "want": tierValues(set, c.OnlyTier[set])}}, false
 		}
 	}
@@ -245,7 +245,7 @@ func (s *scene) person(c *program.CompiledCondition) (Note, bool) {
 		return Note{Code: CondMemberFor, Args: Args{"want": text(c.MemberFor.String()), "seen": Time(s.st.JoinedAt)}}, false
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Attribute)) {
-		if !has(c.Attribute[name], s.st.Attributes[name]) {
+		if !slices.Contains(c.Attribute[name], s.st.Attributes[name]) {
 			return Note{Code: CondAttribute, Args: Args{"name": text(name), "seen": text(s.st.Attributes[name]), "want": list(c.Attribute[name])}}, false
 		}
 	}
@@ -254,7 +254,7 @@ func (s *scene) person(c *program.CompiledCondition) (Note, bool) {
 		if s.activity != nil {
 			seen = s.activity.Properties[name]
 		}
-		if !has(c.Property[name], seen) {
+		if !slices.Contains(c.Property[name], seen) {
 			return Note{Code: CondProperty, Args: Args{"name": text(name), "seen": text(seen), "want": list(c.Property[name])}}, false
 		}
 	}
@@ -288,7 +288,7 @@ func (s *scene) vars() map[string]any {
 	if s.basket != nil {
 		lines := make([]condition.Line, 0, len(s.basket.lines))
 		for i := range s.basket.lines {
-			if s.in != nil && !s.in[i] {
+			if len(s.in) > 0 && !s.in[i] {
 				continue
 			}
 			b := &s.basket.lines[i]

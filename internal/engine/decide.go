@@ -21,7 +21,7 @@ func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
 		late = f.OccurredAt
 	}
 	tiers := func(from time.Time) {
-		n.Tallies = append(n.Tallies, tallyRanges(p, st, from, late)...)
+		n.Tallies = append(n.Tallies, tallyRanges(p, from, late)...)
 		if st.Seq == 0 {
 			return
 		}

@@ -98,7 +98,7 @@ func (w *work) doGive() error {
 	}
 	b, pol := w.f.Transfer, w.p.Doc.Transfers
 	reversal := b.Reverses != ""
-	if !reversal && (pol == nil || !has(pol.Units, b.Unit)) {
+	if !reversal && (pol == nil || !slices.Contains(pol.Units, b.Unit)) {
 		return errs.Forbidden("transfers_off", "The program does not let members give this unit to each other.").With("unit", b.Unit)
 	}
 	if w.p.Units[b.Unit] == nil {

@@ -39,7 +39,7 @@ func periodOf(t *program.CompiledTierSet, at time.Time, zone *time.Location) str
 }
 
 // tallyRanges are the counters that deciding at any moment from a to b needs.
-func tallyRanges(p *program.Compiled, st *State, a, b time.Time) []TallyRange {
+func tallyRanges(p *program.Compiled, a, b time.Time) []TallyRange {
 	var out []TallyRange
 	visits := false
 	for _, id := range p.TierIDs {
@@ -573,10 +573,10 @@ func Rebuild(p *program.Compiled, tally string, past []Past) map[string]int64 {
 			if set == nil {
 				continue
 			}
-			switch {
-			case set.Metric == "purchases":
+			switch set.Metric {
+			case "purchases":
 				add(f.OccurredAt, 1)
-			case set.Metric == "spend":
+			case "spend":
 				if n, err := spendOfFact(p, set, past[i]); err == nil {
 					add(f.OccurredAt, n)
 				}
