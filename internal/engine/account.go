@@ -194,7 +194,9 @@ const (
 
 // RedemptionState is a redemption as it stands after a fact.
 type RedemptionState struct {
-	ID       string           `json:"id"`
+	ID string `json:"id"`
+	// Member is whose lots it took; after a merge that is not who owns the redemption now.
+	Member   string           `json:"member,omitempty"`
 	Reward   string           `json:"reward"`
 	Quantity int64            `json:"quantity,omitempty"`
 	Status   string           `json:"status"`

@@ -50,7 +50,7 @@ func (w *work) expireLots() {
 		}
 		if l.WarnAt != nil && !l.WarnAt.After(w.at) {
 			l.WarnAt, l.Dirty = nil, true
-			if n := l.Spendable + l.Pending; n > 0 && l.ExpiresAt != nil {
+			if n := l.Spendable + l.Pending; n > 0 && l.ExpiresAt != nil && l.ExpiresAt.After(w.now) {
 				if warned[l.Unit] == nil {
 					warned[l.Unit] = map[time.Time]int64{}
 				}

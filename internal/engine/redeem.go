@@ -187,7 +187,7 @@ func (w *work) afford(q *quote) error {
 
 // redeem takes the price to an account and makes the redemption.
 func (w *work) redeem(q *quote, id, to string) RedemptionState {
-	s := RedemptionState{ID: id, Reward: q.r.ID, Quantity: q.quantity, Price: q.price, Worth: q.worth, At: w.at, Counters: q.counters}
+	s := RedemptionState{ID: id, Member: w.f.Member, Reward: q.r.ID, Quantity: q.quantity, Price: q.price, Worth: q.worth, At: w.at, Counters: q.counters}
 	for _, unit := range sortedUnits(q.price) {
 		held, _ := w.take(unit, q.price[unit], to, q.r.ID)
 		s.Lots = append(s.Lots, held...)
@@ -395,6 +395,12 @@ func (w *work) giveBack(s *RedemptionState, unit string, n int64) {
 	skip := s.Refunded[unit]
 	s.Refunded[unit] += n
 	w.note(NoteGivenBack, Args{"amount": Units(unit, n)})
+	if s.Member != w.f.Member { // the lots stayed in the books of the member that was merged into this one
+		t := w.termsOf(nil, unit, w.f.ID)
+		w.payDebt(w.put(t, n, ledger.Redeemed, s.Reward))
+		w.touch(unit)
+		return
+	}
 	for i := len(s.Lots) - 1; i >= 0 && n > 0; i-- {
 		h := s.Lots[i]
 		if h.Unit != unit {

@@ -223,6 +223,9 @@ func (w *work) takeBack(past *Past, bought, after []LineSum, pol program.Returns
 		}
 		return nil
 	}
+	if w.st.Status == Closed { // who has left owes nothing
+		pol.IfSpent = "clamp"
+	}
 	mode := money.HalfUp
 	if pol.Round != "" {
 		mode = money.Mode(pol.Round)
@@ -271,7 +274,7 @@ func (w *work) reverse(lot int64, unit, rule string, n int64, of, ifSpent string
 		w.post(ledger.Posting{Unit: unit, Lot: l.ID, From: from, To: ledger.Reversed, Amount: k, Rule: rule, Of: of})
 		n -= k
 	}
-	if l := w.lots[lot]; l != nil {
+	for _, l := range w.lotsOf(lot, unit, of) {
 		post(l, ledger.Pending, min(n, l.Pending))
 		post(l, ledger.Spendable, min(n, l.Spendable))
 		if k := min(n, l.Gone); k > 0 {
@@ -304,9 +307,26 @@ func (w *work) reverse(lot int64, unit, rule string, n int64, of, ifSpent string
 	return rev, nil
 }
 
+// lotsOf finds what is left of the lot that a fact's award went to. After a merge the survivor has it under other numbers.
+func (w *work) lotsOf(lot int64, unit, fact string) []*ledger.Lot {
+	if w.in.Past == nil || w.in.Past.Fact.Member == w.f.Member {
+		if l := w.lots[lot]; l != nil {
+			return []*ledger.Lot{l}
+		}
+		return nil
+	}
+	var out []*ledger.Lot
+	for _, l := range w.acc.Lots {
+		if l.Fact == fact && l.Unit == unit {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
 // giveBackSpent returns the share of the points that paid for the purchase.
 func (w *work) giveBackSpent(past *Past, bought, after []LineSum, pol program.Returns) error {
-	if pol.Spent == "keep" {
+	if pol.Spent == "keep" || w.st.Status == Closed {
 		return nil
 	}
 	var paid, back int64
