@@ -122,17 +122,25 @@ func Decide(p *program.Compiled, in Input) (Decision, *Account, error) {
 	if w.st.Status == Merged {
 		return Decision{}, nil, errs.Conflict("member_merged", "This member was merged into another.").With("member", w.st.MergedInto)
 	}
-	for _, name := range slices.Sorted(maps.Keys(in.Rebuilt)) {
-		delete(w.acc.Tallies, name)
-		for _, period := range slices.Sorted(maps.Keys(in.Rebuilt[name])) {
-			w.tally(name, period, in.Rebuilt[name][period])
-		}
-		w.st.Tallied = append(w.st.Tallied, name)
-	}
+	w.recount(in.Rebuilt)
 	if err := w.decide(); err != nil {
 		return Decision{}, nil, refusal(err)
 	}
 	return w.seal()
+}
+
+// recount takes over the metrics that were counted anew. They are no change that the fact makes: the flow sets them.
+// A metric that this version does not count is complete no longer, so that a later version counts it anew.
+func (w *work) recount(rebuilt map[string]map[string]int64) {
+	known := TallyNames(w.p)
+	w.st.Tallied = slices.DeleteFunc(w.st.Tallied, func(name string) bool { return !slices.Contains(known, name) })
+	for _, name := range slices.Sorted(maps.Keys(rebuilt)) {
+		w.acc.Tallies[name] = maps.Clone(rebuilt[name])
+		if w.acc.Tallies[name] == nil {
+			w.acc.Tallies[name] = map[string]int64{}
+		}
+		w.st.Tallied = append(w.st.Tallied, name)
+	}
 }
 
 // refusal makes an *errs.Error of what went wrong: arithmetic that does not fit is the fact's fault.
@@ -255,12 +263,7 @@ func (w *work) doEnrol() error {
 	if b := w.f.Enrolment; b != nil {
 		w.st.Zone, w.st.Language, w.st.Attributes = b.Zone, b.Language, b.Attributes
 	}
-	w.st.Tallied = append(w.st.Tallied, visitDays)
-	for _, id := range w.p.TierIDs {
-		if name := tallyName(w.p.Tiers[id]); !slices.Contains(w.st.Tallied, name) {
-			w.st.Tallied = append(w.st.Tallied, name)
-		}
-	}
+	w.st.Tallied = TallyNames(w.p)
 	w.settleTiers(false)
 	s := w.scene()
 	if w.f.Enrolment != nil {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -22,6 +23,27 @@ var historyKept = program.Period{N: 36, Unit: "month"}
 
 // tallyName names the counters of a tier set's metric.
 func tallyName(t *program.CompiledTierSet) string { return t.Tally + "@" + grain(t) }
+
+// TallyNames lists the counters that a program's tiers are counted by, sorted.
+func TallyNames(p *program.Compiled) []string {
+	var out []string
+	add := func(name string) {
+		if !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	for _, id := range p.TierIDs {
+		if p.Tiers[id].Metric == "tenure" {
+			continue
+		}
+		add(tallyName(p.Tiers[id]))
+		if p.Tiers[id].Metric == "visits" {
+			add(visitDays)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
 
 func grain(t *program.CompiledTierSet) string {
 	switch t.Window {

@@ -1,0 +1,467 @@
+// Package enginetest takes facts along the road that internal/record goes, in memory, for tests of the engine.
+//
+// It owns no rule. It gives the engine just what NeedsOf asked for, so that a need that was forgotten shows, and proves the
+// books after every fact (see Desk.Verify). It does not own members' profiles nor Idempotency-Keys.
+package enginetest
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"lojal.dev/lojal/internal/engine"
+	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/ledger"
+	"lojal.dev/lojal/internal/program"
+)
+
+// Desk keeps the books of one program in memory. It is for one goroutine.
+type Desk struct {
+	versions []version
+	members  map[string]*file
+	counters map[string]map[string]int64 // of the whole program
+	receipts map[string]receipt
+	log      []engine.Past // every fact in the order of deciding
+	ids      int
+	// Strict decides every fact a second time with the whole account loaded, and a third with what was loaded before,
+	// and fails when a decision differs or an input was changed.
+	Strict bool
+}
+
+type version struct {
+	p    *program.Compiled
+	from time.Time
+}
+
+type receipt struct {
+	member string
+	fact   engine.Fact
+	at     int
+}
+
+// file is one member's books. Accounts and lots are never changed in place, so that a copy of it is a snapshot.
+type file struct {
+	state       engine.State
+	lots        map[int64]*ledger.Lot
+	tallies     map[string]map[string]int64
+	redemptions map[string]*engine.RedemptionState
+	past        []engine.Past
+}
+
+func (f *file) clone() *file {
+	c := *f
+	c.lots, c.redemptions = maps.Clone(f.lots), maps.Clone(f.redemptions)
+	c.tallies = cloneTallies(f.tallies)
+	c.past = slices.Clip(f.past)
+	return &c
+}
+
+func cloneTallies(m map[string]map[string]int64) map[string]map[string]int64 {
+	out := make(map[string]map[string]int64, len(m))
+	for name, periods := range m {
+		out[name] = maps.Clone(periods)
+	}
+	return out
+}
+
+// New makes a desk with the first version of a program, in force from the beginning of time.
+func New(p *program.Compiled) *Desk {
+	return &Desk{versions: []version{{p: p}}, members: map[string]*file{}, counters: map[string]map[string]int64{}, receipts: map[string]receipt{}}
+}
+
+// Publish puts a further version in force from a moment on.
+func (d *Desk) Publish(p *program.Compiled, from time.Time) {
+	d.versions = append(d.versions, version{p, from})
+}
+
+// At gives the version in force at a business time.
+func (d *Desk) At(t time.Time) *program.Compiled {
+	best := d.versions[0]
+	for _, v := range d.versions[1:] {
+		if !v.from.After(t) && !v.from.Before(best.from) {
+			best = v
+		}
+	}
+	return best.p
+}
+
+// Taken is what came of a fact.
+type Taken struct {
+	Fact     engine.Fact
+	Decision engine.Decision
+	Account  *engine.Account
+	Program  *program.Compiled
+	// Dues are the due facts decided along with it, in order.
+	Dues []engine.Past
+	// Other is the other side of a transfer or merge.
+	Other *engine.Past
+	// Duplicate says that the natural key was known and nothing was done.
+	Duplicate bool
+}
+
+// ID makes an id that sorts in the order of making.
+func (d *Desk) ID(prefix string) string {
+	d.ids++
+	return fmt.Sprintf("%s_%06d", prefix, d.ids)
+}
+
+func (d *Desk) file(member string) *file {
+	f := d.members[member]
+	if f == nil {
+		f = &file{lots: map[int64]*ledger.Lot{}, tallies: map[string]map[string]int64{}, redemptions: map[string]*engine.RedemptionState{}}
+		d.members[member] = f
+	}
+	return f
+}
+
+// Take decides a fact with all the due facts around it and keeps what follows. The fact needs Kind, Member, OccurredAt and
+// its body; Parent is an id. A transfer out or a merge out is followed by its other side. On an error nothing is kept.
+func (d *Desk) Take(f engine.Fact) (*Taken, error) {
+	if f.Source != "" {
+		if r, known := d.receipts[f.Source+"\x00"+f.ExternalID]; known {
+			if r.member != f.Member || r.fact.Kind != f.Kind || !reflect.DeepEqual(bodies(r.fact), bodies(f)) {
+				return nil, errs.Conflict("duplicate_external_id", "There is another fact with this source and external id.").With("fact", r.fact.ID)
+			}
+			p := d.members[r.member].past[r.at]
+			return &Taken{Fact: p.Fact, Decision: p.Decision, Account: d.account(r.member), Program: d.At(p.Fact.OccurredAt), Duplicate: true}, nil
+		}
+	}
+	was, ids := d.snapshot(), d.ids
+	t, err := d.take(f)
+	if err != nil {
+		d.restore(was)
+		d.ids = ids
+		return nil, err
+	}
+	if f.Source != "" {
+		past := d.members[f.Member].past
+		at := slices.IndexFunc(past, func(p engine.Past) bool { return p.Fact.ID == t.Fact.ID })
+		d.receipts[f.Source+"\x00"+f.ExternalID] = receipt{f.Member, f, at}
+	}
+	return t, nil
+}
+
+func bodies(f engine.Fact) engine.Fact {
+	f.ID, f.OccurredAt, f.RecordedAt, f.Drawn, f.Actor = "", time.Time{}, time.Time{}, nil, ""
+	return f
+}
+
+// Simulate decides a fact and keeps nothing.
+func (d *Desk) Simulate(f engine.Fact) (*Taken, error) {
+	was, ids := d.snapshot(), d.ids
+	t, err := d.take(f)
+	d.restore(was)
+	d.ids = ids
+	return t, err
+}
+
+type books struct {
+	members  map[string]*file
+	counters map[string]map[string]int64
+	log      []engine.Past
+}
+
+func (d *Desk) snapshot() books {
+	b := books{make(map[string]*file, len(d.members)), cloneTallies(d.counters), slices.Clip(d.log)}
+	for m, f := range d.members {
+		b.members[m] = f.clone()
+	}
+	return b
+}
+
+func (d *Desk) restore(b books) { d.members, d.counters, d.log = b.members, b.counters, b.log }
+
+var prefixes = map[engine.Kind]string{
+	engine.Enrolment: "enr", engine.PurchaseK: "pur", engine.ReturnK: "ret", engine.ActivityK: "act", engine.Reserve: "red",
+	engine.Redeem: "red", engine.AdjustmentK: "adj", engine.TransferOut: "trf",
+}
+
+func (d *Desk) take(f engine.Fact) (*Taken, error) {
+	if f.ID == "" {
+		prefix := prefixes[f.Kind]
+		if prefix == "" {
+			prefix = "fct"
+		}
+		f.ID = d.ID(prefix)
+	}
+	if f.RecordedAt.IsZero() {
+		f.RecordedAt = f.OccurredAt
+	}
+	if f.Member == "" {
+		return d.guest(f)
+	}
+	t := &Taken{Program: d.At(f.OccurredAt)}
+	if err := d.bringUp(f.Member, f.OccurredAt, f.RecordedAt, &t.Dues); err != nil {
+		return nil, err
+	}
+	if codes, redemptions := engine.Draws(t.Program, &d.file(f.Member).state, &f); codes+redemptions > 0 {
+		f.Drawn = &engine.Drawn{}
+		for range codes {
+			f.Drawn.Codes = append(f.Drawn.Codes, d.ID("code"))
+		}
+		for range redemptions {
+			f.Drawn.Redemptions = append(f.Drawn.Redemptions, d.ID("red"))
+		}
+	}
+	dec, err := d.decide(f)
+	if err != nil {
+		return nil, err
+	}
+	t.Fact, t.Decision = f, dec
+	if err := d.catchUp(f.Member, f.RecordedAt, &t.Dues); err != nil {
+		return nil, err
+	}
+	if other, ok := otherSide(f, dec); ok {
+		o, err := d.take(other)
+		if err != nil {
+			return nil, err
+		}
+		t.Dues = append(t.Dues, o.Dues...)
+		t.Other = &engine.Past{Fact: o.Fact, Decision: o.Decision}
+	}
+	t.Account = d.account(f.Member)
+	return t, nil
+}
+
+// otherSide makes the fact of the one who receives.
+func otherSide(f engine.Fact, dec engine.Decision) (engine.Fact, bool) {
+	o := engine.Fact{OccurredAt: f.OccurredAt, RecordedAt: f.RecordedAt, Parent: f.ID, Actor: f.Actor}
+	switch f.Kind {
+	case engine.TransferOut:
+		b := *f.Transfer
+		b.Other, b.Lots = f.Member, dec.Moved
+		o.Kind, o.Member, o.Transfer = engine.TransferIn, f.Transfer.Other, &b
+	case engine.MergeOut:
+		o.Kind, o.Member = engine.MergeIn, f.Merge.Other
+		o.Merge = &engine.Merge{Other: f.Member, Carried: dec.Carried, Reason: f.Merge.Reason}
+	default:
+		return o, false
+	}
+	return o, true
+}
+
+func (d *Desk) guest(f engine.Fact) (*Taken, error) {
+	p := d.At(f.OccurredAt)
+	dec, acc, err := engine.Decide(p, engine.Input{Account: &engine.Account{}, Fact: f})
+	if err != nil {
+		return nil, err
+	}
+	return &Taken{Fact: f, Decision: dec, Account: acc, Program: p}, nil
+}
+
+// bringUp decides the due facts up to a moment.
+func (d *Desk) bringUp(member string, until, recorded time.Time, dues *[]engine.Past) error {
+	for n := 0; ; n++ {
+		st := &d.file(member).state
+		if st.DueAt == nil || st.DueAt.After(until) {
+			return nil
+		}
+		if n > 20000 {
+			return fmt.Errorf("member %s is due without end at %s", member, st.DueAt)
+		}
+		f := engine.Fact{ID: d.ID("fct"), Kind: engine.Due, Member: member, OccurredAt: *st.DueAt, RecordedAt: recorded, Actor: "system"}
+		dec, err := d.decide(f)
+		if err != nil {
+			return fmt.Errorf("due at %s: %w", f.OccurredAt, err)
+		}
+		*dues = append(*dues, engine.Past{Fact: f, Decision: dec})
+	}
+}
+
+// catchUp decides what a late fact made due in the past.
+func (d *Desk) catchUp(member string, recorded time.Time, dues *[]engine.Past) error {
+	return d.bringUp(member, d.file(member).state.At, recorded, dues)
+}
+
+// Sweep brings every account up to now, and gives the due facts.
+func (d *Desk) Sweep(now time.Time) ([]engine.Past, error) {
+	var dues []engine.Past
+	for _, m := range slices.Sorted(maps.Keys(d.members)) {
+		if err := d.bringUp(m, now, now, &dues); err != nil {
+			return nil, err
+		}
+	}
+	return dues, nil
+}
+
+// View gives the account as it would be at a moment, without keeping anything. Every lot and counter is loaded.
+func (d *Desk) View(member string, now time.Time) (*engine.Account, *program.Compiled, error) {
+	was, ids := d.snapshot(), d.ids
+	defer func() { d.restore(was); d.ids = ids }()
+	var dues []engine.Past
+	if err := d.bringUp(member, now, now, &dues); err != nil {
+		return nil, nil, err
+	}
+	return d.account(member), d.At(now), nil
+}
+
+// Account gives the account as it is kept, with everything loaded.
+func (d *Desk) Account(member string) *engine.Account { return d.account(member) }
+
+func (d *Desk) account(member string) *engine.Account {
+	f := d.file(member)
+	acc := &engine.Account{Program: d.versions[0].p.Doc.Program, Member: member, State: f.state, Tallies: cloneTallies(f.tallies)}
+	for _, id := range slices.Sorted(maps.Keys(f.lots)) {
+		acc.Lots = append(acc.Lots, f.lots[id])
+	}
+	for name, periods := range d.counters {
+		acc.Tallies[name] = maps.Clone(periods)
+	}
+	return acc
+}
+
+// Members lists all that were ever named, in order.
+func (d *Desk) Members() []string { return slices.Sorted(maps.Keys(d.members)) }
+
+// Facts gives a member's facts with their decisions, in order, without children.
+func (d *Desk) Facts(member string) []engine.Past { return d.file(member).past }
+
+// Find gives a fact by its id with the facts about it; nil when there is none.
+func (d *Desk) Find(member, id string) *engine.Past {
+	var found *engine.Past
+	for _, p := range d.file(member).past {
+		switch {
+		case p.Fact.ID == id:
+			found = &engine.Past{Fact: p.Fact, Decision: p.Decision}
+		case p.Fact.Parent == id && found != nil:
+			found.Children = append(found.Children, p)
+		}
+	}
+	return found
+}
+
+// input loads what the needs ask for; whole loads everything there is.
+func (d *Desk) input(f engine.Fact, p *program.Compiled, whole bool) engine.Input {
+	m := d.file(f.Member)
+	n := engine.NeedsOf(p, &m.state, f)
+	in := engine.Input{Fact: f, Redemptions: map[string]*engine.RedemptionState{}}
+	if len(n.Past) > 0 && n.Past[0] != "" {
+		in.Past = d.Find(f.Member, n.Past[0])
+	}
+	wanted := map[int64]bool{}
+	redemptions := slices.Clone(n.Redemptions)
+	if in.Past != nil {
+		for _, p := range append([]engine.Past{*in.Past}, in.Past.Children...) {
+			for _, post := range p.Decision.Postings {
+				wanted[post.Lot] = true
+			}
+			for _, r := range p.Decision.Redemptions {
+				redemptions = append(redemptions, r.ID)
+			}
+		}
+	}
+	for _, id := range redemptions {
+		if r := m.redemptions[id]; r != nil {
+			in.Redemptions[id] = r
+			for _, l := range r.Lots {
+				wanted[l.Lot] = true
+			}
+		}
+	}
+	acc := d.account(f.Member)
+	if !whole {
+		acc.Lots = slices.DeleteFunc(acc.Lots, func(l *ledger.Lot) bool { return !wanted[l.ID] && (!n.Lots || !l.Open()) })
+		all := acc.Tallies
+		acc.Tallies = map[string]map[string]int64{}
+		for name, periods := range all {
+			for period, v := range periods {
+				if asked(n, name, period) && v != 0 {
+					if acc.Tallies[name] == nil {
+						acc.Tallies[name] = map[string]int64{}
+					}
+					acc.Tallies[name][period] = v
+				}
+			}
+		}
+	}
+	in.Account = acc
+	for _, name := range n.Rebuild {
+		if in.Rebuilt == nil {
+			in.Rebuilt = map[string]map[string]int64{}
+		}
+		in.Rebuilt[name] = engine.Rebuild(p, name, m.past)
+	}
+	return in
+}
+
+func asked(n engine.Needs, name, period string) bool {
+	if n.AllTallies && !strings.HasPrefix(name, engine.ProgramTally) {
+		return true
+	}
+	return slices.ContainsFunc(n.Tallies, func(r engine.TallyRange) bool { return r.Name == name && r.From <= period && period <= r.To })
+}
+
+func (d *Desk) decide(f engine.Fact) (engine.Decision, error) {
+	p := d.At(f.OccurredAt)
+	in := d.input(f, p, false)
+	dec, after, err := engine.Decide(p, in)
+	if d.Strict {
+		if problem := d.again(f, p, in, dec, err); problem != nil {
+			return dec, problem
+		}
+	}
+	if err != nil {
+		return dec, err
+	}
+	d.keep(f, in, dec, after)
+	return dec, nil
+}
+
+// ErrImpure says that the engine decided differently on the same thing.
+var ErrImpure = errors.New("the engine does not decide alike")
+
+// again decides once more from the same input, and from the whole account, and compares.
+func (d *Desk) again(f engine.Fact, p *program.Compiled, in engine.Input, dec engine.Decision, refused error) error {
+	fresh := d.input(f, p, false)
+	if !reflect.DeepEqual(in, fresh) {
+		return fmt.Errorf("%w: the input of %s %s was changed", ErrImpure, f.Kind, f.ID)
+	}
+	for _, i := range []engine.Input{fresh, d.input(f, p, true)} {
+		second, _, err := engine.Decide(p, i)
+		if (err == nil) != (refused == nil) || (err != nil && err.Error() != refused.Error()) {
+			return fmt.Errorf("%w: %s %s came to %v, then to %v", ErrImpure, f.Kind, f.ID, refused, err)
+		}
+		if err == nil && !reflect.DeepEqual(dec, second) {
+			return fmt.Errorf("%w: %s %s\nfirst  %+v\nsecond %+v", ErrImpure, f.Kind, f.ID, dec, second)
+		}
+	}
+	return nil
+}
+
+func (d *Desk) keep(f engine.Fact, in engine.Input, dec engine.Decision, after *engine.Account) {
+	m := d.file(f.Member)
+	m.state = after.State
+	for _, l := range after.Lots {
+		if l.Dirty || l.New {
+			n := *l
+			n.Dirty, n.New = false, false
+			m.lots[n.ID] = &n
+		}
+	}
+	for name, periods := range in.Rebuilt {
+		m.tallies[name] = maps.Clone(periods)
+	}
+	for _, c := range dec.Counters {
+		tallies := m.tallies
+		if strings.HasPrefix(c.Name, engine.ProgramTally) {
+			tallies = d.counters
+		}
+		if tallies[c.Name] == nil {
+			tallies[c.Name] = map[string]int64{}
+		}
+		tallies[c.Name][c.Period] += c.Add
+	}
+	for i := range dec.Redemptions {
+		r := dec.Redemptions[i]
+		m.redemptions[r.ID] = &r
+	}
+	m.past = append(m.past, engine.Past{Fact: f, Decision: dec})
+	d.log = append(d.log, engine.Past{Fact: f, Decision: dec})
+}
+
+// Redemption gives a redemption as it stands, nil when there is none.
+func (d *Desk) Redemption(member, id string) *engine.RedemptionState { return d.file(member).redemptions[id] }
