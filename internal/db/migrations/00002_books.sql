@@ -196,8 +196,6 @@ CREATE TABLE lots (
 	reserved BIGINT NOT NULL CHECK (reserved >= 0),
 	-- what expired and no return has asked for yet
 	gone BIGINT NOT NULL DEFAULT 0 CHECK (gone >= 0),
-	-- what expired and no return has asked for yet
-	gone BIGINT NOT NULL DEFAULT 0 CHECK (gone >= 0),
 	-- spendable + pending + reserved: a closed lot has 0 and is out of the index
 	remaining BIGINT NOT NULL,
 	PRIMARY KEY (bucket, program_id, member_id, lot)
