@@ -75,6 +75,26 @@ func (t *tally) add(period string, n int64) error {
 	return nil
 }
 
+// set makes the counters what they are counted to be.
+func (t *tally) set(to map[string]int64) error {
+	now := map[string]int64{}
+	t.values(everyPeriod(""), now)
+	for period, n := range now {
+		if err := t.add(period, to[period]-n); err != nil {
+			return err
+		}
+	}
+	for period, n := range to {
+		if _, had := now[period]; had {
+			continue
+		}
+		if err := t.add(period, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // values gives the counters with from <= period <= to.
 func (t *tally) values(r engine.TallyRange, into map[string]int64) {
 	if t == nil {
@@ -101,7 +121,8 @@ func (f *Folio) tally(name string) *tally {
 // Entries gives the facts decided in this sheet, in order.
 func (f *Folio) Entries() []Entry { return f.entries }
 
-// Mark gives a function that takes the folio, and the counters of the whole program, back to where they are now.
+// Mark gives a function that takes the folio back to where it is now, and what its facts did to the counters of the whole
+// program with it.
 func (f *Folio) Mark() func() {
 	was := *f
 	was.lots, was.open, was.dirty = maps.Clone(f.lots), slices.Clone(f.open), maps.Clone(f.dirty)
@@ -110,17 +131,32 @@ func (f *Folio) Mark() func() {
 		was.tallies[name] = t.clone()
 	}
 	was.redemptions, was.changed = maps.Clone(f.redemptions), maps.Clone(f.changed)
+	was.past, was.byID = maps.Clone(f.past), maps.Clone(f.byID)
 	was.entries = slices.Clone(f.entries)
-	was.byID = maps.Clone(f.byID)
 	was.children = make(map[string][]int, len(f.children))
 	for id, list := range f.children {
 		was.children[id] = slices.Clone(list)
 	}
-	counters := make(map[counterKey]*tally, len(f.sheet.counters))
-	for k, t := range f.sheet.counters {
-		counters[k] = t.clone()
+	return func() {
+		// Others may have counted on since: take back what is ours, and only that.
+		for _, e := range f.entries[len(was.entries):] {
+			for _, c := range e.Decision.Counters {
+				if strings.HasPrefix(c.Name, engine.ProgramTally) {
+					f.sheet.counters[counterKey{f.Program, c.Name}].added[c.Period] -= c.Add
+				}
+			}
+		}
+		*f = was
 	}
-	return func() { *f, f.sheet.counters = was, counters }
+}
+
+// About lists the facts of this sheet whose parent is the given fact.
+func (f *Folio) About(id string) []Entry {
+	var out []Entry
+	for _, i := range f.children[id] {
+		out = append(out, f.entries[i])
+	}
+	return out
 }
 
 // Input makes what a fact is decided from. It must have been fetched before.
@@ -138,9 +174,7 @@ func (f *Folio) Input(p Deciding) engine.Input {
 			}
 			c := *r
 			in.Redemptions[id] = &c
-			for _, l := range r.Lots {
-				wanted[l.Lot] = true
-			}
+			f.lotsIn(r, wanted)
 		}
 	}
 	if n.Lots {
@@ -263,6 +297,16 @@ func (f *Folio) namedLots(p *engine.Past, into map[int64]bool) {
 	}
 }
 
+// lotsIn notes the numbers of the folio's own lots in a redemption.
+func (f *Folio) lotsIn(r *engine.RedemptionState, into map[int64]bool) {
+	if r.Member != f.Member {
+		return
+	}
+	for _, l := range r.Lots {
+		into[l.Lot] = true
+	}
+}
+
 // redemptionsWanted lists the redemptions that the needs or the past fact's decisions name.
 func (f *Folio) redemptionsWanted(n engine.Needs, p *engine.Past) []string {
 	out := slices.Clone(n.Redemptions)
@@ -308,7 +352,7 @@ func (f *Folio) Post(p Deciding, in engine.Input, d engine.Decision, after *engi
 func (f *Folio) add(e Entry) {
 	f.entries = append(f.entries, e)
 	f.byID[e.Fact.ID] = len(f.entries) - 1
-	if e.Fact.Source != "" {
+	if e.Fact.Source != "" && e.Fact.ExternalID != "" {
 		f.byID[e.Fact.Source+"/"+e.Fact.ExternalID] = len(f.entries) - 1
 	}
 	if e.Fact.Parent != "" {
@@ -331,14 +375,9 @@ func (f *Folio) settle(in engine.Input, d engine.Decision, after *engine.Account
 			f.open = slices.Delete(f.open, at, at+1)
 		}
 	}
-	for name := range in.Rebuilt { // the decision counts it anew from nothing
-		t := f.tally(name)
-		now := map[string]int64{}
-		t.values(everyPeriod(name), now)
-		for period, n := range now {
-			if err := t.add(period, -n); err != nil {
-				return err
-			}
+	for name, periods := range in.Rebuilt {
+		if err := f.tally(name).set(periods); err != nil {
+			return err
 		}
 	}
 	for _, c := range d.Counters {

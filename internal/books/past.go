@@ -160,6 +160,9 @@ func (s *Sheet) fetchPast(ctx context.Context, tx *db.Tx, all []Deciding) error 
 			p := &engine.Past{Fact: e.Fact, Decision: e.Decision}
 			a.f.past[a.ref] = p
 			for _, m := range line {
+				if a.f.whole && m == a.f.Ref {
+					continue // those of the folio itself are in it
+				}
 				h := home{m, e.Fact.ID}
 				if len(owners[h]) == 0 {
 					children = append(children, m.Bucket(), m.Program, m.Member, e.Fact.ID)

@@ -66,7 +66,7 @@ SELECT f.program_id, f.id, f.member_id
 FROM want CROSS JOIN facts f
 WHERE f.bucket = want.bucket AND f.program_id = want.program_id AND f.id = want.id`
 
-// Owners gives the members whose books the facts stand in.
+// Owners gives the members whose books the facts, or redemptions, stand in.
 func Owners(ctx context.Context, tx *db.Tx, facts []FactOf) (map[FactOf]string, error) {
 	var args []any
 	for _, f := range facts {
@@ -75,18 +75,43 @@ func Owners(ctx context.Context, tx *db.Tx, facts []FactOf) (map[FactOf]string, 
 		}
 	}
 	out := map[FactOf]string{}
-	err := among(ctx, tx, wantID, args, factOwners, func(row db.Scanner) error {
-		var f FactOf
-		var member string
-		err := row.Scan(&f.Program, &f.ID, &member)
-		out[f] = member
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("look for the owners of facts: %w", err)
+	for _, query := range []string{factOwners, redemptionOwners} { // a redemption that a purchase made is no fact of its own
+		err := among(ctx, tx, wantID, args, query, func(row db.Scanner) error {
+			var f FactOf
+			var member string
+			err := row.Scan(&f.Program, &f.ID, &member)
+			out[f] = member
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("look for the owners of facts: %w", err)
+		}
 	}
 	return out, nil
 }
+
+// About gives the facts about a fact that stand in the books of the members.
+func About(ctx context.Context, tx *db.Tx, members []Ref, id string) ([]Entry, error) {
+	args := make([]any, 0, 4*len(members))
+	for _, m := range members {
+		args = append(args, m.Bucket(), m.Program, m.Member, id)
+	}
+	var out []Entry
+	err := among(ctx, tx, wantChild, args, factsByParent, func(row db.Scanner) error {
+		e, _, err := scanFact(row)
+		out = append(out, e)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the facts about %s: %w", id, err)
+	}
+	return out, nil
+}
+
+const redemptionOwners = `
+SELECT r.program_id, r.id, r.member_id
+FROM want CROSS JOIN redemptions r
+WHERE r.bucket = want.bucket AND r.program_id = want.program_id AND r.id = want.id`
 
 // Entries gives facts by id, for those that are there.
 func Entries(ctx context.Context, tx *db.Tx, facts []FactOf) (map[FactOf]Entry, error) {

@@ -190,9 +190,7 @@ func (s *Sheet) fetchLots(ctx context.Context, tx *db.Tx, all []Deciding) error 
 		f.namedLots(past, named)
 		for _, id := range f.redemptionsWanted(p.Needs, past) {
 			if r := f.redemptions[id]; r != nil {
-				for _, l := range r.Lots {
-					named[l.Lot] = true
-				}
+				f.lotsIn(r, named)
 			}
 		}
 		for id := range named {
@@ -393,22 +391,63 @@ func (s *Sheet) fetchRedemptions(ctx context.Context, tx *db.Tx, all []Deciding)
 			askers[key] = append(askers[key], f)
 		}
 	}
-	return among(ctx, tx, wantID, args, someRedemptions, func(row db.Scanner) error {
-		var ref Ref
+	type read struct {
+		owner Ref
+		state engine.RedemptionState
+	}
+	var found []read
+	err := among(ctx, tx, wantID, args, someRedemptions, func(row db.Scanner) error {
+		var r read
 		var id, text string
-		if err := row.Scan(&ref.Program, &ref.Member, &id, &text); err != nil {
+		if err := row.Scan(&r.owner.Program, &r.owner.Member, &id, &text); err != nil {
 			return err
 		}
-		for _, f := range askers[ref.Program+"\x00"+id] {
-			if ref.Member != f.Member {
-				continue // somebody else's
-			}
-			r := &engine.RedemptionState{}
-			if err := readJSON(text, r); err != nil {
-				return fmt.Errorf("redemption %s: %w", id, err)
-			}
-			f.redemptions[id] = r
+		if err := readJSON(text, &r.state); err != nil {
+			return fmt.Errorf("redemption %s: %w", id, err)
 		}
+		found = append(found, r)
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	for _, r := range found {
+		for _, f := range askers[r.owner.Program+"\x00"+r.state.ID] {
+			line, err := s.lineage(ctx, tx, r.owner, f.Ref)
+			if err != nil {
+				return err
+			}
+			if line == nil {
+				continue // somebody else's
+			}
+			state := r.state
+			if f.whole {
+				if state, err = redemptionThen(ctx, tx, line[:len(line)-1], r.state.ID); err != nil {
+					return err
+				}
+			}
+			f.redemptions[state.ID] = &state
+		}
+	}
+	return nil
+}
+
+// redemptionThen gives a redemption as the members who were merged on left it.
+func redemptionThen(ctx context.Context, tx *db.Tx, line []Ref, id string) (engine.RedemptionState, error) {
+	var out engine.RedemptionState
+	for _, m := range line {
+		err := among(ctx, tx, wantMember, []any{m.Bucket(), m.Program, m.Member}, wholeHistory, func(row db.Scanner) error {
+			e, _, err := scanFact(row)
+			for _, r := range e.Decision.Redemptions {
+				if r.ID == id {
+					out = r
+				}
+			}
+			return err
+		})
+		if err != nil {
+			return out, err
+		}
+	}
+	return out, nil
 }

@@ -225,7 +225,11 @@ func (f *Folio) redemptionRows(out *rows) error {
 		if err != nil {
 			return fmt.Errorf("write redemption %s: %w", id, err)
 		}
-		out.add(f.bucket, f.Program, id, f.Member, r.Status, r.Reward, instant(r.At), moment(r.ExpiresAt), string(text))
+		bucket, ok := ids.BucketOf(id) // after a merge not that of the member
+		if !ok {
+			return fmt.Errorf("%q is no id of a redemption", id)
+		}
+		out.add(bucket, f.Program, id, f.Member, r.Status, r.Reward, instant(r.At), moment(r.ExpiresAt), string(text))
 	}
 	return nil
 }

@@ -1,0 +1,120 @@
+package record
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"lojal.dev/lojal/internal/errs"
+)
+
+// writer gathers waiting requests: while one transaction runs, the next requests collect. Nobody waits when nothing runs.
+type writer struct {
+	r       *Recorder
+	mu      sync.Mutex
+	queue   []*waiting
+	running bool
+	closed  bool
+	idle    chan struct{} // closed when the last transaction is over, once somebody wants to know
+}
+
+// waiting is a request in the queue.
+type waiting struct {
+	task *task
+	done chan struct{}
+	// state goes from queued to taken or to left, once.
+	state atomic.Int32
+}
+
+const (
+	queued = iota
+	taken
+	left
+)
+
+var errClosed = errs.Unavailable("closing", "The program is about to stop: repeat the request with the same key.")
+
+func (w *writer) submit(ctx context.Context, t *task) (*Result, error) {
+	q := &waiting{task: t, done: make(chan struct{})}
+	w.mu.Lock()
+	if w.closed {
+		w.mu.Unlock()
+		return nil, errClosed
+	}
+	w.queue = append(w.queue, q)
+	if !w.running {
+		w.running = true
+		go w.drain()
+	}
+	w.mu.Unlock()
+
+	select {
+	case <-q.done:
+		return t.result, t.err
+	case <-ctx.Done():
+	}
+	if q.state.CompareAndSwap(queued, left) {
+		return nil, ctx.Err()
+	}
+	// It is being written: whether it will be is not known to a caller who does not wait.
+	select {
+	case <-q.done:
+		return t.result, t.err
+	default:
+		return nil, errs.Unavailable("gave_up_waiting", "The request may have been taken: repeat it with the same key.").Because(ctx.Err())
+	}
+}
+
+// drain writes until nothing waits.
+func (w *writer) drain() {
+	for {
+		w.mu.Lock()
+		n := min(len(w.queue), w.r.opts.Gather)
+		if n == 0 {
+			w.running = false
+			if w.idle != nil {
+				close(w.idle)
+				w.idle = nil
+			}
+			w.mu.Unlock()
+			return
+		}
+		batch := w.queue[:n:n]
+		w.queue = w.queue[n:]
+		if len(w.queue) == 0 {
+			w.queue = nil
+		}
+		w.mu.Unlock()
+
+		tasks := make([]*task, 0, n)
+		mine := batch[:0]
+		for _, q := range batch {
+			if q.state.CompareAndSwap(queued, taken) {
+				tasks = append(tasks, q.task)
+				mine = append(mine, q)
+			}
+		}
+		if len(tasks) > 0 {
+			w.r.commit(w.r.ctx, tasks)
+		}
+		for _, q := range mine {
+			close(q.done)
+		}
+	}
+}
+
+func (w *writer) close() {
+	w.mu.Lock()
+	w.closed = true
+	var idle chan struct{}
+	if w.running {
+		if w.idle == nil {
+			w.idle = make(chan struct{})
+		}
+		idle = w.idle
+	}
+	w.mu.Unlock()
+	if idle != nil {
+		<-idle
+	}
+}

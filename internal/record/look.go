@@ -1,0 +1,111 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"lojal.dev/lojal/internal/books"
+	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/engine"
+	"lojal.dev/lojal/internal/program"
+)
+
+// SimOptions are choices of Simulate.
+type SimOptions struct {
+	// Draft decides everything instead of the published versions.
+	Draft *program.Compiled
+}
+
+// Simulate decides facts one after another as Record would, at any business time, and leaves no trace. A later fact sees
+// what the earlier ones led to.
+func (r *Recorder) Simulate(ctx context.Context, id string, reqs []Request, opts SimOptions) ([]Outcome, error) {
+	tasks := make([]*task, 0, len(reqs))
+	all := make([]*task, len(reqs))
+	for i := range reqs {
+		reqs[i].Program = id
+		all[i] = newTask(reqs[i], true)
+		if all[i].err == nil {
+			tasks = append(tasks, all[i])
+		}
+	}
+	if err := r.read(ctx, tasks, opts.Draft); err != nil {
+		return nil, err
+	}
+	out := make([]Outcome, len(all))
+	for i, t := range all {
+		out[i] = Outcome{t.result, t.err}
+	}
+	return out, nil
+}
+
+func (r *Recorder) read(ctx context.Context, tasks []*task, draft *program.Compiled) error {
+	if len(tasks) == 0 {
+		return nil
+	}
+	return r.db.Read(ctx, func(tx *db.Tx) error { return newTrial(tx, r.versions, tasks, draft).run(ctx) })
+}
+
+// View gives a member's account as it stands now, with the version in force: brought up to now without writing. A merged
+// member's is that of the survivor. Lots are not loaded: see ViewLots.
+func (r *Recorder) View(ctx context.Context, id, member string, now time.Time) (*engine.Account, *program.Compiled, error) {
+	return r.view(ctx, id, member, now, nil)
+}
+
+// ViewLots is View with all open lots.
+func (r *Recorder) ViewLots(ctx context.Context, id, member string, now time.Time) (*engine.Account, *program.Compiled, error) {
+	return r.view(ctx, id, member, now, func(*program.Compiled, *books.Folio) engine.Needs { return engine.Needs{Lots: true} })
+}
+
+// Offers says of every reward whether the member can have it now.
+func (r *Recorder) Offers(ctx context.Context, id, member string, now time.Time) ([]engine.Offer, *engine.Account, *program.Compiled, error) {
+	acc, p, err := r.view(ctx, id, member, now, func(p *program.Compiled, f *books.Folio) engine.Needs {
+		return engine.OfferNeeds(p, &f.State, now)
+	})
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return engine.Offers(p, acc, now), acc, p, nil
+}
+
+func (r *Recorder) view(ctx context.Context, id, member string, now time.Time, needs func(*program.Compiled, *books.Folio) engine.Needs) (*engine.Account, *program.Compiled, error) {
+	t := lookAt(id, member, now)
+	t.needs = needs
+	if t.err == nil {
+		if err := r.read(ctx, []*task{t}, nil); err != nil {
+			return nil, nil, err
+		}
+	}
+	if t.err != nil {
+		return nil, nil, t.err
+	}
+	return t.result.Account, t.result.Program, nil
+}
+
+func lookAt(id, member string, now time.Time) *task {
+	return newTask(Request{Program: id, Member: member, Fact: engine.Fact{Kind: look}, Now: now, Actor: System}, false)
+}
+
+// BringUp decides and writes the due facts of the accounts up to now, in one transaction, and says how many there were. It
+// may run on several nodes at once: who comes second finds nothing to do. The accounts that could not be brought up are
+// left as they were, and told in the error.
+func (r *Recorder) BringUp(ctx context.Context, refs []books.Ref, now time.Time) (int, error) {
+	tasks := make([]*task, len(refs))
+	for i, ref := range refs {
+		tasks[i] = lookAt(ref.Program, ref.Member, now)
+	}
+	r.commit(ctx, tasks)
+	n := 0
+	var failed []error
+	for _, t := range tasks {
+		switch {
+		case t.lost != nil:
+			return 0, t.lost
+		case t.err != nil:
+			failed = append(failed, t.err)
+		default:
+			n += len(t.result.Dues)
+		}
+	}
+	return n, errors.Join(failed...)
+}

@@ -1,0 +1,672 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"lojal.dev/lojal/internal/books"
+	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/engine"
+	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/ids"
+	"lojal.dev/lojal/internal/member"
+	"lojal.dev/lojal/internal/program"
+	"lojal.dev/lojal/internal/version"
+)
+
+// unit is one transaction's work: tasks that go their roads side by side, so that what they need is read together.
+//
+// Tasks that touch the same account or carry the same key go one after another, in the order in which they came.
+type unit struct {
+	tx       *db.Tx
+	versions *version.Cache
+	tasks    []*task
+	// simulated says that nothing is written; draft, then, decides instead of the published versions.
+	simulated bool
+	draft     *program.Compiled
+
+	sheet    *books.Sheet
+	programs map[string]programs
+	answers  map[books.AnswerKey]books.Answer
+	receipts map[books.NaturalKey]books.Receipt
+	first    map[books.FactOf]books.Entry // what receipts that were found stand for
+	// enrolled holds identifiers of members that a simulation enrolled.
+	enrolled map[string]string
+	merges   []merge
+}
+
+// programs are the versions of a program.
+type programs interface {
+	At(t time.Time) *program.Compiled
+	Latest() *program.Compiled
+}
+
+// draft is a program that is always in force.
+type draft struct{ p *program.Compiled }
+
+func (d draft) At(time.Time) *program.Compiled { return d.p }
+func (d draft) Latest() *program.Compiled      { return d.p }
+
+// merge is a merge whose facts were decided and whose profiles wait for the end.
+type merge struct {
+	task     *task
+	from, to books.Ref
+}
+
+func newUnit(tx *db.Tx, versions *version.Cache, tasks []*task) *unit {
+	for _, t := range tasks {
+		t.reset()
+	}
+	return &unit{tx: tx, versions: versions, tasks: tasks, sheet: books.NewSheet(), programs: map[string]programs{},
+		first: map[books.FactOf]books.Entry{}, enrolled: map[string]string{}}
+}
+
+// newTrial makes a unit that leaves no trace.
+func newTrial(tx *db.Tx, versions *version.Cache, tasks []*task, draft *program.Compiled) *unit {
+	u := newUnit(tx, versions, tasks)
+	u.sheet, u.simulated, u.draft = books.ReadSheet(), true, draft
+	return u
+}
+
+// run takes the tasks down their roads and writes what came of it. An error fails the transaction.
+func (u *unit) run(ctx context.Context) error {
+	defer u.stop()
+	if err := u.prepare(ctx); err != nil {
+		return err
+	}
+	for {
+		if err := u.start(ctx, u.pick()); err != nil {
+			return err
+		}
+		deciding, open, err := u.step()
+		if err != nil {
+			return err
+		}
+		if open == 0 {
+			break
+		}
+		if err := u.sheet.Fetch(ctx, u.tx, deciding); err != nil {
+			return err
+		}
+	}
+	if u.simulated {
+		return nil
+	}
+	if err := u.sheet.Write(ctx, u.tx); err != nil {
+		return err
+	}
+	return u.repoint(ctx)
+}
+
+func (u *unit) stop() {
+	for _, t := range u.tasks {
+		if t.stop != nil {
+			t.stop()
+		}
+	}
+}
+
+// open lists the tasks that have no outcome yet.
+func (u *unit) open() []*task {
+	var out []*task
+	for _, t := range u.tasks {
+		if t.state != done {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// prepare reads, for all tasks together, what does not depend on what they decide.
+func (u *unit) prepare(ctx context.Context) error {
+	if err := u.findPrograms(ctx); err != nil {
+		return err
+	}
+	if err := u.findKeys(ctx); err != nil {
+		return err
+	}
+	open := u.open()
+	if err := u.resolve(ctx, open); err != nil {
+		return err
+	}
+	return u.openAccounts(ctx, open)
+}
+
+func (u *unit) findPrograms(ctx context.Context) error {
+	refusal := map[string]error{}
+	for _, t := range u.open() {
+		id := t.req.Program
+		if u.programs[id] == nil && refusal[id] == nil {
+			if u.draft != nil {
+				u.programs[id] = draft{u.draft}
+				continue
+			}
+			set, err := u.versions.Get(ctx, u.tx, id)
+			switch {
+			case refused(err):
+				refusal[id] = err
+			case err != nil:
+				return err
+			default:
+				u.programs[id] = set
+			}
+		}
+		if err := refusal[id]; err != nil {
+			t.fail(err)
+		}
+	}
+	return nil
+}
+
+func (u *unit) findKeys(ctx context.Context) error {
+	var answers []books.AnswerKey
+	var naturals []books.NaturalKey
+	for _, t := range u.open() {
+		if t.req.Key != nil && !u.simulated {
+			answers = append(answers, t.answerKey())
+		}
+		if t.natural {
+			naturals = append(naturals, t.naturalKey())
+		}
+	}
+	var err error
+	if u.answers, err = books.Answers(ctx, u.tx, answers); err != nil {
+		return err
+	}
+	if u.receipts, err = books.Receipts(ctx, u.tx, naturals); err != nil {
+		return err
+	}
+	var facts []books.FactOf
+	for _, r := range u.receipts {
+		facts = append(facts, books.FactOf{Program: r.Program, ID: r.Fact})
+	}
+	u.first, err = books.Entries(ctx, u.tx, facts)
+	return err
+}
+
+// resolve finds the members that the tasks name, directly or by a fact, and the facts they name by natural key. A task whose
+// member or fact is not there stays unresolved: an earlier task of this unit may bring it.
+func (u *unit) resolve(ctx context.Context, tasks []*task) error {
+	if err := u.resolveFacts(ctx, tasks); err != nil {
+		return err
+	}
+	if err := u.resolveReversals(ctx, tasks); err != nil {
+		return err
+	}
+	return u.resolveMembers(ctx, tasks)
+}
+
+func (u *unit) resolveFacts(ctx context.Context, tasks []*task) error {
+	var keys []books.NaturalKey
+	var owners []books.FactOf
+	for _, t := range tasks {
+		f := &t.fact
+		if f.Kind == engine.ActivityK && f.Activity.Confirms != "" && f.Parent == "" {
+			f.Parent = f.Activity.Confirms
+		}
+		switch {
+		case f.Parent == "" || t.state == done:
+		case !isID(f.Parent):
+			if key, ok := splitKey(t.req.Program, f.Parent); ok {
+				keys = append(keys, key)
+			}
+		case t.req.Member == "":
+			owners = append(owners, books.FactOf{Program: t.req.Program, ID: f.Parent})
+		}
+	}
+	found, err := books.Receipts(ctx, u.tx, keys)
+	if err != nil {
+		return err
+	}
+	members, err := books.Owners(ctx, u.tx, owners)
+	if err != nil {
+		return err
+	}
+	for _, t := range tasks {
+		f := &t.fact
+		if f.Parent == "" || t.state == done {
+			continue
+		}
+		if key, ok := splitKey(t.req.Program, f.Parent); ok && !isID(f.Parent) {
+			r, here := u.receipts[key]
+			if !here {
+				r, here = found[key]
+			}
+			if here {
+				f.Parent = r.Fact
+				members[books.FactOf{Program: t.req.Program, ID: r.Fact}] = r.Member
+			}
+		}
+		if t.req.Member == "" {
+			t.ref = books.Ref{Program: t.req.Program, Member: members[books.FactOf{Program: t.req.Program, ID: f.Parent}]}
+		}
+	}
+	return nil
+}
+
+func splitKey(program, ref string) (books.NaturalKey, bool) {
+	source, external, ok := strings.Cut(ref, "/")
+	return books.NaturalKey{Program: program, Source: source, ExternalID: external}, ok && source != "" && external != ""
+}
+
+// resolveReversals makes the reversal of a transfer say who gives back what to whom: what the transfer says.
+func (u *unit) resolveReversals(ctx context.Context, tasks []*task) error {
+	var wanted []books.FactOf
+	for _, t := range tasks {
+		if t.state != done && t.fact.Kind == engine.TransferOut && t.req.Fact.Transfer.Reverses != "" {
+			wanted = append(wanted, books.FactOf{Program: t.req.Program, ID: t.req.Fact.Transfer.Reverses})
+		}
+	}
+	found, err := books.Entries(ctx, u.tx, wanted)
+	if err != nil {
+		return err
+	}
+	for _, t := range tasks {
+		if t.state == done || t.fact.Kind != engine.TransferOut || t.req.Fact.Transfer.Reverses == "" {
+			continue
+		}
+		e, ok := found[books.FactOf{Program: t.req.Program, ID: t.req.Fact.Transfer.Reverses}]
+		if !ok || e.Fact.Kind != engine.TransferOut || e.Fact.Transfer.Reverses != "" {
+			t.fail(errs.NotFound("transfer_not_found", "There is no such transfer."))
+			continue
+		}
+		c := *t.req.Fact.Transfer
+		c.Unit, c.Amount, c.Other = e.Fact.Transfer.Unit, e.Fact.Transfer.Amount, e.Fact.Member
+		t.fact.Transfer, t.fact.Parent = &c, e.Fact.ID
+		t.ref = books.Ref{Program: t.req.Program, Member: e.Fact.Transfer.Other}
+	}
+	return nil
+}
+
+func (u *unit) resolveMembers(ctx context.Context, tasks []*task) error {
+	type ask struct {
+		t     *task
+		text  string
+		other bool
+	}
+	byProgram := map[string][]ask{}
+	for _, t := range tasks {
+		if t.state == done {
+			continue
+		}
+		if text := t.req.Member; text != "" && t.ref.Member == "" {
+			byProgram[t.req.Program] = append(byProgram[t.req.Program], ask{t, text, false})
+		}
+		if text := otherOf(t.fact); text != "" {
+			byProgram[t.req.Program] = append(byProgram[t.req.Program], ask{t, text, true})
+		}
+	}
+	for id, asks := range byProgram {
+		texts := make([]string, len(asks))
+		for i, a := range asks {
+			texts[i] = a.text
+		}
+		found, err := member.ResolveAll(ctx, u.tx, u.programs[id].Latest(), texts)
+		if err != nil {
+			return err
+		}
+		for i, a := range asks {
+			name, why := found[i].ID, found[i].Err
+			if name == "" {
+				name = u.enrolled[a.text]
+			}
+			switch {
+			case name == "" && !errs.Is(why, errs.CodeNotFound, ""):
+				a.t.fail(why)
+			case a.other:
+				a.t.other = books.Ref{Program: id, Member: name}
+			default:
+				a.t.ref = books.Ref{Program: id, Member: name}
+			}
+		}
+	}
+	for _, t := range tasks {
+		t.ready = t.state != done && t.resolved()
+	}
+	return nil
+}
+
+// otherOf is the second member of a fact.
+func otherOf(f engine.Fact) string {
+	switch f.Kind {
+	case engine.TransferOut:
+		return f.Transfer.Other
+	case engine.MergeOut:
+		return f.Merge.Other
+	}
+	return ""
+}
+
+// resolved says whether all that the task names was found.
+func (t *task) resolved() bool {
+	named := t.req.Member != "" || t.fact.Parent != "" && t.fact.Kind != engine.Enrolment
+	switch {
+	case named && t.ref.Member == "":
+		return false
+	case otherOf(t.fact) != "" && t.other.Member == "":
+		return false
+	}
+	return t.fact.Parent == "" || isID(t.fact.Parent)
+}
+
+// unresolved says what was not found.
+func (t *task) unresolved() error {
+	switch {
+	case t.fact.Parent != "" && (!isID(t.fact.Parent) || t.req.Member == ""):
+		switch t.fact.Kind {
+		case engine.ReturnK:
+			return errs.NotFound("purchase_not_found", "There is no such purchase.")
+		case engine.Commit, engine.Cancel, engine.Refund:
+			return errs.NotFound("redemption_not_found", "There is no such redemption.")
+		}
+		return errs.NotFound("fact_not_found", "There is no such fact.")
+	case t.req.Member != "" && t.ref.Member == "":
+		return errs.NotFound("member_not_found", "There is no such member.")
+	case otherOf(t.fact) != "" && t.other.Member == "":
+		return errs.NotFound("member_not_found", "There is no such other member.")
+	}
+	return errs.NotFound("member_not_found", "There is no such member.")
+}
+
+// openAccounts opens what the tasks touch, all in one order, and the survivors of what was merged.
+func (u *unit) openAccounts(ctx context.Context, tasks []*task) error {
+	var refs []books.Ref
+	for _, t := range tasks {
+		if t.state == done {
+			continue
+		}
+		for _, ref := range []books.Ref{t.ref, t.other} {
+			if ref.Member != "" {
+				refs = append(refs, ref)
+			}
+		}
+		if r, ok := u.receipts[t.naturalKey()]; ok && t.natural {
+			refs = append(refs, books.Ref{Program: r.Program, Member: r.Member})
+		}
+	}
+	for len(refs) > 0 {
+		if err := u.sheet.Open(ctx, u.tx, refs); err != nil {
+			return err
+		}
+		var more []books.Ref
+		for _, ref := range refs {
+			if into := u.sheet.Folio(ref).State.MergedInto; into != "" {
+				if next := (books.Ref{Program: ref.Program, Member: into}); u.sheet.Folio(next) == nil {
+					more = append(more, next)
+				}
+			}
+		}
+		refs = more
+	}
+	return nil
+}
+
+// survivor follows merges to the account that stands for ref now.
+func (u *unit) survivor(ref books.Ref) books.Ref {
+	for range 100 {
+		f := u.sheet.Folio(ref)
+		if f == nil || f.State.MergedInto == "" {
+			return ref
+		}
+		ref.Member = f.State.MergedInto
+	}
+	return ref
+}
+
+// pick says which waiting tasks can go now: those that share nothing with an earlier one that is not done.
+func (u *unit) pick() []*task {
+	held := map[any]bool{}
+	earlier := false
+	var out []*task
+	for _, t := range u.tasks {
+		if t.state == done {
+			continue
+		}
+		keys := u.holds(t)
+		free := t.state == waits && !slices.ContainsFunc(keys, func(k any) bool { return held[k] }) && (t.ready || !earlier)
+		for _, k := range keys {
+			held[k] = true
+		}
+		earlier = true
+		if free {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// holds lists what no two tasks may work on at the same time.
+func (u *unit) holds(t *task) []any {
+	keys := make([]any, 0, 4)
+	for _, ref := range []books.Ref{t.ref, t.other} {
+		if ref.Member != "" {
+			keys = append(keys, u.survivor(ref))
+		}
+	}
+	if t.req.Key != nil && !u.simulated {
+		keys = append(keys, t.answerKey())
+	}
+	if t.natural {
+		keys = append(keys, t.naturalKey())
+	}
+	return keys
+}
+
+// start begins the tasks, or ends those for which there is nothing to decide.
+func (u *unit) start(ctx context.Context, tasks []*task) error {
+	var fresh, enrol, late []*task
+	for _, t := range tasks {
+		if t.req.Key != nil && !u.simulated {
+			if a, ok := u.answers[t.answerKey()]; ok {
+				t.replay(a)
+				continue
+			}
+		}
+		if _, known := u.receipts[t.naturalKey()]; known && t.natural {
+			fresh = append(fresh, t)
+			continue
+		}
+		switch {
+		case t.fact.Kind == engine.Enrolment:
+			enrol = append(enrol, t)
+		case !t.ready:
+			late = append(late, t)
+		}
+		fresh = append(fresh, t)
+	}
+	if len(late) > 0 {
+		if err := u.resolve(ctx, late); err != nil {
+			return err
+		}
+		for _, t := range late {
+			if t.state != done && !t.ready {
+				t.fail(t.unresolved())
+			}
+		}
+	}
+	if err := u.enrol(ctx, enrol); err != nil {
+		return err
+	}
+	if err := u.openAccounts(ctx, fresh); err != nil {
+		return err
+	}
+	for _, t := range fresh {
+		if t.state == done {
+			continue
+		}
+		w := &walk{u: u, t: t, ctx: ctx}
+		t.state = runs
+		t.next, t.stop = iter.Pull(w.steps)
+	}
+	return nil
+}
+
+// step takes every running task on to where it needs something, and says how many are not done.
+func (u *unit) step() (deciding []books.Deciding, open int, err error) {
+	for _, t := range u.tasks {
+		if t.state == waits {
+			open++
+		}
+		if t.state != runs {
+			continue
+		}
+		d, more := t.next()
+		if more {
+			deciding = append(deciding, d)
+			open++
+			continue
+		}
+		t.stop = nil
+		if t.err != nil && !refused(t.err) {
+			return nil, 0, t.err
+		}
+		t.state = done
+	}
+	return deciding, open, nil
+}
+
+// enrol makes the members of enrolments: with their ids the facts can be decided.
+func (u *unit) enrol(ctx context.Context, tasks []*task) error {
+	if u.simulated {
+		return u.tryEnrol(ctx, tasks)
+	}
+	byProgram := map[string][]*task{}
+	var order []string
+	for _, t := range tasks {
+		if byProgram[t.req.Program] == nil {
+			order = append(order, t.req.Program)
+		}
+		byProgram[t.req.Program] = append(byProgram[t.req.Program], t)
+	}
+	for _, id := range order {
+		list := byProgram[id]
+		in := make([]member.New, len(list))
+		now := list[0].req.Now
+		for i, t := range list {
+			in[i] = *t.req.Enrol
+			if t.req.Now.After(now) {
+				now = t.req.Now
+			}
+		}
+		made, err := member.EnrolAll(ctx, u.tx, u.programs[id].Latest(), in, now)
+		if err != nil {
+			return err
+		}
+		for i, t := range list {
+			if made[i].Err != nil {
+				t.fail(made[i].Err)
+				continue
+			}
+			t.is(made[i].Member)
+		}
+	}
+	return nil
+}
+
+// tryEnrol is enrol without a trace.
+func (u *unit) tryEnrol(ctx context.Context, tasks []*task) error {
+	for _, t := range tasks {
+		p := u.programs[t.req.Program].Latest()
+		n, err := t.req.Enrol.Normal(p, t.req.Now)
+		if err != nil {
+			t.fail(err)
+			continue
+		}
+		m := member.Member{ID: ids.New(member.IDPrefix, t.req.Now), Profile: n.Profile, Identifiers: n.Identifiers, CreatedAt: t.req.Now, UpdatedAt: t.req.Now}
+		for _, i := range []member.Identifier{{Kind: member.Email, Value: n.Email}, {Kind: member.Phone, Value: n.Phone}, {Kind: member.Ext, Value: n.ExternalID}} {
+			if i.Value != "" && !slices.Contains(m.Identifiers, i) {
+				m.Identifiers = append(m.Identifiers, i)
+			}
+		}
+		texts := make([]string, len(m.Identifiers))
+		for i := range m.Identifiers {
+			texts[i] = m.Identifiers[i].String()
+		}
+		found, err := member.ResolveAll(ctx, u.tx, p, texts)
+		if err != nil {
+			return err
+		}
+		for i := range found {
+			if found[i].ID != "" || u.enrolled[texts[i]] != "" {
+				t.fail(errs.Conflict("identifier_taken", "Another member has this "+m.Identifiers[i].Kind+"."))
+			}
+		}
+		if t.state == done {
+			continue
+		}
+		for _, text := range texts {
+			u.enrolled[text] = m.ID
+		}
+		t.is(m)
+	}
+	return nil
+}
+
+// is makes the task that of the member who was enrolled.
+func (t *task) is(m member.Member) {
+	t.enrols = m
+	t.ref = books.Ref{Program: t.req.Program, Member: m.ID}
+	b := engine.EnrolmentBody{}
+	if t.req.Fact.Enrolment != nil {
+		b = *t.req.Fact.Enrolment
+	}
+	if b.Zone == "" {
+		b.Zone = m.Zone
+	}
+	if b.Language == "" {
+		b.Language = m.Language
+	}
+	if b.Attributes == nil {
+		b.Attributes = m.Attributes
+	}
+	t.fact.Enrolment = &b
+}
+
+// repoint merges the profiles of members whose accounts were merged.
+func (u *unit) repoint(ctx context.Context) error {
+	for _, m := range u.merges {
+		_, err := member.Repoint(ctx, u.tx, m.from.Program, m.from.Member, m.to.Member, m.task.req.Now)
+		if refused(err) {
+			return &lateRefusal{m.task, err}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish writes the task's keys into the sheet and its answer into the result.
+func (u *unit) finish(t *task, r *Result) {
+	t.result = r
+	if u.simulated || t.fact.Kind == look {
+		return
+	}
+	if t.natural && r.Recorded {
+		receipt := books.Receipt{NaturalKey: t.naturalKey(), Member: r.Fact.Member, Fact: r.Fact.ID, Hash: t.hash}
+		u.sheet.AddReceipt(receipt)
+		u.receipts[receipt.NaturalKey] = receipt
+		u.first[books.FactOf{Program: receipt.Program, ID: receipt.Fact}] = books.Entry{Seq: r.Seq, Fact: r.Fact, Decision: r.Decision}
+	}
+	if t.req.Render == nil {
+		return
+	}
+	status, body := t.req.Render(r)
+	r.Status, r.Answer = status, body
+	if t.req.Key != nil {
+		a := books.Answer{AnswerKey: t.answerKey(), Hash: t.keyHash(), Status: status, Body: string(body), At: t.req.Now}
+		u.sheet.AddAnswer(a)
+		u.answers[a.AnswerKey] = a
+	}
+}
+
+var errStopped = errors.New("the unit of work was given up")
+
+func stuck(ref books.Ref) error {
+	return errs.Internal("stuck", fmt.Sprintf("The account of %s does not come up to date.", ref.Member))
+}

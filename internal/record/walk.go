@@ -1,0 +1,339 @@
+package record
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"lojal.dev/lojal/internal/books"
+	"lojal.dev/lojal/internal/engine"
+	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/ids"
+	"lojal.dev/lojal/internal/program"
+)
+
+// walk is a task on its road. It is written as if it were alone: wherever something must be read it yields, and goes on when
+// that was read for all tasks together.
+type walk struct {
+	u     *unit
+	t     *task
+	ctx   context.Context //nolint:containedctx // of the transaction, as is the walk
+	yield func(books.Deciding) bool
+}
+
+// steps is the whole road.
+func (w *walk) steps(yield func(books.Deciding) bool) {
+	w.yield = yield
+	defer func() {
+		if p := recover(); p != nil {
+			w.t.result, w.t.err = nil, errs.Internal("panic", "The fact could not be decided.").Because(fmt.Errorf("%v\n%s", p, debug.Stack()))
+		}
+	}()
+	r, err := w.road()
+	if err != nil {
+		w.t.result, w.t.err = nil, err
+		return
+	}
+	w.u.finish(w.t, r)
+}
+
+func (w *walk) road() (*Result, error) {
+	t := w.t
+	if r, known := w.u.receipts[t.naturalKey()]; known && t.natural {
+		return w.duplicate(r)
+	}
+	ref := w.u.survivor(t.ref)
+	if ref.Member == "" {
+		return w.guest()
+	}
+	f := w.u.sheet.Folio(ref)
+	if f.State.Seq == 0 && t.fact.Kind != engine.Enrolment {
+		return nil, errs.NotFound("member_not_found", "There is no such member.")
+	}
+	if t.fact.Kind == look {
+		return w.look(f)
+	}
+	t.fact.Member = ref.Member
+	if err := w.bringUp(f, t.fact.OccurredAt); err != nil {
+		return nil, err
+	}
+	var (
+		r   *Result
+		err error
+	)
+	switch t.fact.Kind {
+	case engine.TransferOut, engine.MergeOut:
+		r, err = w.pair(f)
+	case engine.Enrolment:
+		r, err = w.one(f)
+		if refused(err) && !w.u.simulated {
+			err = &lateRefusal{t, err}
+		}
+	default:
+		r, err = w.one(f)
+	}
+	if err != nil {
+		return nil, err
+	}
+	// A fact that came late may have put in what has ended since.
+	if err := w.bringUp(f, f.State.At); err != nil {
+		return nil, err
+	}
+	r.Dues, r.Recorded, r.Member = t.dues, !w.u.simulated, t.enrols
+	r.Account, err = w.now(f)
+	return r, err
+}
+
+func (w *walk) programAt(at time.Time) (*program.Compiled, error) {
+	if p := w.u.programs[w.t.req.Program].At(at); p != nil {
+		return p, nil
+	}
+	return nil, errs.Conflict("no_version", "No version of the program was in force at that time.")
+}
+
+// one decides the fact on its own.
+func (w *walk) one(f *books.Folio) (*Result, error) {
+	p, err := w.programAt(w.t.fact.OccurredAt)
+	if err != nil {
+		return nil, err
+	}
+	fact := w.named(f, p, w.t.fact)
+	d, err := w.decide(f, p, fact)
+	if err != nil {
+		return nil, err
+	}
+	return &Result{Fact: fact, Seq: f.State.Seq, Decision: d, Program: p}, nil
+}
+
+// named gives the fact its id and what chance decides.
+func (w *walk) named(f *books.Folio, p *program.Compiled, fact engine.Fact) engine.Fact {
+	bucket := f.Bucket()
+	fact.ID = ids.NewIn(prefixOf(fact.Kind), fact.RecordedAt, bucket)
+	codes, redemptions := engine.Draws(p, &f.State, &fact)
+	if codes+redemptions == 0 {
+		return fact
+	}
+	fact.Drawn = &engine.Drawn{}
+	for range codes {
+		fact.Drawn.Codes = append(fact.Drawn.Codes, ids.Code(16))
+	}
+	for range redemptions {
+		fact.Drawn.Redemptions = append(fact.Drawn.Redemptions, ids.NewIn(RedemptionPrefix, fact.RecordedAt, bucket))
+	}
+	return fact
+}
+
+// decide decides one fact and takes it into the folio.
+func (w *walk) decide(f *books.Folio, p *program.Compiled, fact engine.Fact) (engine.Decision, error) {
+	deciding := books.Deciding{Folio: f, Program: p, Fact: fact, Needs: engine.NeedsOf(p, &f.State, fact)}
+	if !w.yield(deciding) {
+		return engine.Decision{}, errStopped
+	}
+	in := f.Input(deciding)
+	d, after, err := engine.Decide(p, in)
+	if err != nil {
+		return engine.Decision{}, err
+	}
+	return d, f.Post(deciding, in, d, after)
+}
+
+// mostDues bounds the due facts of one road, far above what any program brings about.
+const mostDues = 100_000
+
+// bringUp decides the due facts of an account up to a moment.
+func (w *walk) bringUp(f *books.Folio, until time.Time) error {
+	var last time.Time
+	same := 0
+	for n := range mostDues {
+		at, ok := engine.Moment(&f.State, until)
+		if !ok {
+			return nil
+		}
+		if same++; n == 0 || at.After(last) {
+			same = 0
+		}
+		if same > 10 {
+			return stuck(f.Ref)
+		}
+		last = at
+		p, err := w.programAt(at)
+		if err != nil {
+			return err
+		}
+		fact := engine.Fact{ID: ids.NewIn("fct", w.t.fact.RecordedAt, f.Bucket()), Kind: engine.Due, Member: f.Member,
+			OccurredAt: at.UTC().Truncate(time.Microsecond), RecordedAt: w.t.fact.RecordedAt, Actor: System}
+		d, err := w.decide(f, p, fact)
+		if err != nil {
+			return err
+		}
+		w.t.dues = append(w.t.dues, engine.Past{Fact: fact, Decision: d})
+	}
+	return stuck(f.Ref)
+}
+
+// System is the actor of what time brings.
+const System = "system"
+
+// now gives the account as it stands at the real time. What a late fact's account has before it is looked at, and not
+// written: the sweep and later facts do that, and others that are late may come before them.
+func (w *walk) now(f *books.Folio) (*engine.Account, error) {
+	if _, more := engine.Moment(&f.State, w.t.fact.RecordedAt); !more || !w.t.peek {
+		return f.Account(), nil
+	}
+	undo, dues := f.Mark(), w.t.dues
+	err := w.bringUp(f, w.t.fact.RecordedAt)
+	acc := f.Account()
+	undo()
+	w.t.dues = dues
+	return acc, err
+}
+
+// guest decides a purchase of nobody: it is told, and not kept.
+func (w *walk) guest() (*Result, error) {
+	p, err := w.programAt(w.t.fact.OccurredAt)
+	if err != nil {
+		return nil, err
+	}
+	acc := &engine.Account{Program: w.t.req.Program, Tallies: map[string]map[string]int64{}}
+	d, _, err := engine.Decide(p, engine.Input{Account: acc, Fact: w.t.fact})
+	if err != nil {
+		return nil, err
+	}
+	return &Result{Fact: w.t.fact, Decision: d, Account: acc, Program: p}, nil
+}
+
+// look brings an account up to now.
+func (w *walk) look(f *books.Folio) (*Result, error) {
+	if err := w.bringUp(f, w.t.fact.OccurredAt); err != nil {
+		return nil, err
+	}
+	p, err := w.programAt(w.t.fact.OccurredAt)
+	if err != nil {
+		return nil, err
+	}
+	r := &Result{Fact: w.t.fact, Seq: f.State.Seq, Account: f.Account(), Program: p, Dues: w.t.dues}
+	if w.t.needs != nil {
+		deciding := books.Deciding{Folio: f, Program: p, Fact: w.t.fact, Needs: w.t.needs(p, f)}
+		if !w.yield(deciding) {
+			return nil, errStopped
+		}
+		r.Account = f.Input(deciding).Account
+	}
+	return r, nil
+}
+
+// duplicate answers a fact whose natural key is known.
+func (w *walk) duplicate(r books.Receipt) (*Result, error) {
+	t := w.t
+	e, ok := w.u.first[books.FactOf{Program: r.Program, ID: r.Fact}]
+	if !ok {
+		return nil, fmt.Errorf("receipt %s/%s stands for the fact %s, which is not there", r.Source, r.ExternalID, r.Fact)
+	}
+	home := w.u.survivor(books.Ref{Program: r.Program, Member: r.Member})
+	sameMember := t.fact.Kind == engine.Enrolment || t.ref.Member != "" && w.u.survivor(t.ref) == home
+	if r.Hash != t.hash || !sameMember {
+		return nil, errs.Conflict("duplicate_external_id", "This receipt number of this source is known already, with other content.").With("fact", r.Fact)
+	}
+	out := &Result{Fact: e.Fact, Seq: e.Seq, Decision: e.Decision, Program: w.version(e), Duplicate: true}
+	var err error
+	out.Account, err = w.now(w.u.sheet.Folio(home))
+	return out, err
+}
+
+// version gives the version that decided an entry, or, where that cannot be told, the one in force then.
+func (w *walk) version(e books.Entry) *program.Compiled {
+	set := w.u.programs[w.t.req.Program]
+	if numbered, ok := set.(interface {
+		Version(n int64) *program.Compiled
+	}); ok {
+		if p := numbered.Version(e.Decision.Version); p != nil {
+			return p
+		}
+	}
+	return set.At(e.Fact.OccurredAt)
+}
+
+// pair decides the two sides of a transfer or merge: both or neither.
+func (w *walk) pair(f *books.Folio) (*Result, error) {
+	t := w.t
+	g := w.u.sheet.Folio(w.u.survivor(t.other))
+	if g.State.Seq == 0 {
+		return nil, errs.NotFound("member_not_found", "There is no such other member.")
+	}
+	fact := t.fact
+	if fact.Kind == engine.TransferOut {
+		c := *fact.Transfer
+		c.Other, c.Lots = g.Member, nil
+		fact.Transfer = &c
+		if c.Reverses != "" {
+			if err := w.notReversed(f, c.Reverses); err != nil {
+				return nil, err
+			}
+		}
+	} else {
+		c := *fact.Merge
+		c.Other, c.Carried = g.Member, nil
+		fact.Merge = &c
+	}
+	if f != g {
+		if err := w.bringUp(g, fact.OccurredAt); err != nil {
+			return nil, err
+		}
+	}
+	p, err := w.programAt(fact.OccurredAt)
+	if err != nil {
+		return nil, err
+	}
+	fact = w.named(f, p, fact)
+	undo, undoOther := f.Mark(), g.Mark()
+	d, err := w.decide(f, p, fact)
+	if err != nil {
+		return nil, err
+	}
+	r := &Result{Fact: fact, Seq: f.State.Seq, Decision: d, Program: p}
+	in := engine.Fact{ID: ids.NewIn("fct", fact.RecordedAt, g.Bucket()), Kind: engine.TransferIn, Member: g.Member,
+		OccurredAt: fact.OccurredAt, RecordedAt: fact.RecordedAt, Parent: fact.ID, Actor: fact.Actor}
+	if fact.Kind == engine.TransferOut {
+		c := *fact.Transfer
+		c.Other, c.Lots = f.Member, d.Moved
+		in.Transfer = &c
+	} else {
+		in.Kind = engine.MergeIn
+		in.Merge = &engine.Merge{Other: f.Member, Carried: d.Carried, Reason: fact.Merge.Reason}
+	}
+	second, err := w.decide(g, p, in)
+	if err == nil {
+		err = w.bringUp(g, g.State.At)
+	}
+	if err != nil {
+		undo()
+		if f != g {
+			undoOther()
+		}
+		return nil, err
+	}
+	r.Other = &engine.Past{Fact: in, Decision: second}
+	if fact.Kind == engine.MergeOut {
+		w.u.merges = append(w.u.merges, merge{t, f.Ref, g.Ref})
+	}
+	return r, nil
+}
+
+// notReversed refuses a second reversal of a transfer. Reversals stand in the books of the one who received.
+func (w *walk) notReversed(f *books.Folio, transfer string) error {
+	line := []books.Ref{w.t.ref}
+	if f.Ref != w.t.ref {
+		line = append(line, f.Ref)
+	}
+	known, err := books.About(w.ctx, w.u.tx, line, transfer)
+	if err != nil {
+		return err
+	}
+	for _, e := range append(known, f.About(transfer)...) {
+		if e.Fact.Kind == engine.TransferOut {
+			return errs.Conflict("transfer_reversed", "This transfer was reversed already.").With("fact", e.Fact.ID)
+		}
+	}
+	return nil
+}
