@@ -1,0 +1,290 @@
+// Package explain makes sentences of explanations, in Norwegian, Swedish, Danish and English, for staff and for members.
+//
+// It owns every text that says why a decision is what it is, one readable table a language (nb.go, sv.go, da.go, en.go). It
+// does not own the reasons, which are engine's codes, nor how numbers and dates are written, which is lang's.
+// What always holds: every code has a text in every language, with the same values in it. A member reads of what
+// concerns a member, and is called "you"; staff reads all of it.
+package explain
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"lojal.dev/lojal/internal/engine"
+	"lojal.dev/lojal/internal/lang"
+	"lojal.dev/lojal/internal/program"
+)
+
+// Sentence is one statement, with the arithmetic behind it.
+type Sentence struct {
+	// Rule is the id of the rule it is about, "" for what is not about one.
+	Rule string `json:"rule,omitempty"`
+	// Code is engine's, for icons and for counting.
+	Code string `json:"code"`
+	// Text is a whole sentence.
+	Text string `json:"text"`
+	// Detail is whole sentences too.
+	Detail []string `json:"detail,omitempty"`
+}
+
+// text is what a code says: alternatives, of which the first whose values are all there is taken.
+// Without a text for members it is not theirs to read.
+type text struct{ staff, member []string }
+
+func both(alternatives ...string) text  { return text{alternatives, alternatives} }
+func staff(alternatives ...string) text { return text{staff: alternatives} }
+
+func (t text) members(alternatives ...string) text {
+	t.member = alternatives
+	return t
+}
+
+// table is all that a language has to say.
+type table struct {
+	codes map[string]text
+	// dryRun goes before what a rule on trial would have done; gave says what came of a purchase or activity.
+	dryRun string
+	gave   text
+	// per is "per day" by the limit's period; rounding is "rounded down"; status is that of a membership.
+	per, rounding, status map[string]string
+	// periods are singular and plural of minute, hour, day, week, month, year.
+	periods map[string][2]string
+	// once is "once"; times is "times" after a number.
+	once, times string
+	// weekdays makes the plural of a day of the week.
+	weekdays func(day string) string
+	// none stands for a value that is not there.
+	none string
+}
+
+var tables = map[string]*table{lang.Norwegian: &nb, lang.Swedish: &sv, lang.Danish: &da, lang.English: &en}
+
+// quiet codes concern a member only when nothing else was earned: otherwise they would read of every rule that was not meant.
+var quiet = map[string]bool{engine.WhyScope: true, engine.WhyWindowBefore: true, engine.WhyWindowAfter: true}
+
+// Sentences says why a decision is what it is: first the rules in the order considered, then what else happened. p is the
+// version it was decided by. A language that is not known is English.
+func Sentences(e *engine.Explanation, p *program.Compiled, language string, forMember bool) []Sentence {
+	w := newWriter(p, language, forMember)
+	out := []Sentence{}
+	fired := slices.ContainsFunc(e.Rules, func(r engine.RuleTrace) bool { return r.Fired && !r.DryRun })
+	for i := range e.Rules {
+		r := &e.Rules[i]
+		if forMember && (r.DryRun || (fired && quiet[r.Why.Code])) {
+			continue
+		}
+		w.self = r.Rule
+		s := Sentence{Rule: r.Rule, Code: r.Why.Code, Text: w.outcome(r)}
+		if s.Text == "" {
+			continue
+		}
+		if r.Why.Code != engine.WhyCondition {
+			s.Detail = w.steps(r.Steps)
+		}
+		out = append(out, s)
+	}
+	w.self = ""
+	notes := e.Notes
+	if forMember {
+		notes = merged(notes)
+	}
+	for _, n := range notes {
+		if s := w.note(n); s != "" {
+			out = append(out, Sentence{Rule: n.Args["rule"].Rule, Code: n.Code, Text: s})
+		}
+	}
+	return out
+}
+
+// Lines gives Sentences as lines of text, the details after their sentence with two spaces before them.
+func Lines(e *engine.Explanation, p *program.Compiled, language string, forMember bool) []string {
+	out := []string{}
+	for _, s := range Sentences(e, p, language, forMember) {
+		out = append(out, s.Text)
+		for _, d := range s.Detail {
+			out = append(out, "  "+d)
+		}
+	}
+	return out
+}
+
+// Summary says in one sentence what came of a decision: what was earned, or that nothing was, or the first thing that
+// happened. It is "" where there is nothing to say.
+func Summary(e *engine.Explanation, p *program.Compiled, language string, forMember bool) string {
+	w := newWriter(p, language, forMember)
+	sums := map[string]int64{}
+	var units []string
+	for _, n := range e.Notes {
+		switch n.Code {
+		case engine.NoteLot, engine.NoteLotForever, engine.NotePending, engine.NoteConfirm:
+			v := n.Args["gave"]
+			if _, ok := sums[v.Unit]; !ok {
+				units = append(units, v.Unit)
+			}
+			sums[v.Unit] += v.Amount
+		}
+	}
+	if len(e.Rules) > 0 && len(units) > 0 {
+		list := make([]string, len(units))
+		for i, u := range units {
+			list[i] = Amount(p, u, sums[u], language)
+		}
+		return w.fill(w.pick(w.t.gave), "", engine.Args{"list": {Text: lang.And(language, list)}})
+	}
+	if len(e.Rules) > 0 {
+		return w.note(engine.Note{Code: engine.NoteNothing})
+	}
+	for _, n := range merged(e.Notes) {
+		if n.Code == engine.NoteLate || n.Code == engine.NoteVersion {
+			continue
+		}
+		if s := w.note(n); s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+// merged adds up what was earned with the same end, since a member cares for that and not for the rules it came of.
+func merged(notes []engine.Note) []engine.Note {
+	var out []engine.Note
+next:
+	for _, n := range notes {
+		switch n.Code {
+		case engine.NoteLot, engine.NoteLotForever, engine.NotePending, engine.NoteConfirm:
+			for i := range out {
+				if o := &out[i]; o.Code == n.Code && o.Args["gave"].Unit == n.Args["gave"].Unit && sameEnd(o.Args, n.Args) {
+					args := engine.Args{"gave": engine.Units(n.Args["gave"].Unit, o.Args["gave"].Amount+n.Args["gave"].Amount)}
+					for _, k := range []string{"time", "text"} {
+						if v, ok := n.Args[k]; ok {
+							args[k] = v
+						}
+					}
+					o.Args = args
+					continue next
+				}
+			}
+		}
+		out = append(out, n)
+	}
+	return out
+}
+
+func sameEnd(a, b engine.Args) bool {
+	x, y := a["time"].Time, b["time"].Time
+	return (x == nil) == (y == nil) && (x == nil || x.Equal(*y)) && a["text"].Text == b["text"].Text
+}
+
+// writer writes in one language for one kind of reader.
+type writer struct {
+	p      *program.Compiled
+	lang   string
+	t      *table
+	member bool
+	// self is the rule that is spoken of.
+	self string
+}
+
+func newWriter(p *program.Compiled, language string, member bool) *writer {
+	t, ok := tables[language]
+	if !ok {
+		language, t = lang.English, &en
+	}
+	return &writer{p: p, lang: language, t: t, member: member}
+}
+
+func (w *writer) pick(t text) []string {
+	if w.member {
+		return t.member
+	}
+	return t.staff
+}
+
+// outcome is the sentence on a rule; "" when the reader need not know.
+func (w *writer) outcome(r *engine.RuleTrace) string {
+	args := r.Why.Args
+	if r.Why.Code == engine.WhyCondition {
+		because := w.because(r.Steps)
+		if because == "" {
+			return ""
+		}
+		args = engine.Args{"because": {Text: because}}
+	}
+	s := w.say(r.Why.Code, args)
+	if s != "" && r.DryRun && r.Fired {
+		s = w.fill([]string{w.t.dryRun}, "", engine.Args{"text": {Text: s}})
+	}
+	return s
+}
+
+// because joins the parts of a condition that failed.
+func (w *writer) because(notes []engine.Note) string {
+	var parts []string
+	for i, n := range notes {
+		if n.Code == engine.CondAny {
+			inner := w.because(slices.DeleteFunc(slices.Clone(notes[i+1:]), func(n engine.Note) bool { return n.Code == engine.CondAny }))
+			if s := w.say(n.Code, engine.Args{"parts": {Text: inner}}); s != "" {
+				parts = append(parts, s)
+			}
+			break
+		}
+		if !strings.HasPrefix(n.Code, "cond_") {
+			continue
+		}
+		if s := w.say(n.Code, n.Args); s != "" && !slices.Contains(parts, s) {
+			parts = append(parts, s)
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+// steps is the arithmetic. What counts is not told by itself where the next step says it and nothing was added or taken off.
+func (w *writer) steps(notes []engine.Note) []string {
+	var out []string
+	for i, n := range notes {
+		if n.Code == engine.StepBasis && i == 0 && len(notes) > 1 && notes[1].Code == engine.StepPer {
+			continue
+		}
+		if s := w.say(n.Code, n.Args); s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func (w *writer) note(n engine.Note) string { return w.say(n.Code, n.Args) }
+
+// say is the text of a code. A code without a text here comes of a newer engine: it is shown as it is to staff.
+func (w *writer) say(code string, args engine.Args) string {
+	t, ok := w.t.codes[code]
+	if !ok {
+		if w.member {
+			return ""
+		}
+		return code
+	}
+	return w.fill(w.pick(t), code, args)
+}
+
+var placeholder = regexp.MustCompile(`\{([a-z]+)(?::([a-z]+))?\}`)
+
+// fill takes the first alternative whose values are all there; the last one takes what is missing as "none".
+func (w *writer) fill(alternatives []string, code string, args engine.Args) string {
+	for i, a := range alternatives {
+		whole := true
+		s := placeholder.ReplaceAllStringFunc(a, func(m string) string {
+			g := placeholder.FindStringSubmatch(m)
+			v, ok := w.value(code, g[1], g[2], args)
+			whole = whole && ok
+			return v
+		})
+		if whole || i == len(alternatives)-1 {
+			if strings.HasSuffix(s, "..") { // "kr." ends a sentence as it is
+				s = s[:len(s)-1]
+			}
+			return s
+		}
+	}
+	return ""
+}

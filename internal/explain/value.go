@@ -1,0 +1,281 @@
+package explain
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"lojal.dev/lojal/internal/engine"
+	"lojal.dev/lojal/internal/lang"
+	"lojal.dev/lojal/internal/money"
+	"lojal.dev/lojal/internal/program"
+)
+
+// The forms in which a template may ask for a value: {time:last}.
+const (
+	formDay   = "day"   // a time as its local date
+	formFirst = "first" // a time at which something begins: a date at midnight, else date and time
+	formLast  = "last"  // a time at which something ends: the last whole day before it, else date and time
+	formPer   = "per"   // a period of limits: "per day"
+	formTimes = "times" // a number: "once", "3 times"
+)
+
+// value writes one of a note's values; false when it is not there.
+func (w *writer) value(code, name, form string, args engine.Args) (string, bool) {
+	if name == "self" {
+		return Rule(w.p, w.self, w.lang), true
+	}
+	v, ok := args[name]
+	if !ok || w.moot(code, name, args) {
+		return w.t.none, false
+	}
+	if s, ok := w.special(code, name, v); ok {
+		return s, true
+	}
+	switch s := w.typed(name, form, v); {
+	case s != "":
+		return s, true
+	default:
+		return w.t.none, false
+	}
+}
+
+// moot says that a value is there and need not be told.
+func (w *writer) moot(code, name string, args engine.Args) bool {
+	v := args[name]
+	switch {
+	case code == engine.StepPer && name == "rounding": // nothing was rounded
+		return exact(args)
+	case code == engine.NoteTierWarning && name == "missing":
+		return (v.Money == nil || *v.Money == 0) && v.Amount == 0 && (v.Number == "" || v.Number == "0")
+	}
+	return false
+}
+
+// exact says whether "amount per money" came out without a remainder.
+func exact(args engine.Args) bool {
+	per, basis := args["per"].Money, args["basis"].Money
+	if per == nil || basis == nil || *per == 0 {
+		return false
+	}
+	down, err := money.MulDiv(args["amount"].Amount, *basis, *per, money.Down)
+	if err != nil {
+		return false
+	}
+	up, err := money.MulDiv(args["amount"].Amount, *basis, *per, money.Up)
+	return err == nil && down == up && down == args["gave"].Amount
+}
+
+// special writes texts that have a form of their own.
+func (w *writer) special(code, name string, v engine.Value) (string, bool) {
+	switch {
+	case code == engine.CondHours && name == "want":
+		return lang.And(w.lang, spans(v.List, "-", func(s string) string { return lang.ClockText(w.lang, s) })), len(v.List) > 0
+	case code == engine.CondHours && name == "seen":
+		return lang.ClockText(w.lang, v.Text), v.Text != ""
+	case code == engine.CondDates && name == "want":
+		return lang.Or(w.lang, spans(v.List, "..", func(s string) string { return lang.Day(w.lang, s) })), len(v.List) > 0
+	case code == engine.NoteConfirm && name == "text":
+		return Activity(w.p, v.Text, w.lang), v.Text != ""
+	case (code == engine.CondMemberFor && name == "want") || name == "from":
+		if p, err := program.ParsePeriod(v.Text); err == nil {
+			return w.period(p), true
+		}
+	}
+	return "", false
+}
+
+// spans writes "a..b" as "a–b", with each end in its own form.
+func spans(list []string, between string, end func(string) string) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		if strings.Count(s, "-") > 1 && between == "-" { // no span of hours
+			out[i] = s
+			continue
+		}
+		a, b, ok := strings.Cut(s, between)
+		if out[i] = end(a); ok {
+			out[i] += "–" + end(b)
+		}
+	}
+	return out
+}
+
+func (w *writer) period(p program.Period) string {
+	forms := w.t.periods[p.Unit]
+	return lang.Count(w.lang, int64(p.N), 0, forms[0], forms[1])
+}
+
+// typed writes a value by its type.
+func (w *writer) typed(name, form string, v engine.Value) string {
+	switch {
+	case v.Money != nil:
+		return lang.Money(w.lang, w.p.Doc.Currency, *v.Money)
+	case v.Unit != "":
+		return Amount(w.p, v.Unit, v.Amount, w.lang)
+	case v.Number != "":
+		return w.number(form, v.Number)
+	case v.Time != nil:
+		return w.time(form, *v.Time)
+	case v.Day != "":
+		return lang.Day(w.lang, v.Day)
+	case v.Rule != "":
+		return Rule(w.p, v.Rule, w.lang)
+	case v.Reward != "":
+		return Reward(w.p, v.Reward, w.lang)
+	case v.Tier != "":
+		return Tier(w.p, v.Tier, w.lang)
+	case v.Set != "":
+		return TierSet(w.p, v.Set, w.lang)
+	case v.Word != "":
+		return w.word(form, v.Word)
+	case v.Text != "":
+		return v.Text
+	}
+	return w.list(name, v)
+}
+
+// list joins what was seen by "and", what would do by "or".
+func (w *writer) list(name string, v engine.Value) string {
+	items := slices.Clone(v.List)
+	for _, word := range v.Words {
+		items = append(items, w.weekdays(word))
+	}
+	for _, t := range v.Tiers {
+		if s := Tier(w.p, t, w.lang); s != "" {
+			items = append(items, s)
+		}
+	}
+	if name == "seen" || len(v.Words) > 0 {
+		return lang.And(w.lang, items)
+	}
+	return lang.Or(w.lang, items)
+}
+
+func (w *writer) number(form, s string) string {
+	d, err := money.Parse(s)
+	if err != nil {
+		return s
+	}
+	if form == formTimes {
+		if s == "1" {
+			return w.t.once
+		}
+		return lang.Number(w.lang, d) + " " + w.t.times
+	}
+	return lang.Number(w.lang, d)
+}
+
+func (w *writer) time(form string, t time.Time) string {
+	zone := w.p.Zone
+	l := t.In(zone)
+	midnight := time.Date(l.Year(), l.Month(), l.Day(), 0, 0, 0, 0, zone)
+	switch form {
+	case formDay:
+		return lang.Date(w.lang, t, zone)
+	case formFirst:
+		if l.Equal(midnight) {
+			return lang.Date(w.lang, t, zone)
+		}
+	case formLast:
+		tomorrow := time.Date(l.Year(), l.Month(), l.Day()+1, 0, 0, 0, 0, zone)
+		if l.Equal(midnight) || tomorrow.Sub(l) <= time.Second { // both ways of saying "the whole of that day"
+			return lang.Date(w.lang, t.Add(-time.Second), zone)
+		}
+	}
+	return lang.DateTime(w.lang, t, zone)
+}
+
+func (w *writer) word(form, s string) string {
+	if form == formPer {
+		if t, ok := w.t.per[s]; ok {
+			return t
+		}
+	}
+	if i := slices.Index(weekdays, s); i >= 0 {
+		return lang.Weekday(w.lang, time.Weekday(i))
+	}
+	for _, m := range []map[string]string{w.t.rounding, w.t.status} {
+		if t, ok := m[s]; ok {
+			return t
+		}
+	}
+	return s
+}
+
+var weekdays = []string{"sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"}
+
+func (w *writer) weekdays(s string) string {
+	i := slices.Index(weekdays, s)
+	if i < 0 {
+		return s
+	}
+	return w.t.weekdays(lang.Weekday(w.lang, time.Weekday(i)))
+}
+
+// Rule gives the title of a rule in the language, or in another one, or its id.
+func Rule(p *program.Compiled, id, language string) string {
+	if r := p.ByID[id]; r != nil {
+		return titled(r.Title, language, id)
+	}
+	return id
+}
+
+// Reward gives the title of a reward in the language, or in another one, or its id.
+func Reward(p *program.Compiled, id, language string) string {
+	if r := p.Rewards[id]; r != nil {
+		return titled(r.Title, language, id)
+	}
+	return id
+}
+
+// Unit gives the noun of a unit in the language, or in another one, or its id.
+func Unit(p *program.Compiled, id, language string, one bool) string {
+	if u := p.Units[id]; u != nil {
+		if s := u.Name.In(language, one); s != "" {
+			return s
+		}
+	}
+	return id
+}
+
+// Amount writes minor units of a unit with its noun: "24 stjerner".
+func Amount(p *program.Compiled, unit string, minor int64, language string) string {
+	scale := 0
+	if u := p.Units[unit]; u != nil {
+		scale = u.Precision
+	}
+	return lang.Count(language, minor, scale, Unit(p, unit, language, true), Unit(p, unit, language, false))
+}
+
+// Tier gives the name of a tier, written SET/TIER, in the language, or in another one, or its id; "" below the first.
+func Tier(p *program.Compiled, ref, language string) string {
+	set, step, _ := strings.Cut(ref, "/")
+	if t := p.Tiers[set]; t != nil {
+		if i := t.Place(step); i >= 0 {
+			return titled(t.Steps[i].Name, language, step)
+		}
+	}
+	return step
+}
+
+// TierSet gives the name of a tier set in the language, or in another one, or its id.
+func TierSet(p *program.Compiled, id, language string) string {
+	if t := p.Tiers[id]; t != nil {
+		return titled(t.Name, language, id)
+	}
+	return id
+}
+
+// Activity gives the name of a kind of activity, with or without "activity:" before it.
+func Activity(p *program.Compiled, kind, language string) string {
+	kind = strings.TrimPrefix(kind, "activity:")
+	return titled(p.Doc.Activities[kind].Name, language, kind)
+}
+
+func titled(t program.Text, language, id string) string {
+	if s := t.In(language); s != "" {
+		return s
+	}
+	return id
+}
