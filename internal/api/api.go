@@ -1,0 +1,332 @@
+// Package api is the HTTP door: /v1 with JSON in and out, its OpenAPI document, and pages that show it.
+//
+// It owns routes, wire types, authentication of requests and what a failure looks like to a caller. It decides nothing:
+// each handler reads a request, calls one verb of a flow or a noun, and renders what came of it.
+// What always holds: the program is that of the API key, never of the request; an object of another program is answered
+// like one that does not exist; amounts are decimal text and times carry the program's offset; a refused request
+// leaves no fact behind.
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/key"
+	"lojal.dev/lojal/internal/lang"
+	"lojal.dev/lojal/internal/program"
+	"lojal.dev/lojal/internal/record"
+	"lojal.dev/lojal/internal/version"
+	"lojal.dev/lojal/internal/web"
+)
+
+// Config is what the door stands on. DB, Recorder and Versions are required.
+type Config struct {
+	DB       *db.DB
+	Recorder *record.Recorder
+	Versions *version.Cache
+	// Clock gives the real time; time.Now when nil. Nothing below the door asks another one.
+	Clock func() time.Time
+	// Logger takes the access log and internal errors; nothing is logged when nil.
+	Logger *slog.Logger
+	Limits Limits
+	Build  BuildInfo
+}
+
+// BuildInfo says which program this is.
+type BuildInfo struct {
+	Version string `json:"version"`
+	Commit  string `json:"commit,omitempty"`
+}
+
+// Limits bound what one caller may ask for. Zero values are the defaults; a negative Burst is no limit.
+type Limits struct {
+	// PerKey is the quota of one API key.
+	PerKey web.Rate
+	// FailedAuth is how often one address may come with a wrong key before it is told to wait. A right key always passes.
+	FailedAuth web.Rate
+	// MaxBody and MaxBatchBody bound bodies in bytes.
+	MaxBody, MaxBatchBody int64
+}
+
+// The defaults of Limits. A till in a busy chain does not come near PerKey; a loop gone wild does.
+var (
+	DefaultPerKey     = web.Rate{Burst: 60_000, Window: 10 * time.Second}
+	DefaultFailedAuth = web.Rate{Burst: 30, Window: time.Minute}
+)
+
+const (
+	defaultMaxBody      = 1 << 20
+	defaultMaxBatchBody = 8 << 20
+	// MaxBatch is the most facts in one batch or simulation.
+	MaxBatch = 1000
+	// MaxWait bounds a long poll, in seconds.
+	MaxWait = 30
+)
+
+// Server is the door. Close it when no request is under way any more.
+type Server struct {
+	Config
+	handler  http.Handler
+	document *document
+	perKey   *web.Buckets
+	failed   *web.Buckets
+	uses     key.Uses
+	flushing atomic.Bool
+	flushes  sync.WaitGroup
+	maxBody  map[bool]int64
+}
+
+// New makes the door.
+func New(c Config) *Server {
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	if c.Limits.PerKey.Burst == 0 {
+		c.Limits.PerKey = DefaultPerKey
+	}
+	if c.Limits.FailedAuth.Burst == 0 {
+		c.Limits.FailedAuth = DefaultFailedAuth
+	}
+	if c.Limits.MaxBody <= 0 {
+		c.Limits.MaxBody = defaultMaxBody
+	}
+	if c.Limits.MaxBatchBody <= 0 {
+		c.Limits.MaxBatchBody = defaultMaxBatchBody
+	}
+	s := &Server{Config: c, perKey: web.NewBuckets(c.Limits.PerKey), failed: web.NewBuckets(c.Limits.FailedAuth)}
+	mux := http.NewServeMux()
+	for _, r := range table() {
+		mux.Handle(r.Method+" "+r.Path, s.guard(r))
+	}
+	s.document = newDocument(c.Build)
+	s.pages(mux)
+	s.handler = web.Wrap(mux, c.Logger, c.Clock)
+	return s
+}
+
+// ServeHTTP answers a request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// Close writes down which keys were used last.
+func (s *Server) Close(ctx context.Context) error {
+	s.flushes.Wait()
+	if !s.uses.Waiting() {
+		return nil
+	}
+	return s.DB.Write(ctx, func(tx *db.Tx) error { return s.uses.Flush(ctx, tx) })
+}
+
+// noteUse remembers that a key was used, and has what is remembered written beside the requests.
+func (s *Server) noteUse(k key.Key, now time.Time) {
+	s.uses.Note(k, now)
+	if !s.uses.Waiting() || !s.flushing.CompareAndSwap(false, true) {
+		return
+	}
+	s.flushes.Go(func() {
+		defer s.flushing.Store(false)
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := s.DB.Write(ctx, func(tx *db.Tx) error { return s.uses.Flush(ctx, tx) }); err != nil {
+			s.Logger.Warn("note the use of keys", "error", err)
+		}
+	})
+}
+
+// Call is who asks, when, and in which language. Every In of a route behind a key embeds it.
+type Call struct {
+	key  key.Key
+	now  time.Time
+	lang string
+	// member says that a member reads the sentences.
+	member bool
+	// idem is set when the caller sent an Idempotency-Key.
+	idem *record.Key
+}
+
+func (c *Call) call() *Call { return c }
+
+func (c *Call) view(p *program.Compiled) view { return view{p, c.lang, c.member} }
+
+// Program is the program of the key.
+func (c *Call) program() string { return c.key.Program }
+
+// Actor is the name under which the caller's facts are kept.
+func (c *Call) actor() string { return c.key.Name }
+
+type called interface{ call() *Call }
+
+type callKey struct{}
+
+// guard puts authentication, scope and quota before a route.
+func (s *Server) guard(r *Route) http.Handler {
+	maxBody := s.Limits.MaxBody
+	if r.Batch {
+		maxBody = s.Limits.MaxBatchBody
+	}
+	h := r.handle(s, web.Options{
+		Status:  r.Status,
+		MaxBody: maxBody,
+		Types:   r.types,
+		Prepare: s.prepare,
+		Failed:  s.logInternal,
+	})
+	if r.Scope == Open {
+		return h
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		now := s.Clock()
+		k, err := s.authenticate(w, req, now)
+		if err != nil {
+			s.logInternal(req, err)
+			web.Fail(w, req, err)
+			return
+		}
+		web.SetActor(req.Context(), k.ID)
+		q := s.perKey.Take(k.ID, 1, now)
+		s.perKey.Headers(w.Header(), "key", q)
+		if !q.OK {
+			web.Fail(w, req, web.TooMany(q))
+			return
+		}
+		if r.Scope != AnyScope {
+			if err := k.Require(r.Scope); err != nil {
+				web.Fail(w, req, err)
+				return
+			}
+		}
+		s.noteUse(k, now)
+		c := &Call{key: k, now: now}
+		h.ServeHTTP(w, req.WithContext(context.WithValue(req.Context(), callKey{}, c)))
+	})
+}
+
+func (s *Server) logInternal(r *http.Request, err error) {
+	e := errs.As(err)
+	if (e.Code == errs.CodeInternal || e.Code == errs.CodeUnavailable) && !errors.Is(err, context.Canceled) {
+		s.Logger.ErrorContext(r.Context(), "request failed", "request_id", web.RequestID(r.Context()), "error", err.Error())
+	}
+}
+
+func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, now time.Time) (key.Key, error) {
+	secret, err := bearer(r.Header)
+	var k key.Key
+	if err == nil {
+		err = s.DB.Read(r.Context(), func(tx *db.Tx) (err error) {
+			k, err = key.Authenticate(r.Context(), tx, secret, now)
+			return err
+		})
+	}
+	if err == nil || errs.CodeOf(err) != errs.CodeUnauthenticated {
+		return k, err
+	}
+	q := s.failed.Take(web.ClientIP(r), 1, now)
+	if !q.OK {
+		s.failed.Headers(w.Header(), "failed-auth", q)
+		return key.Key{}, web.TooMany(q)
+	}
+	return key.Key{}, err
+}
+
+func bearer(h http.Header) (string, error) {
+	values := h.Values("Authorization")
+	if len(values) > 1 {
+		return "", errs.Unauthenticated("key_malformed", "Send one Authorization header.")
+	}
+	if len(values) == 0 || values[0] == "" {
+		return "", errs.Unauthenticated("key_missing", "Send an API key: Authorization: Bearer lj_live_….")
+	}
+	scheme, secret, ok := strings.Cut(values[0], " ")
+	secret = strings.TrimSpace(secret)
+	if !ok || !strings.EqualFold(scheme, "Bearer") || len(secret) > 200 {
+		return "", errs.Unauthenticated("key_malformed", "Send the API key as: Authorization: Bearer lj_live_….")
+	}
+	return secret, nil
+}
+
+// prepare gives a bound In who asks, and the idempotency key with the hash of what was asked.
+func (s *Server) prepare(r *http.Request, body []byte, in any) error {
+	dst, ok := in.(called)
+	if !ok {
+		return nil
+	}
+	c := r.Context().Value(callKey{}).(*Call)
+	var err error
+	if c.lang, err = languageOf(r); err != nil {
+		return err
+	}
+	switch r.URL.Query().Get("audience") {
+	case "", "staff":
+	case "member":
+		c.member = true
+	default:
+		return errs.Malformed("invalid_parameter", "The audience is staff or member.", errs.Field{Pointer: "audience", Reason: "wrong_value", Message: "Write staff or member."})
+	}
+	if r.Method == http.MethodPost {
+		k, err := idempotencyKey(r.Header)
+		if err != nil {
+			return err
+		}
+		if k != "" {
+			h := sha256.New()
+			_, _ = io.WriteString(h, r.Method+"\n"+r.URL.EscapedPath()+"\n") // a hash never fails
+			_, _ = h.Write(body)
+			c.idem = &record.Key{Client: c.key.ID, Key: k, Hash: [32]byte(h.Sum(nil))}
+		}
+	}
+	*dst.call() = *c
+	return nil
+}
+
+// idempotencyKey reads the header as draft-ietf-httpapi-idempotency-key-header-07 has it (a quoted string) and as most clients send
+// it (bare).
+func idempotencyKey(h http.Header) (string, error) {
+	values := h.Values("Idempotency-Key")
+	if len(values) == 0 {
+		return "", nil
+	}
+	bad := func(message string) error {
+		return errs.Malformed("invalid_idempotency_key", message, errs.Field{Pointer: "Idempotency-Key", Reason: "wrong_value", Message: message})
+	}
+	if len(values) > 1 {
+		return "", bad("Send one Idempotency-Key.")
+	}
+	k := values[0]
+	if len(k) >= 2 && k[0] == '"' && k[len(k)-1] == '"' {
+		k = k[1 : len(k)-1]
+	}
+	if k == "" || len(k) > 255 {
+		return "", bad("An Idempotency-Key has 1 to 255 characters.")
+	}
+	for i := range len(k) {
+		if k[i] <= ' ' || k[i] > '~' || k[i] == '"' || k[i] == '\\' {
+			return "", bad("An Idempotency-Key is made of letters, digits and signs of ASCII, without spaces, quotation marks and backslashes.")
+		}
+	}
+	return k, nil
+}
+
+func languageOf(r *http.Request) (string, error) {
+	want := r.URL.Query().Get("lang")
+	if want == "" {
+		return lang.Negotiate(r.Header.Get("Accept-Language")), nil
+	}
+	l := lang.Known(want)
+	if l == "" {
+		const text = "Write nb, sv, da or en."
+		return "", errs.Malformed("invalid_parameter", "There are no sentences in this language. "+text, errs.Field{Pointer: "lang", Reason: "wrong_value", Message: text})
+	}
+	return l, nil
+}

@@ -1,0 +1,291 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/program"
+	"lojal.dev/lojal/internal/record"
+	"lojal.dev/lojal/internal/version"
+	"lojal.dev/lojal/internal/web"
+)
+
+// scopeOf is what a key must have for a fact; kind is how the fact is named in the list.
+func (a AnyFact) scopeOf() (kind, scope string) {
+	switch {
+	case a.Enrolment != nil:
+		return "enrolment", "members:write"
+	case a.Purchase != nil:
+		return "purchase", "purchases:write"
+	case a.Return != nil:
+		return "return", "purchases:write"
+	case a.Activity != nil:
+		return "activity", "activities:write"
+	case a.Redemption != nil:
+		return "redemption", "redemptions:write"
+	case a.Adjustment != nil:
+		return "adjustment", "adjustments:write"
+	case a.Transfer != nil:
+		return "transfer", "transfers:write"
+	}
+	return "", ""
+}
+
+func (a AnyFact) count() int {
+	n := 0
+	for _, have := range []bool{
+		a.Enrolment != nil, a.Purchase != nil, a.Return != nil, a.Activity != nil, a.Redemption != nil, a.Adjustment != nil, a.Transfer != nil,
+	} {
+		if have {
+			n++
+		}
+	}
+	return n
+}
+
+// request reads one fact of a list and makes a request of it. Pointers of its mistakes begin at the fact.
+func (s *Server) requestOf(c *Call, raw Raw[AnyFact], write bool) (record.Request, error) {
+	var a AnyFact
+	if err := web.Unmarshal(raw.JSON, &a); err != nil {
+		return record.Request{}, err
+	}
+	if a.count() != 1 {
+		return record.Request{}, errs.Invalid("invalid_fact", "A fact has exactly one of the keys enrolment, purchase, return, activity, redemption, adjustment, transfer.",
+			errs.Field{Reason: "one_key", Message: "Give exactly one of these keys."})
+	}
+	kind, scope := a.scopeOf()
+	if write {
+		if err := c.key.Require(scope); err != nil {
+			return record.Request{}, err
+		}
+	}
+	need := func(member, name, message string) error {
+		if member == "" {
+			return required("/"+kind+"/"+name, message)
+		}
+		return nil
+	}
+	var req record.Request
+	var err error
+	switch {
+	case a.Enrolment != nil:
+		f, n := a.Enrolment.fact()
+		req = s.request(c, "", f)
+		req.Enrol = n
+	case a.Purchase != nil:
+		req = s.request(c, a.Purchase.Member, a.Purchase.fact())
+	case a.Return != nil:
+		of, perr := parent(a.Return.Purchase)
+		if perr != nil {
+			perr = errs.Invalid("invalid_fact", "Say which purchase it is of.",
+				errs.Field{Pointer: "/return/purchase", Reason: "wrong_value", Message: "This must be a purchase's id, or SOURCE:EXTERNAL_ID."})
+		}
+		req, err = s.request(c, "", a.Return.fact(of)), perr
+	case a.Activity != nil:
+		req, err = s.request(c, a.Activity.Member, a.Activity.fact()), need(a.Activity.Member, "member", "Say which member did it.")
+	case a.Redemption != nil:
+		req, err = s.request(c, a.Redemption.Member, a.Redemption.fact()), need(a.Redemption.Member, "member", "Say whose points are spent.")
+	case a.Adjustment != nil:
+		req, err = s.request(c, a.Adjustment.Member, a.Adjustment.fact()), need(a.Adjustment.Member, "member", "Say whose balance is changed.")
+	case a.Transfer != nil:
+		req, err = s.request(c, a.Transfer.From, a.Transfer.fact()), need(a.Transfer.From, "from", "Say who gives.")
+		if err == nil {
+			err = need(a.Transfer.To, "to", "Say who receives.")
+		}
+	}
+	req.Key = nil
+	return req, err
+}
+
+// under puts the name of a fact's kind before the pointers of a refusal, since the flow speaks of the body alone.
+func under(raw Raw[AnyFact], err error) error {
+	var a AnyFact
+	if web.Unmarshal(raw.JSON, &a) != nil {
+		return err
+	}
+	kind, _ := a.scopeOf()
+	e := *errs.As(err)
+	fields := make([]errs.Field, len(e.Fields))
+	for i, f := range e.Fields {
+		if (f.Pointer == "" || strings.HasPrefix(f.Pointer, "/")) && !strings.HasPrefix(f.Pointer+"/", "/"+kind+"/") {
+			f.Pointer = "/" + kind + f.Pointer
+		}
+		fields[i] = f
+	}
+	e.Fields = fields
+	return &e
+}
+
+func checkCount(n int) error {
+	if n < 1 || n > MaxBatch {
+		text := fmt.Sprintf("A list holds 1 to %d facts.", MaxBatch)
+		return errs.Invalid("invalid_body", text, errs.Field{Pointer: "/facts", Reason: "out_of_range", Message: text})
+	}
+	return nil
+}
+
+type batchIn struct {
+	Call
+	Included
+	Body Batch
+}
+
+func (s *Server) batch(ctx context.Context, in *batchIn) (*Answered[BatchResult], error) {
+	if err := checkIncludes(in.Include, "explanation", "balances"); err != nil {
+		return nil, err
+	}
+	if err := checkCount(len(in.Body.Facts)); err != nil {
+		return nil, err
+	}
+	out := &Answered[BatchResult]{}
+	replayed := false
+	err := s.DB.Read(ctx, func(tx *db.Tx) (err error) {
+		out.Reply, replayed, err = in.known(ctx, tx)
+		return err
+	})
+	if err != nil || replayed {
+		return out, err
+	}
+	// Each fact has a key of its own made of the batch's: a batch that broke off goes on where it was when it is sent again.
+	requests := make([]record.Request, 0, len(in.Body.Facts))
+	places := make([]int, 0, len(in.Body.Facts))
+	outcomes := make([]Outcome, len(in.Body.Facts))
+	for i, raw := range in.Body.Facts {
+		req, err := s.requestOf(&in.Call, raw, true)
+		if err != nil {
+			outcomes[i] = s.refused(ctx, err)
+			continue
+		}
+		if in.idem != nil {
+			req.Key = &record.Key{Client: in.idem.Client, Key: fmt.Sprintf("%s#%d", in.idem.Key, i), Hash: in.idem.Hash}
+		}
+		enrols := req.Enrol != nil
+		req.Render = func(r *record.Result) (int, []byte) {
+			return renderResult(r, func() any {
+				one := in.recorded(r, in.Include)
+				if enrols {
+					one.Member = r.Member.ID
+				}
+				return one
+			})
+		}
+		requests, places = append(requests, req), append(places, i)
+	}
+	for k, o := range s.Recorder.Batch(ctx, requests) {
+		i := places[k]
+		if o.Err != nil {
+			if errs.Is(o.Err, errs.CodeInvalid, "idempotency_key_reused") {
+				return nil, keyReused()
+			}
+			outcomes[i] = s.refused(ctx, under(in.Body.Facts[i], o.Err))
+			continue
+		}
+		status, body := o.Result.Status, o.Result.Answer
+		if body == nil {
+			status, body = requests[k].Render(o.Result)
+		}
+		one := &Recorded{}
+		if err := web.Unmarshal(body, one); err != nil {
+			return nil, fmt.Errorf("read the answer to fact %d: %w", i, err)
+		}
+		outcomes[i] = Outcome{Status: status, Result: one}
+	}
+	result := BatchResult{Results: outcomes}
+	for _, o := range outcomes {
+		switch {
+		case o.Problem != nil:
+			result.Failed++
+		case o.Result.Duplicate:
+			result.Duplicates++
+		default:
+			result.Recorded++
+		}
+	}
+	body, err := web.Marshal(result)
+	if err != nil {
+		return nil, err
+	}
+	out.Reply = replyOf(http.StatusOK, body, false)
+	if in.idem == nil || lostSome(outcomes) {
+		return out, nil
+	}
+	err = s.DB.Write(ctx, func(tx *db.Tx) error { return in.keep(ctx, tx, http.StatusOK, body) })
+	if db.IsUnique(err) { // the same batch was sent twice at once; the facts' own keys have kept them apart
+		err = nil
+	}
+	return out, err
+}
+
+// lostSome says whether some facts may be recorded or not: such an answer must not be the last word under its key.
+func lostSome(outcomes []Outcome) bool {
+	for _, o := range outcomes {
+		if o.Status >= http.StatusInternalServerError {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Server) refused(ctx context.Context, err error) Outcome {
+	e := errs.As(err)
+	if e.Code == errs.CodeInternal {
+		s.Logger.ErrorContext(ctx, "a fact of a list failed", "request_id", web.RequestID(ctx), "error", err.Error())
+	}
+	p := web.ProblemOf(e, web.RequestID(ctx))
+	return Outcome{Status: p.Status, Problem: &p}
+}
+
+type simulateIn struct {
+	Call
+	Included
+	Body Simulation
+}
+
+func (s *Server) simulate(ctx context.Context, in *simulateIn) (*SimulationResult, error) {
+	if err := checkIncludes(in.Include, "explanation", "balances"); err != nil {
+		return nil, err
+	}
+	if err := checkCount(len(in.Body.Facts)); err != nil {
+		return nil, err
+	}
+	out := &SimulationResult{Results: make([]Outcome, len(in.Body.Facts))}
+	var opts record.SimOptions
+	if in.Body.Draft.JSON != nil {
+		doc, err := parseDocument(in.Body.Draft.JSON, "/draft")
+		if err != nil {
+			return nil, err
+		}
+		if opts.Draft, err = program.Compile(doc, 0); err != nil {
+			return nil, version.Problem(err)
+		}
+		out.Draft = true
+	}
+	var requests []record.Request
+	var places []int
+	for i, raw := range in.Body.Facts {
+		req, err := s.requestOf(&in.Call, raw, false)
+		if err != nil {
+			out.Results[i] = s.refused(ctx, err)
+			continue
+		}
+		requests, places = append(requests, req), append(places, i)
+	}
+	outcomes, err := s.Recorder.Simulate(ctx, in.program(), requests, opts)
+	if err != nil {
+		return nil, err
+	}
+	for k, o := range outcomes {
+		i := places[k]
+		if o.Err != nil {
+			out.Results[i] = s.refused(ctx, under(in.Body.Facts[i], o.Err))
+			continue
+		}
+		one := in.recorded(o.Result, append(in.Include, "explanation"))
+		out.Results[i] = Outcome{Status: http.StatusOK, Result: &one}
+	}
+	return out, nil
+}

@@ -1,0 +1,95 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"lojal.dev/lojal/internal/books"
+	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/version"
+	"lojal.dev/lojal/internal/web"
+)
+
+type eventsIn struct {
+	Call
+	Paging
+	// Type keeps to types of events, separated by commas, for example points.earned,tier.up.
+	Type []string `query:"type"`
+	// Wait is how many seconds to wait for an event when there is none: 0 to 30.
+	Wait *int `query:"wait"`
+}
+
+// pollEvery is how often a waiting request looks.
+const pollEvery = 200 * time.Millisecond
+
+func (s *Server) listEvents(ctx context.Context, in *eventsIn) (*Feed, error) {
+	limit, err := web.PageLimit(in.Limit, web.DefaultLimit, web.MaxLimit)
+	if err != nil {
+		return nil, err
+	}
+	wait := 0
+	if in.Wait != nil {
+		if wait = *in.Wait; wait < 0 || wait > MaxWait {
+			return nil, errs.Invalid("invalid_wait", "wait goes from 0 to 30 seconds.", errs.Field{Pointer: "wait", Reason: "out_of_range", Message: "Wait 0 to 30 seconds."})
+		}
+	}
+	var at struct {
+		Stamp int64 `json:"s"`
+		N     int64 `json:"n"`
+	}
+	if err := web.ReadCursor("events", in.Cursor, &at); err != nil {
+		return nil, err
+	}
+	after := books.Cursor{Stamp: at.Stamp, N: at.N}
+	out, err := s.readEvents(ctx, &in.Call, after, in.Type, limit)
+	if err != nil || len(out.Items) > 0 || wait == 0 {
+		return out, err
+	}
+	deadline := time.NewTimer(time.Duration(wait) * time.Second)
+	defer deadline.Stop()
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-deadline.C:
+			return out, nil
+		case <-tick.C:
+		}
+		if out, err = s.readEvents(ctx, &in.Call, after, in.Type, limit); err != nil || len(out.Items) > 0 {
+			return out, err
+		}
+	}
+}
+
+func (s *Server) readEvents(ctx context.Context, c *Call, after books.Cursor, types []string, limit int) (*Feed, error) {
+	out := &Feed{}
+	return out, s.look(ctx, c, func(tx *db.Tx, v view, _ *version.Set) error {
+		list, err := books.Events(ctx, tx, c.program(), after, types, limit+1)
+		if err != nil {
+			return err
+		}
+		out.Items, out.More = []Event{}, len(list) > limit
+		list = list[:min(len(list), limit)]
+		last := after
+		for _, e := range list {
+			one := Event{
+				ID: e.ID, Type: e.Type, Member: e.Member, Fact: e.Fact, OccurredAt: v.time(e.OccurredAt), RecordedAt: v.time(e.RecordedAt), Data: map[string]string{},
+			}
+			if err := json.Unmarshal([]byte(e.Data), &one.Data); err != nil {
+				return err
+			}
+			out.Items = append(out.Items, one)
+			last = e.Cursor
+		}
+		out.Cursor = web.Cursor("events", struct {
+			Stamp int64 `json:"s"`
+			N     int64 `json:"n"`
+		}{last.Stamp, last.N})
+		return nil
+	})
+}

@@ -1,0 +1,157 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+
+	"lojal.dev/lojal/internal/books"
+	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/engine"
+	"lojal.dev/lojal/internal/version"
+	"lojal.dev/lojal/internal/web"
+)
+
+// whole renders a fact with what was sent.
+func (v view) whole(f engine.Fact, d engine.Decision) Fact {
+	out := Fact{Recorded: v.fact(f, d), Body: map[string]any{}}
+	text, err := books.Body(f)
+	if err != nil {
+		return out
+	}
+	var body map[string]any
+	if json.Unmarshal(text, &body) == nil { // it was written by the same package
+		delete(body, "drawn")
+		out.Body = body
+	}
+	return out
+}
+
+type factsIn struct {
+	Call
+	MemberPath
+	Paging
+	// Kind keeps to kinds of facts, separated by commas: enrolment, purchase, return, activity, reserve, commit, cancel, redeem, refund, adjustment,
+	// transfer_out, transfer_in, release, tier, status, merge_out, merge_in, due.
+	Kind []string `query:"kind"`
+	Spoken
+}
+
+// timeline reads a page of a member's facts.
+func (s *Server) timeline(ctx context.Context, c *Call, list, ref string, paging Paging, kinds []string, each func(v view, e books.Entry)) (next string, err error) {
+	limit, err := web.PageLimit(paging.Limit, web.DefaultLimit, web.MaxLimit)
+	if err != nil {
+		return "", err
+	}
+	var at struct {
+		Seq int64 `json:"s"`
+	}
+	if err := web.ReadCursor(list, paging.Cursor, &at); err != nil {
+		return "", err
+	}
+	page := books.Page{Before: at.Seq, Limit: limit + 1}
+	for _, k := range kinds {
+		page.Kinds = append(page.Kinds, engine.Kind(k))
+	}
+	var entries []books.Entry
+	var now view
+	var versions *version.Set
+	err = s.look(ctx, c, func(tx *db.Tx, v view, set *version.Set) error {
+		now, versions = v, set
+		m, err := existing(ctx, tx, v, ref)
+		if err != nil {
+			return err
+		}
+		entries, err = books.Facts(ctx, tx, books.Ref{Program: c.program(), Member: m.ID}, page)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	if len(entries) > limit {
+		entries = entries[:limit]
+		at.Seq = entries[limit-1].Seq
+		next = web.Cursor(list, at)
+	}
+	for _, e := range entries {
+		each(now.by(versions, e.Decision.Version), e)
+	}
+	return next, nil
+}
+
+func (s *Server) listFacts(ctx context.Context, in *factsIn) (*Page[Fact], error) {
+	out := &Page[Fact]{Items: []Fact{}}
+	var err error
+	out.Next, err = s.timeline(ctx, &in.Call, "facts", in.Member, in.Paging, in.Kind, func(v view, e books.Entry) {
+		out.Items = append(out.Items, v.whole(e.Fact, e.Decision))
+	})
+	return out, err
+}
+
+type explanationsIn struct {
+	Call
+	MemberPath
+	Paging
+	Spoken
+}
+
+func (s *Server) listExplanations(ctx context.Context, in *explanationsIn) (*Page[Explained], error) {
+	out := &Page[Explained]{Items: []Explained{}}
+	var err error
+	out.Next, err = s.timeline(ctx, &in.Call, "explanations", in.Member, in.Paging, nil, func(v view, e books.Entry) {
+		out.Items = append(out.Items, v.explained(e))
+	})
+	return out, err
+}
+
+func (v view) explained(e books.Entry) Explained {
+	return Explained{FactRef: v.ref(e.Fact, e.Decision), Version: e.Decision.Version, Explanation: *v.explanation(e.Decision)}
+}
+
+type getFactIn struct {
+	Call
+	FactPath
+	// Include adds explanation.
+	Include []string `query:"include"`
+	Spoken
+}
+
+func (s *Server) getFact(ctx context.Context, in *getFactIn) (*Fact, error) {
+	if err := checkIncludes(in.Include, "explanation"); err != nil {
+		return nil, err
+	}
+	var out *Fact
+	err := s.look(ctx, &in.Call, func(tx *db.Tx, v view, set *version.Set) error {
+		e, _, err := find(ctx, tx, in.program(), in.Fact)
+		if err != nil {
+			return err
+		}
+		v = v.by(set, e.Decision.Version)
+		one := v.whole(e.Fact, e.Decision)
+		if len(in.Include) > 0 {
+			one.Explanation = v.explanation(e.Decision)
+		}
+		out = &one
+		return nil
+	})
+	return out, err
+}
+
+type explainFactIn struct {
+	Call
+	FactPath
+	Spoken
+}
+
+func (s *Server) explainFact(ctx context.Context, in *explainFactIn) (*Explained, error) {
+	var out *Explained
+	err := s.look(ctx, &in.Call, func(tx *db.Tx, v view, set *version.Set) error {
+		e, _, err := find(ctx, tx, in.program(), in.Fact)
+		if err != nil {
+			return err
+		}
+		one := v.by(set, e.Decision.Version).explained(e)
+		out = &one
+		return nil
+	})
+	return out, err
+}

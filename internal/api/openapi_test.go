@@ -1,0 +1,226 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"lojal.dev/lojal/internal/web"
+)
+
+var update = flag.Bool("update", false, "write generated files")
+
+const openAPIFile = "../../docs/api/openapi.yaml"
+
+// TestGenerated fails when a generated file is not what the source makes of it; with -update it writes them.
+func TestGenerated(t *testing.T) {
+	t.Parallel()
+	found := sourceComments(t, "api", "engine", "web")
+	want, err := json.MarshalIndent(found, "", "\t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want = append(bytes.ReplaceAll(want, []byte(`\u003c`), []byte("<")), '\n')
+	want = bytes.ReplaceAll(want, []byte(`\u003e`), []byte(">"))
+	if *update {
+		comments = found
+	}
+	compare(t, "comments.json", want)
+	d, err := makeDocument(BuildInfo{}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compare(t, openAPIFile, d.yaml)
+}
+
+func compare(t *testing.T, file string, want []byte) {
+	t.Helper()
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	have, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(have, want) {
+		t.Errorf("%s is not up to date: run go generate ./internal/api", file)
+	}
+}
+
+// sourceComments reads the doc comments of types and their fields, of those that the API shows.
+func sourceComments(t *testing.T, packages ...string) map[string]string {
+	t.Helper()
+	used := usedTypes()
+	out := map[string]string{}
+	note := func(name, text string) {
+		if text = strings.TrimSpace(text); text != "" {
+			out[name] = strings.Join(strings.Fields(text), " ")
+		}
+	}
+	for _, pkg := range packages {
+		files, err := filepath.Glob("../" + pkg + "/*.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, decl := range parsed.Decls {
+				gen, ok := decl.(*ast.GenDecl)
+				if !ok || gen.Tok != token.TYPE {
+					continue
+				}
+				for _, spec := range gen.Specs {
+					typ := spec.(*ast.TypeSpec)
+					name := pkg + "." + typ.Name.Name
+					if !used[name] {
+						continue
+					}
+					note(name, gen.Doc.Text())
+					if s, ok := typ.Type.(*ast.StructType); ok {
+						for _, f := range s.Fields.List {
+							text := f.Doc.Text()
+							if text == "" {
+								text = f.Comment.Text()
+							}
+							for _, n := range f.Names {
+								note(name+"."+n.Name, text)
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+	return out
+}
+
+// usedTypes are the types that routes read and answer with, by the names that comments have.
+func usedTypes() map[string]bool {
+	seen, used := map[reflect.Type]bool{}, map[string]bool{}
+	var walk func(t reflect.Type)
+	walk = func(t reflect.Type) {
+		for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
+			t = t.Elem()
+		}
+		if seen[t] || !strings.HasPrefix(t.PkgPath(), "lojal.dev/") {
+			return
+		}
+		seen[t] = true
+		used[commentName(t)] = true
+		if t.Kind() == reflect.Struct {
+			for i := range t.NumField() {
+				walk(t.Field(i).Type)
+			}
+		}
+	}
+	for _, r := range table() {
+		walk(r.in)
+		walk(r.answerType())
+	}
+	walk(reflect.TypeFor[AnyFact]())
+	walk(reflect.TypeFor[ProgramDocument]())
+	walk(reflect.TypeFor[web.Problem]())
+	delete(used, "api.Call")
+	delete(used, "api.Server")
+	return used
+}
+
+func TestDocumentIsValid(t *testing.T) {
+	t.Parallel()
+	for _, strict := range []bool{false, true} {
+		d, err := makeDocument(BuildInfo{}, strict)
+		if err != nil {
+			t.Fatal(err)
+		}
+		loader := openapi3.NewLoader()
+		doc, err := loader.LoadFromData(d.json)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := doc.Validate(t.Context()); err != nil {
+			t.Error(err)
+		}
+		yamlDoc, err := openapi3.NewLoader().LoadFromData(d.yaml)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if yamlDoc.Paths.Len() != doc.Paths.Len() {
+			t.Errorf("%d paths in YAML, %d in JSON", yamlDoc.Paths.Len(), doc.Paths.Len())
+		}
+	}
+}
+
+func TestDocumentSaysEnough(t *testing.T) {
+	t.Parallel()
+	d := newDocument(BuildInfo{})
+	ids := map[string]bool{}
+	for _, r := range d.routes {
+		id := r.operationID()
+		if ids[id] {
+			t.Errorf("two operations are called %s", id)
+		}
+		ids[id] = true
+		if r.Tag == "" || r.Summary == "" {
+			t.Errorf("%s says too little", id)
+		}
+		for _, p := range d.params[r] {
+			if p.text == "" {
+				t.Errorf("%s: parameter %s has no description", id, p.name)
+			}
+			if p.in == "path" && r.example(p.name) == "" {
+				t.Errorf("%s: parameter %s has no example", id, p.name)
+			}
+		}
+		_, body := web.Params(r.in)
+		if body != nil && body.Kind() != reflect.Pointer && r.Body == "" {
+			t.Errorf("%s has a body and no example", id)
+		}
+		if r.Body != "" && body != nil {
+			into := reflect.New(body)
+			if body.Kind() == reflect.Pointer {
+				into = reflect.New(body.Elem())
+			}
+			if err := web.Unmarshal([]byte(r.Body), into.Interface()); err != nil {
+				t.Errorf("%s: the example is refused: %v", id, err)
+			}
+		}
+		if r.Scope != Open && r.Scope != AnyScope && !regexp.MustCompile(`^([a-z]+:(read|write)|admin)$`).MatchString(r.Scope) {
+			t.Errorf("%s: scope %q", id, r.Scope)
+		}
+		found := false
+		for _, tag := range tagTexts {
+			found = found || tag[0] == r.Tag
+		}
+		if !found {
+			t.Errorf("%s: tag %q is not in the list", id, r.Tag)
+		}
+	}
+	for name, s := range d.schemas {
+		if s.Description == "" && !strings.HasPrefix(name, "Program") && !strings.HasSuffix(name, "Page") {
+			t.Errorf("schema %s has no description", name)
+		}
+	}
+}

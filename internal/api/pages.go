@@ -1,0 +1,274 @@
+package api
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"html/template"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/invopop/jsonschema"
+
+	"lojal.dev/lojal/internal/web"
+)
+
+// The pages show the OpenAPI document to people. They are made once, hold no data of any program, and need nothing from
+// elsewhere: no script is needed to read them, the one there is copies an example.
+
+//go:embed page
+var pageFiles embed.FS
+
+// still is something that does not change while the program runs.
+type still struct {
+	kind, tag string
+	body      []byte
+}
+
+func newStill(kind string, body []byte) still {
+	sum := sha256.Sum256(body)
+	return still{kind, `"` + hex.EncodeToString(sum[:8]) + `"`, body}
+}
+
+func (p still) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	h.Set("Cache-Control", "public, max-age=300")
+	h.Set("ETag", p.tag)
+	if web.Matches(r.Header.Get("If-None-Match"), p.tag, true) {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	h.Set("Content-Type", p.kind)
+	h.Set("Content-Length", strconv.Itoa(len(p.body)))
+	_, _ = w.Write(p.body) // the client may be gone
+}
+
+func (s *Server) pages(mux *http.ServeMux) {
+	file := func(name string) []byte {
+		b, err := pageFiles.ReadFile("page/" + name)
+		if err != nil {
+			panic("api: " + err.Error())
+		}
+		return b
+	}
+	const html = "text/html; charset=utf-8"
+	mux.Handle("GET /openapi.json", newStill("application/json", s.document.json))
+	mux.Handle("GET /openapi.yaml", newStill("application/yaml", s.document.yaml))
+	mux.Handle("GET /docs", newStill(html, s.document.page("reference.html", s.Build)))
+	mux.Handle("GET /docs/errors", newStill(html, s.document.page("errors.html", s.Build)))
+	mux.Handle("GET /docs/style.css", newStill("text/css; charset=utf-8", file("style.css")))
+	mux.Handle("GET /docs/script.js", newStill("text/javascript; charset=utf-8", file("script.js")))
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/docs", http.StatusFound) })
+}
+
+// page renders one of the templates.
+func (d *document) page(name string, build BuildInfo) []byte {
+	t := template.Must(template.New(name).Funcs(template.FuncMap{
+		"anchor": anchor,
+		"prose":  prose,
+	}).ParseFS(pageFiles, "page/layout.html", "page/"+name))
+	var b bytes.Buffer
+	if err := t.ExecuteTemplate(&b, "layout", d.pageData(build)); err != nil {
+		panic("api: " + err.Error())
+	}
+	return b.Bytes()
+}
+
+type pageData struct {
+	Build   BuildInfo
+	Intro   string
+	Groups  []pageGroup
+	Schemas []pageSchema
+	Codes   any
+}
+
+type pageGroup struct {
+	Name, Text string
+	Operations []pageOperation
+}
+
+type pageOperation struct {
+	ID, Method, Path, Summary, Text, Scope string
+	Params                                 []pageParam
+	Curl                                   string
+	BodyType                               template.HTML
+	Status                                 int
+	AnswerType                             template.HTML
+	Answer                                 string
+	Failures                               []pageFailure
+}
+
+type pageFailure struct {
+	Status int
+	Text   string
+}
+
+type pageParam struct {
+	Name, In, Text string
+	Type           template.HTML
+	Required       bool
+}
+
+type pageSchema struct {
+	Name, Text string
+	Type       template.HTML
+	Fields     []pageParam
+}
+
+func (d *document) pageData(build BuildInfo) pageData {
+	p := pageData{Build: build, Intro: introduction, Codes: web.Codes}
+	for _, tag := range tagTexts {
+		g := pageGroup{Name: tag[0], Text: tag[1]}
+		for _, r := range d.routes {
+			if r.Tag == tag[0] {
+				g.Operations = append(g.Operations, d.pageOperation(r))
+			}
+		}
+		p.Groups = append(p.Groups, g)
+	}
+	for _, name := range slices.Sorted(mapKeys(d.schemas)) {
+		s := d.schemas[name]
+		one := pageSchema{Name: name, Text: s.Description}
+		if s.Properties == nil {
+			one.Type = typeOf(s)
+		} else {
+			for f := s.Properties.Oldest(); f != nil; f = f.Next() {
+				one.Fields = append(one.Fields, pageParam{
+					Name: f.Key, Text: f.Value.Description, Type: typeOf(f.Value), Required: slices.Contains(s.Required, f.Key),
+				})
+			}
+		}
+		p.Schemas = append(p.Schemas, one)
+	}
+	return p
+}
+
+func (d *document) pageOperation(r *Route) pageOperation {
+	op := pageOperation{
+		ID: r.operationID(), Method: r.Method, Path: r.Path, Summary: r.Summary, Text: r.Text, Scope: r.Scope, Status: r.Status,
+		Curl: r.curl(), Answer: indented(r.Answer),
+	}
+	for _, p := range d.params[r] {
+		op.Params = append(op.Params, pageParam{Name: p.name, In: p.in, Text: p.text, Type: typeOf(p.schema), Required: p.required})
+	}
+	if s := d.bodies[r]; s != nil {
+		op.BodyType = typeOf(s)
+	}
+	if s := d.answers[r]; s != nil {
+		op.AnswerType = typeOf(s)
+	}
+	for _, status := range r.failures() {
+		op.Failures = append(op.Failures, pageFailure{status, problemTexts[status]})
+	}
+	return op
+}
+
+// curl is the example as a command.
+func (r *Route) curl() string {
+	path, i := "", 0
+	for part := range strings.SplitSeq(strings.TrimPrefix(r.Path, "/"), "/") {
+		if strings.HasPrefix(part, "{") {
+			if i < len(r.Example) {
+				part = r.Example[i]
+			}
+			i++
+		}
+		path += "/" + part
+	}
+	if r.Query != "" {
+		path += "?" + r.Query
+	}
+	var b strings.Builder
+	b.WriteString("curl")
+	if r.Method != http.MethodGet && r.Method != http.MethodPost {
+		b.WriteString(" -X " + r.Method)
+	}
+	if r.Method == http.MethodPost && r.Body == "" {
+		b.WriteString(" -X POST")
+	}
+	b.WriteString(` "$LOJAL` + path + `"`)
+	if r.Scope != Open {
+		b.WriteString(" \\\n  -H \"Authorization: Bearer $LOJAL_KEY\"")
+	}
+	if r.Body != "" {
+		b.WriteString(" \\\n  -H 'Content-Type: application/json' \\\n  -d '" + indented(r.Body) + "'")
+	}
+	return b.String()
+}
+
+func indented(text string) string {
+	v := jsontext.Value(text)
+	if text == "" || v.Indent(jsontext.WithIndent("  ")) != nil {
+		return text
+	}
+	return string(v)
+}
+
+func anchor(s string) string {
+	return strings.ToLower(strings.ReplaceAll(s, " ", "-"))
+}
+
+// prose makes paragraphs of text, with `code` between backticks.
+func prose(text string) template.HTML {
+	var b strings.Builder
+	for par := range strings.SplitSeq(text, "\n\n") {
+		if par = strings.TrimSpace(par); par == "" {
+			continue
+		}
+		b.WriteString("<p>" + string(inline(par)) + "</p>")
+	}
+	return template.HTML(b.String()) //nolint:gosec // made of escaped parts
+}
+
+func inline(text string) template.HTML {
+	var b strings.Builder
+	for i, part := range strings.Split(text, "`") {
+		part = template.HTMLEscapeString(part)
+		if i%2 == 1 {
+			part = "<code>" + part + "</code>"
+		}
+		b.WriteString(part)
+	}
+	return template.HTML(b.String()) //nolint:gosec // made of escaped parts
+}
+
+// typeOf names a schema in a few words, with a link to its section.
+func typeOf(s *jsonschema.Schema) template.HTML {
+	if s == nil {
+		return ""
+	}
+	var text string
+	switch {
+	case s.Ref != "":
+		name := s.Ref[strings.LastIndexByte(s.Ref, '/')+1:]
+		text = `<a href="#schema-` + template.HTMLEscapeString(name) + `">` + template.HTMLEscapeString(name) + `</a>`
+	case len(s.AnyOf) > 0:
+		var parts []string
+		for _, sub := range s.AnyOf {
+			parts = append(parts, string(typeOf(sub)))
+		}
+		text = strings.Join(parts, " or ")
+	case s.Type == "array":
+		text = "list of " + string(typeOf(s.Items))
+	case s.Type == "object" && s.AdditionalProperties != nil && s.AdditionalProperties != jsonschema.FalseSchema && s.AdditionalProperties != jsonschema.TrueSchema:
+		text = "object: name to " + string(typeOf(s.AdditionalProperties))
+	case s.Format == "date-time":
+		text = "time"
+	case s.Type == "string":
+		text = "text"
+	case s.Type == "integer":
+		text = "whole number"
+	case s.Type == "boolean":
+		text = "true or false"
+	case s.Type == "":
+		text = "anything"
+	default:
+		text = template.HTMLEscapeString(s.Type)
+	}
+	return template.HTML(text) //nolint:gosec // made of escaped parts
+}

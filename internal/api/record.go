@@ -1,0 +1,247 @@
+package api
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"lojal.dev/lojal/internal/books"
+	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/engine"
+	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/record"
+	"lojal.dev/lojal/internal/version"
+	"lojal.dev/lojal/internal/web"
+)
+
+// recordFact has the flow record a fact and renders what came of it. The answer is made inside the transaction, so that a
+// repetition under the same Idempotency-Key gets the same bytes.
+func (s *Server) recordFact(ctx context.Context, c *Call, include []string, ref string, f engine.Fact) (*Answered[Recorded], error) {
+	if err := checkIncludes(include, "explanation", "tiers", "balances"); err != nil {
+		return nil, err
+	}
+	req := s.request(c, ref, f)
+	req.Render = func(r *record.Result) (int, []byte) {
+		return renderResult(r, func() any { return c.recorded(r, include) })
+	}
+	out := &Answered[Recorded]{}
+	if err := s.submit(ctx, req, &out.Reply); err != nil {
+		return nil, err
+	}
+	if slices.Contains(include, "tiers") {
+		return out, s.addTiers(ctx, c, &out.Reply)
+	}
+	return out, nil
+}
+
+// addTiers puts the member's standing into a recorded answer. It is that of now, and so it is not stored with the answer.
+func (s *Server) addTiers(ctx context.Context, c *Call, reply *web.Reply) error {
+	var r Recorded
+	if err := web.Unmarshal(reply.JSON, &r); err != nil {
+		return fmt.Errorf("read a stored answer: %w", err)
+	}
+	if r.Member == "" {
+		return nil
+	}
+	var err error
+	if r.Tiers, err = s.standing(ctx, c, r.Member); err != nil {
+		return err
+	}
+	reply.JSON, err = web.Marshal(r)
+	return err
+}
+
+// standing is where a member stands in each tier set now.
+func (s *Server) standing(ctx context.Context, c *Call, id string) (map[string]Tier, error) {
+	_, acc, p, err := s.Recorder.Offers(ctx, c.program(), id, c.now) // it loads what progress needs
+	if err != nil {
+		return nil, err
+	}
+	return c.view(p).tiers(acc, c.now), nil
+}
+
+func (s *Server) request(c *Call, ref string, f engine.Fact) record.Request {
+	return record.Request{Program: c.program(), Member: ref, Fact: f, Key: c.idem, Now: c.now, Actor: c.actor()}
+}
+
+// submit records a request and takes its answer.
+func (s *Server) submit(ctx context.Context, req record.Request, into *web.Reply) error {
+	res, err := s.Recorder.Record(ctx, req)
+	if err != nil {
+		return err
+	}
+	status, body := res.Status, res.Answer
+	if body == nil {
+		status, body = req.Render(res)
+	}
+	*into = replyOf(status, body, res.Replayed)
+	return nil
+}
+
+func replyOf(status int, body []byte, replayed bool) web.Reply {
+	r := web.Reply{Status: status, JSON: body, Header: http.Header{}}
+	if replayed {
+		r.Header.Set("Idempotent-Replayed", "true")
+	}
+	return r
+}
+
+// renderResult gives 201 for what is new and 200 for what was there.
+func renderResult(r *record.Result, body func() any) (int, []byte) {
+	status := http.StatusCreated
+	if r.Duplicate || !r.Recorded {
+		status = http.StatusOK
+	}
+	b, err := web.Marshal(body())
+	if err != nil {
+		panic("api: an answer cannot be written: " + err.Error()) // a fault of the program; the transaction is given up
+	}
+	return status, b
+}
+
+// recorded renders a result with what is asked for besides.
+func (c *Call) recorded(r *record.Result, include []string) Recorded {
+	v := c.view(r.Program)
+	out := v.fact(r.Fact, r.Decision)
+	out.Duplicate = r.Duplicate
+	for _, d := range r.Dues {
+		out.Facts = append(out.Facts, v.ref(d.Fact, d.Decision))
+	}
+	if r.Recorded {
+		out.Facts = append(out.Facts, v.ref(r.Fact, r.Decision))
+		slices.SortStableFunc(out.Facts, func(a, b FactRef) int { return a.OccurredAt.Compare(b.OccurredAt) })
+	}
+	if r.Account != nil {
+		out.Balances = v.balances(r.Account, false)
+	}
+	out.Guest = r.Fact.Member == ""
+	if slices.Contains(include, "explanation") {
+		out.Explanation = v.explanation(r.Decision)
+	}
+	return out
+}
+
+func checkIncludes(include []string, known ...string) error {
+	for _, word := range include {
+		if !slices.Contains(known, word) {
+			text := "There can be included: " + strings.Join(known, ", ") + "."
+			return errs.Malformed("invalid_parameter", text, errs.Field{Pointer: "include", Reason: "unknown_word", Message: text})
+		}
+	}
+	return nil
+}
+
+// fact makes a fact of a kind with its natural key.
+func (k FactKey) fact(kind engine.Kind) engine.Fact {
+	f := engine.Fact{Kind: kind, Source: k.Source, ExternalID: k.ExternalID}
+	if k.OccurredAt != nil {
+		f.OccurredAt = *k.OccurredAt
+	}
+	return f
+}
+
+// once makes a change that is not a fact: in one transaction, with its answer under the caller's Idempotency-Key if there is
+// one. kept is what is stored of the answer in place of it, for an answer that may be seen only once; nil stores it whole.
+func (s *Server) once(ctx context.Context, c *Call, status int, change func(*db.Tx) (any, error), kept func(any) any) (web.Reply, error) {
+	for {
+		var out web.Reply
+		err := s.DB.Write(ctx, func(tx *db.Tx) error {
+			var err error
+			if known, ok, err := c.known(ctx, tx); err != nil || ok {
+				out = known
+				return err
+			}
+			answer, err := change(tx)
+			if err != nil {
+				return err
+			}
+			body, err := web.Marshal(answer)
+			if err != nil {
+				return err
+			}
+			out = replyOf(status, body, false)
+			if c.idem == nil {
+				return nil
+			}
+			if kept != nil {
+				if body, err = web.Marshal(kept(answer)); err != nil {
+					return err
+				}
+			}
+			return c.keep(ctx, tx, status, body)
+		})
+		if c.idem != nil && db.IsUnique(err) && ctx.Err() == nil {
+			continue // somebody else was first with the key: what was answered then is there now
+		}
+		return out, err
+	}
+}
+
+func (c *Call) answerKey() books.AnswerKey {
+	return books.AnswerKey{Program: c.program(), Client: c.idem.Client, Key: c.idem.Key}
+}
+
+// known gives the first answer under the caller's Idempotency-Key, if there is one.
+func (c *Call) known(ctx context.Context, tx *db.Tx) (web.Reply, bool, error) {
+	if c.idem == nil {
+		return web.Reply{}, false, nil
+	}
+	k := c.answerKey()
+	found, err := books.Answers(ctx, tx, []books.AnswerKey{k})
+	if err != nil {
+		return web.Reply{}, false, err
+	}
+	a, ok := found[k]
+	if !ok {
+		return web.Reply{}, false, nil
+	}
+	if a.Hash != base64.RawURLEncoding.EncodeToString(c.idem.Hash[:]) {
+		return web.Reply{}, false, keyReused()
+	}
+	return replyOf(a.Status, []byte(a.Body), true), true, nil
+}
+
+func keyReused() error {
+	return errs.Invalid("idempotency_key_reused", "This Idempotency-Key came before with another request. Take a new key for a new request.")
+}
+
+// keep stores the answer under the caller's Idempotency-Key.
+func (c *Call) keep(ctx context.Context, tx *db.Tx, status int, body []byte) error {
+	sheet := books.NewSheet()
+	sheet.AddAnswer(books.Answer{AnswerKey: c.answerKey(), Hash: base64.RawURLEncoding.EncodeToString(c.idem.Hash[:]), Status: status, Body: string(body), At: c.now})
+	return sheet.Write(ctx, tx)
+}
+
+// look runs a reading handler: one snapshot, with the versions of the caller's program and a view by the one in force now.
+func (s *Server) look(ctx context.Context, c *Call, read func(tx *db.Tx, v view, set *version.Set) error) error {
+	return s.DB.Read(ctx, func(tx *db.Tx) error {
+		v, set, err := s.view(ctx, tx, c)
+		if err != nil {
+			return err
+		}
+		return read(tx, v, set)
+	})
+}
+
+func (s *Server) view(ctx context.Context, tx *db.Tx, c *Call) (view, *version.Set, error) {
+	set, err := s.Versions.Get(ctx, tx, c.program())
+	if err != nil {
+		return view{}, nil, err
+	}
+	p := set.At(c.now)
+	if p == nil {
+		p = set.Latest()
+	}
+	return c.view(p), set, nil
+}
+
+// by is the view by the version that decided a fact.
+func (v view) by(set *version.Set, n int64) view {
+	if p := set.Version(n); p != nil {
+		v.p = p
+	}
+	return v
+}

@@ -1,0 +1,144 @@
+package api
+
+import (
+	"context"
+
+	"lojal.dev/lojal/internal/books"
+	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/engine"
+	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/ids"
+	"lojal.dev/lojal/internal/version"
+	"lojal.dev/lojal/internal/web"
+)
+
+type redeemIn struct {
+	Call
+	Included
+	Body Redemption
+}
+
+func (r Redemption) fact() engine.Fact {
+	kind := engine.Reserve
+	if r.Commit {
+		kind = engine.Redeem
+	}
+	f := r.FactKey.fact(kind)
+	f.Redemption = &r.Redemption
+	return f
+}
+
+func (s *Server) redeem(ctx context.Context, in *redeemIn) (*Answered[Recorded], error) {
+	if in.Body.Member == "" {
+		return nil, required("/member", "Say whose points are spent.")
+	}
+	return s.recordFact(ctx, &in.Call, in.Include, in.Body.Member, in.Body.fact())
+}
+
+// RedemptionPath names a redemption.
+type RedemptionPath struct {
+	// Redemption is its id.
+	Redemption string `path:"redemption"`
+}
+
+type getRedemptionIn struct {
+	Call
+	RedemptionPath
+	Spoken
+}
+
+func (s *Server) getRedemption(ctx context.Context, in *getRedemptionIn) (*RedemptionView, error) {
+	var out *RedemptionView
+	err := s.look(ctx, &in.Call, func(tx *db.Tx, v view, _ *version.Set) error {
+		r, err := books.FindRedemption(ctx, tx, in.program(), in.Redemption)
+		if errs.CodeOf(err) == errs.CodeNotFound {
+			return web.NotFound()
+		}
+		if err != nil {
+			return err
+		}
+		one := v.redemption(r.RedemptionState, r.Member)
+		if one.Status == engine.StatusReserved && one.ExpiresAt != nil && !one.ExpiresAt.After(in.now) {
+			one.Status = engine.StatusLapsed // its time ran out; the next fact or the sweep writes it down
+		}
+		out = &one
+		return nil
+	})
+	return out, err
+}
+
+type redemptionStepIn struct {
+	Call
+	RedemptionPath
+	Included
+	Body *RedemptionStep
+}
+
+func (s *Server) commitRedemption(ctx context.Context, in *redemptionStepIn) (*Answered[Recorded], error) {
+	return s.redemptionStep(ctx, in, engine.Commit)
+}
+
+func (s *Server) cancelRedemption(ctx context.Context, in *redemptionStepIn) (*Answered[Recorded], error) {
+	return s.redemptionStep(ctx, in, engine.Cancel)
+}
+
+func (s *Server) refundRedemption(ctx context.Context, in *redemptionStepIn) (*Answered[Recorded], error) {
+	return s.redemptionStep(ctx, in, engine.Refund)
+}
+
+func (s *Server) redemptionStep(ctx context.Context, in *redemptionStepIn, kind engine.Kind) (*Answered[Recorded], error) {
+	if _, ok := ids.BucketOf(in.Redemption); !ok {
+		return nil, web.NotFound()
+	}
+	if in.Body == nil {
+		in.Body = &RedemptionStep{}
+	}
+	f := in.Body.FactKey.fact(kind)
+	f.Parent = in.Redemption
+	f.Redemption = &engine.Redemption{Reason: in.Body.Reason}
+	return s.recordFact(ctx, &in.Call, in.Include, "", f)
+}
+
+type memberRedemptionsIn struct {
+	Call
+	MemberPath
+	Paging
+	// Status keeps to reserved, committed, cancelled, lapsed or refunded.
+	Status string `query:"status"`
+	Spoken
+}
+
+func (s *Server) listRedemptions(ctx context.Context, in *memberRedemptionsIn) (*Page[RedemptionView], error) {
+	limit, err := web.PageLimit(in.Limit, web.DefaultLimit, web.MaxLimit)
+	if err != nil {
+		return nil, err
+	}
+	var at struct {
+		ID string `json:"id"`
+	}
+	if err := web.ReadCursor("redemptions", in.Cursor, &at); err != nil {
+		return nil, err
+	}
+	out := &Page[RedemptionView]{}
+	return out, s.look(ctx, &in.Call, func(tx *db.Tx, v view, _ *version.Set) error {
+		m, err := existing(ctx, tx, v, in.Member)
+		if err != nil {
+			return err
+		}
+		list, err := books.Redemptions(ctx, tx, books.Ref{Program: in.program(), Member: m.ID}, in.Status, at.ID, limit+1)
+		if err != nil {
+			return err
+		}
+		out.Items, out.Next = []RedemptionView{}, ""
+		if len(list) > limit {
+			list = list[:limit]
+			next := at
+			next.ID = list[limit-1].ID
+			out.Next = web.Cursor("redemptions", next)
+		}
+		for _, r := range list {
+			out.Items = append(out.Items, v.redemption(r.RedemptionState, r.Member))
+		}
+		return nil
+	})
+}

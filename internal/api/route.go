@@ -1,0 +1,92 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+
+	"lojal.dev/lojal/internal/web"
+)
+
+// Words in place of a scope.
+const (
+	// Open routes need no key.
+	Open = ""
+	// AnyScope routes need a key; what it may do is looked at inside.
+	AnyScope = "any"
+)
+
+// Route is one line of the table of contents.
+type Route struct {
+	Method, Path string
+	// Scope is the one a key must have; Open or AnyScope otherwise.
+	Scope string
+	About
+
+	in, out reflect.Type
+	types   []string // further media types of the body
+	handle  func(*Server, web.Options) http.Handler
+}
+
+// About is what people read of a route.
+type About struct {
+	// Tag groups routes in the documentation.
+	Tag string
+	// Summary is a few words, Text the paragraphs below it.
+	Summary, Text string
+	// Status of a success; 200 when 0.
+	Status int
+	// Body and Answer are examples, as JSON.
+	Body, Answer string
+	// Example holds one of each path parameter, in order.
+	Example []string
+	// Query is an example query string.
+	Query string
+	// Batch says that the body may be as large as a batch.
+	Batch bool
+	// Merge accepts application/merge-patch+json too.
+	Merge bool
+	// Problems are the statuses of failure besides those that follow from its form.
+	Problems []int
+	// Also are further statuses of success.
+	Also []Also
+}
+
+// Also is another status of success with the same answer.
+type Also struct {
+	Status int
+	Text   string
+}
+
+// route makes a line of the table. The handler is a method expression, so that the table stands without a server.
+func route[In, Out any](method, path, scope string, fn func(*Server, context.Context, *In) (*Out, error), about About) *Route {
+	r := &Route{Method: method, Path: path, Scope: scope, About: about, in: reflect.TypeFor[In](), out: reflect.TypeFor[Out]()}
+	if r.Status == 0 {
+		r.Status = http.StatusOK
+	}
+	if about.Merge {
+		r.types = []string{"application/merge-patch+json"}
+	}
+	r.handle = func(s *Server, opt web.Options) http.Handler {
+		return web.Handle(func(ctx context.Context, in *In) (*Out, error) { return fn(s, ctx, in) }, opt)
+	}
+	return r
+}
+
+// Answered is the answer of a verb that records: the bytes that were stored with its effect, so that a repetition gets the same.
+// T is what the bytes say.
+type Answered[T any] struct {
+	web.Reply
+}
+
+func (Answered[T]) says() reflect.Type { return reflect.TypeFor[T]() }
+
+type says interface{ says() reflect.Type }
+
+// answerType is the type of a route's answer body.
+func (r *Route) answerType() reflect.Type {
+	if s, ok := reflect.New(r.out).Elem().Interface().(says); ok {
+		return s.says()
+	}
+	return r.out
+}

@@ -1,0 +1,257 @@
+package api
+
+import "net/http"
+
+// table is the contents of the API: every route with its scope and what it is for.
+func table() []*Route {
+	const (
+		members   = "Members"
+		purchases = "Purchases"
+		redeeming = "Redemptions"
+		hand      = "Balances by hand"
+		facts     = "Facts"
+		many      = "Simulation and batches"
+		prog      = "Program"
+		keys      = "Keys and audit"
+	)
+	const (
+		mem = "ext:4711"
+		pur = "till-1:R-1001"
+		red = "red_01k9zjq3hfe1f8m6v7j0q3x5c4"
+		fct = "pur_01k9zjq3hfe1f8m6v7j0q3x5c4"
+	)
+	again := []Also{{http.StatusOK, "The same was recorded before under its source and external id: this is what was decided then."}}
+	guest := []Also{{http.StatusOK, "The same was recorded before under its source and external id, or it is the purchase of a guest, which is decided and not kept."}}
+	return []*Route{
+		// Members
+		route("POST", "/v1/members", "members:write", (*Server).enrol, About{
+			Tag: members, Summary: "Enrol a member", Status: http.StatusCreated,
+			Text: "Makes a member with a profile and identifiers, and records the enrolment, which may earn something. An identifier that another member has is a conflict.",
+			Body: `{"given_name": "Kari", "family_name": "Nordmann", "phone": "+47 900 00 001", "external_id": "4711", "language": "nb", "identifiers": [{"kind": "card", "value": "10010001"}]}`,
+		}),
+		route("GET", "/v1/members", "members:read", (*Server).listMembers, About{
+			Tag: members, Summary: "List members, or look one up", Query: "phone=%2B4790000001",
+			Text: "With an identifier (`?phone=`, `?card=`, `?email=`, `?ext=`, or a kind of the program's own) the list holds the one member who has it, or nobody. Without one it holds all, in the order of their ids; `?q=` searches.",
+		}),
+		route("GET", "/v1/members/duplicates", "members:read", (*Server).listDuplicates, About{
+			Tag: members, Summary: "List members that look like one",
+			Text: "Pairs that share a name and birth date, an e-mail address, or a name and postcode. It reads all members: it is for now and then.",
+		}),
+		route("GET", "/v1/members/{member}", "members:read", (*Server).getMember, About{
+			Tag: members, Summary: "Get a member", Example: []string{mem},
+			Text: "Without `?include=` the answer has an entity tag for If-None-Match and If-Match.",
+		}),
+		route("PATCH", "/v1/members/{member}", "members:write", (*Server).patchMember, About{
+			Tag: members, Summary: "Change a member's profile", Example: []string{mem}, Merge: true, Problems: []int{http.StatusPreconditionFailed},
+			Text: "A merge patch (RFC 7396): what is left out stays, null takes away. With If-Match it changes only what was read.",
+			Body: `{"email": "kari@example.org", "postcode": null, "attributes": {"favourite": "mocha"}}`,
+		}),
+		route("POST", "/v1/members/{member}/identifiers", "members:write", (*Server).addIdentifier, About{
+			Tag: members, Summary: "Give a member an identifier", Status: http.StatusCreated, Example: []string{mem},
+			Body: `{"kind": "card", "value": "10010002"}`,
+		}),
+		route("DELETE", "/v1/members/{member}/identifiers/{kind}/{value}", "members:write", (*Server).removeIdentifier, About{
+			Tag: members, Summary: "Take an identifier away", Example: []string{mem, "card", "10010002"},
+		}),
+		route("GET", "/v1/members/{member}/balances", "members:read", (*Server).getBalances, About{
+			Tag: members, Summary: "Get balances with their lots", Example: []string{mem},
+			Text: "What the member has of each unit, what it is worth, when it ends. `?at=` in the past gives what was held then, in business time and without lots; in the future what would be left if nothing happened.",
+		}),
+		route("GET", "/v1/members/{member}/postings", "members:read", (*Server).listPostings, About{
+			Tag: members, Summary: "List postings", Text: "Every movement between accounts, the newest first: the sum of a member's postings is the balance.", Example: []string{mem},
+		}),
+		route("GET", "/v1/members/{member}/facts", "members:read", (*Server).listFacts, About{
+			Tag: members, Summary: "List what happened", Text: "The member's timeline, the newest first.", Example: []string{mem},
+		}),
+		route("GET", "/v1/members/{member}/explanations", "members:read", (*Server).listExplanations, About{
+			Tag: members, Summary: "List explanations", Text: "Why each fact was decided as it was, the newest first, in nb, sv, da or en.", Example: []string{mem}, Query: "lang=nb",
+		}),
+		route("GET", "/v1/members/{member}/tiers", "members:read", (*Server).getTiers, About{
+			Tag: members, Summary: "Get tiers and progress", Text: "Where the member stands in each tier set, what is missing to the next tier and until when.", Example: []string{mem},
+		}),
+		route("POST", "/v1/members/{member}/tiers", "adjustments:write", (*Server).grantTier, About{
+			Tag: members, Summary: "Set a tier by hand", Status: http.StatusCreated, Example: []string{mem},
+			Text: "Sets a floor: the member has at least this tier until a time, or for good. An empty tier lifts the floor.",
+			Body: `{"set": "club", "tier": "gold", "until": "2027-12-31T23:59:59+01:00", "reason": "Partner agreement"}`,
+		}),
+		route("GET", "/v1/members/{member}/redemptions", "redemptions:read", (*Server).listRedemptions, About{
+			Tag: redeeming, Summary: "List a member's redemptions", Example: []string{mem},
+		}),
+		route("POST", "/v1/members/{member}/merge", "members:write", (*Server).merge, About{
+			Tag: members, Summary: "Merge a member into another", Status: http.StatusCreated, Example: []string{mem},
+			Text: "Everything moves: points with their ends, debt, counters, tiers, identifiers. What comes for the merged member afterwards goes to the survivor. It cannot be undone.",
+			Body: `{"into": "card:10010009", "reason": "Same person, two cards"}`,
+		}),
+		route("POST", "/v1/members/{member}/block", "members:write", (*Server).block, About{
+			Tag: members, Summary: "Block a member", Text: "A blocked member earns and spends nothing.", Status: http.StatusCreated, Example: []string{mem},
+			Body: `{"reason": "Card reported stolen"}`,
+		}),
+		route("POST", "/v1/members/{member}/unblock", "members:write", (*Server).unblock, About{
+			Tag: members, Summary: "Unblock a member", Status: http.StatusCreated, Example: []string{mem}, Body: `{"reason": "Card found"}`,
+		}),
+		route("POST", "/v1/members/{member}/close", "members:write", (*Server).closeMember, About{
+			Tag: members, Summary: "Close a membership", Text: "What the member holds is taken out of the books. It cannot be undone.", Status: http.StatusCreated, Example: []string{mem},
+			Body: `{"reason": "Asked to leave"}`,
+		}),
+
+		// Purchases
+		route("POST", "/v1/purchases", "purchases:write", (*Server).recordPurchase, About{
+			Tag: purchases, Summary: "Record a purchase", Status: http.StatusCreated, Also: guest,
+			Text: "Decides what the purchase earns by the program version in force at its business time. Give `source` and `external_id` (the till and its receipt number): the same receipt counts once, however often it is sent. A purchase without a member is decided and not kept. `spend` redeems rewards in the same stroke.",
+			Body: `{"member": "ext:4711", "source": "till-1", "external_id": "R-1001", "occurred_at": "2026-11-20T14:03:00+01:00", "store": "oslo-1", "lines": [{"id": "1", "sku": "C-01", "name": "Cappuccino", "category": "coffee", "quantity": 2, "amount": "98.00", "tax": "12.78"}, {"id": "2", "sku": "B-07", "name": "Bun", "category": "food/bread", "amount": "42.00"}], "payments": [{"means": "card", "amount": "140.00"}]}`,
+		}),
+		route("PUT", "/v1/purchases/{source}/{external_id}", "purchases:write", (*Server).putPurchase, About{
+			Tag: purchases, Summary: "Record a purchase under its receipt number", Status: http.StatusCreated, Also: again, Example: []string{"till-1", "R-1002"},
+			Text: "The same as POST with `source` and `external_id` in the address: sending it again changes nothing.",
+			Body: `{"member": "ext:4711", "amount": "59.00"}`,
+		}),
+		route("GET", "/v1/purchases/{purchase}", "purchases:read", (*Server).getPurchase, About{
+			Tag: purchases, Summary: "Get a purchase", Text: "With what it earned, what is left of each line, and its returns.", Example: []string{pur},
+		}),
+		route("GET", "/v1/purchases/{source}/{external_id}", "purchases:read", (*Server).getReceipt, About{
+			Tag: purchases, Summary: "Get a purchase by its receipt number", Example: []string{"till-1", "R-1001"},
+		}),
+		route("POST", "/v1/purchases/{purchase}/returns", "purchases:write", (*Server).recordReturn, About{
+			Tag: purchases, Summary: "Bring goods back", Status: http.StatusCreated, Also: again, Example: []string{pur},
+			Text: "By line with a quantity or an amount, by an amount alone, or with neither all that is left; in any number of parts, at any time. Each part takes back its share of what was earned, and the last one the rest, so that all returns together come to exactly the whole. Points that were spent come back to the lots they left.",
+			Body: `{"source": "till-1", "external_id": "R-1040", "lines": [{"line": "1", "quantity": 1}], "reason": "Cold"}`,
+		}),
+		route("GET", "/v1/purchases/{purchase}/returns", "purchases:read", (*Server).listReturns, About{
+			Tag: purchases, Summary: "List a purchase's returns", Example: []string{pur},
+		}),
+
+		// Activities
+		route("POST", "/v1/activities", "activities:write", (*Server).recordActivity, About{
+			Tag: "Activities", Summary: "Record an activity", Status: http.StatusCreated, Also: again,
+			Text: "Something a member did, of a kind that the program declares, with its properties.",
+			Body: `{"member": "ext:4711", "kind": "own_cup", "source": "app", "external_id": "scan-77"}`,
+		}),
+
+		// Redemptions
+		route("POST", "/v1/redemptions", "redemptions:write", (*Server).redeem, About{
+			Tag: redeeming, Summary: "Redeem a reward, or reserve it", Status: http.StatusCreated, Also: again,
+			Text: "Reserves: the points are held until the redemption is committed or cancelled, and let go by themselves when its time runs out. With `commit` it is done in one step. What cannot be had is 409 with the reason: balance_too_low, out_of_stock, limit_reached.",
+			Body: `{"member": "ext:4711", "reward": "coffee", "quantity": 1, "hold_seconds": 300}`,
+		}),
+		route("GET", "/v1/redemptions/{redemption}", "redemptions:read", (*Server).getRedemption, About{
+			Tag: redeeming, Summary: "Get a redemption", Example: []string{red},
+		}),
+		route("POST", "/v1/redemptions/{redemption}/commit", "redemptions:write", (*Server).commitRedemption, About{
+			Tag: redeeming, Summary: "Commit a redemption", Text: "The points are spent and what the reward gives is handed over.", Status: http.StatusCreated, Also: again, Example: []string{red},
+		}),
+		route("POST", "/v1/redemptions/{redemption}/cancel", "redemptions:write", (*Server).cancelRedemption, About{
+			Tag: redeeming, Summary: "Cancel a reservation", Text: "The points are free again.", Status: http.StatusCreated, Also: again, Example: []string{red},
+		}),
+		route("POST", "/v1/redemptions/{redemption}/refund", "redemptions:write", (*Server).refundRedemption, About{
+			Tag: redeeming, Summary: "Refund a redemption", Text: "The points come back to the lots they left, with their old ends.", Status: http.StatusCreated, Also: again, Example: []string{red},
+			Body: `{"reason": "Machine broken"}`,
+		}),
+
+		// Rewards
+		route("GET", "/v1/rewards", "rewards:read", (*Server).listRewards, About{
+			Tag: "Rewards", Summary: "List rewards", Query: "member=ext:4711",
+			Text: "With price and what is left. `?member=` says of each whether that member may have one now, and if not why.",
+		}),
+		route("GET", "/v1/rewards/{reward}", "rewards:read", (*Server).getReward, About{
+			Tag: "Rewards", Summary: "Get a reward", Example: []string{"coffee"}, Query: "member=ext:4711",
+		}),
+
+		// Balances by hand
+		route("POST", "/v1/adjustments", "adjustments:write", (*Server).adjust, About{
+			Tag: hand, Summary: "Change a balance by hand", Status: http.StatusCreated, Also: again,
+			Text: "More or less by `amount`, or just so much by `to`. The reason is required and the member can read it.",
+			Body: `{"member": "ext:4711", "unit": "star", "amount": "25", "reason": "Waited too long"}`,
+		}),
+		route("POST", "/v1/adjustments/{id}/reverse", "adjustments:write", (*Server).reverseAdjustment, About{
+			Tag: hand, Summary: "Undo an adjustment", Status: http.StatusCreated, Also: again, Example: []string{"adj_01k9zjq3hfe1f8m6v7j0q3x5c4"},
+			Text: "Takes back what it gave, or gives back what it took, once. With `force` also where the points are spent: what is missing becomes debt.",
+			Body: `{"reason": "Wrong member"}`,
+		}),
+		route("POST", "/v1/transfers", "transfers:write", (*Server).transfer, About{
+			Tag: hand, Summary: "Move points between members", Status: http.StatusCreated, Also: again,
+			Text: "Where the program allows it, within its limits. The points keep their ends.",
+			Body: `{"from": "ext:4711", "to": "ext:4712", "unit": "star", "amount": "10", "message": "For your coffee"}`,
+		}),
+		route("POST", "/v1/transfers/{id}/reverse", "transfers:write", (*Server).reverseTransfer, About{
+			Tag: hand, Summary: "Undo a transfer", Status: http.StatusCreated, Example: []string{"trf_01k9zjq3hfe1f8m6v7j0q3x5c4"},
+			Text: "Moves the points back, once. With `force` also where they are spent: what is missing becomes debt of the one who received them.",
+			Body: `{"reason": "Wrong friend"}`,
+		}),
+		route("POST", "/v1/facts/{fact}/release", "adjustments:write", (*Server).release, About{
+			Tag: hand, Summary: "Release pending points of a fact", Status: http.StatusCreated, Example: []string{fct},
+		}),
+		route("POST", "/v1/facts/{fact}/cancel-pending", "adjustments:write", (*Server).cancelPending, About{
+			Tag: hand, Summary: "Cancel pending points of a fact", Status: http.StatusCreated, Example: []string{fct}, Body: `{"reason": "Flight not flown"}`,
+		}),
+
+		// Facts
+		route("GET", "/v1/facts/{fact}", "members:read", (*Server).getFact, About{
+			Tag: facts, Summary: "Get a fact", Text: "Any fact by its id, or as SOURCE:EXTERNAL_ID, with what was sent and what was decided.", Example: []string{fct},
+		}),
+		route("GET", "/v1/facts/{fact}/explanation", "members:read", (*Server).explainFact, About{
+			Tag: facts, Summary: "Explain a fact", Example: []string{fct}, Query: "lang=nb",
+			Text: "For each rule considered whether it fired, and if not why; the arithmetic step by step; what else happened. As data and as sentences in nb, sv, da or en, for staff or for the member (`?audience=member`).",
+		}),
+
+		// Many at once
+		route("POST", "/v1/simulations", "simulations:write", (*Server).simulate, About{
+			Tag: many, Summary: "Ask what would happen", Batch: true,
+			Text: "One or many facts, in order, at any business time, past or future, by the published versions or by a draft. The answer is that of the real call, with the explanation, and nothing is kept.",
+			Body: `{"facts": [{"purchase": {"member": "ext:4711", "amount": "250.00", "occurred_at": "2026-12-24T10:00:00+01:00"}}]}`,
+		}),
+		route("POST", "/v1/batches", AnyScope, (*Server).batch, About{
+			Tag: many, Summary: "Record many facts", Batch: true,
+			Text: "Up to 1,000 facts, recorded in order, each on its own: the answer says what came of each, and how many were recorded, were there already, or failed. Each fact wants the scope that its own route wants. A batch that broke off can be sent again under the same Idempotency-Key: what was recorded stays so.",
+			Body: `{"facts": [{"purchase": {"member": "ext:4711", "source": "till-1", "external_id": "R-1003", "amount": "99.00"}}, {"activity": {"member": "ext:4711", "kind": "own_cup"}}]}`,
+		}),
+
+		// Program
+		route("GET", "/v1/program", "programs:read", (*Server).getProgram, About{Tag: prog, Summary: "Get the program in force"}),
+		route("GET", "/v1/program/versions", "programs:read", (*Server).listVersions, About{Tag: prog, Summary: "List versions", Text: "The newest first, without their documents."}),
+		route("GET", "/v1/program/versions/{version}", "programs:read", (*Server).getVersion, About{Tag: prog, Summary: "Get a version with its document", Example: []string{"1"}}),
+		route("POST", "/v1/program/versions", "programs:write", (*Server).publish, About{
+			Tag: prog, Summary: "Publish a version", Status: http.StatusCreated, Batch: true,
+			Text: "Decides what happens from a business time on. Published versions never change. Every mistake in the document is named with a pointer.",
+			Body: exampleDocument,
+		}),
+		route("POST", "/v1/program/rollback", "programs:write", (*Server).rollback, About{
+			Tag: prog, Summary: "Bring an earlier version back", Text: "Publishes its document again, as a new version.", Status: http.StatusCreated, Body: `{"version": 1}`,
+		}),
+		route("POST", "/v1/program/check", "programs:read", (*Server).checkProgram, About{
+			Tag: prog, Summary: "Check a document", Text: "Says every mistake at once, where it is and what to do. Nothing is kept.", Batch: true, Body: exampleDocument,
+		}),
+		route("POST", "/v1/program/diff", "programs:read", (*Server).diffPrograms, About{
+			Tag: prog, Summary: "Say what changes between two documents", Text: "In words a marketer reads. What is left out is the version in force.", Batch: true,
+			Body: `{"from_version": 1}`,
+		}),
+
+		// Events
+		route("GET", "/v1/events", "events:read", (*Server).listEvents, About{
+			Tag: "Events", Summary: "Read the feed of events",
+			Text:  "Every event of the program in the order in which it was committed, from the beginning or after a cursor; none is ever passed over. `?wait=` holds the answer back until something comes.",
+			Query: "type=points.earned,tier.up&wait=10",
+		}),
+
+		// Keys and audit
+		route("GET", "/v1/me", AnyScope, (*Server).me, About{Tag: keys, Summary: "See what the key may do"}),
+		route("GET", "/v1/keys", "admin", (*Server).listKeys, About{Tag: keys, Summary: "List API keys"}),
+		route("POST", "/v1/keys", "admin", (*Server).createKey, About{
+			Tag: keys, Summary: "Make an API key", Status: http.StatusCreated,
+			Text: "The secret is in this answer and nowhere else: not even a repetition under the same Idempotency-Key shows it again.",
+			Body: `{"name": "Till 1", "scopes": ["members:read", "purchases:write", "redemptions:write"]}`,
+		}),
+		route("GET", "/v1/keys/{key}", "admin", (*Server).getKey, About{Tag: keys, Summary: "Get an API key", Example: []string{"key_01k9zjq3hfe1f8m6v7j0q3x5c4"}}),
+		route("POST", "/v1/keys/{key}/revoke", "admin", (*Server).revokeKey, About{Tag: keys, Summary: "Revoke an API key", Text: "It opens nothing from this moment on.", Example: []string{"key_01k9zjq3hfe1f8m6v7j0q3x5c4"}}),
+		route("POST", "/v1/keys/{key}/rotate", "admin", (*Server).rotateKey, About{
+			Tag: keys, Summary: "Replace an API key", Status: http.StatusCreated, Example: []string{"key_01k9zjq3hfe1f8m6v7j0q3x5c4"},
+			Text: "Makes a successor with the same name and scopes; the old key goes on working for the overlap.",
+			Body: `{"overlap_seconds": 86400}`,
+		}),
+		route("GET", "/v1/audit", "admin", (*Server).listAudit, About{Tag: keys, Summary: "List changes", Text: "Who changed programs, keys and profiles, the newest first. Facts say themselves who recorded them."}),
+
+		// Health
+		route("GET", "/healthz", Open, (*Server).health, About{Tag: "Health", Summary: "Ask whether the program can work", Text: "503 when the database does not answer."}),
+	}
+}
+
+const exampleDocument = `{"document": {"program": "kaffebaren", "name": {"nb": "Kaffestjerner", "en": "Coffee Stars"}, "time_zone": "Europe/Oslo", "currency": "NOK", "units": {"star": {"name": {"nb": {"one": "stjerne", "other": "stjerner"}, "en": {"one": "star", "other": "stars"}}, "worth": "0.50", "expires": {"after": "12 months", "at": "end of month"}}}, "earn": [{"id": "base", "on": "purchase", "give": {"unit": "star", "amount": 1, "per": "10.00"}}]}}`

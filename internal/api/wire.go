@@ -1,0 +1,902 @@
+package api
+
+import (
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"lojal.dev/lojal/internal/engine"
+	"lojal.dev/lojal/internal/money"
+	"lojal.dev/lojal/internal/web"
+)
+
+// Amount is an exact decimal as text, such as "12" or "-12.50"; never a float.
+type Amount string
+
+// Page is a part of a list.
+type Page[T any] struct {
+	Items []T `json:"items"`
+	// NextCursor asks for the next page as ?cursor=…; it is not there on the last one.
+	Next string `json:"next_cursor,omitempty"`
+}
+
+// NextCursor makes the Link header.
+func (p *Page[T]) NextCursor() string { return p.Next }
+
+// Paging is what every list takes.
+type Paging struct {
+	// Limit is how many items a page has: 1 to 500, 50 when left out.
+	Limit *int `query:"limit"`
+	// Cursor is next_cursor of the page before. It is opaque.
+	Cursor string `query:"cursor"`
+}
+
+// Included says what a recording answer holds besides the least.
+type Included struct {
+	// Include adds to the answer, separated by commas: explanation, tiers (as they stand now), balances (always there).
+	Include []string `query:"include"`
+	// Lang is the language of sentences: nb, sv, da or en. Without it, Accept-Language counts.
+	Lang string `query:"lang"`
+	// Audience is staff (when left out) or member: who reads the sentences.
+	Audience string `query:"audience"`
+}
+
+// Spoken is what an answer with sentences takes.
+type Spoken struct {
+	// Lang is the language of sentences: nb, sv, da or en. Without it, Accept-Language counts.
+	Lang string `query:"lang"`
+	// Audience is staff (when left out) or member: who reads the sentences.
+	Audience string `query:"audience"`
+}
+
+// MemberPath names a member.
+type MemberPath struct {
+	// Member is the member's id, or KIND:VALUE of one of its identifiers: ext:4711, phone:+4790000000, card:12345678, email:kari@example.org.
+	Member string `path:"member"`
+}
+
+// Identifier is a name under which a member is found.
+type Identifier struct {
+	// Kind is card, phone, email, ext, or one that the program declares.
+	Kind string `json:"kind"`
+	// Value in any usual form; it is kept in its normal form (phone numbers as E.164).
+	Value string `json:"value"`
+}
+
+// Profile is what is known of a member. Every field may be left out.
+type Profile struct {
+	// Name is the whole name; or GivenName and FamilyName.
+	Name       string `json:"name,omitempty"`
+	GivenName  string `json:"given_name,omitempty"`
+	FamilyName string `json:"family_name,omitempty"`
+	// Email and Phone are identifiers too: unique within the program.
+	Email string `json:"email,omitempty"`
+	Phone string `json:"phone,omitempty"`
+	// Language is a BCP 47 tag, for example nb.
+	Language string `json:"language,omitempty"`
+	// Zone is the member's IANA time zone, where it is not the program's.
+	Zone string `json:"zone,omitempty"`
+	// Birth is YYYY-MM-DD, or MM-DD without the year.
+	Birth string `json:"birth,omitempty"`
+	// Country is an ISO 3166-1 code of two letters.
+	Country  string `json:"country,omitempty"`
+	Postcode string `json:"postcode,omitempty"`
+	// ExternalID is your own id: the identifier of kind ext.
+	ExternalID string `json:"external_id,omitempty"`
+	// Attributes are values of your own; rules may ask for them.
+	Attributes map[string]string `json:"attributes,omitempty"`
+}
+
+// Enrolment makes a member.
+type Enrolment struct {
+	Profile
+	// Identifiers come besides email, phone and external_id, for example the card.
+	Identifiers []Identifier `json:"identifiers,omitempty"`
+	// Channel and Store say where it happened.
+	Channel string `json:"channel,omitempty"`
+	Store   string `json:"store,omitempty"`
+	// JoinedAt is the business time; now when left out.
+	JoinedAt *time.Time `json:"joined_at,omitempty"`
+}
+
+// Member is a member of the program.
+type Member struct {
+	ID string `json:"id"`
+	// Status is active, blocked, closed or merged.
+	Status string `json:"status"`
+	Profile
+	// Identifiers holds all of them, also email, phone and external_id.
+	Identifiers []Identifier `json:"identifiers"`
+	JoinedAt    time.Time    `json:"joined_at,omitzero"`
+	// MergedInto is the member that took everything over.
+	MergedInto string    `json:"merged_into,omitempty"`
+	CreatedAt  time.Time `json:"created_at"`
+	UpdatedAt  time.Time `json:"updated_at"`
+	// Revision rises with each change of the profile or the identifiers.
+	Revision int64 `json:"revision"`
+	// Balances and Tiers are there on ?include=balances,tiers.
+	Balances map[string]Balance `json:"balances,omitempty"`
+	Tiers    map[string]Tier    `json:"tiers,omitempty"`
+}
+
+// Enrolled is a new member with what the enrolment brought.
+type Enrolled struct {
+	Member
+	Enrolment Recorded `json:"enrolment"`
+}
+
+// Patch changes a profile (RFC 7396): what is left out stays, null takes away. Attributes are changed one by one.
+type Patch struct {
+	Name       Change            `json:"name,omitzero"`
+	GivenName  Change            `json:"given_name,omitzero"`
+	FamilyName Change            `json:"family_name,omitzero"`
+	Email      Change            `json:"email,omitzero"`
+	Phone      Change            `json:"phone,omitzero"`
+	Language   Change            `json:"language,omitzero"`
+	Zone       Change            `json:"zone,omitzero"`
+	Birth      Change            `json:"birth,omitzero"`
+	Country    Change            `json:"country,omitzero"`
+	Postcode   Change            `json:"postcode,omitzero"`
+	ExternalID Change            `json:"external_id,omitzero"`
+	Attributes map[string]Change `json:"attributes,omitempty"`
+}
+
+// Change is a text, or null to take it away.
+type Change struct {
+	Set   bool
+	Value string
+}
+
+// UnmarshalJSONFrom reads a text or null.
+func (c *Change) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	tok, err := dec.ReadToken()
+	if err != nil {
+		return err
+	}
+	switch tok.Kind() {
+	case 'n':
+		*c = Change{Set: true}
+	case '"':
+		*c = Change{Set: true, Value: tok.String()}
+	default:
+		return errNotText
+	}
+	return nil
+}
+
+// Head is what every fact has.
+type Head struct {
+	// Member is the id, or KIND:VALUE of an identifier.
+	Member string `json:"member,omitempty"`
+	FactKey
+}
+
+// FactKey is when something happened, and the name under which the caller knows it.
+type FactKey struct {
+	// Source and ExternalID are the natural key, unique within the program: the till and its receipt number. The same again with the
+	// same content gives the first decision, with other content a conflict.
+	Source     string `json:"source,omitempty"`
+	ExternalID string `json:"external_id,omitempty"`
+	// OccurredAt is the business time, with offset; now when left out. It may lie in the past, not in the future.
+	OccurredAt *time.Time `json:"occurred_at,omitempty"`
+}
+
+// Purchase is a sale. Without a member it is a guest's: it is kept and earns nothing.
+type Purchase struct {
+	Head
+	engine.Purchase
+}
+
+// KeyedPurchase is a sale whose source and external id stand in the address.
+type KeyedPurchase struct {
+	// Member is the id, or KIND:VALUE of an identifier.
+	Member string `json:"member,omitempty"`
+	// OccurredAt is the business time, with offset; now when left out.
+	OccurredAt *time.Time `json:"occurred_at,omitempty"`
+	engine.Purchase
+}
+
+// Return brings goods back: some lines, some money, or with neither all that is left.
+type Return struct {
+	FactKey
+	engine.Return
+}
+
+// BatchReturn is a return that says which purchase it is of.
+type BatchReturn struct {
+	// Purchase is its id, or SOURCE:EXTERNAL_ID.
+	Purchase string `json:"purchase"`
+	Return
+}
+
+// Activity is something a member did, of a kind that the program declares.
+type Activity struct {
+	Head
+	engine.Activity
+}
+
+// Redemption spends points on a reward: held until it is committed, or in one step.
+type Redemption struct {
+	Head
+	engine.Redemption
+	// Commit spends in one step, without a reservation.
+	Commit bool `json:"commit,omitempty"`
+}
+
+// RedemptionStep commits, cancels or refunds.
+type RedemptionStep struct {
+	FactKey
+	Reason string `json:"reason,omitempty"`
+}
+
+// Adjustment changes a balance by hand.
+type Adjustment struct {
+	Head
+	engine.Adjustment
+}
+
+// Reversal undoes an adjustment or a transfer.
+type Reversal struct {
+	Reason string `json:"reason,omitempty"`
+	// Force undoes it even where the points are spent: what is missing becomes debt.
+	Force bool `json:"force,omitempty"`
+}
+
+// Transfer moves points from one member to another.
+type Transfer struct {
+	// From and To are members: id, or KIND:VALUE of an identifier.
+	From    string        `json:"from"`
+	To      string        `json:"to"`
+	Unit    string        `json:"unit"`
+	Amount  money.Decimal `json:"amount"`
+	Message string        `json:"message,omitempty"`
+	FactKey
+}
+
+// Release lets pending points go, or cancels them.
+type Release struct {
+	// Unit keeps it to one unit.
+	Unit   string `json:"unit,omitempty"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// TierGrant sets a tier by hand as a floor.
+type TierGrant struct {
+	// Set is the tier set, Tier the least tier the member has until Until, or for good. An empty tier lifts the floor.
+	Set    string     `json:"set"`
+	Tier   string     `json:"tier,omitempty"`
+	Until  *time.Time `json:"until,omitempty"`
+	Reason string     `json:"reason"`
+}
+
+// Because is a reason for what is done to a member.
+type Because struct {
+	Reason string `json:"reason,omitempty"`
+}
+
+// MergeInto names the member that takes everything over.
+type MergeInto struct {
+	// Into is the survivor: id, or KIND:VALUE of an identifier.
+	Into   string `json:"into"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// AnyFact is one fact of a batch or simulation: exactly one of its keys.
+type AnyFact struct {
+	Enrolment  *Enrolment   `json:"enrolment,omitempty"`
+	Purchase   *Purchase    `json:"purchase,omitempty"`
+	Return     *BatchReturn `json:"return,omitempty"`
+	Activity   *Activity    `json:"activity,omitempty"`
+	Redemption *Redemption  `json:"redemption,omitempty"`
+	Adjustment *Adjustment  `json:"adjustment,omitempty"`
+	Transfer   *Transfer    `json:"transfer,omitempty"`
+}
+
+// Raw keeps a part of a body as it came, to be read on its own: a mistake in it is not one of the whole. T is its schema.
+type Raw[T any] struct{ JSON jsontext.Value }
+
+// UnmarshalJSON keeps the bytes.
+func (r *Raw[T]) UnmarshalJSON(b []byte) error {
+	r.JSON = append(jsontext.Value(nil), b...)
+	return nil
+}
+
+// MarshalJSON writes them back.
+func (r Raw[T]) MarshalJSON() ([]byte, error) { return r.JSON, nil }
+
+// Batch is a list of facts, recorded in order.
+type Batch struct {
+	// Facts are 1 to 1,000. Each is recorded or refused on its own.
+	Facts []Raw[AnyFact] `json:"facts"`
+}
+
+// BatchResult says what came of each fact.
+type BatchResult struct {
+	// Recorded, Duplicates and Failed count the facts; they add up to all of them.
+	Recorded   int `json:"recorded"`
+	Duplicates int `json:"duplicates"`
+	Failed     int `json:"failed"`
+	// Results are in the order of the facts.
+	Results []Outcome `json:"results"`
+}
+
+// Outcome is what came of one fact: a result or a problem.
+type Outcome struct {
+	// Status is what the fact alone would have been answered: 201, 200 for a duplicate, else that of the problem.
+	Status int       `json:"status"`
+	Result *Recorded `json:"result,omitempty"`
+	// Problem has pointers that begin at this fact.
+	Problem *web.Problem `json:"problem,omitempty"`
+}
+
+// Simulation asks what would come of facts, in order, without trace.
+type Simulation struct {
+	// Facts are 1 to 1,000, of any business time, past or future.
+	Facts []Raw[AnyFact] `json:"facts"`
+	// Draft is a program document to decide by, instead of the published versions.
+	Draft Raw[ProgramDocument] `json:"draft,omitzero"`
+}
+
+// SimulationResult says what would come of each fact.
+type SimulationResult struct {
+	// Draft says that it was decided by the document sent along.
+	Draft   bool      `json:"draft,omitzero"`
+	Results []Outcome `json:"results"`
+}
+
+// ProgramDocument is a program document; see the program reference.
+type ProgramDocument struct{}
+
+// Balance is what a member has of a unit.
+type Balance struct {
+	// Balance is what can be spent less what is owed.
+	Balance Amount `json:"balance"`
+	// Spendable can be spent now, Pending is earned and not yet to be spent, Reserved is held for redemptions, Debt is owed.
+	Spendable Amount `json:"spendable"`
+	Pending   Amount `json:"pending"`
+	Reserved  Amount `json:"reserved"`
+	Debt      Amount `json:"debt"`
+	// Worth is the balance in the program's currency, where the unit has a value.
+	Worth Amount `json:"worth,omitempty"`
+	// Totals are sums over all time.
+	Totals *Totals `json:"totals,omitempty"`
+	// Lots are the open lots, in the order in which they are spent.
+	Lots []Lot `json:"lots,omitempty"`
+	// NextExpiry is what is lost next, if nothing is spent before.
+	NextExpiry *Expiry `json:"next_expiry,omitempty"`
+}
+
+// Totals are sums over all time.
+type Totals struct {
+	Earned      Amount `json:"earned"`
+	TakenBack   Amount `json:"taken_back"`
+	Spent       Amount `json:"spent"`
+	Expired     Amount `json:"expired"`
+	Adjusted    Amount `json:"adjusted"`
+	Transferred Amount `json:"transferred"`
+	Closed      Amount `json:"closed"`
+}
+
+// Expiry is a loss to come.
+type Expiry struct {
+	At     time.Time `json:"at"`
+	Amount Amount    `json:"amount"`
+}
+
+// Lot is an amount that was earned together and ends together.
+type Lot struct {
+	Lot int64 `json:"lot"`
+	// Fact is the id of the fact it came of.
+	Fact     string    `json:"fact"`
+	EarnedAt time.Time `json:"earned_at"`
+	// ExpiresAt is when it can no longer be spent; not there when never.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	// ReleaseAt is when what is pending becomes spendable, Confirm the activity it waits for.
+	ReleaseAt *time.Time `json:"release_at,omitempty"`
+	Confirm   string     `json:"confirm,omitempty"`
+	// Amount is what was put in; the rest is what is left in each place.
+	Amount    Amount `json:"amount"`
+	Spendable Amount `json:"spendable"`
+	Pending   Amount `json:"pending"`
+	Reserved  Amount `json:"reserved"`
+}
+
+// Balances is what a member has.
+type Balances struct {
+	Member string `json:"member"`
+	// At is the moment it is told for.
+	At       time.Time          `json:"at"`
+	Currency string             `json:"currency"`
+	Balances map[string]Balance `json:"balances"`
+}
+
+// Tier is where a member stands in a tier set.
+type Tier struct {
+	// Tier is the step's id; empty below the first.
+	Tier string `json:"tier"`
+	Name string `json:"name,omitempty"`
+	// Since is when the member came to it.
+	Since time.Time `json:"since,omitzero"`
+	// Metric is what is counted (spend, unit:ID, purchases, visits, activity:KIND, tenure), Value how far the member is.
+	Metric string `json:"metric"`
+	Value  Amount `json:"value"`
+	// WindowEnds is when the count begins anew, for calendar and anniversary windows.
+	WindowEnds *time.Time `json:"window_ends,omitempty"`
+	// Next is the next tier up.
+	Next *NextTier `json:"next,omitempty"`
+	// Keep is what is still missing to keep the tier. FallsAt is when it is lost unless that is reached, HeldUntil until when it is
+	// safe in any case.
+	Keep      Amount     `json:"keep,omitempty"`
+	FallsAt   *time.Time `json:"falls_at,omitempty"`
+	HeldUntil *time.Time `json:"held_until,omitempty"`
+	// Floor is a tier set by hand, FloorUntil its end.
+	Floor      string     `json:"floor,omitempty"`
+	FloorUntil *time.Time `json:"floor_until,omitempty"`
+	Benefits   []string   `json:"benefits,omitempty"`
+}
+
+// NextTier is what is missing to the next tier.
+type NextTier struct {
+	Tier string `json:"tier"`
+	Name string `json:"name,omitempty"`
+	// From is the least of the metric, Missing what is still to come; not there for tenure.
+	From    Amount `json:"from,omitempty"`
+	Missing Amount `json:"missing,omitempty"`
+	// At is when tenure reaches it.
+	At *time.Time `json:"at,omitempty"`
+}
+
+// Tiers is a member's standing in each tier set.
+type Tiers struct {
+	Member string          `json:"member"`
+	Tiers  map[string]Tier `json:"tiers"`
+}
+
+// Recorded is what came of a fact.
+type Recorded struct {
+	// ID is not there for a guest's purchase, nor in a simulation.
+	ID     string `json:"id,omitempty"`
+	Kind   string `json:"kind"`
+	Member string `json:"member,omitempty"`
+	FactNames
+	// Version is the program version it was decided by, 0 for a draft.
+	Version int64 `json:"version"`
+	// Duplicate says that the same was recorded before: this is what was decided then.
+	Duplicate bool `json:"duplicate,omitzero"`
+	// Guest says that it was nobody's purchase: it was decided and not kept.
+	Guest bool `json:"guest,omitzero"`
+	// Summary says in a sentence what came of it.
+	Summary string `json:"summary"`
+	// Why says of a purchase or activity that earned nothing what each rule had against it.
+	Why []string `json:"why,omitempty"`
+	// Earned is what the rules gave, by unit; Pending the part of it that cannot be spent yet.
+	Earned  map[string]Amount `json:"earned"`
+	Pending map[string]Amount `json:"pending,omitempty"`
+	// Spent went into redemptions, GivenBack came back from them.
+	Spent     map[string]Amount `json:"spent,omitempty"`
+	GivenBack map[string]Amount `json:"given_back,omitempty"`
+	// TakenBack is what a return took of what was earned; Owed the part of it that was spent already and became debt, Forgiven what was
+	// let go.
+	TakenBack map[string]Amount `json:"taken_back,omitempty"`
+	Owed      map[string]Amount `json:"owed,omitempty"`
+	Forgiven  map[string]Amount `json:"forgiven,omitempty"`
+	// Adjusted and Transferred are changes by hand and between members, with their sign.
+	Adjusted    map[string]Amount `json:"adjusted,omitempty"`
+	Transferred map[string]Amount `json:"transferred,omitempty"`
+	// Released became spendable, Expired was lost.
+	Released map[string]Amount `json:"released,omitempty"`
+	Expired  map[string]Amount `json:"expired,omitempty"`
+	// Redemptions are those it made or changed.
+	Redemptions []RedemptionView `json:"redemptions,omitempty"`
+	TierChanges []TierChange     `json:"tier_changes,omitempty"`
+	// Balances are those after it, brought up to now.
+	Balances map[string]Balance `json:"balances,omitempty"`
+	// Facts are all that were recorded on the way: what time had brought due comes first.
+	Facts []FactRef `json:"facts,omitempty"`
+	// Tiers and Explanation are there on ?include=tiers,explanation.
+	Tiers       map[string]Tier `json:"tiers,omitempty"`
+	Explanation *Explanation    `json:"explanation,omitempty"`
+}
+
+// FactNames is when a fact happened and how it is known.
+type FactNames struct {
+	Source     string `json:"source,omitempty"`
+	ExternalID string `json:"external_id,omitempty"`
+	// OccurredAt is the business time, RecordedAt when it was written down; both with the program's offset.
+	OccurredAt time.Time `json:"occurred_at"`
+	RecordedAt time.Time `json:"recorded_at"`
+	// Parent is the id of the fact that this one is about.
+	Parent string `json:"parent,omitempty"`
+	// Actor is who did it: an API key's name, cli, system.
+	Actor string `json:"actor,omitempty"`
+}
+
+// FactRef names a fact.
+type FactRef struct {
+	ID         string    `json:"id"`
+	Kind       string    `json:"kind"`
+	OccurredAt time.Time `json:"occurred_at"`
+	// Summary says in a sentence what came of it.
+	Summary string `json:"summary"`
+}
+
+// TierChange is a step up or down.
+type TierChange struct {
+	Set string `json:"set"`
+	// From and To are steps; empty is below the first.
+	From string `json:"from"`
+	To   string `json:"to"`
+	// Direction is up or down.
+	Direction string `json:"direction"`
+}
+
+// Fact is something that happened to a member, with what was decided.
+type Fact struct {
+	Recorded
+	// Body is what was sent.
+	Body map[string]any `json:"body"`
+}
+
+// PurchaseView is a purchase with what was decided and what came back.
+type PurchaseView struct {
+	Recorded
+	// Purchase is what was sent.
+	Purchase *engine.Purchase `json:"purchase"`
+	// Lines are what is left of each line after returns.
+	Lines []LineView `json:"lines"`
+	// Returns are the ids of its returns.
+	Returns []string `json:"returns"`
+}
+
+// LineView is a line in the program's currency, and what is left of it.
+type LineView struct {
+	ID       string `json:"id"`
+	Quantity Amount `json:"quantity"`
+	Amount   Amount `json:"amount"`
+	// ReturnedQuantity and ReturnedAmount came back.
+	ReturnedQuantity Amount `json:"returned_quantity"`
+	ReturnedAmount   Amount `json:"returned_amount"`
+}
+
+// RedemptionView is a redemption as it stands.
+type RedemptionView struct {
+	ID     string `json:"id"`
+	Member string `json:"member,omitempty"`
+	// Status is reserved, committed, cancelled, lapsed or refunded.
+	Status   string `json:"status"`
+	Reward   string `json:"reward"`
+	Title    string `json:"title,omitempty"`
+	Quantity int64  `json:"quantity"`
+	// Price is what it took, by unit; Refunded what was given back so far.
+	Price    map[string]Amount `json:"price"`
+	Refunded map[string]Amount `json:"refunded,omitempty"`
+	// Worth is the money off, Product what is handed over, Voucher the code that was issued.
+	Worth   Amount   `json:"worth,omitempty"`
+	Product string   `json:"product,omitempty"`
+	Voucher *Voucher `json:"voucher,omitempty"`
+	// Purchase is the purchase it belongs to.
+	Purchase string    `json:"purchase,omitempty"`
+	At       time.Time `json:"at"`
+	// ExpiresAt is the end of a reservation.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+}
+
+// Voucher is a code worth something.
+type Voucher struct {
+	Code string `json:"code"`
+	// Money is the value off, or Percent.
+	Money      Amount     `json:"money,omitempty"`
+	Percent    Amount     `json:"percent,omitempty"`
+	ValidUntil *time.Time `json:"valid_until,omitempty"`
+}
+
+// Posting moved an amount from one account to another.
+type Posting struct {
+	// Fact is the fact it belongs to, with the place N in it, from 1.
+	Fact string `json:"fact"`
+	Seq  int64  `json:"seq"`
+	N    int    `json:"n"`
+	Unit string `json:"unit"`
+	// Lot is the number of the member's lot; 0 for debt.
+	Lot int64 `json:"lot"`
+	// From and To are member (spendable), pending, reserved, debt, or an account of the program such as program:issued.
+	From   string `json:"from"`
+	To     string `json:"to"`
+	Amount Amount `json:"amount"`
+	// Rule is the earning rule or reward it comes of, Of the fact it takes back.
+	Rule       string    `json:"rule,omitempty"`
+	Of         string    `json:"of,omitempty"`
+	OccurredAt time.Time `json:"occurred_at"`
+	RecordedAt time.Time `json:"recorded_at"`
+}
+
+// Explanation says why a fact was decided as it was: in sentences, and as data.
+type Explanation struct {
+	// Sentences tell all of it: first the rules in the order considered, then what else happened.
+	Sentences []Sentence `json:"sentences"`
+	// Rules has one entry for each rule that was considered.
+	Rules []RuleTrace `json:"rules"`
+	// Notes say what else happened.
+	Notes []Note `json:"notes"`
+}
+
+// Sentence is one statement, in the language asked for.
+type Sentence struct {
+	// Rule is the rule it is about, if it is about one.
+	Rule string `json:"rule,omitempty"`
+	// Code is stable, for icons and for counting.
+	Code string `json:"code"`
+	Text string `json:"text"`
+	// Detail is the arithmetic behind it, in whole sentences.
+	Detail []string `json:"detail,omitempty"`
+}
+
+// RuleTrace is what came of one rule.
+type RuleTrace struct {
+	Rule  string `json:"rule"`
+	Title string `json:"title,omitempty"`
+	// Fired says that the rule gave something, or would have in a dry run.
+	Fired  bool `json:"fired"`
+	DryRun bool `json:"dry_run,omitzero"`
+	// Why is the outcome, Steps the arithmetic and the conditions looked at.
+	Why   Note   `json:"why"`
+	Steps []Note `json:"steps,omitempty"`
+	// Unit and Amount are what it gave.
+	Unit   string `json:"unit,omitempty"`
+	Amount Amount `json:"amount,omitempty"`
+}
+
+// Note is one statement as data: a stable code with its values.
+type Note struct {
+	Code string           `json:"code"`
+	Args map[string]Value `json:"args,omitempty"`
+}
+
+// Value is one value of a statement; one of its keys says what it is.
+type Value struct {
+	// Money is in the program's currency; Unit with Amount is points.
+	Money  Amount `json:"money,omitempty"`
+	Unit   string `json:"unit,omitempty"`
+	Amount Amount `json:"amount,omitempty"`
+	Number string `json:"number,omitempty"`
+	// Time is an instant, Day a local date.
+	Time   *time.Time `json:"time,omitempty"`
+	Day    string     `json:"day,omitempty"`
+	Rule   string     `json:"rule,omitempty"`
+	Reward string     `json:"reward,omitempty"`
+	Tier   string     `json:"tier,omitempty"`
+	Set    string     `json:"set,omitempty"`
+	// Word and Words are of a fixed list, Text and List stand for themselves, Tiers are SET/TIER.
+	Word  string   `json:"word,omitempty"`
+	Words []string `json:"words,omitempty"`
+	Text  string   `json:"text,omitempty"`
+	List  []string `json:"list,omitempty"`
+	Tiers []string `json:"tiers,omitempty"`
+}
+
+// Explained is the explanation of one fact.
+type Explained struct {
+	FactRef
+	Version     int64       `json:"version"`
+	Explanation Explanation `json:"explanation"`
+}
+
+// Reward is something to spend points on.
+type Reward struct {
+	ID          string `json:"id"`
+	Title       string `json:"title"`
+	Description string `json:"description,omitempty"`
+	Picture     string `json:"picture,omitempty"`
+	// Price is what one costs, by unit, for Quantity pieces.
+	Price    map[string]Amount `json:"price,omitempty"`
+	Quantity int64             `json:"quantity,omitzero"`
+	// Pay turns points into money off.
+	Pay *PayRate `json:"pay,omitempty"`
+	// Gives is product, voucher or money.
+	Gives   string       `json:"gives"`
+	Product string       `json:"product,omitempty"`
+	Voucher *VoucherKind `json:"voucher,omitempty"`
+	// StockLeft is how many there are; not there when unlimited.
+	StockLeft *int64     `json:"stock_left,omitempty"`
+	From      *time.Time `json:"from,omitempty"`
+	Until     *time.Time `json:"until,omitempty"`
+	// For is there on ?member=: whether that member may have one now.
+	For *RewardFor `json:"for_member,omitempty"`
+}
+
+// VoucherKind is the voucher that a reward gives.
+type VoucherKind struct {
+	// Money is the value off, or Percent; Valid how long the code can be used.
+	Money   Amount `json:"money,omitempty"`
+	Percent Amount `json:"percent,omitempty"`
+	Valid   string `json:"valid,omitempty"`
+}
+
+// PayRate is a rate from points to money.
+type PayRate struct {
+	Unit string `json:"unit"`
+	// Points are worth Worth; they are taken in whole multiples.
+	Points Amount `json:"points"`
+	Worth  Amount `json:"worth"`
+	// Min and Max bound the points of one payment, Share the part of a purchase in percent.
+	Min   Amount `json:"min,omitempty"`
+	Max   Amount `json:"max,omitempty"`
+	Share Amount `json:"share,omitempty"`
+}
+
+// RewardFor says whether a member may have a reward now.
+type RewardFor struct {
+	Available bool `json:"available"`
+	// Reason is that of the refusal, for example balance_too_low; Why says in sentences what stands in the way.
+	Reason string   `json:"reason,omitempty"`
+	Why    []string `json:"why,omitempty"`
+	// Missing is what is missing, by unit.
+	Missing map[string]Amount `json:"missing,omitempty"`
+	// Price is what it would take now and Worth the money off, for a reward paid by a rate: the most that can be paid.
+	Price map[string]Amount `json:"price,omitempty"`
+	Worth Amount            `json:"worth,omitempty"`
+}
+
+// Event is something others may want to know.
+type Event struct {
+	ID string `json:"id"`
+	// Type is NOUN.VERB, for example points.earned.
+	Type       string            `json:"type"`
+	Member     string            `json:"member"`
+	Fact       string            `json:"fact"`
+	OccurredAt time.Time         `json:"occurred_at"`
+	RecordedAt time.Time         `json:"recorded_at"`
+	Data       map[string]string `json:"data"`
+}
+
+// Feed is a part of the event feed.
+type Feed struct {
+	Items []Event `json:"items"`
+	// Cursor is where to go on, also when nothing came: the feed has no end. Keep it with what you made of the events.
+	Cursor string `json:"next_cursor"`
+	// More says that there is more to be had at once.
+	More bool `json:"more"`
+}
+
+// NextCursor makes the Link header.
+func (f *Feed) NextCursor() string { return f.Cursor }
+
+// ProgramVersion is a published version.
+type ProgramVersion struct {
+	Version int64 `json:"version"`
+	// EffectiveFrom is the business time from which it decides; not there for the first, which holds from the beginning.
+	EffectiveFrom *time.Time `json:"effective_from,omitempty"`
+	PublishedAt   time.Time  `json:"published_at"`
+	PublishedBy   string     `json:"published_by"`
+	// Hash is the SHA-256 of the document's canonical form.
+	Hash string `json:"hash"`
+	// RollbackOf is the version whose document was brought back.
+	RollbackOf int64 `json:"rollback_of,omitzero"`
+	// InForce says that it decides what happens now.
+	InForce bool `json:"in_force"`
+	// Unchanged says that nothing was published, since the version in force holds the same document.
+	Unchanged bool `json:"unchanged,omitzero"`
+	// Document is there when one version is asked for.
+	Document Raw[ProgramDocument] `json:"document,omitzero"`
+}
+
+// Publication is a document to publish.
+type Publication struct {
+	// Document is the program, as JSON; or Source, as YAML or JSON text. One of the two.
+	Document Raw[ProgramDocument] `json:"document,omitzero"`
+	Source   string               `json:"source,omitempty"`
+	// From is the business time from which it decides; now when left out.
+	From *time.Time `json:"from,omitempty"`
+}
+
+// Draft is a document to look at.
+type Draft struct {
+	// Document is the program, as JSON; or Source, as YAML or JSON text. One of the two.
+	Document Raw[ProgramDocument] `json:"document,omitzero"`
+	Source   string               `json:"source,omitempty"`
+}
+
+// Rollback brings the document of an earlier version back, as a new version.
+type Rollback struct {
+	Version int64 `json:"version"`
+	// From is the business time from which it decides; now when left out.
+	From *time.Time `json:"from,omitempty"`
+}
+
+// Checked is what is wrong with a document.
+type Checked struct {
+	OK bool `json:"ok"`
+	// Problems are all mistakes, with pointers into the document.
+	Problems []DocumentProblem `json:"problems"`
+	// Hash is that of the canonical form of a document without problems.
+	Hash string `json:"hash,omitempty"`
+}
+
+// DocumentProblem is one mistake in a document.
+type DocumentProblem struct {
+	// Pointer is the RFC 6901 pointer into the document.
+	Pointer string `json:"pointer"`
+	// Line and Column count from 1, for a document sent as text.
+	Line    int    `json:"line,omitzero"`
+	Column  int    `json:"column,omitzero"`
+	Message string `json:"message"`
+	// Hint says what to do.
+	Hint string `json:"hint,omitempty"`
+}
+
+// Comparison asks what changes between two documents. What is left out is the version in force.
+type Comparison struct {
+	// FromVersion or From is the older, ToVersion or To the newer.
+	FromVersion int64                `json:"from_version,omitempty"`
+	From        Raw[ProgramDocument] `json:"from,omitzero"`
+	ToVersion   int64                `json:"to_version,omitempty"`
+	To          Raw[ProgramDocument] `json:"to,omitzero"`
+}
+
+// Difference is what changes, in words.
+type Difference struct {
+	Same    bool         `json:"same"`
+	Changes []DiffChange `json:"changes"`
+}
+
+// DiffChange is one change.
+type DiffChange struct {
+	Pointer  string `json:"pointer"`
+	Sentence string `json:"sentence"`
+}
+
+// NewKey is an API key to make.
+type NewKey struct {
+	// Name says what the key is for; it is the actor of what the key does.
+	Name string `json:"name"`
+	// Scopes are what it may do.
+	Scopes    []string   `json:"scopes"`
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	// Test makes a secret that begins with lj_test_.
+	Test bool `json:"test,omitempty"`
+}
+
+// Rotation makes a successor.
+type Rotation struct {
+	// OverlapSeconds is how long the old key goes on working; 0 ends it at once.
+	OverlapSeconds int64 `json:"overlap_seconds,omitempty"`
+}
+
+// Key is an API key.
+type Key struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	// Prefix is the beginning of the secret, by which people tell keys apart.
+	Prefix     string     `json:"prefix"`
+	Scopes     []string   `json:"scopes"`
+	CreatedAt  time.Time  `json:"created_at"`
+	ExpiresAt  *time.Time `json:"expires_at,omitempty"`
+	RevokedAt  *time.Time `json:"revoked_at,omitempty"`
+	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
+	// Secret is shown once, when the key is made.
+	Secret string `json:"secret,omitempty"`
+}
+
+// Me is what a key may do.
+type Me struct {
+	Program string `json:"program"`
+	Key     Key    `json:"key"`
+}
+
+// AuditEntry is one change by a person or a key that is not a fact of a member.
+type AuditEntry struct {
+	ID     string         `json:"id"`
+	At     time.Time      `json:"at"`
+	Actor  string         `json:"actor"`
+	Action string         `json:"action"`
+	Target string         `json:"target,omitempty"`
+	Detail map[string]any `json:"detail,omitempty"`
+}
+
+// Health says whether the program can work.
+type Health struct {
+	// Status is ok.
+	Status   string `json:"status"`
+	Database string `json:"database"`
+	Version  string `json:"version,omitempty"`
+}
