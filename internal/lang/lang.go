@@ -129,7 +129,7 @@ func Money(lang, currency string, minor int64) string {
 		return l.number(text) + nbsp + symbol
 	}
 	sign := ""
-	if body := strings.TrimPrefix(text, "-"); body != text {
+	if body, ok := strings.CutPrefix(text, "-"); ok {
 		sign, text = l.minus, body
 	}
 	if !ok {

@@ -151,14 +151,15 @@ func List(ctx context.Context, tx *db.Tx, program string, in Query) (members []M
 		}
 	}
 	args := []any{program, in.After, limit + 1}
-	where := "program_id = $1 AND member_id > $2"
+	var where strings.Builder
+	where.WriteString("program_id = $1 AND member_id > $2")
 	if !in.Merged {
-		where += " AND merged_into = ''"
+		where.WriteString(" AND merged_into = ''")
 	}
 	words := strings.Fields(fold(in.Search))
 	for _, w := range words[:min(len(words), maxSearchWords)] {
 		args = append(args, "%"+strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(w)+"%")
-		where += fmt.Sprintf(` AND search LIKE $%d ESCAPE '\'`, len(args))
+		where.WriteString(fmt.Sprintf(` AND search LIKE $%d ESCAPE '\'`, len(args)))
 	}
 	members = []Member{}
 	err = db.Collect(ctx, tx, func(row db.Scanner) error {
@@ -166,7 +167,7 @@ func List(ctx context.Context, tx *db.Tx, program string, in Query) (members []M
 		m.Identifiers = []Identifier{}
 		members = append(members, m)
 		return err
-	}, "SELECT "+memberColumns+" FROM members WHERE "+where+" ORDER BY member_id LIMIT $3", args...)
+	}, "SELECT "+memberColumns+" FROM members WHERE "+where.String()+" ORDER BY member_id LIMIT $3", args...)
 	if err != nil {
 		return nil, "", fmt.Errorf("list members of %s: %w", program, err)
 	}

@@ -71,11 +71,11 @@ type Profile struct {
 }
 
 // DisplayName is the name as it is shown, empty when none is known.
-func (p Profile) DisplayName() string {
-	if p.Name != "" {
-		return p.Name
+func (f Profile) DisplayName() string {
+	if f.Name != "" {
+		return f.Name
 	}
-	return strings.TrimSpace(p.GivenName + " " + p.FamilyName)
+	return strings.TrimSpace(f.GivenName + " " + f.FamilyName)
 }
 
 // New is a member to enrol.

@@ -318,7 +318,8 @@ func TestListPagesAndSearches(t *testing.T) {
 	})
 }
 
-func ptr(s string) *string { return &s }
+//go:fix inline
+func ptr(s string) *string { return new(s) }
 
 func TestUpdateMovesIdentifiersAndGuardsTheRevision(t *testing.T) {
 	t.Parallel()
@@ -330,8 +331,8 @@ func TestUpdateMovesIdentifiersAndGuardsTheRevision(t *testing.T) {
 			})
 		}
 		got, err := update(Patch{
-			GivenName: ptr("Kari"), FamilyName: ptr("Nordmann"), Email: ptr("New@example.org"), Birth: ptr("1990-05-17"),
-			Attributes: map[string]*string{"a": nil, "c": ptr("3")},
+			GivenName: new("Kari"), FamilyName: new("Nordmann"), Email: new("New@example.org"), Birth: new("1990-05-17"),
+			Attributes: map[string]*string{"a": nil, "c": new("3")},
 		}, 1)
 		if err != nil {
 			t.Fatal(err)
@@ -344,23 +345,23 @@ func TestUpdateMovesIdentifiersAndGuardsTheRevision(t *testing.T) {
 		if d := cmp.Diff(got, stored); d != "" {
 			t.Error(d)
 		}
-		if _, err := update(Patch{Name: ptr("x")}, 1); !errs.Is(err, errs.CodeConflict, "stale_revision") {
+		if _, err := update(Patch{Name: new("x")}, 1); !errs.Is(err, errs.CodeConflict, "stale_revision") {
 			t.Error(err)
 		}
-		if same, err := update(Patch{Email: ptr(" NEW@example.org ")}, 0); err != nil || same.Revision != 2 {
+		if same, err := update(Patch{Email: new(" NEW@example.org ")}, 0); err != nil || same.Revision != 2 {
 			t.Errorf("a change of nothing: revision %d, %v", same.Revision, err)
 		}
 		// The old address is free again.
 		other := enrol(t, d, New{Profile: Profile{Email: "old@example.org"}})
-		if _, err := update(Patch{Email: ptr("old@example.org")}, 0); err == nil {
+		if _, err := update(Patch{Email: new("old@example.org")}, 0); err == nil {
 			t.Error("took another's address")
 		} else if id, _ := Taken(err); id != other.ID {
 			t.Error(err)
 		}
-		if got, err := update(Patch{Email: ptr("")}, 2); err != nil || got.Email != "" || len(got.Identifiers) != 0 {
+		if got, err := update(Patch{Email: new("")}, 2); err != nil || got.Email != "" || len(got.Identifiers) != 0 {
 			t.Errorf("%+v, %v", got, err)
 		}
-		if _, err := update(Patch{Birth: ptr("soon")}, 0); !errs.Is(err, errs.CodeInvalid, "invalid_member") {
+		if _, err := update(Patch{Birth: new("soon")}, 0); !errs.Is(err, errs.CodeInvalid, "invalid_member") {
 			t.Error(err)
 		}
 	})
@@ -483,7 +484,7 @@ func TestRepointLosesNothing(t *testing.T) {
 			t.Errorf("%+v", old)
 		}
 		_, err := write1(t, d, func(tx *db.Tx) (Member, error) {
-			return Update(ctx, tx, kaffe, gone.ID, Patch{Name: ptr("x")}, 0, noon)
+			return Update(ctx, tx, kaffe, gone.ID, Patch{Name: new("x")}, 0, noon)
 		})
 		if !errs.Is(err, errs.CodeConflict, "member_merged") {
 			t.Error(err)
