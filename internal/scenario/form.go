@@ -1,0 +1,449 @@
+package scenario
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"lojal.dev/lojal/internal/engine"
+	"lojal.dev/lojal/internal/money"
+	"lojal.dev/lojal/internal/program"
+)
+
+// The form of a scenario file. docs/scenarios.md tells it to people.
+
+// folio is a file with several scenarios, and what they share.
+type folio struct {
+	source
+	// Programs are documents that scenarios name with use.
+	Programs  map[string]document `json:"programs,omitzero"`
+	Scenarios []story             `json:"scenarios"`
+}
+
+// document is the place of a program document (or a merge patch of one) in the file.
+type document string
+
+// source says which program a scenario plays.
+type source struct {
+	Program     document `json:"program,omitzero"`
+	ProgramFile string   `json:"program_file,omitzero"`
+	Blueprint   string   `json:"blueprint,omitzero"`
+	Use         string   `json:"use,omitzero"`
+	With        document `json:"with,omitzero"`
+}
+
+func (s source) given() bool {
+	return s.Program != "" || s.ProgramFile != "" || s.Blueprint != "" || s.Use != ""
+}
+
+// story is one scenario.
+type story struct {
+	Scenario string `json:"scenario"`
+	Title    string `json:"title,omitzero"`
+	// Source names where the numbers come from, Note is for readers.
+	Source string `json:"source,omitzero"`
+	Note   string `json:"note,omitzero"`
+	source
+	// Clock is where business time begins.
+	Clock moment `json:"clock,omitzero"`
+	// Given are the members and what they have at the start; Before are facts that must succeed.
+	Given  map[string]person `json:"given,omitzero"`
+	Before []step            `json:"before,omitzero"`
+	When   []step            `json:"when,omitzero"`
+	Then   *expectation      `json:"then,omitzero"`
+}
+
+// person is a member at the start of a scenario.
+type person struct {
+	Joined     moment            `json:"joined,omitzero"`
+	Zone       string            `json:"zone,omitzero"`
+	Language   string            `json:"language,omitzero"`
+	Store      string            `json:"store,omitzero"`
+	Channel    string            `json:"channel,omitzero"`
+	Attributes map[string]string `json:"attributes,omitzero"`
+	Card       string            `json:"card,omitzero"`
+	Phone      string            `json:"phone,omitzero"`
+	Email      string            `json:"email,omitzero"`
+	// Has is an opening balance, without end; Lots are opening lots.
+	Has  amounts           `json:"has,omitzero"`
+	Lots []opening         `json:"lots,omitzero"`
+	Tier map[string]string `json:"tier,omitzero"`
+}
+
+// opening is a lot that a member has at the start.
+type opening struct {
+	Unit    string        `json:"unit,omitzero"`
+	Amount  money.Decimal `json:"amount"`
+	Earned  moment        `json:"earned,omitzero"`
+	Expires moment        `json:"expires,omitzero"`
+	Release moment        `json:"release,omitzero"`
+}
+
+// step is one thing that happens, and what is expected of it.
+type step struct {
+	At     moment          `json:"at,omitzero"`
+	After  *program.Period `json:"after,omitzero"`
+	Member string          `json:"member,omitzero"`
+	// Guest makes it a purchase of nobody.
+	Guest bool `json:"guest,omitzero"`
+	// As names the fact for later steps.
+	As string `json:"as,omitzero"`
+	// Receipt is the natural key, as SOURCE/NUMBER; Key an Idempotency-Key.
+	Receipt string `json:"receipt,omitzero"`
+	Key     string `json:"key,omitzero"`
+	// Parallel does the step so many times at once, Times one after another.
+	Parallel int `json:"parallel,omitzero"`
+	Times    int `json:"times,omitzero"`
+
+	Enrol    *person      `json:"enrol,omitzero"`
+	Purchase *buying      `json:"purchase,omitzero"`
+	Return   *returning   `json:"return,omitzero"`
+	Activity *doing       `json:"activity,omitzero"`
+	Redeem   *redeeming   `json:"redeem,omitzero"`
+	Reserve  *redeeming   `json:"reserve,omitzero"`
+	Commit   *about       `json:"commit,omitzero"`
+	Cancel   *about       `json:"cancel,omitzero"`
+	Refund   *about       `json:"refund,omitzero"`
+	Adjust   *adjusting   `json:"adjust,omitzero"`
+	Transfer *giving      `json:"transfer,omitzero"`
+	Reverse  *about       `json:"reverse,omitzero"`
+	Release  *about       `json:"release,omitzero"`
+	Tier     *setting     `json:"tier,omitzero"`
+	Status   string       `json:"status,omitzero"`
+	Merge    string       `json:"merge,omitzero"`
+	Sweep    bool         `json:"sweep,omitzero"`
+	Publish  *publishing  `json:"publish,omitzero"`
+	Check    *source      `json:"check,omitzero"`
+	Simulate *step        `json:"simulate,omitzero"`
+	Then     *expectation `json:"then,omitzero"`
+
+	line int
+}
+
+// buying is a purchase; a number alone is its amount.
+type buying struct {
+	engine.Purchase
+	// names are steps whose redemptions belong to it.
+}
+
+func (b *buying) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	if dec.PeekKind() == '"' {
+		b.Amount = new(money.Decimal)
+		return jsonv2.UnmarshalDecode(dec, b.Amount)
+	}
+	return jsonv2.UnmarshalDecode(dec, &b.Purchase)
+}
+
+// returning is a return of a purchase; a name alone is all of it.
+type returning struct {
+	Of string `json:"of"`
+	engine.Return
+}
+
+func (r *returning) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain returning
+	return orText(dec, &r.Of, (*plain)(r))
+}
+
+// doing is an activity; a word alone is its kind. Confirms is the name of a step.
+type doing struct{ engine.Activity }
+
+func (d *doing) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	return orText(dec, &d.Kind, &d.Activity)
+}
+
+// redeeming asks for a reward; a word alone is the reward.
+type redeeming struct{ engine.Redemption }
+
+func (r *redeeming) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	return orText(dec, &r.Reward, &r.Redemption)
+}
+
+// about is a step about an earlier one, by its name.
+type about struct {
+	Of string `json:"of,omitzero"`
+	// Points is a part, for a refund.
+	Points *money.Decimal `json:"points,omitzero"`
+	// Cancel takes pending points away, Unit releases or cancels all that is pending in it.
+	Cancel bool   `json:"cancel,omitzero"`
+	Unit   string `json:"unit,omitzero"`
+	// Force lets a reversal of a transfer make a debt.
+	Force bool `json:"force,omitzero"`
+}
+
+func (a *about) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain about
+	return orText(dec, &a.Of, (*plain)(a))
+}
+
+// adjusting changes a balance by hand; a number alone is the amount of the only unit.
+type adjusting struct {
+	Unit      string         `json:"unit,omitzero"`
+	Amount    *money.Decimal `json:"amount,omitzero"`
+	To        *money.Decimal `json:"to,omitzero"`
+	Reason    string         `json:"reason,omitzero"`
+	Expires   moment         `json:"expires,omitzero"`
+	Release   moment         `json:"release,omitzero"`
+	AllowDebt bool           `json:"allow_debt,omitzero"`
+}
+
+func (a *adjusting) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	if dec.PeekKind() == '"' {
+		a.Amount = new(money.Decimal)
+		return jsonv2.UnmarshalDecode(dec, a.Amount)
+	}
+	type plain adjusting
+	return jsonv2.UnmarshalDecode(dec, (*plain)(a))
+}
+
+// giving is a transfer to another member.
+type giving struct {
+	To      string        `json:"to"`
+	Unit    string        `json:"unit,omitzero"`
+	Amount  money.Decimal `json:"amount"`
+	Message string        `json:"message,omitzero"`
+}
+
+// setting is a tier set by hand.
+type setting struct {
+	Set    string `json:"set,omitzero"`
+	To     string `json:"to,omitzero"`
+	Until  moment `json:"until,omitzero"`
+	Reason string `json:"reason,omitzero"`
+}
+
+// publishing is a new version of the program: what it says is laid over the version before.
+type publishing struct {
+	source
+	From moment `json:"from,omitzero"`
+}
+
+// orText reads a text into one place, anything else into the other.
+func orText(dec *jsontext.Decoder, text *string, otherwise any) error {
+	if dec.PeekKind() == '"' {
+		return jsonv2.UnmarshalDecode(dec, text)
+	}
+	return jsonv2.UnmarshalDecode(dec, otherwise)
+}
+
+// expectation is what should be so after a step, or at the end.
+type expectation struct {
+	// Of the step itself.
+	Earned     amounts              `json:"earned,omitzero"`
+	Refused    *refusal             `json:"refused,omitzero"`
+	Outcomes   map[string]int       `json:"outcomes,omitzero"`
+	Postings   *[]row               `json:"postings,omitzero"`
+	Rows       *int                 `json:"rows,omitzero"`
+	Events     *[]string            `json:"events,omitzero"`
+	Rules      map[string]ruling    `json:"rules,omitzero"`
+	Notes      []string             `json:"notes,omitzero"`
+	Says       map[string]words     `json:"says,omitzero"`
+	Redemption *redemption          `json:"redemption,omitzero"`
+	Duplicate  *bool                `json:"duplicate,omitzero"`
+	Replayed   *bool                `json:"replayed,omitzero"`
+	Version    *int64               `json:"version,omitzero"`
+	Problems   *words               `json:"problems,omitzero"`
+	Of         map[string]*standing `json:"of,omitzero"`
+
+	// Of the member afterwards.
+	standing
+}
+
+// standing is what a member should have.
+type standing struct {
+	Balance  amounts             `json:"balance,omitzero"`
+	Pending  amounts             `json:"pending,omitzero"`
+	Reserved amounts             `json:"reserved,omitzero"`
+	Debt     amounts             `json:"debt,omitzero"`
+	Lots     *[]lot              `json:"lots,omitzero"`
+	Tier     map[string]string   `json:"tier,omitzero"`
+	Progress map[string]progress `json:"progress,omitzero"`
+	Totals   map[string]amounts  `json:"totals,omitzero"`
+	Between  []between           `json:"between,omitzero"`
+	Offers   map[string]offer    `json:"offers,omitzero"`
+	Status   string              `json:"status,omitzero"`
+	// AllRows is the number of postings that the member has in all.
+	AllRows *int `json:"all_rows,omitzero"`
+}
+
+type refusal struct {
+	Reason string `json:"reason"`
+	// At are the pointers of the mistakes.
+	At words `json:"at,omitzero"`
+}
+
+func (r *refusal) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain refusal
+	return orText(dec, &r.Reason, (*plain)(r))
+}
+
+// row is a posting; what is left out is not compared.
+type row struct {
+	From   string        `json:"from,omitzero"`
+	To     string        `json:"to,omitzero"`
+	Amount money.Decimal `json:"amount"`
+	Unit   string        `json:"unit,omitzero"`
+	Lot    *int64        `json:"lot,omitzero"`
+	Rule   string        `json:"rule,omitzero"`
+	Of     string        `json:"of,omitzero"`
+}
+
+// ruling is what came of a rule: a number is what it gave, a word why it did not.
+type ruling struct {
+	Gave   *money.Decimal `json:"gave,omitzero"`
+	Why    string         `json:"why,omitzero"`
+	DryRun *bool          `json:"dry_run,omitzero"`
+	Fired  *bool          `json:"fired,omitzero"`
+	Factor *money.Decimal `json:"factor,omitzero"`
+	// Because are codes of steps that must be there; Basis is the money that counted.
+	Because words          `json:"because,omitzero"`
+	Basis   *money.Decimal `json:"basis,omitzero"`
+}
+
+func (r *ruling) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	if dec.PeekKind() != '"' {
+		type plain ruling
+		return jsonv2.UnmarshalDecode(dec, (*plain)(r))
+	}
+	var s string
+	if err := jsonv2.UnmarshalDecode(dec, &s); err != nil {
+		return err
+	}
+	if d, err := money.Parse(s); err == nil {
+		r.Gave = &d
+		return nil
+	}
+	r.Why = s
+	return nil
+}
+
+type redemption struct {
+	Status  string         `json:"status,omitzero"`
+	Price   amounts        `json:"price,omitzero"`
+	Worth   *money.Decimal `json:"worth,omitzero"`
+	Product string         `json:"product,omitzero"`
+	Voucher *voucher       `json:"voucher,omitzero"`
+	// Count is how many redemptions the step made or changed; the other fields are of the last.
+	Count *int `json:"count,omitzero"`
+}
+
+type voucher struct {
+	Money   *money.Decimal `json:"money,omitzero"`
+	Percent *money.Decimal `json:"percent,omitzero"`
+	Until   moment         `json:"until,omitzero"`
+}
+
+// lot is an open lot; what is left out is not compared.
+type lot struct {
+	Unit     string         `json:"unit,omitzero"`
+	Left     money.Decimal  `json:"left"`
+	Pending  *money.Decimal `json:"pending,omitzero"`
+	Reserved *money.Decimal `json:"reserved,omitzero"`
+	Earned   moment         `json:"earned,omitzero"`
+	Expires  moment         `json:"expires,omitzero"`
+	Release  moment         `json:"release,omitzero"`
+}
+
+type progress struct {
+	Tier    *string        `json:"tier,omitzero"`
+	Next    *string        `json:"next,omitzero"`
+	Value   *money.Decimal `json:"value,omitzero"`
+	Missing *money.Decimal `json:"missing,omitzero"`
+	Keep    *money.Decimal `json:"keep,omitzero"`
+	Until   moment         `json:"until,omitzero"`
+	FallsAt moment         `json:"falls_at,omitzero"`
+	HeldTo  moment         `json:"held_to,omitzero"`
+	NextAt  moment         `json:"next_at,omitzero"`
+	Floor   *string        `json:"floor,omitzero"`
+}
+
+// between is what was earned in a span of business time: From inclusive, To exclusive.
+type between struct {
+	From   moment  `json:"from"`
+	To     moment  `json:"to"`
+	Earned amounts `json:"earned"`
+}
+
+type offer struct {
+	Can     *bool          `json:"can,omitzero"`
+	Reason  string         `json:"reason,omitzero"`
+	Price   amounts        `json:"price,omitzero"`
+	Worth   *money.Decimal `json:"worth,omitzero"`
+	Missing amounts        `json:"missing,omitzero"`
+	Left    *int64         `json:"left,omitzero"`
+}
+
+// words is a word or a list of words.
+type words []string
+
+func (w *words) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	if dec.PeekKind() == '"' {
+		*w = words{""}
+		return jsonv2.UnmarshalDecode(dec, &(*w)[0])
+	}
+	return jsonv2.UnmarshalDecode(dec, (*[]string)(w))
+}
+
+// amounts are amounts by unit; a number alone is of the program's only unit, under the key "".
+type amounts map[string]money.Decimal
+
+func (a *amounts) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	if dec.PeekKind() == '"' {
+		var d money.Decimal
+		if err := jsonv2.UnmarshalDecode(dec, &d); err != nil {
+			return err
+		}
+		*a = amounts{"": d}
+		return nil
+	}
+	return jsonv2.UnmarshalDecode(dec, (*map[string]money.Decimal)(a))
+}
+
+// moment is a time as it is written: a date, a local time in the program's zone, or a time with offset; "never" and "none"
+// say that there is none.
+type moment string
+
+var momentForms = []string{"2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02T15:04:05", "2006-01-02T15:04"}
+
+// none says that there should be no time.
+func (m moment) none() bool { return m == "never" || m == "none" }
+
+func (m moment) in(zone *time.Location) (time.Time, error) {
+	if t, err := time.Parse(time.RFC3339, string(m)); err == nil {
+		return t, nil
+	}
+	if t, err := time.ParseInLocation(time.DateOnly, string(m), zone); err == nil {
+		return t, nil
+	}
+	for _, f := range momentForms {
+		if t, err := time.ParseInLocation(f, string(m), zone); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q is no time: write 2027-03-28, \"2027-03-28 14:30\" or 2027-03-28T14:30:00Z", m)
+}
+
+// end reads a moment at which something ends: a date is the end of that day.
+func (m moment) end(zone *time.Location) (time.Time, error) {
+	t, err := m.in(zone)
+	if err == nil && len(m) == len(time.DateOnly) {
+		t = program.EndOf("day", t, zone)
+	}
+	return t, err
+}
+
+// fold makes a name of a program's id.
+func fold(s string) string {
+	return strings.Trim(strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			return r
+		case r >= 'A' && r <= 'Z':
+			return r - 'A' + 'a'
+		}
+		return '-'
+	}, s), "-")
+}

@@ -1,0 +1,126 @@
+package scenario
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"lojal.dev/lojal/internal/engine"
+	"lojal.dev/lojal/internal/engine/enginetest"
+	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/ids"
+	"lojal.dev/lojal/internal/program"
+)
+
+// memory is a desk that keeps its books in memory and proves them after every fact: the same road without a database.
+type memory struct {
+	mu      sync.Mutex
+	desk    *enginetest.Desk
+	number  int64
+	answers map[string]*outcome
+	members int
+	// tried says not to prove purity, where a scenario is large.
+	loose bool
+}
+
+func openMemory(context.Context, string) (desk, error) {
+	return &memory{answers: map[string]*outcome{}}, nil
+}
+
+func (m *memory) publish(_ context.Context, d *program.Document, from *time.Time, now time.Time) error {
+	m.number++
+	p, err := program.Compile(d, m.number)
+	if err != nil {
+		return err
+	}
+	if m.desk == nil {
+		m.desk = enginetest.New(p)
+		m.desk.Strict = !m.loose
+		return nil
+	}
+	if from == nil {
+		from = &now
+	}
+	m.desk.Publish(p, *from)
+	return nil
+}
+
+func (m *memory) prepare(o order) engine.Fact {
+	f := o.fact
+	f.Member, f.RecordedAt = o.member, o.now
+	if f.Kind == engine.Enrolment {
+		m.members++
+		f.Member = ids.New("mem", o.now)
+	}
+	if f.Kind == engine.TransferOut && f.Transfer.Reverses != "" {
+		f.Member, f.Parent = o.fact.Member, f.Transfer.Reverses
+	}
+	if f.Activity != nil && f.Activity.Confirms != "" {
+		f.Parent = f.Activity.Confirms
+	}
+	return f
+}
+
+func (m *memory) take(_ context.Context, o order) (*outcome, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if a := m.answers[o.key]; o.key != "" && a != nil {
+		again := *a
+		again.replayed = true
+		return &again, nil
+	}
+	f := m.prepare(o)
+	if f.Kind == engine.TransferOut && f.Transfer.Reverses != "" {
+		for _, p := range m.desk.Facts(f.Member) {
+			if p.Fact.Kind == engine.TransferOut && p.Fact.Parent == f.Parent {
+				return nil, errs.Conflict("transfer_reversed", "This transfer was reversed already.")
+			}
+		}
+	}
+	t, err := m.desk.Take(f)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.desk.Verify(); err != nil {
+		return nil, err
+	}
+	out := &outcome{fact: t.Fact, decision: t.Decision, version: t.Decision.Version, duplicate: t.Duplicate}
+	if o.key != "" {
+		m.answers[o.key] = out
+	}
+	return out, nil
+}
+
+func (m *memory) simulate(_ context.Context, o order) (*outcome, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t, err := m.desk.Simulate(m.prepare(o))
+	if err != nil {
+		return nil, err
+	}
+	return &outcome{fact: t.Fact, decision: t.Decision, version: t.Decision.Version}, nil
+}
+
+func (m *memory) sweep(_ context.Context, now time.Time) error {
+	_, err := m.desk.Sweep(now)
+	if err == nil {
+		err = m.desk.Verify()
+	}
+	if err == nil {
+		err = m.desk.Replay()
+	}
+	return err
+}
+
+func (m *memory) facts(_ context.Context, member string, after int64) ([]engine.Past, error) {
+	past := m.desk.Facts(member)
+	return past[min(int(after), len(past)):], nil
+}
+
+func (m *memory) view(_ context.Context, member string, now time.Time) (*engine.Account, *program.Compiled, []engine.Offer, error) {
+	acc, p, err := m.desk.View(member, now)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return acc, p, engine.Offers(p, acc, now), nil
+}
