@@ -284,19 +284,9 @@ func (s *Server) patchMember(ctx context.Context, in *patchMemberIn) (*MemberVie
 		}
 		revision = before.Revision
 	}
-	err = s.DB.Write(ctx, func(tx *db.Tx) error {
-		v, _, err := s.view(ctx, tx, &in.Call)
-		if err != nil {
-			return err
-		}
-		m, err := member.Update(ctx, tx, v.p, id, in.Body.change(), revision, in.now)
-		if err != nil || m.Revision == before.Revision {
-			return err
-		}
-		_, err = audit.Append(ctx, tx, audit.Entry{Program: in.program(), At: in.now, Actor: in.actor(), Action: "member.updated", Target: id})
-		return err
-	})
-	if err != nil {
+	change := in.Body.change()
+	if _, err := s.Recorder.Record(ctx, record.Request{Program: in.program(), Member: id, Fact: engine.Fact{Kind: engine.ProfileK},
+		Patch: &change, Revision: revision, Now: in.now, Actor: in.actor()}); err != nil {
 		return nil, err
 	}
 	out, _, err := s.memberView(ctx, &in.Call, id)

@@ -235,6 +235,7 @@ type Event struct {
 // The event types.
 const (
 	EvEnrolled        = "member.enrolled"
+	EvProfile         = "member.updated"
 	EvStatus          = "member.status_changed"
 	EvMerged          = "member.merged"
 	EvPurchase        = "purchase.recorded"

@@ -101,6 +101,8 @@ func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
 			n.Past = nil
 		}
 		tiers(from)
+	case ProfileK, TierGrant:
+		tiers(from)
 	default: // enough for anything that may touch lots and tiers
 		n.Lots = true
 		tiers(from)
@@ -184,6 +186,9 @@ func (w *work) decide() error {
 		return w.then(w.doRelease())
 	case TierGrant:
 		return w.doTier()
+	case ProfileK:
+		w.doProfile()
+		return w.then(nil)
 	case Status:
 		return w.then(w.doStatus())
 	case MergeOut:
@@ -276,6 +281,14 @@ func (w *work) doEnrol() error {
 	w.event(EvEnrolled, map[string]string{})
 	w.earned(done)
 	return nil
+}
+
+// doProfile takes over what rules may ask about the member. It refuses nothing: the profile itself is changed already.
+func (w *work) doProfile() {
+	if b := w.f.Enrolment; b != nil {
+		w.st.Zone, w.st.Language, w.st.Attributes = b.Zone, b.Language, b.Attributes
+	}
+	w.event(EvProfile, map[string]string{})
 }
 
 // earned issues what the rules gave, counts it and looks at the tiers.

@@ -31,6 +31,7 @@ const (
 	TransferIn  Kind = "transfer_in"
 	Release     Kind = "release" // pending points of a fact become spendable, or are cancelled
 	TierGrant   Kind = "tier"    // a tier set by hand
+	ProfileK    Kind = "profile" // what rules may ask about the member changed
 	Status      Kind = "status"  // block, unblock, close
 	MergeOut    Kind = "merge_out"
 	MergeIn     Kind = "merge_in"
@@ -55,6 +56,7 @@ type Fact struct {
 	// Actor is who did it: an API key's name, "cli", "system".
 	Actor string `json:"actor,omitempty"`
 
+	// Enrolment is the body of a profile fact too.
 	Enrolment  *EnrolmentBody `json:"enrolment,omitempty"`
 	Purchase   *Purchase      `json:"purchase,omitempty"`
 	Return     *Return        `json:"return,omitempty"`

@@ -40,6 +40,10 @@ type Request struct {
 	Fact engine.Fact
 	// Enrol is who is enrolled by a fact of kind Enrolment.
 	Enrol *member.New
+	// Patch, with a fact of kind ProfileK, is what changes in the member's profile; Revision is the one it is based on, 0 for
+	// whatever it is.
+	Patch    *member.Patch
+	Revision int64
 	// Key is the Idempotency-Key, if one was sent.
 	Key *Key
 	// Now is the real time.
@@ -66,7 +70,7 @@ type Result struct {
 	Account *engine.Account
 	// Program is the version that decided.
 	Program *program.Compiled
-	// Member is who was enrolled.
+	// Member is who was enrolled, or whose profile changed.
 	Member member.Member
 	// Dues are the due facts that were decided along with it, in order.
 	Dues []engine.Past

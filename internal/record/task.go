@@ -186,6 +186,8 @@ func (t *task) body() error {
 			c.Until = keep(c.Until)
 			f.Tier = &c
 		}
+	case engine.ProfileK:
+		missing = t.req.Patch == nil
 	case engine.Status:
 		missing = f.Status == nil
 	case engine.MergeOut:

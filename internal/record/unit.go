@@ -492,6 +492,9 @@ func (u *unit) start(ctx context.Context, tasks []*task) error {
 	if err := u.enrol(ctx, enrol); err != nil {
 		return err
 	}
+	if err := u.patch(ctx, fresh); err != nil {
+		return err
+	}
 	if err := u.openAccounts(ctx, fresh); err != nil {
 		return err
 	}
@@ -603,6 +606,37 @@ func (u *unit) tryEnrol(ctx context.Context, tasks []*task) error {
 			u.enrolled[text] = m.ID
 		}
 		t.is(m)
+	}
+	return nil
+}
+
+// patch changes the profiles of the tasks that ask for it; the fact then carries what rules may look at.
+func (u *unit) patch(ctx context.Context, tasks []*task) error {
+	for _, t := range tasks {
+		if t.state == done || t.fact.Kind != engine.ProfileK {
+			continue
+		}
+		if u.simulated {
+			t.fail(errs.Invalid("not_simulated", "A change of profile is not simulated: it earns nothing."))
+			continue
+		}
+		id := u.survivor(t.ref).Member
+		before, err := member.Get(ctx, u.tx, t.req.Program, id)
+		m := before
+		if err == nil {
+			m, err = member.Update(ctx, u.tx, u.programs[t.req.Program].Latest(), id, *t.req.Patch, t.req.Revision, t.req.Now)
+		}
+		switch {
+		case refused(err):
+			t.fail(err)
+		case err != nil:
+			return err
+		case m.Revision == before.Revision: // nothing changed
+			t.done(&Result{Fact: t.fact, Member: m})
+		default:
+			t.enrols = m
+			t.fact.Enrolment = &engine.EnrolmentBody{Zone: m.Zone, Language: m.Language, Attributes: m.Attributes}
+		}
 	}
 	return nil
 }
