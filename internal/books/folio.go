@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/errs"
@@ -342,7 +343,7 @@ type Deciding struct {
 // decided from.
 func (f *Folio) Post(p Deciding, in engine.Input, d engine.Decision, after *engine.Account) error {
 	e := Entry{Seq: after.State.Seq, Fact: p.Fact, Decision: d, Seen: f.seen(p.Needs)}
-	if err := f.settle(in, d, after, p.Needs.Lots); err != nil {
+	if err := f.settle(in, d, after); err != nil {
 		return err
 	}
 	f.add(e)
@@ -360,12 +361,13 @@ func (f *Folio) add(e Entry) {
 	}
 }
 
-func (f *Folio) settle(in engine.Input, d engine.Decision, after *engine.Account, allOpen bool) error {
+func (f *Folio) settle(in engine.Input, d engine.Decision, after *engine.Account) error {
 	f.State = after.State
 	for _, l := range after.Lots {
 		if !l.Dirty && !l.New {
 			continue
 		}
+		asStored(l)
 		f.lots[l.ID], f.dirty[l.ID] = l, true
 		at, found := slices.BinarySearch(f.open, l.ID)
 		switch {
@@ -399,6 +401,41 @@ func (f *Folio) settle(in engine.Input, d engine.Decision, after *engine.Account
 		f.redemptions[r.ID], f.changed[r.ID] = &r, true
 	}
 	return nil
+}
+
+// asStored gives a lot's times the form in which they come back from the database, so that a decision does not depend on
+// whether a lot was made in the same transaction.
+func asStored(l *ledger.Lot) {
+	l.EarnedAt = toTime(instant(l.EarnedAt))
+	for _, t := range []**time.Time{&l.ExpiresAt, &l.ReleaseAt, &l.WarnAt} {
+		if *t != nil {
+			c := toTime(instant(**t))
+			*t = &c
+		}
+	}
+}
+
+// Lots gives every lot that the folio holds, by number.
+func (f *Folio) Lots() []*ledger.Lot {
+	out := make([]*ledger.Lot, 0, len(f.lots))
+	for _, id := range slices.Sorted(maps.Keys(f.lots)) {
+		out = append(out, f.lots[id])
+	}
+	return out
+}
+
+// Tallies gives every counter of the member that the folio holds and that is not zero: name, then period.
+func (f *Folio) Tallies() map[string]map[string]int64 {
+	out := map[string]map[string]int64{}
+	for name, t := range f.tallies {
+		m := map[string]int64{}
+		t.values(everyPeriod(name), m)
+		maps.DeleteFunc(m, func(_ string, n int64) bool { return n == 0 })
+		if len(m) > 0 {
+			out[name] = m
+		}
+	}
+	return out
 }
 
 // Account gives the account as it stands now, with the open lots that are known. Nothing in it may be changed.

@@ -14,30 +14,44 @@ import (
 
 const factColumns = `f.program_id, f.member_id, f.seq, f.id, f.kind, f.source, f.external_id, f.parent, f.occurred_at, f.recorded_at, f.actor, f.body, f.decision, f.seen`
 
+// scanFact gives an entry and its program.
 func scanFact(row db.Scanner) (Entry, string, error) {
+	var program, decision string
+	e, err := scanEntry(row, &program, &decision)
+	return e, program, err
+}
+
+// scanFactText gives an entry and the text of its decision.
+func scanFactText(row db.Scanner) (Entry, string, error) {
+	var program, decision string
+	e, err := scanEntry(row, &program, &decision)
+	return e, decision, err
+}
+
+func scanEntry(row db.Scanner, program, decision *string) (Entry, error) {
 	var (
-		e                                     Entry
-		program, kind, text, decision, seenBy string
-		occurred, recorded                    int64
+		e                  Entry
+		kind, text, seenBy string
+		occurred, recorded int64
 	)
 	f := &e.Fact
-	if err := row.Scan(&program, &f.Member, &e.Seq, &f.ID, &kind, &f.Source, &f.ExternalID, &f.Parent, &occurred, &recorded, &f.Actor,
-		&text, &decision, &seenBy); err != nil {
-		return Entry{}, "", err
+	if err := row.Scan(program, &f.Member, &e.Seq, &f.ID, &kind, &f.Source, &f.ExternalID, &f.Parent, &occurred, &recorded, &f.Actor,
+		&text, decision, &seenBy); err != nil {
+		return Entry{}, err
 	}
 	f.Kind, f.OccurredAt, f.RecordedAt = engine.Kind(kind), toTime(occurred), toTime(recorded)
 	if err := setBody(f, text); err != nil {
-		return Entry{}, "", err
+		return Entry{}, err
 	}
-	if err := readJSON(decision, &e.Decision); err != nil {
-		return Entry{}, "", fmt.Errorf("the decision on fact %s: %w", f.ID, err)
+	if err := readJSON(*decision, &e.Decision); err != nil {
+		return Entry{}, fmt.Errorf("the decision on fact %s: %w", f.ID, err)
 	}
 	if seenBy != "" {
 		if err := readJSON(seenBy, &e.Seen); err != nil {
-			return Entry{}, "", fmt.Errorf("what the decision on fact %s saw: %w", f.ID, err)
+			return Entry{}, fmt.Errorf("what the decision on fact %s saw: %w", f.ID, err)
 		}
 	}
-	return e, program, nil
+	return e, nil
 }
 
 func readJSON(text string, into any) error {

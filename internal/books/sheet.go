@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -68,9 +69,7 @@ func (s *Sheet) See(program string, seen map[string]map[string]int64) {
 	for name, periods := range seen {
 		t := newTally()
 		t.all = true
-		for period, n := range periods {
-			t.base[period] = n
-		}
+		maps.Copy(t.base, periods)
 		s.counters[counterKey{program, name}] = t
 	}
 }

@@ -1,6 +1,7 @@
 package record_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"sync"
@@ -218,7 +219,7 @@ func TestSixtyFourRedemptionsOfAHundredFromAThousand(t *testing.T) {
 		k := open(t, d)
 		m := k.enrol("a")
 		k.must(purchase(m, "1000", day(1)))
-		done, refused := k.race(64, func(i int) error {
+		done, refused := k.race(64, func(int) error {
 			_, err := k.take(redeem(m, "hundred", day(2)))
 			return err
 		}, "balance_too_low")
@@ -695,8 +696,8 @@ func TestASimulationAnswersAlikeAndLeavesNothing(t *testing.T) {
 		if got := k.totals(); got != before {
 			t.Errorf("from %+v to %+v", before, got)
 		}
-		real := k.must(reqs[0])
-		if diff := cmp.Diff(out[0].Result.Decision.Explanation, real.Decision.Explanation); diff != "" {
+		taken := k.must(reqs[0])
+		if diff := cmp.Diff(out[0].Result.Decision.Explanation, taken.Decision.Explanation); diff != "" {
 			t.Error("the real answer is another:\n" + diff)
 		}
 		doc, err := program.Parse([]byte(shop), "")
@@ -787,7 +788,7 @@ func TestARetryAfterALostCommit(t *testing.T) {
 		first := k.must(req)
 		// As a caller sees it who never got the first answer, under a new key.
 		second := k.must(req)
-		if !second.Replayed || string(second.Answer) != string(first.Answer) || second.Status != first.Status {
+		if !second.Replayed || !bytes.Equal(second.Answer, first.Answer) || second.Status != first.Status {
 			t.Errorf("%+v", second)
 		}
 	})
