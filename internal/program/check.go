@@ -76,7 +76,9 @@ func (d *Document) Check() []Problem {
 		}
 		c.optionalText(ptr+"/name", d.Identifiers[kind].Name)
 	}
-	c.count("/earn", len(d.Earn), maxRules)
+	if c.count("/earn", len(d.Earn), maxRules) || c.count("/rewards", len(d.Rewards), maxRewards) {
+		return c.out // the rest would take its time
+	}
 	for i := range d.Earn {
 		c.unique(at("/earn", i, "id"), d.Earn[i].ID, "rule")
 	}
@@ -91,7 +93,6 @@ func (d *Document) Check() []Problem {
 		t := d.Tiers[id]
 		c.tierSet(at("/tiers", id), id, &t)
 	}
-	c.count("/rewards", len(d.Rewards), maxRewards)
 	for i := range d.Rewards {
 		c.reward(at("/rewards", i), &d.Rewards[i])
 	}
@@ -182,10 +183,11 @@ func (c *checker) missing(ptr, what, example string) {
 	c.say(ptr, what+" is missing", "write for example "+example)
 }
 
-func (c *checker) count(ptr string, n, most int) {
+func (c *checker) count(ptr string, n, most int) (tooMany bool) {
 	if n > most {
 		c.say(ptr, fmt.Sprintf("there are %d; the most is %d", n, most), "leave some out")
 	}
+	return n > most
 }
 
 func (c *checker) id(ptr, id, of string) bool {
@@ -699,7 +701,9 @@ func (c *checker) words(ptr string, ws Words) {
 	if ws != nil && len(ws) == 0 {
 		c.say(ptr, "the list is empty", "write a word, or remove the line")
 	}
-	c.count(ptr, len(ws), maxWordList)
+	if c.count(ptr, len(ws), maxWordList) {
+		return
+	}
 	for i, w := range ws {
 		switch p := one(ptr, i, len(ws)); {
 		case strings.TrimSpace(w) == "":

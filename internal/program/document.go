@@ -385,7 +385,7 @@ type Gives struct {
 // Voucher is a code that is issued when the redemption is committed.
 type Voucher struct {
 	// Money is the value off, in the program's currency. Either Money or Percent.
-	Money   *money.Decimal `json:"money,omitempty"`
+	Money *money.Decimal `json:"money,omitempty"`
 	// Percent is the part off, 0 to 100.
 	Percent *money.Decimal `json:"percent,omitempty"`
 	// Valid is how long the code can be used.

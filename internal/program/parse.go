@@ -19,9 +19,9 @@ func Parse(data []byte, name string) (*Document, error) {
 	if root == nil {
 		return nil, sorted(name, problems)
 	}
-	s := &shaper{problems: problems}
+	s := &shaper{problems: problems, bad: map[string]bool{}, around: map[string]bool{}}
 	places := root.places()
-	if !s.value("", root, reflect.TypeFor[Document]()) {
+	if !s.value("", root, reflect.TypeFor[Document]()) || s.hopeless() {
 		return nil, sorted(name, s.problems)
 	}
 	d := new(Document)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
-	"slices"
 	"strings"
 
 	"lojal.dev/lojal/internal/money"
@@ -15,7 +14,8 @@ import (
 // not told again.
 type shaper struct {
 	problems []Problem
-	bad      []string
+	// bad are the places that were taken out; around are the groups directly around them.
+	bad, around map[string]bool
 }
 
 var (
@@ -33,7 +33,8 @@ var wholeNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]{0,17})$`)
 
 func (s *shaper) wrong(ptr string, n *node, msg, hint string) bool {
 	s.problems = append(s.problems, Problem{Pointer: ptr, Line: n.line, Column: n.col, Message: msg, Hint: hint})
-	s.bad = append(s.bad, ptr)
+	s.bad[ptr] = true
+	s.around[parent(ptr)] = true
 	return false
 }
 
@@ -172,6 +173,9 @@ func (s *shaper) word(ptr string, n *node, what, hint string) bool {
 
 func (s *shaper) list(ptr string, n *node, t reflect.Type) bool {
 	for i, k := range n.kids {
+		if s.hopeless() {
+			return true
+		}
 		if !s.value(at(ptr, i), k, t) {
 			empty := &node{kind: text, line: k.line, col: k.col}
 			if t.Kind() == reflect.Struct {
@@ -203,10 +207,16 @@ func (s *shaper) structure(ptr string, n *node, t reflect.Type) bool {
 func (s *shaper) each(ptr string, n *node, typeOf func(name string) (reflect.Type, string)) {
 	keys, kids := n.keys, n.kids
 	n.keys, n.kids = nil, nil
+	seen := make(map[string]bool, len(keys))
 	for i, name := range keys {
+		if s.hopeless() {
+			return
+		}
 		p := at(ptr, name)
+		twice := seen[name]
+		seen[name] = true
 		switch t, hint := typeOf(name); {
-		case slices.Contains(n.keys, name):
+		case twice:
 			s.wrong(p, kids[i], fmt.Sprintf("%q is written twice", name), "keep one of them")
 		case t == nil:
 			s.wrong(p, kids[i], fmt.Sprintf("there is no field %q here", clip(name)), hint)
@@ -236,7 +246,22 @@ func fieldsOf(t reflect.Type) fieldSet {
 	return fs
 }
 
-// covered says whether a place lies in a part that is known to be wrong already.
+// covered says whether a place lies in a part that is known to be wrong already, or is the group around one: what was
+// taken out may be just what the group seems to lack.
 func (s *shaper) covered(ptr string) bool {
-	return slices.ContainsFunc(s.bad, func(b string) bool { return ptr == b || strings.HasPrefix(ptr, b+"/") })
+	if s.around[ptr] {
+		return true
+	}
+	for ; ptr != ""; ptr = parent(ptr) {
+		if s.bad[ptr] {
+			return true
+		}
+	}
+	return s.bad[""]
 }
+
+func parent(ptr string) string { return ptr[:max(strings.LastIndexByte(ptr, '/'), 0)] }
+
+// hopeless says that there are so many problems that the rest is not looked at: it is no document of ours, and looking
+// takes its time.
+func (s *shaper) hopeless() bool { return len(s.problems) > 2*MaxProblems }

@@ -20,6 +20,8 @@ import (
 const (
 	MaxSize  = 1 << 20
 	MaxDepth = 50
+	// MaxNames is the most names in one group of fields. The YAML library's time grows with its square.
+	MaxNames = 2000
 )
 
 // kind is the JSON kind of a node.
@@ -274,6 +276,7 @@ func readYAML(data []byte) (n *node, problems []Problem) {
 // refuse looks at the tokens before anything recursive does: forbidden ones, and nesting that no document needs.
 func refuse(tokens token.Tokens) (out []Problem) {
 	flow, entries, entryLine, documents, content := 0, 0, 0, 0, false
+	var groups groupSizes
 	say := func(t *token.Token, msg, hint string) {
 		if len(out) < MaxProblems {
 			out = append(out, Problem{Line: t.Position.Line, Column: t.Position.Column, Message: msg, Hint: hint})
@@ -299,7 +302,13 @@ func refuse(tokens token.Tokens) (out []Problem) {
 			}
 		case token.InvalidType:
 			say(t, "this cannot be read as YAML"+because(t.Error), "look at the quotes and the spaces at the start of the line")
+		case token.MappingValueType:
+			if groups.name(t, flow) > MaxNames {
+				say(t, fmt.Sprintf("there are more than %d names in one group", MaxNames), "leave some out")
+				return out
+			}
 		case token.MappingStartType, token.SequenceStartType:
+			groups.open(flow + 1)
 			if flow++; flow > MaxDepth {
 				say(t, fmt.Sprintf("there are more than %d levels", MaxDepth), "write it flatter")
 				return out
@@ -307,6 +316,7 @@ func refuse(tokens token.Tokens) (out []Problem) {
 		case token.MappingEndType, token.SequenceEndType:
 			flow--
 		case token.SequenceEntryType:
+			groups.close(t.Position.Column)
 			if t.Position.Line != entryLine {
 				entries, entryLine = 0, t.Position.Line
 			}
@@ -319,6 +329,43 @@ func refuse(tokens token.Tokens) (out []Problem) {
 		}
 	}
 	return out
+}
+
+// groupSizes counts the names in each group that is open: by column in block style, by depth inside brackets.
+type groupSizes struct {
+	block []struct{ column, names int }
+	flow  [MaxDepth + 2]int
+}
+
+func (g *groupSizes) open(depth int) {
+	if depth < len(g.flow) {
+		g.flow[depth] = 0
+	}
+}
+
+// close ends the groups that stand further to the right than a column.
+func (g *groupSizes) close(column int) {
+	for len(g.block) > 0 && g.block[len(g.block)-1].column > column {
+		g.block = g.block[:len(g.block)-1]
+	}
+}
+
+func (g *groupSizes) name(colon *token.Token, depth int) int {
+	if depth > 0 && depth < len(g.flow) {
+		g.flow[depth]++
+		return g.flow[depth]
+	}
+	column := colon.Position.Column
+	if colon.Prev != nil {
+		column = colon.Prev.Position.Column
+	}
+	g.close(column)
+	if n := len(g.block); n == 0 || g.block[n-1].column < column {
+		g.block = append(g.block, struct{ column, names int }{column, 0})
+	}
+	last := &g.block[len(g.block)-1]
+	last.names++
+	return last.names
 }
 
 func because(s string) string {
@@ -377,6 +424,10 @@ func (r *yamlReader) value(ptr string, y ast.Node, depth int) *node {
 	case *ast.SequenceNode:
 		n.kind = array
 		for i, item := range v.Values {
+			if g := glued(item); g != nil {
+				n.kids = append(n.kids, g)
+				continue
+			}
 			n.kids = append(n.kids, r.value(at(ptr, i), item, depth+1))
 		}
 	case *ast.StringNode:
@@ -394,6 +445,27 @@ func (r *yamlReader) value(ptr string, y ast.Node, depth int) *node {
 	default:
 		r.say(ptr, t, "this cannot be read", "write a text, a number, a list or fields")
 	}
+	return n
+}
+
+// glued mends what the YAML library takes apart: inside {…}, it reads the item of [07:00-10:00] as {07: "00-10:00"},
+// though a colon without a space after it belongs to the word (YAML 1.2, 7.3.3). Nil when the item is no such word.
+func glued(item ast.Node) *node {
+	v, ok := item.(*ast.MappingValueNode)
+	if m, isMap := item.(*ast.MappingNode); isMap && len(m.Values) == 1 {
+		v, ok = m.Values[0], true
+	}
+	if !ok || v.Value == nil || v.Start == nil {
+		return nil
+	}
+	key, colon, val := v.Key.GetToken(), v.Start.Position, v.Value.GetToken()
+	quoted := func(t *token.Token) bool { return t.Type == token.DoubleQuoteType || t.Type == token.SingleQuoteType }
+	if _, scalar := v.Value.(ast.ScalarNode); !scalar || key == nil || val == nil || quoted(key) || quoted(val) ||
+		val.Position.Line != colon.Line || val.Position.Column != colon.Column+1 {
+		return nil
+	}
+	n := &node{kind: text, text: key.Value + ":" + val.Value}
+	n.line, n.col = placeOf(key)
 	return n
 }
 
