@@ -40,6 +40,13 @@ func (w *work) doReturn() error {
 			}
 		}
 	}
+	left := false
+	for i, l := range bought {
+		left = left || !gone(l, before[i])
+	}
+	if !left {
+		return errs.Conflict("nothing_left", "All of this purchase has come back already.")
+	}
 	back, err := w.returned(bought, before)
 	if err != nil {
 		return err

@@ -74,6 +74,7 @@ func (pl *player) unchanged(ctx context.Context, who string, refused *errs.Error
 	if err != nil {
 		return err
 	}
+	past = slices.DeleteFunc(past, func(p engine.Past) bool { return p.Fact.Kind == engine.Due }) // what time brings is no part of the step
 	if len(past) > 0 {
 		pl.differ("what the refused step left behind", "nothing", strconv.Itoa(len(past))+" facts")
 	}

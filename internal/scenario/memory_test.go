@@ -18,13 +18,11 @@ type memory struct {
 	desk    *enginetest.Desk
 	number  int64
 	answers map[string]*outcome
-	members int
-	// tried says not to prove purity, where a scenario is large.
-	loose bool
+	taken   map[string]bool // identifiers
 }
 
 func openMemory(context.Context, string) (desk, error) {
-	return &memory{answers: map[string]*outcome{}}, nil
+	return &memory{answers: map[string]*outcome{}, taken: map[string]bool{}}, nil
 }
 
 func (m *memory) publish(_ context.Context, d *program.Document, from *time.Time, now time.Time) error {
@@ -35,7 +33,7 @@ func (m *memory) publish(_ context.Context, d *program.Document, from *time.Time
 	}
 	if m.desk == nil {
 		m.desk = enginetest.New(p)
-		m.desk.Strict = !m.loose
+		m.desk.Strict = true
 		return nil
 	}
 	if from == nil {
@@ -49,7 +47,6 @@ func (m *memory) prepare(o order) engine.Fact {
 	f := o.fact
 	f.Member, f.RecordedAt = o.member, o.now
 	if f.Kind == engine.Enrolment {
-		m.members++
 		f.Member = ids.New("mem", o.now)
 	}
 	if f.Kind == engine.TransferOut && f.Transfer.Reverses != "" {
@@ -70,6 +67,14 @@ func (m *memory) take(_ context.Context, o order) (*outcome, error) {
 		return &again, nil
 	}
 	f := m.prepare(o)
+	if o.enrol != nil {
+		for _, id := range []string{o.enrol.Card, o.enrol.Phone, o.enrol.Email} {
+			if id != "" && m.taken[id] {
+				return nil, errs.Conflict("identifier_taken", "Another member has this.")
+			}
+			m.taken[id] = true
+		}
+	}
 	if f.Kind == engine.TransferOut && f.Transfer.Reverses != "" {
 		for _, p := range m.desk.Facts(f.Member) {
 			if p.Fact.Kind == engine.TransferOut && p.Fact.Parent == f.Parent {

@@ -164,6 +164,9 @@ func (pl *player) arrive(ctx context.Context, name string, who *person) error {
 	if err != nil {
 		return err
 	}
+	if at.After(pl.now) {
+		pl.now = at
+	}
 	if _, err := pl.enrol(ctx, name, who, at); err != nil {
 		return fmt.Errorf("enrol %s: %w", name, err)
 	}

@@ -3,6 +3,9 @@ package scenario
 import (
 	"bytes"
 	"testing"
+
+	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/db/dbtest"
 )
 
 const rows = "../../test/scenarios"
@@ -19,4 +22,18 @@ func TestScenariosInMemory(t *testing.T) {
 		report.Write(&out)
 		t.Error("\n" + out.String())
 	}
+}
+
+func TestScenarios(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		var out bytes.Buffer
+		report, err := Run(t.Context(), []string{rows}, Options{DB: d, Out: &out})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if report.Failed > 0 {
+			t.Error("\n" + out.String())
+		}
+	})
 }
