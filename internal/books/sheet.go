@@ -307,6 +307,9 @@ RETURNING program_id, name, period, value`
 func (s *Sheet) lockCounters(ctx context.Context, tx *db.Tx, all []Deciding) error {
 	var rows []counterRow
 	for _, p := range all {
+		if p.Folio.whole {
+			continue // what a replayed decision saw is told by See
+		}
 		for _, r := range p.Needs.Tallies {
 			key := counterKey{p.Folio.Program, r.Name}
 			if !strings.HasPrefix(r.Name, engine.ProgramTally) || s.counters[key].covers(r) {

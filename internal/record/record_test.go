@@ -19,6 +19,7 @@ import (
 	"lojal.dev/lojal/internal/money"
 	"lojal.dev/lojal/internal/program"
 	"lojal.dev/lojal/internal/record"
+	"lojal.dev/lojal/internal/verify"
 	"lojal.dev/lojal/internal/version"
 )
 
@@ -92,7 +93,17 @@ func openWith(t *testing.T, d *db.DB, opts record.Options, text string) *desk {
 	}
 	v := &version.Cache{}
 	k := &desk{t, d, record.NewWith(d, v, opts), v}
-	t.Cleanup(k.r.Close)
+	t.Cleanup(func() {
+		k.r.Close()
+		report, err := verify.Run(context.Background(), d, v, "shop", verify.Options{})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		for _, f := range report.Findings {
+			t.Error(f)
+		}
+	})
 	return k
 }
 

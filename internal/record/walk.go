@@ -65,7 +65,7 @@ func (w *walk) road() (*Result, error) {
 	switch t.fact.Kind {
 	case engine.TransferOut, engine.MergeOut:
 		r, err = w.pair(f)
-	case engine.Enrolment:
+	case engine.Enrolment, engine.ProfileK: // their profiles are written already
 		r, err = w.one(f)
 		if refused(err) && !w.u.simulated {
 			err = &lateRefusal{t, err}

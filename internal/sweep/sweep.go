@@ -1,0 +1,111 @@
+// Package sweep makes happen what time alone brings: it finds the accounts that are due and has them brought up to now.
+//
+// It owns the search and the pace. It does not own what is due when (engine) nor how it is written (record). A sweep may
+// run late, twice, or on several nodes at once: the books come out the same, since each account is locked and looked at
+// again, and since a fact that comes before the sweep brings the account up by itself.
+package sweep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"lojal.dev/lojal/internal/books"
+	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/record"
+)
+
+// batch is how many accounts one transaction brings up: short enough that a till does not wait for it.
+const batch = 200
+
+// Counts is what a sweep did.
+type Counts struct {
+	// Accounts were due; Facts is how many due facts were written.
+	Accounts, Facts int
+}
+
+// Run brings every due account of the database up to now. An account that cannot be brought up does not stop the others; it
+// is told in the error, with the counts of the rest.
+func Run(ctx context.Context, d *db.DB, r *record.Recorder, now time.Time) (Counts, error) {
+	var (
+		out    Counts
+		after  books.Due
+		failed []error
+	)
+	for {
+		var due []books.Due
+		err := d.Read(ctx, func(tx *db.Tx) (err error) {
+			due, err = books.DueAfter(ctx, tx, now, after, batch)
+			return err
+		})
+		if err != nil {
+			return out, errors.Join(append(failed, err)...)
+		}
+		if len(due) == 0 {
+			return out, errors.Join(failed...)
+		}
+		refs := make([]books.Ref, len(due))
+		for i := range due {
+			refs[i] = due[i].Ref
+		}
+		n, err := r.BringUp(ctx, refs, now)
+		out.Accounts, out.Facts = out.Accounts+len(due), out.Facts+n
+		if err != nil {
+			failed = append(failed, fmt.Errorf("sweep: %w", err))
+		}
+		if ctx.Err() != nil || errs.CodeOf(err) == errs.CodeUnavailable {
+			return out, errors.Join(append(failed, ctx.Err())...)
+		}
+		after = due[len(due)-1]
+	}
+}
+
+// Kept is how long the answers under Idempotency-Keys are kept: a till may be without network over a long weekend.
+const Kept = 7 * 24 * time.Hour
+
+// deleteAtOnce is how many old answers go in one transaction.
+const deleteAtOnce = 500
+
+// Forget deletes the answers that are older than Kept, and says how many.
+func Forget(ctx context.Context, d *db.DB, now time.Time) (int64, error) {
+	var all int64
+	for {
+		var n int64
+		err := d.Write(ctx, func(tx *db.Tx) (err error) {
+			n, err = books.DeleteAnswers(ctx, tx, now.Add(-Kept), deleteAtOnce)
+			return err
+		})
+		all += n
+		if err != nil || n < deleteAtOnce {
+			return all, err
+		}
+	}
+}
+
+// Loop sweeps at once and then at the given pace, by the clock's time, until the context ends. What fails is logged and tried
+// again the next time.
+func Loop(ctx context.Context, d *db.DB, r *record.Recorder, clock func() time.Time, every time.Duration, log *slog.Logger) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		now := clock()
+		counts, err := Run(ctx, d, r, now)
+		if counts.Facts > 0 {
+			log.Info("swept", "accounts", counts.Accounts, "facts", counts.Facts)
+		}
+		if err == nil {
+			_, err = Forget(ctx, d, now)
+		}
+		if err != nil && ctx.Err() == nil {
+			log.Warn("sweep", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}

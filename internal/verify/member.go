@@ -1,0 +1,447 @@
+package verify
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"lojal.dev/lojal/internal/books"
+	"lojal.dev/lojal/internal/engine"
+	"lojal.dev/lojal/internal/ledger"
+	"lojal.dev/lojal/internal/money"
+)
+
+// accounts are all that a posting may name.
+var accounts = []string{
+	ledger.Spendable, ledger.Pending, ledger.Reserved, ledger.Debt, ledger.Issued, ledger.Reversed, ledger.Redeemed,
+	ledger.Expired, ledger.Adjusted, ledger.Transferred, ledger.Closed,
+}
+
+// check is the proof of one member.
+type check struct {
+	*proof
+	v    *books.Volume
+	name string // what is being proved now
+	bad  bool   // something was found in it: one finding a member and proof
+}
+
+func (c *check) fail(row, fact, format string, args ...any) {
+	if c.bad {
+		return
+	}
+	c.bad = true
+	c.report.add(Finding{Check: c.name, Row: row, Member: c.v.Member, Fact: fact, Message: fmt.Sprintf(format, args...)})
+}
+
+// member proves everything that stands in one member's books.
+func (p *proof) member(v *books.Volume) error {
+	p.report.Members++
+	p.report.Facts += int64(len(v.Entries))
+	p.report.Postings += int64(len(v.Postings))
+	p.report.Lots += int64(len(v.Lots))
+	p.report.Events += int64(len(v.Events))
+	c := &check{proof: p, v: v}
+	if v.Account == nil {
+		c.name = "account"
+		c.fail("accounts "+v.Ref.String(), "", "is missing, but there are rows that belong to it")
+		return nil
+	}
+	p.seen.Accounts++
+	for _, proof := range []struct {
+		name string
+		run  func() error
+	}{
+		{"facts", c.facts}, {"postings", c.postings}, {"holdings", c.holdings}, {"redemptions", c.redemptions},
+		{"reversals", c.reversals}, {"events", c.events}, {"tallies", c.tallies}, {"replay", c.replay},
+	} {
+		c.name, c.bad = proof.name, false
+		if err := proof.run(); err != nil {
+			return fmt.Errorf("%s of %s: %w", proof.name, v.Member, err)
+		}
+	}
+	return nil
+}
+
+func (c *check) factRow(seq int64) string { return fmt.Sprintf("facts %s seq %d", c.v.Ref, seq) }
+
+// facts are numbered 1, 2, 3…, begin with the enrolment, end where the account says, and name a version that is there.
+func (c *check) facts() error {
+	a := c.v.Account
+	for i := range c.v.Entries {
+		e := &c.v.Entries[i]
+		c.seen.Facts++
+		switch {
+		case e.Seq != int64(i)+1:
+			c.fail(c.factRow(int64(i)+1), "", "is missing; the next one is %d", e.Seq)
+		case i == 0 && e.Fact.Kind != engine.Enrolment:
+			c.fail(c.factRow(1), e.Fact.ID, "is of kind %s: a member begins with an enrolment", e.Fact.Kind)
+		case e.Version != e.Decision.Version:
+			c.fail(c.factRow(e.Seq), e.Fact.ID, "the column says version %d, the decision %d", e.Version, e.Decision.Version)
+		case c.set.Version(e.Version) == nil:
+			c.fail(c.factRow(e.Seq), e.Fact.ID, "was decided by version %d, which is not there", e.Version)
+		}
+		if e.Fact.Source != "" && e.Fact.ExternalID != "" {
+			key := books.NaturalKey{Program: c.program, Source: e.Fact.Source, ExternalID: e.Fact.ExternalID}
+			if other, twice := c.keys[key]; twice {
+				c.fail(c.factRow(e.Seq), e.Fact.ID, "has the natural key %s/%s, and so has %s", key.Source, key.ExternalID, other.ID)
+			}
+			c.keys[key] = books.FactOf{Program: c.program, ID: e.Fact.ID}
+		}
+		if err := c.count(&e.Decision); err != nil {
+			return err
+		}
+	}
+	if n := int64(len(c.v.Entries)); a.Seq != n || a.State.Seq != n {
+		c.fail("accounts "+c.v.Ref.String(), "", "says %d facts, its state %d, and there are %d", a.Seq, a.State.Seq, n)
+	}
+	due := a.State.DueAt
+	switch {
+	case a.Status != a.State.Status:
+		c.fail("accounts "+c.v.Ref.String(), "", "has status %q, its state %q", a.Status, a.State.Status)
+	case (due == nil) != (a.DueAt == nil) || due != nil && due.UnixMicro() != a.DueAt.UnixMicro():
+		c.fail("accounts "+c.v.Ref.String(), "", "is due %v, its state %v", a.DueAt, due)
+	}
+	return nil
+}
+
+// place is where an amount lies.
+type place struct {
+	unit    string
+	lot     int64
+	account string
+}
+
+// postings are those of the decisions, and never take what is not there; the lots are their fold.
+func (c *check) postings() error {
+	rows := c.v.Postings
+	at := map[place]int64{}
+	for i := range c.v.Entries {
+		e := &c.v.Entries[i]
+		for n, want := range e.Decision.Postings {
+			row := fmt.Sprintf("postings %s seq %d n %d", c.v.Ref, e.Seq, n+1)
+			if len(rows) == 0 || rows[0].Seq != e.Seq || rows[0].N != int64(n)+1 {
+				c.fail(row, e.Fact.ID, "is missing")
+				return nil
+			}
+			have := rows[0]
+			rows = rows[1:]
+			if have.Posting != want || !have.OccurredAt.Equal(e.Fact.OccurredAt) || !have.RecordedAt.Equal(e.Fact.RecordedAt) {
+				c.fail(row, e.Fact.ID, "says %+v, the decision %+v", have.Posting, want)
+				return nil
+			}
+			c.seen.Postings++
+			if why, err := move(at, want); err != nil {
+				return err
+			} else if why != "" {
+				c.fail(row, e.Fact.ID, "%s", why)
+				return nil
+			}
+		}
+	}
+	if len(rows) > 0 {
+		c.fail(fmt.Sprintf("postings %s seq %d n %d", c.v.Ref, rows[0].Seq, rows[0].N), "", "is of no decision")
+		return nil
+	}
+	for k, n := range at {
+		if k.account != ledger.Transferred {
+			continue
+		}
+		sum, err := money.Add(c.moved[k.unit], n)
+		if err != nil {
+			return err
+		}
+		c.moved[k.unit] = sum
+	}
+	return c.lots(at)
+}
+
+// move applies a posting, and says what is wrong with it.
+func move(at map[place]int64, p ledger.Posting) (wrong string, err error) {
+	switch {
+	case p.Amount <= 0:
+		return fmt.Sprintf("moves %d", p.Amount), nil
+	case !slices.Contains(accounts, p.From) || !slices.Contains(accounts, p.To):
+		return fmt.Sprintf("moves from %q to %q, and these are not both accounts", p.From, p.To), nil
+	case p.From == p.To:
+		return "moves from " + p.From + " to itself", nil
+	case p.Lot == 0 && p.From != ledger.Debt && p.To != ledger.Debt:
+		return "names no lot", nil
+	}
+	for _, side := range []struct {
+		account string
+		n       int64
+	}{{p.From, -p.Amount}, {p.To, p.Amount}} {
+		k := place{p.Unit, p.Lot, side.account}
+		if side.account == ledger.Debt {
+			k.lot = 0
+		}
+		if at[k], err = money.Add(at[k], side.n); err != nil {
+			return "", err
+		}
+		switch {
+		case side.account == ledger.Debt:
+			if at[k] > 0 {
+				return fmt.Sprintf("pays %d more of %s than is owed", at[k], p.Unit), nil
+			}
+		case ledger.MemberAccount(side.account) && at[k] < 0:
+			return fmt.Sprintf("takes %d more from %s of lot %d than is there", -at[k], side.account, p.Lot), nil
+		}
+	}
+	return "", nil
+}
+
+func (c *check) lots(at map[place]int64) error {
+	c.name = "lots"
+	known := map[int64]bool{}
+	for i := range c.v.Lots {
+		l := &c.v.Lots[i]
+		known[l.ID] = true
+		c.seen.Lots++
+		row := fmt.Sprintf("lots %s lot %d", c.v.Ref, l.ID)
+		of := func(account string) int64 { return at[place{l.Unit, l.ID, account}] }
+		switch {
+		case l.Spendable != of(ledger.Spendable) || l.Pending != of(ledger.Pending) || l.Reserved != of(ledger.Reserved):
+			c.fail(row, l.Fact, "holds %d spendable, %d pending, %d reserved; its postings come to %d, %d, %d",
+				l.Spendable, l.Pending, l.Reserved, of(ledger.Spendable), of(ledger.Pending), of(ledger.Reserved))
+		case l.Spendable < 0 || l.Pending < 0 || l.Reserved < 0 || l.Left() > l.Amount:
+			c.fail(row, l.Fact, "holds %d, %d and %d of %d put in", l.Spendable, l.Pending, l.Reserved, l.Amount)
+		case l.Remaining != l.Left():
+			c.fail(row, l.Fact, "says that %d remain, and holds %d", l.Remaining, l.Left())
+		case l.ID > c.v.Account.State.Lots:
+			c.fail(row, l.Fact, "the account knows lots up to %d", c.v.Account.State.Lots)
+		}
+	}
+	for k, n := range at {
+		if ledger.MemberAccount(k.account) && k.account != ledger.Debt && n != 0 && !known[k.lot] {
+			c.fail(fmt.Sprintf("lots %s lot %d", c.v.Ref, k.lot), "", "is missing; its postings come to %d of %s", n, k.unit)
+		}
+	}
+	return nil
+}
+
+// holdings in the account's state are the fold of the postings, with their sums over all time.
+func (c *check) holdings() error {
+	fold := map[string]*ledger.Holding{}
+	for _, p := range c.v.Postings {
+		h := fold[p.Unit]
+		if h == nil {
+			h = &ledger.Holding{}
+			fold[p.Unit] = h
+		}
+		gather(h, p.From, -p.Amount)
+		gather(h, p.To, p.Amount)
+	}
+	for _, unit := range slices.Sorted(maps.Keys(fold)) {
+		have, row := c.v.Account.State.Units[unit], "accounts "+c.v.Ref.String()+" unit "+unit
+		if have == nil {
+			c.fail(row, "", "is not held, but its postings come to %+v", *fold[unit])
+			continue
+		}
+		h := *have
+		h.ActiveAt, h.InactiveWarned = nil, false
+		switch {
+		case h != *fold[unit]:
+			c.fail(row, "", "is held as %+v, the postings come to %+v", h, *fold[unit])
+		case h.Spendable < 0 || h.Pending < 0 || h.Reserved < 0 || h.Debt < 0:
+			c.fail(row, "", "is held below zero: %+v", h)
+		}
+	}
+	for unit, h := range c.v.Account.State.Units {
+		if fold[unit] == nil && (h.Spendable != 0 || h.Pending != 0 || h.Reserved != 0 || h.Debt != 0) {
+			c.fail("accounts "+c.v.Ref.String()+" unit "+unit, "", "is held without any posting: %+v", *h)
+		}
+	}
+	return nil
+}
+
+// gather adds what moved to an account to a holding; what comes out of the program counts the other way round.
+func gather(h *ledger.Holding, account string, n int64) {
+	switch account {
+	case ledger.Spendable:
+		h.Spendable += n
+	case ledger.Pending:
+		h.Pending += n
+	case ledger.Reserved:
+		h.Reserved += n
+	case ledger.Debt:
+		h.Debt -= n
+	case ledger.Issued:
+		h.Earned -= n
+	case ledger.Reversed:
+		h.Reversed += n
+	case ledger.Redeemed:
+		h.Spent += n
+	case ledger.Expired:
+		h.Expired += n
+	case ledger.Adjusted:
+		h.Adjusted -= n
+	case ledger.Transferred:
+		h.Transferred -= n
+	case ledger.Closed:
+		h.Closed += n
+	}
+}
+
+// follows says which statuses a redemption may take after another.
+var follows = map[string][]string{
+	"":                     {engine.StatusReserved, engine.StatusCommitted},
+	engine.StatusReserved:  {engine.StatusCommitted, engine.StatusCancelled, engine.StatusLapsed},
+	engine.StatusCommitted: {engine.StatusCommitted, engine.StatusRefunded}, // committed again: a part was refunded, or a purchase named it
+}
+
+// redemptions end once, and stand as the last fact left them.
+func (c *check) redemptions() error {
+	last := map[string]engine.RedemptionState{}
+	for i := range c.v.Entries {
+		e := &c.v.Entries[i]
+		for _, r := range e.Decision.Redemptions {
+			was, here := last[r.ID]
+			mine := r.Member == c.v.Member
+			if here || mine {
+				if !slices.Contains(follows[was.Status], r.Status) {
+					c.fail(c.factRow(e.Seq), e.Fact.ID, "makes redemption %s %s after it was %q", r.ID, r.Status, was.Status)
+				}
+			}
+			for unit, n := range r.Refunded {
+				if n > r.Price[unit] {
+					c.fail(c.factRow(e.Seq), e.Fact.ID, "has given back %d of redemption %s, which cost %d", n, r.ID, r.Price[unit])
+				}
+			}
+			last[r.ID] = r
+		}
+	}
+	for i := range c.v.Redemptions {
+		r := &c.v.Redemptions[i]
+		c.seen.Redemptions++
+		row := fmt.Sprintf("redemptions %s %s", c.v.Ref, r.ID)
+		want, known := last[r.ID]
+		delete(last, r.ID)
+		switch {
+		case !known:
+			c.fail(row, "", "was made by no fact")
+		case r.Status != r.State.Status:
+			c.fail(row, "", "is %s in its column and %s in its state", r.Status, r.State.Status)
+		case c.v.Account.State.MergedInto != "": // the survivor's facts may have gone on with it
+		case !sameJSON(r.State, want):
+			c.fail(row, "", "stands as %+v, the last fact left it as %+v", r.State, want)
+		}
+	}
+	for id, r := range last {
+		if r.Member == c.v.Member {
+			c.fail(fmt.Sprintf("redemptions %s %s", c.v.Ref, id), "", "is missing")
+		}
+	}
+	return nil
+}
+
+// reversals never exceed what a purchase gave nor what was bought, line by line.
+func (c *check) reversals() error {
+	type back struct {
+		awards map[int]int64
+		lines  map[string]engine.LineSum
+	}
+	origin := map[string]*engine.Decision{}
+	taken := map[string]*back{}
+	for i := range c.v.Entries {
+		e := &c.v.Entries[i]
+		origin[e.Fact.ID] = &e.Decision
+		for _, a := range e.Decision.Awards {
+			var sum int64
+			for _, n := range a.Lines {
+				sum += n
+			}
+			if len(a.Lines) > 0 && sum != a.Amount {
+				c.fail(c.factRow(e.Seq), e.Fact.ID, "the lines of rule %s come to %d, not to %d", a.Rule, sum, a.Amount)
+			}
+		}
+		of := origin[e.Fact.Parent]
+		if of == nil || len(e.Decision.Reversals) == 0 && e.Fact.Kind != engine.ReturnK {
+			continue
+		}
+		b := taken[e.Fact.Parent]
+		if b == nil {
+			b = &back{map[int]int64{}, map[string]engine.LineSum{}}
+			taken[e.Fact.Parent] = b
+		}
+		for _, r := range e.Decision.Reversals {
+			b.awards[r.Award] += r.Amount
+			if r.Award < 0 || r.Award >= len(of.Awards) || b.awards[r.Award] > of.Awards[r.Award].Amount {
+				c.fail(c.factRow(e.Seq), e.Fact.ID, "has taken back %d of award %d of %s", b.awards[r.Award], r.Award, e.Fact.Parent)
+			}
+		}
+		if e.Fact.Kind != engine.ReturnK {
+			continue
+		}
+		for _, l := range e.Decision.Lines {
+			sum := b.lines[l.ID]
+			sum.Quantity, sum.Amount = sum.Quantity+l.Quantity, sum.Amount+l.Amount
+			b.lines[l.ID] = sum
+			k := slices.IndexFunc(of.Lines, func(o engine.LineSum) bool { return o.ID == l.ID })
+			if k < 0 || sum.Quantity > of.Lines[k].Quantity || abs(sum.Amount) > abs(of.Lines[k].Amount) {
+				c.fail(c.factRow(e.Seq), e.Fact.ID, "has brought back %d thousandths and %d minor units of line %s of %s", sum.Quantity, sum.Amount, l.ID, e.Fact.Parent)
+			}
+		}
+	}
+	return nil
+}
+
+func abs(n int64) int64 { return max(n, -n) }
+
+// events are those of the decisions, in their order.
+func (c *check) events() error {
+	byFact := map[string][]books.Event{}
+	for _, e := range c.v.Events {
+		byFact[e.Fact] = append(byFact[e.Fact], e)
+	}
+	for i := range c.v.Entries {
+		e := &c.v.Entries[i]
+		rows := byFact[e.Fact.ID]
+		delete(byFact, e.Fact.ID)
+		c.seen.Events += int64(len(rows))
+		if len(rows) != len(e.Decision.Events) {
+			c.fail("events of fact "+e.Fact.ID, e.Fact.ID, "are %d, the decision has %d", len(rows), len(e.Decision.Events))
+			continue
+		}
+		for k, want := range e.Decision.Events {
+			var data map[string]string
+			if err := json.Unmarshal([]byte(rows[k].Data), &data); err != nil || rows[k].Type != want.Type || !maps.Equal(data, want.Data) {
+				c.fail("events "+rows[k].ID, e.Fact.ID, "is %s %s, the decision says %s %v", rows[k].Type, rows[k].Data, want.Type, want.Data)
+			}
+		}
+	}
+	for fact, rows := range byFact {
+		c.fail("events "+rows[0].ID, fact, "is of a fact that is not there")
+	}
+	return nil
+}
+
+// tallies of tiers are those that counting all facts anew gives.
+func (c *check) tallies() error {
+	st := &c.v.Account.State
+	p := c.set.At(st.At)
+	if p == nil || st.Status == engine.Merged || len(c.v.Entries) == 0 {
+		return nil
+	}
+	past := make([]engine.Past, len(c.v.Entries))
+	mine := map[string]bool{}
+	for i := range c.v.Entries {
+		f := &c.v.Entries[i].Fact
+		mine[f.ID] = true
+		if f.Parent != "" && !mine[f.Parent] && (f.Kind == engine.ReturnK || f.Kind == engine.Release) {
+			return nil // it takes from what a merged member brought along as a sum: replay proves it
+		}
+		past[i] = engine.Past{Fact: *f, Decision: c.v.Entries[i].Decision}
+	}
+	stored, want := map[string]map[string]int64{}, map[string]map[string]int64{}
+	known := engine.TallyNames(p)
+	for _, name := range st.Tallied {
+		if slices.Contains(known, name) {
+			stored[name], want[name] = c.v.Tallies[name], engine.Rebuild(p, name, past)
+		}
+	}
+	before := len(c.report.Findings)
+	c.compareTallies("tallies", c.v.Member, ", counted anew", stored, want)
+	c.bad = len(c.report.Findings) > before
+	return nil
+}

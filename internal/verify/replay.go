@@ -1,0 +1,175 @@
+package verify
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"strings"
+	"time"
+
+	"lojal.dev/lojal/internal/books"
+	"lojal.dev/lojal/internal/engine"
+	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/ledger"
+)
+
+// replay decides every fact of the member again, from nothing, and compares decision by decision and then the end.
+func (c *check) replay() error {
+	sheet := books.ReadSheet()
+	f := sheet.Whole(c.v.Ref)
+	for i := range c.v.Entries {
+		e := &c.v.Entries[i]
+		p := c.set.Version(e.Version)
+		if p == nil {
+			return nil // told among the facts
+		}
+		sheet.See(c.program, e.Seen)
+		d := books.Deciding{Folio: f, Program: p, Fact: e.Fact, Needs: engine.NeedsOf(p, &f.State, e.Fact)}
+		if err := sheet.Fetch(c.ctx, c.tx, []books.Deciding{d}); err != nil {
+			return err
+		}
+		in := f.Input(d)
+		again, after, err := engine.Decide(p, in)
+		if err != nil {
+			var refusal *errs.Error
+			if !errors.As(err, &refusal) {
+				return err
+			}
+			c.fail(c.factRow(e.Seq), e.Fact.ID, "is refused when decided again: %v", err)
+			return nil
+		}
+		text, err := json.Marshal(&again)
+		if err != nil {
+			return fmt.Errorf("write a decision: %w", err)
+		}
+		if string(text) != e.Text {
+			if diff := difference(e.Text, string(text)); diff != "" {
+				c.fail(c.factRow(e.Seq), e.Fact.ID, "is decided otherwise when decided again: %s", diff)
+				return nil
+			}
+		}
+		if err := f.Post(d, in, again, after); err != nil {
+			return err
+		}
+		c.report.Replayed++
+	}
+	return c.replayEnd(f)
+}
+
+func (c *check) replayEnd(f *books.Folio) error {
+	state, err := json.Marshal(f.State)
+	if err != nil {
+		return fmt.Errorf("write a state: %w", err)
+	}
+	if diff := difference(c.v.Account.Text, string(state)); diff != "" {
+		c.fail("accounts "+c.v.Ref.String(), "", "has another state than its facts lead to: %s", diff)
+	}
+	lots := f.Lots()
+	if len(lots) != len(c.v.Lots) {
+		c.fail("lots "+c.v.Ref.String(), "", "there are %d, the facts lead to %d", len(c.v.Lots), len(lots))
+		return nil
+	}
+	for i, want := range lots {
+		if have := &c.v.Lots[i].Lot; !sameLot(have, want) {
+			c.fail(fmt.Sprintf("lots %s lot %d", c.v.Ref, have.ID), want.Fact, "is %+v, the facts lead to %+v", *have, *want)
+		}
+	}
+	stored := map[string]map[string]int64{}
+	for name, periods := range c.v.Tallies {
+		stored[name] = maps.Clone(periods)
+	}
+	c.compareTallies("tallies", c.v.Member, "", stored, f.Tallies())
+	return nil
+}
+
+func sameLot(a, b *ledger.Lot) bool {
+	moment := func(t *time.Time) int64 {
+		if t == nil {
+			return 0
+		}
+		return t.UnixMicro()
+	}
+	return a.ID == b.ID && a.Unit == b.Unit && a.Fact == b.Fact && a.EarnedAt.Equal(b.EarnedAt) && moment(a.ExpiresAt) == moment(b.ExpiresAt) &&
+		moment(a.ReleaseAt) == moment(b.ReleaseAt) && moment(a.WarnAt) == moment(b.WarnAt) && a.Confirm == b.Confirm && a.Amount == b.Amount &&
+		a.Spendable == b.Spendable && a.Pending == b.Pending && a.Reserved == b.Reserved && a.Gone == b.Gone
+}
+
+// difference says where two JSON texts mean something else, "" when nowhere. Times count by their instant.
+func difference(a, b string) string {
+	if a == b {
+		return ""
+	}
+	x, errA := exact(a)
+	y, errB := exact(b)
+	if errA != nil || errB != nil {
+		return "it cannot be read"
+	}
+	return differ("", x, y)
+}
+
+// exact reads JSON with its numbers as they are written.
+func exact(text string) (out any, err error) {
+	d := json.NewDecoder(strings.NewReader(text))
+	d.UseNumber()
+	err = d.Decode(&out)
+	return out, err
+}
+
+func differ(at string, a, b any) string {
+	switch x := a.(type) {
+	case map[string]any:
+		y, ok := b.(map[string]any)
+		if !ok {
+			break
+		}
+		for k := range y {
+			if _, has := x[k]; !has {
+				return fmt.Sprintf("%s/%s is new: %v", at, k, y[k])
+			}
+		}
+		for k := range x {
+			if _, has := y[k]; !has {
+				return fmt.Sprintf("%s/%s is gone: %v", at, k, x[k])
+			}
+			if d := differ(at+"/"+k, x[k], y[k]); d != "" {
+				return d
+			}
+		}
+		return ""
+	case []any:
+		y, ok := b.([]any)
+		if !ok || len(x) != len(y) {
+			break
+		}
+		for i := range x {
+			if d := differ(fmt.Sprintf("%s/%d", at, i), x[i], y[i]); d != "" {
+				return d
+			}
+		}
+		return ""
+	case string:
+		y, ok := b.(string)
+		if ok && (x == y || sameInstant(x, y)) {
+			return ""
+		}
+	}
+	if reflect.DeepEqual(a, b) {
+		return ""
+	}
+	return fmt.Sprintf("%s was %v and is %v", at, a, b)
+}
+
+func sameInstant(a, b string) bool {
+	s, errA := time.Parse(time.RFC3339Nano, a)
+	t, errB := time.Parse(time.RFC3339Nano, b)
+	return errA == nil && errB == nil && s.Equal(t)
+}
+
+// sameJSON says whether two values are stored alike.
+func sameJSON(a, b any) bool {
+	x, errA := json.Marshal(a)
+	y, errB := json.Marshal(b)
+	return errA == nil && errB == nil && difference(string(x), string(y)) == ""
+}
