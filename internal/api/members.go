@@ -515,6 +515,9 @@ type tierIn struct {
 }
 
 func (s *Server) grantTier(ctx context.Context, in *tierIn) (*Answered[Recorded], error) {
+	if strings.TrimSpace(in.Body.Reason) == "" {
+		return nil, required("/reason", "Say why: it stands in the member's history.")
+	}
 	f := engine.Fact{Kind: engine.TierGrant, Tier: &engine.TierBody{Set: in.Body.Set, Tier: in.Body.Tier, Until: in.Body.Until, Reason: in.Body.Reason}}
 	return s.recordFact(ctx, &in.Call, in.Include, in.Member, f)
 }

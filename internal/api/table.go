@@ -149,7 +149,7 @@ func table() []*Route {
 
 		// Rewards
 		route("GET", "/v1/rewards", "rewards:read", (*Server).listRewards, About{
-			Tag: "Rewards", Summary: "List rewards", Query: "member=ext:4711",
+			Tag: "Rewards", Summary: "List rewards", Query: "member=ext:4711", Problems: []int{http.StatusNotFound},
 			Text: "With price and what is left. `?member=` says of each whether that member may have one now, and if not why.",
 		}),
 		route("GET", "/v1/rewards/{reward}", "rewards:read", (*Server).getReward, About{

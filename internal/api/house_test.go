@@ -1,0 +1,390 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+
+	"lojal.dev/lojal/internal/books"
+	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/db/dbtest"
+	"lojal.dev/lojal/internal/key"
+	"lojal.dev/lojal/internal/program"
+	"lojal.dev/lojal/internal/record"
+	"lojal.dev/lojal/internal/version"
+	"lojal.dev/lojal/internal/web"
+)
+
+const coffee = `
+program: kaffebaren
+name: {nb: Kaffestjerner, en: Coffee Stars}
+time_zone: Europe/Oslo
+currency: NOK
+country: "NO"
+units:
+  star:
+    name: {nb: {one: stjerne, other: stjerner}, en: {one: star, other: stars}}
+    worth: 0.50
+    expires: {after: 12 months, at: end of month, warn: 30 days}
+  mile:
+    name: {nb: mil, en: mile}
+    precision: 2
+activities:
+  own_cup: {}
+  flown: {}
+  survey: {properties: {score: whole}}
+identifiers:
+  wallet: {name: Wallet}
+earn:
+  - id: base
+    on: purchase
+    give: {unit: star, amount: 1, per: 10.00}
+  - id: tea
+    on: purchase
+    lines: {category: tea}
+    when: {tier: {club: gold}}
+    multiply: 2
+  - id: cup
+    on: activity:own_cup
+    give: {unit: star, amount: 2}
+    limit: {each: member, per: day, times: 1}
+  - id: welcome
+    on: enrolment
+    give: {unit: star, amount: 5}
+  - id: flight
+    on: purchase
+    lines: {category: flight}
+    give: {unit: mile, amount: 0.25, per: 1.00}
+    pending: {until: activity:flown}
+tiers:
+  club:
+    by: {sum: spend, window: rolling 12 months}
+    steps: [{id: member, from: 0}, {id: gold, from: 3000.00, benefits: [free_refill], name: {nb: Gull, en: Gold}}]
+rewards:
+  - id: coffee
+    title: {nb: En kaffe, en: A coffee}
+    price: {star: 50}
+    gives: {product: coffee-regular}
+  - id: mug
+    title: {nb: Kopp, en: Mug}
+    price: {star: 10}
+    gives: {product: mug}
+    stock: 2
+  - id: voucher
+    price: {star: 20}
+    gives: {voucher: {money: 25.00, valid: 3 months}}
+  - id: pay
+    title: Pay
+    pay: {unit: star, points: 1, worth: 0.50, share: 50}
+transfers: {units: star}
+`
+
+var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+// house is a door on a real database, with a clock that stands still until it is told to go.
+type house struct {
+	t      *testing.T
+	d      *db.DB
+	rec    *record.Recorder
+	vs     *version.Cache
+	srv    *Server
+	log    *bytes.Buffer
+	secret string // of a key with every scope
+	mu     sync.Mutex
+	now    time.Time
+}
+
+func (h *house) clock() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.now
+}
+
+func (h *house) pass(d time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.now = h.now.Add(d)
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	*bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Buffer.Write(p)
+}
+
+func newHouse(t *testing.T, d *db.DB, limits Limits) *house {
+	t.Helper()
+	h := &house{t: t, d: d, now: noon, vs: &version.Cache{}, log: &bytes.Buffer{}}
+	h.publish(coffee)
+	h.rec = record.New(d, h.vs)
+	t.Cleanup(h.rec.Close)
+	h.srv = New(Config{
+		DB: d, Recorder: h.rec, Versions: h.vs, Clock: h.clock, Limits: limits, Build: BuildInfo{Version: "test"},
+		Logger: slog.New(slog.NewJSONHandler(&lockedBuffer{Buffer: h.log}, nil)),
+	})
+	t.Cleanup(func() {
+		if err := h.srv.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	h.secret = h.key("kaffebaren", key.Admin)
+	return h
+}
+
+// each runs a test on both databases.
+func each(t *testing.T, body func(t *testing.T, h *house)) {
+	t.Helper()
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) { body(t, newHouse(t, d, Limits{})) })
+}
+
+func (h *house) publish(text string) {
+	h.t.Helper()
+	doc, err := program.Parse([]byte(text), "test.yaml")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	err = h.d.Write(h.t.Context(), func(tx *db.Tx) error {
+		_, err := version.Publish(h.t.Context(), tx, version.PublishInput{Program: doc.Program, Document: doc, By: "test", Now: h.clock()})
+		return err
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h *house) key(program string, scopes ...string) string {
+	h.t.Helper()
+	var secret string
+	err := h.d.Write(h.t.Context(), func(tx *db.Tx) (err error) {
+		_, secret, err = key.Create(h.t.Context(), tx, key.New{Program: program, Name: "test " + strings.Join(scopes, " "), Scopes: scopes, Now: h.clock()})
+		return err
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return secret
+}
+
+// answer is what came back.
+type answer struct {
+	t    *testing.T
+	what string
+	code int
+	head http.Header
+	raw  []byte
+	body any
+}
+
+// as sends a request with a key; head holds further headers, name by value.
+func (h *house) as(secret, method, target, body string, head ...string) *answer {
+	h.t.Helper()
+	var r io.Reader = http.NoBody
+	if body != "" {
+		r = strings.NewReader(body)
+	}
+	req := httptest.NewRequest(method, target, r).WithContext(h.t.Context())
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if secret != "" {
+		req.Header.Set("Authorization", "Bearer "+secret)
+	}
+	for i := 0; i < len(head); i += 2 {
+		req.Header.Set(head[i], head[i+1])
+	}
+	w := httptest.NewRecorder()
+	h.srv.ServeHTTP(w, req)
+	a := &answer{h.t, method + " " + target, w.Code, w.Header(), w.Body.Bytes(), nil}
+	if strings.Contains(w.Header().Get("Content-Type"), "json") {
+		if err := json.Unmarshal(a.raw, &a.body); err != nil {
+			h.t.Fatalf("%s: %v: %s", a.what, err, a.raw)
+		}
+	}
+	conforms(h.t, req, w)
+	return a
+}
+
+func (h *house) do(method, target, body string, head ...string) *answer {
+	h.t.Helper()
+	return h.as(h.secret, method, target, body, head...)
+}
+
+// want fails the test unless the status is the one.
+func (a *answer) want(code int) *answer {
+	a.t.Helper()
+	if a.code != code {
+		a.t.Fatalf("%s: %d, want %d: %s", a.what, a.code, code, a.raw)
+	}
+	return a
+}
+
+// refused fails the test unless it is this problem; pointers are those of its errors, or parameters.
+func (a *answer) refused(code int, reason string, pointers ...string) *answer {
+	a.t.Helper()
+	a.want(code)
+	var p web.Problem
+	if err := json.Unmarshal(a.raw, &p); err != nil {
+		a.t.Fatalf("%s: %v", a.what, err)
+	}
+	if p.Status != code || p.Reason != reason || p.RequestID == "" || p.Detail == "" {
+		a.t.Fatalf("%s: %s, want %d %s", a.what, a.raw, code, reason)
+	}
+	if len(pointers) > 0 {
+		got := map[string]bool{}
+		for _, m := range p.Errors {
+			if m.Pointer != nil {
+				got[*m.Pointer] = true
+			} else {
+				got[m.Parameter] = true
+			}
+		}
+		for _, want := range pointers {
+			if !got[want] {
+				a.t.Fatalf("%s: no mistake at %q: %s", a.what, want, a.raw)
+			}
+		}
+	}
+	return a
+}
+
+// get gives a value by its path: keys and places in lists. nil when it is not there.
+func (a *answer) get(path ...any) any {
+	v := a.body
+	for _, p := range path {
+		switch p := p.(type) {
+		case string:
+			m, _ := v.(map[string]any)
+			v = m[p]
+		case int:
+			l, _ := v.([]any)
+			if p >= len(l) {
+				return nil
+			}
+			v = l[p]
+		}
+	}
+	return v
+}
+
+func (a *answer) text(path ...any) string {
+	a.t.Helper()
+	s, ok := a.get(path...).(string)
+	if !ok {
+		a.t.Fatalf("%s: no text at %v: %s", a.what, path, a.raw)
+	}
+	return s
+}
+
+// is fails the test unless the value at the path is this.
+func (a *answer) is(want any, path ...any) *answer {
+	a.t.Helper()
+	got := a.get(path...)
+	if n, ok := want.(int); ok {
+		want = float64(n)
+	}
+	if got != want {
+		a.t.Fatalf("%s: %v at %v, want %v: %s", a.what, got, path, want, a.raw)
+	}
+	return a
+}
+
+func (a *answer) items() []any {
+	a.t.Helper()
+	l, ok := a.get("items").([]any)
+	if !ok {
+		a.t.Fatalf("%s: no items: %s", a.what, a.raw)
+	}
+	return l
+}
+
+// enrol makes a member with an external id.
+func (h *house) enrol(ext string) string {
+	h.t.Helper()
+	return h.do("POST", "/v1/members", `{"external_id": "`+ext+`"}`).want(201).text("id")
+}
+
+// facts counts what stands in the books.
+func (h *house) count() books.Totals {
+	h.t.Helper()
+	var n books.Totals
+	err := h.d.Read(h.t.Context(), func(tx *db.Tx) (err error) {
+		n, err = books.Count(h.t.Context(), tx, "kaffebaren")
+		return err
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return n
+}
+
+// contract is the document with closed answers, and a mux that finds the operation of a request.
+var contract = sync.OnceValue(func() struct {
+	doc *openapi3.T
+	mux *http.ServeMux
+} {
+	d, err := makeDocument(BuildInfo{}, true)
+	if err != nil {
+		panic(err)
+	}
+	doc, err := openapi3.NewLoader().LoadFromData(d.json)
+	if err != nil {
+		panic(err)
+	}
+	mux := http.NewServeMux()
+	for _, r := range d.routes {
+		mux.Handle(r.Method+" "+r.Path, http.NotFoundHandler())
+	}
+	return struct {
+		doc *openapi3.T
+		mux *http.ServeMux
+	}{doc, mux}
+})
+
+// conforms fails the test when an answer is not what the document says, and when a failure is no problem document.
+func conforms(t *testing.T, req *http.Request, w *httptest.ResponseRecorder) {
+	t.Helper()
+	if w.Code >= 500 {
+		t.Errorf("%s %s: %d %s", req.Method, req.URL, w.Code, w.Body)
+	}
+	if w.Code >= 400 && w.Header().Get("Content-Type") != "application/problem+json" {
+		t.Errorf("%s %s: %d is answered as %s", req.Method, req.URL, w.Code, w.Header().Get("Content-Type"))
+	}
+	_, pattern := contract().mux.Handler(req)
+	method, path, ok := strings.Cut(pattern, " ")
+	if !ok || w.Code == http.StatusNotModified {
+		return
+	}
+	item := contract().doc.Paths.Value(path)
+	if item == nil || item.GetOperation(method) == nil {
+		return // HEAD
+	}
+	err := openapi3filter.ValidateResponse(t.Context(), &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: &openapi3filter.RequestValidationInput{
+			Request: req,
+			Route:   &routers.Route{Spec: contract().doc, Path: path, PathItem: item, Method: method, Operation: item.GetOperation(method)},
+		},
+		Status: w.Code, Header: w.Header(), Body: io.NopCloser(bytes.NewReader(w.Body.Bytes())),
+		Options: &openapi3filter.Options{IncludeResponseStatus: true, MultiError: true},
+	})
+	if err != nil {
+		t.Errorf("%s %s: the answer is not what the document says: %v\n%s", req.Method, req.URL, err, w.Body)
+	}
+}
