@@ -283,21 +283,35 @@ func (w *work) tiersAt(at time.Time, counted bool) map[string]string {
 		t := w.p.Tiers[id]
 		ts := w.tierState(id)
 		place := t.Place(ts.Tier)
-		if at.Before(w.st.At) && len(ts.History) > 0 {
+		if late := at.Before(w.st.At) && len(ts.History) > 0; late {
 			place = -1
 			for _, c := range ts.History {
 				if !c.At.After(at) {
 					place = t.Place(c.Tier)
 				}
 			}
+		} else {
+			place = max(place, floor(t, ts, at))
 		}
-		if counted && t.CurrentPurchase != "next" {
+		if counted && t.CurrentPurchase != "next" && w.knownAt(t, at) {
 			v, _ := w.value(t, at, 0)
 			place = max(place, w.place(t, v, at))
 		}
-		out[id] = stepID(t, max(place, floor(t, ts, at)))
+		out[id] = stepID(t, place)
 	}
 	return out
+}
+
+// knownAt says whether the metric is known as it was at a moment: counters of a day always tell it, those of longer
+// periods only while nothing later is in them.
+func (w *work) knownAt(t *program.CompiledTierSet, at time.Time) bool {
+	switch {
+	case grain(t) == "day" || t.Metric == "tenure":
+		return true
+	case t.Metric == "spend" || t.Metric == "purchases":
+		return w.st.LastPurchaseAt == nil || !at.Before(*w.st.LastPurchaseAt)
+	}
+	return !at.Before(w.st.At)
 }
 
 // settleTiers looks at every tier set at w.now: up at once, down only when time (a due fact) has come, and plans the next look.
