@@ -26,7 +26,7 @@ type check struct {
 	bad  bool   // something was found in it: one finding a member and proof
 }
 
-func (c *check) fail(row, fact, format string, args ...any) {
+func (c *check) failf(row, fact, format string, args ...any) {
 	if c.bad {
 		return
 	}
@@ -44,10 +44,15 @@ func (p *proof) member(v *books.Volume) error {
 	c := &check{proof: p, v: v}
 	if v.Account == nil {
 		c.name = "account"
-		c.fail("accounts "+v.Ref.String(), "", "is missing, but there are rows that belong to it")
+		c.failf("accounts "+v.Ref.String(), "", "is missing, but there are rows that belong to it")
 		return nil
 	}
 	p.seen.Accounts++
+	p.seen.Facts += int64(len(v.Entries))
+	p.seen.Postings += int64(len(v.Postings))
+	p.seen.Lots += int64(len(v.Lots))
+	p.seen.Redemptions += int64(len(v.Redemptions))
+	p.seen.Events += int64(len(v.Events))
 	for _, proof := range []struct {
 		name string
 		run  func() error
@@ -70,21 +75,20 @@ func (c *check) facts() error {
 	a := c.v.Account
 	for i := range c.v.Entries {
 		e := &c.v.Entries[i]
-		c.seen.Facts++
 		switch {
 		case e.Seq != int64(i)+1:
-			c.fail(c.factRow(int64(i)+1), "", "is missing; the next one is %d", e.Seq)
+			c.failf(c.factRow(int64(i)+1), "", "is missing; the next one is %d", e.Seq)
 		case i == 0 && e.Fact.Kind != engine.Enrolment:
-			c.fail(c.factRow(1), e.Fact.ID, "is of kind %s: a member begins with an enrolment", e.Fact.Kind)
+			c.failf(c.factRow(1), e.Fact.ID, "is of kind %s: a member begins with an enrolment", e.Fact.Kind)
 		case e.Version != e.Decision.Version:
-			c.fail(c.factRow(e.Seq), e.Fact.ID, "the column says version %d, the decision %d", e.Version, e.Decision.Version)
+			c.failf(c.factRow(e.Seq), e.Fact.ID, "the column says version %d, the decision %d", e.Version, e.Decision.Version)
 		case c.set.Version(e.Version) == nil:
-			c.fail(c.factRow(e.Seq), e.Fact.ID, "was decided by version %d, which is not there", e.Version)
+			c.failf(c.factRow(e.Seq), e.Fact.ID, "was decided by version %d, which is not there", e.Version)
 		}
 		if e.Fact.Source != "" && e.Fact.ExternalID != "" {
 			key := books.NaturalKey{Program: c.program, Source: e.Fact.Source, ExternalID: e.Fact.ExternalID}
 			if other, twice := c.keys[key]; twice {
-				c.fail(c.factRow(e.Seq), e.Fact.ID, "has the natural key %s/%s, and so has %s", key.Source, key.ExternalID, other.ID)
+				c.failf(c.factRow(e.Seq), e.Fact.ID, "has the natural key %s/%s, and so has %s", key.Source, key.ExternalID, other.ID)
 			}
 			c.keys[key] = books.FactOf{Program: c.program, ID: e.Fact.ID}
 		}
@@ -93,14 +97,14 @@ func (c *check) facts() error {
 		}
 	}
 	if n := int64(len(c.v.Entries)); a.Seq != n || a.State.Seq != n {
-		c.fail("accounts "+c.v.Ref.String(), "", "says %d facts, its state %d, and there are %d", a.Seq, a.State.Seq, n)
+		c.failf("accounts "+c.v.Ref.String(), "", "says %d facts, its state %d, and there are %d", a.Seq, a.State.Seq, n)
 	}
 	due := a.State.DueAt
 	switch {
 	case a.Status != a.State.Status:
-		c.fail("accounts "+c.v.Ref.String(), "", "has status %q, its state %q", a.Status, a.State.Status)
+		c.failf("accounts "+c.v.Ref.String(), "", "has status %q, its state %q", a.Status, a.State.Status)
 	case (due == nil) != (a.DueAt == nil) || due != nil && due.UnixMicro() != a.DueAt.UnixMicro():
-		c.fail("accounts "+c.v.Ref.String(), "", "is due %v, its state %v", a.DueAt, due)
+		c.failf("accounts "+c.v.Ref.String(), "", "is due %v, its state %v", a.DueAt, due)
 	}
 	return nil
 }
@@ -120,28 +124,29 @@ func (c *check) postings() error {
 		e := &c.v.Entries[i]
 		for n, want := range e.Decision.Postings {
 			row := fmt.Sprintf("postings %s seq %d n %d", c.v.Ref, e.Seq, n+1)
-			if len(rows) == 0 || rows[0].Seq != e.Seq || rows[0].N != int64(n)+1 {
-				c.fail(row, e.Fact.ID, "is missing")
+			switch {
+			case len(rows) == 0 || rows[0].Seq > e.Seq || rows[0].Seq == e.Seq && rows[0].N > int64(n)+1:
+				c.failf(row, e.Fact.ID, "is missing")
 				return nil
+			case rows[0].Seq != e.Seq || rows[0].N != int64(n)+1:
+				return c.stray(rows[0])
 			}
 			have := rows[0]
 			rows = rows[1:]
 			if have.Posting != want || !have.OccurredAt.Equal(e.Fact.OccurredAt) || !have.RecordedAt.Equal(e.Fact.RecordedAt) {
-				c.fail(row, e.Fact.ID, "says %+v, the decision %+v", have.Posting, want)
+				c.failf(row, e.Fact.ID, "says %+v, the decision %+v", have.Posting, want)
 				return nil
 			}
-			c.seen.Postings++
 			if why, err := move(at, want); err != nil {
 				return err
 			} else if why != "" {
-				c.fail(row, e.Fact.ID, "%s", why)
+				c.failf(row, e.Fact.ID, "%s", why)
 				return nil
 			}
 		}
 	}
 	if len(rows) > 0 {
-		c.fail(fmt.Sprintf("postings %s seq %d n %d", c.v.Ref, rows[0].Seq, rows[0].N), "", "is of no decision")
-		return nil
+		return c.stray(rows[0])
 	}
 	for k, n := range at {
 		if k.account != ledger.Transferred {
@@ -154,6 +159,11 @@ func (c *check) postings() error {
 		c.moved[k.unit] = sum
 	}
 	return c.lots(at)
+}
+
+func (c *check) stray(p books.PostingRow) error {
+	c.failf(fmt.Sprintf("postings %s seq %d n %d", c.v.Ref, p.Seq, p.N), "", "is of no decision")
+	return nil
 }
 
 // move applies a posting, and says what is wrong with it.
@@ -197,24 +207,23 @@ func (c *check) lots(at map[place]int64) error {
 	for i := range c.v.Lots {
 		l := &c.v.Lots[i]
 		known[l.ID] = true
-		c.seen.Lots++
 		row := fmt.Sprintf("lots %s lot %d", c.v.Ref, l.ID)
 		of := func(account string) int64 { return at[place{l.Unit, l.ID, account}] }
 		switch {
 		case l.Spendable != of(ledger.Spendable) || l.Pending != of(ledger.Pending) || l.Reserved != of(ledger.Reserved):
-			c.fail(row, l.Fact, "holds %d spendable, %d pending, %d reserved; its postings come to %d, %d, %d",
+			c.failf(row, l.Fact, "holds %d spendable, %d pending, %d reserved; its postings come to %d, %d, %d",
 				l.Spendable, l.Pending, l.Reserved, of(ledger.Spendable), of(ledger.Pending), of(ledger.Reserved))
 		case l.Spendable < 0 || l.Pending < 0 || l.Reserved < 0 || l.Left() > l.Amount:
-			c.fail(row, l.Fact, "holds %d, %d and %d of %d put in", l.Spendable, l.Pending, l.Reserved, l.Amount)
+			c.failf(row, l.Fact, "holds %d, %d and %d of %d put in", l.Spendable, l.Pending, l.Reserved, l.Amount)
 		case l.Remaining != l.Left():
-			c.fail(row, l.Fact, "says that %d remain, and holds %d", l.Remaining, l.Left())
+			c.failf(row, l.Fact, "says that %d remain, and holds %d", l.Remaining, l.Left())
 		case l.ID > c.v.Account.State.Lots:
-			c.fail(row, l.Fact, "the account knows lots up to %d", c.v.Account.State.Lots)
+			c.failf(row, l.Fact, "the account knows lots up to %d", c.v.Account.State.Lots)
 		}
 	}
 	for k, n := range at {
 		if ledger.MemberAccount(k.account) && k.account != ledger.Debt && n != 0 && !known[k.lot] {
-			c.fail(fmt.Sprintf("lots %s lot %d", c.v.Ref, k.lot), "", "is missing; its postings come to %d of %s", n, k.unit)
+			c.failf(fmt.Sprintf("lots %s lot %d", c.v.Ref, k.lot), "", "is missing; its postings come to %d of %s", n, k.unit)
 		}
 	}
 	return nil
@@ -235,21 +244,21 @@ func (c *check) holdings() error {
 	for _, unit := range slices.Sorted(maps.Keys(fold)) {
 		have, row := c.v.Account.State.Units[unit], "accounts "+c.v.Ref.String()+" unit "+unit
 		if have == nil {
-			c.fail(row, "", "is not held, but its postings come to %+v", *fold[unit])
+			c.failf(row, "", "is not held, but its postings come to %+v", *fold[unit])
 			continue
 		}
 		h := *have
 		h.ActiveAt, h.InactiveWarned = nil, false
 		switch {
 		case h != *fold[unit]:
-			c.fail(row, "", "is held as %+v, the postings come to %+v", h, *fold[unit])
+			c.failf(row, "", "is held as %+v, the postings come to %+v", h, *fold[unit])
 		case h.Spendable < 0 || h.Pending < 0 || h.Reserved < 0 || h.Debt < 0:
-			c.fail(row, "", "is held below zero: %+v", h)
+			c.failf(row, "", "is held below zero: %+v", h)
 		}
 	}
 	for unit, h := range c.v.Account.State.Units {
 		if fold[unit] == nil && (h.Spendable != 0 || h.Pending != 0 || h.Reserved != 0 || h.Debt != 0) {
-			c.fail("accounts "+c.v.Ref.String()+" unit "+unit, "", "is held without any posting: %+v", *h)
+			c.failf("accounts "+c.v.Ref.String()+" unit "+unit, "", "is held without any posting: %+v", *h)
 		}
 	}
 	return nil
@@ -300,12 +309,12 @@ func (c *check) redemptions() error {
 			mine := r.Member == c.v.Member
 			if here || mine {
 				if !slices.Contains(follows[was.Status], r.Status) {
-					c.fail(c.factRow(e.Seq), e.Fact.ID, "makes redemption %s %s after it was %q", r.ID, r.Status, was.Status)
+					c.failf(c.factRow(e.Seq), e.Fact.ID, "makes redemption %s %s after it was %q", r.ID, r.Status, was.Status)
 				}
 			}
 			for unit, n := range r.Refunded {
 				if n > r.Price[unit] {
-					c.fail(c.factRow(e.Seq), e.Fact.ID, "has given back %d of redemption %s, which cost %d", n, r.ID, r.Price[unit])
+					c.failf(c.factRow(e.Seq), e.Fact.ID, "has given back %d of redemption %s, which cost %d", n, r.ID, r.Price[unit])
 				}
 			}
 			last[r.ID] = r
@@ -313,23 +322,22 @@ func (c *check) redemptions() error {
 	}
 	for i := range c.v.Redemptions {
 		r := &c.v.Redemptions[i]
-		c.seen.Redemptions++
 		row := fmt.Sprintf("redemptions %s %s", c.v.Ref, r.ID)
 		want, known := last[r.ID]
 		delete(last, r.ID)
 		switch {
 		case !known:
-			c.fail(row, "", "was made by no fact")
+			c.failf(row, "", "was made by no fact")
 		case r.Status != r.State.Status:
-			c.fail(row, "", "is %s in its column and %s in its state", r.Status, r.State.Status)
+			c.failf(row, "", "is %s in its column and %s in its state", r.Status, r.State.Status)
 		case c.v.Account.State.MergedInto != "": // the survivor's facts may have gone on with it
 		case !sameJSON(r.State, want):
-			c.fail(row, "", "stands as %+v, the last fact left it as %+v", r.State, want)
+			c.failf(row, "", "stands as %+v, the last fact left it as %+v", r.State, want)
 		}
 	}
 	for id, r := range last {
 		if r.Member == c.v.Member {
-			c.fail(fmt.Sprintf("redemptions %s %s", c.v.Ref, id), "", "is missing")
+			c.failf(fmt.Sprintf("redemptions %s %s", c.v.Ref, id), "", "is missing")
 		}
 	}
 	return nil
@@ -352,7 +360,7 @@ func (c *check) reversals() error {
 				sum += n
 			}
 			if len(a.Lines) > 0 && sum != a.Amount {
-				c.fail(c.factRow(e.Seq), e.Fact.ID, "the lines of rule %s come to %d, not to %d", a.Rule, sum, a.Amount)
+				c.failf(c.factRow(e.Seq), e.Fact.ID, "the lines of rule %s come to %d, not to %d", a.Rule, sum, a.Amount)
 			}
 		}
 		of := origin[e.Fact.Parent]
@@ -367,7 +375,7 @@ func (c *check) reversals() error {
 		for _, r := range e.Decision.Reversals {
 			b.awards[r.Award] += r.Amount
 			if r.Award < 0 || r.Award >= len(of.Awards) || b.awards[r.Award] > of.Awards[r.Award].Amount {
-				c.fail(c.factRow(e.Seq), e.Fact.ID, "has taken back %d of award %d of %s", b.awards[r.Award], r.Award, e.Fact.Parent)
+				c.failf(c.factRow(e.Seq), e.Fact.ID, "has taken back %d of award %d of %s", b.awards[r.Award], r.Award, e.Fact.Parent)
 			}
 		}
 		if e.Fact.Kind != engine.ReturnK {
@@ -379,7 +387,7 @@ func (c *check) reversals() error {
 			b.lines[l.ID] = sum
 			k := slices.IndexFunc(of.Lines, func(o engine.LineSum) bool { return o.ID == l.ID })
 			if k < 0 || sum.Quantity > of.Lines[k].Quantity || abs(sum.Amount) > abs(of.Lines[k].Amount) {
-				c.fail(c.factRow(e.Seq), e.Fact.ID, "has brought back %d thousandths and %d minor units of line %s of %s", sum.Quantity, sum.Amount, l.ID, e.Fact.Parent)
+				c.failf(c.factRow(e.Seq), e.Fact.ID, "has brought back %d thousandths and %d minor units of line %s of %s", sum.Quantity, sum.Amount, l.ID, e.Fact.Parent)
 			}
 		}
 	}
@@ -398,20 +406,19 @@ func (c *check) events() error {
 		e := &c.v.Entries[i]
 		rows := byFact[e.Fact.ID]
 		delete(byFact, e.Fact.ID)
-		c.seen.Events += int64(len(rows))
 		if len(rows) != len(e.Decision.Events) {
-			c.fail("events of fact "+e.Fact.ID, e.Fact.ID, "are %d, the decision has %d", len(rows), len(e.Decision.Events))
+			c.failf("events of fact "+e.Fact.ID, e.Fact.ID, "are %d, the decision has %d", len(rows), len(e.Decision.Events))
 			continue
 		}
 		for k, want := range e.Decision.Events {
 			var data map[string]string
 			if err := json.Unmarshal([]byte(rows[k].Data), &data); err != nil || rows[k].Type != want.Type || !maps.Equal(data, want.Data) {
-				c.fail("events "+rows[k].ID, e.Fact.ID, "is %s %s, the decision says %s %v", rows[k].Type, rows[k].Data, want.Type, want.Data)
+				c.failf("events "+rows[k].ID, e.Fact.ID, "is %s %s, the decision says %s %v", rows[k].Type, rows[k].Data, want.Type, want.Data)
 			}
 		}
 	}
 	for fact, rows := range byFact {
-		c.fail("events "+rows[0].ID, fact, "is of a fact that is not there")
+		c.failf("events "+rows[0].ID, fact, "is of a fact that is not there")
 	}
 	return nil
 }

@@ -33,11 +33,10 @@ func (c *check) replay() error {
 		in := f.Input(d)
 		again, after, err := engine.Decide(p, in)
 		if err != nil {
-			var refusal *errs.Error
-			if !errors.As(err, &refusal) {
+			if _, refused := errors.AsType[*errs.Error](err); !refused {
 				return err
 			}
-			c.fail(c.factRow(e.Seq), e.Fact.ID, "is refused when decided again: %v", err)
+			c.failf(c.factRow(e.Seq), e.Fact.ID, "is refused when decided again: %v", err)
 			return nil
 		}
 		text, err := json.Marshal(&again)
@@ -46,7 +45,7 @@ func (c *check) replay() error {
 		}
 		if string(text) != e.Text {
 			if diff := difference(e.Text, string(text)); diff != "" {
-				c.fail(c.factRow(e.Seq), e.Fact.ID, "is decided otherwise when decided again: %s", diff)
+				c.failf(c.factRow(e.Seq), e.Fact.ID, "is decided otherwise when decided again: %s", diff)
 				return nil
 			}
 		}
@@ -64,16 +63,16 @@ func (c *check) replayEnd(f *books.Folio) error {
 		return fmt.Errorf("write a state: %w", err)
 	}
 	if diff := difference(c.v.Account.Text, string(state)); diff != "" {
-		c.fail("accounts "+c.v.Ref.String(), "", "has another state than its facts lead to: %s", diff)
+		c.failf("accounts "+c.v.Ref.String(), "", "has another state than its facts lead to: %s", diff)
 	}
 	lots := f.Lots()
 	if len(lots) != len(c.v.Lots) {
-		c.fail("lots "+c.v.Ref.String(), "", "there are %d, the facts lead to %d", len(c.v.Lots), len(lots))
+		c.failf("lots "+c.v.Ref.String(), "", "there are %d, the facts lead to %d", len(c.v.Lots), len(lots))
 		return nil
 	}
 	for i, want := range lots {
 		if have := &c.v.Lots[i].Lot; !sameLot(have, want) {
-			c.fail(fmt.Sprintf("lots %s lot %d", c.v.Ref, have.ID), want.Fact, "is %+v, the facts lead to %+v", *have, *want)
+			c.failf(fmt.Sprintf("lots %s lot %d", c.v.Ref, have.ID), want.Fact, "is %+v, the facts lead to %+v", *have, *want)
 		}
 	}
 	stored := map[string]map[string]int64{}
