@@ -227,17 +227,25 @@ func Postings(ctx context.Context, tx *db.Tx, ref Ref, page PostingPage) ([]Post
 	return out, nil
 }
 
-const memberLots = `
+const (
+	memberLots = `
 SELECT ` + lotColumns + `
 FROM lots l
-WHERE l.bucket = $1 AND l.program_id = $2 AND l.member_id = $3 AND l.lot > $4 AND (l.remaining > 0 OR CAST($5 AS integer) = 1)
-ORDER BY l.lot LIMIT $6`
+WHERE l.bucket = $1 AND l.program_id = $2 AND l.member_id = $3 AND l.lot > $4
+ORDER BY l.lot LIMIT $5`
+
+	memberOpenLots = `
+SELECT ` + lotColumns + `
+FROM lots l
+WHERE l.bucket = $1 AND l.program_id = $2 AND l.member_id = $3 AND l.lot > $4 AND l.remaining > 0
+ORDER BY l.lot LIMIT $5`
+)
 
 // Lots gives a member's lots by number after the given one: those with something left, or all.
 func Lots(ctx context.Context, tx *db.Tx, ref Ref, all bool, after int64, limit int) ([]ledger.Lot, error) {
-	closed := 0
+	query := memberOpenLots
 	if all {
-		closed = 1
+		query = memberLots
 	}
 	var out []ledger.Lot
 	err := db.Collect(ctx, tx, func(row db.Scanner) error {
@@ -249,7 +257,7 @@ func Lots(ctx context.Context, tx *db.Tx, ref Ref, all bool, after int64, limit 
 		finish()
 		out = append(out, l)
 		return nil
-	}, memberLots, ref.Bucket(), ref.Program, ref.Member, after, closed, limit)
+	}, query, ref.Bucket(), ref.Program, ref.Member, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read the lots of %s: %w", ref.Member, err)
 	}
