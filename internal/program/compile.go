@@ -137,15 +137,14 @@ func parseInstant(s string, zone *time.Location, end bool) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339, s); err == nil {
 		return t, nil
 	}
-	t, err := time.ParseInLocation(time.DateOnly, s, zone)
+	t, err := time.Parse(time.DateOnly, s)
 	if err != nil {
 		return t, fmt.Errorf("%q is neither a date such as 2027-03-28 nor a time with offset such as 2027-03-28T12:00:00+02:00", s)
 	}
 	if end {
-		y, m, d := t.Date()
-		return time.Date(y, m, d+1, 0, 0, 0, 0, zone).Add(-time.Nanosecond), nil
+		return midnight(t.Year(), t.Month(), t.Day()+1, zone).Add(-time.Nanosecond), nil
 	}
-	return t, nil
+	return midnight(t.Year(), t.Month(), t.Day(), zone), nil
 }
 
 func (k *compiler) rule(i int, r *Rule) {

@@ -29,7 +29,7 @@ func ParsePeriod(s string) (Period, error) {
 	bad := fmt.Errorf("%q is not a period; write for example \"30 days\", \"12 months\" or \"1 year\"", s)
 	num, unit, ok := strings.Cut(s, " ")
 	n, err := strconv.Atoi(num)
-	if !ok || err != nil || n < 0 || n > MaxPeriod {
+	if !ok || err != nil || n < 0 || n > MaxPeriod || strconv.Itoa(n) != num {
 		return Period{}, bad
 	}
 	unit = strings.TrimSuffix(unit, "s")
@@ -87,55 +87,86 @@ func (p Period) add(t time.Time, zone *time.Location, sign int) time.Time {
 	return addMonths(t, zone, 12*n, 0)
 }
 
+// addMonths keeps the local time of day. The month is found in UTC, because the first of it may have no midnight.
 func addMonths(t time.Time, zone *time.Location, months, days int) time.Time {
 	l := t.In(zone)
 	y, m, d := l.Date()
-	first := time.Date(y, m+time.Month(months), 1, 0, 0, 0, 0, zone)
+	first := time.Date(y, m+time.Month(months), 1, 0, 0, 0, 0, time.UTC)
 	if last := daysIn(first); months != 0 && d > last {
 		d = last
 	}
-	return time.Date(first.Year(), first.Month(), d+days, l.Hour(), l.Minute(), l.Second(), l.Nanosecond(), zone)
+	return local(time.Date(first.Year(), first.Month(), d+days, l.Hour(), l.Minute(), l.Second(), l.Nanosecond(), time.UTC), zone)
 }
 
 func daysIn(t time.Time) int {
 	return time.Date(t.Year(), t.Month()+1, 0, 0, 0, 0, 0, time.UTC).Day()
 }
 
+// local is the moment at which clocks in the zone show what wall shows in UTC: the first, where they show it twice; as
+// much later as they were put forward, where they never do. time.Date leaves both open.
+func local(wall time.Time, zone *time.Location) time.Time {
+	offset := func(t time.Time) time.Duration {
+		_, s := t.In(zone).Zone()
+		return time.Duration(s) * time.Second
+	}
+	before, after := offset(wall.Add(-24*time.Hour)), offset(wall.Add(24*time.Hour))
+	for _, o := range []time.Duration{max(before, after), min(before, after)} {
+		if t := wall.Add(-o); offset(t) == o {
+			return t.In(zone)
+		}
+	}
+	return wall.Add(-before).In(zone)
+}
+
+// midnight is the first moment of a local day; d may lie outside the month.
+func midnight(y int, m time.Month, d int, zone *time.Location) time.Time {
+	return local(time.Date(y, m, d, 0, 0, 0, 0, time.UTC), zone)
+}
+
 // StartOf is the first moment of the local day, week (Monday), month, quarter or year that holds t; "lifetime" and "" give the zero time.
 func StartOf(unit string, t time.Time, zone *time.Location) time.Time {
-	l := t.In(zone)
-	y, m, d := l.Date()
-	switch unit {
-	case "day":
-		return time.Date(y, m, d, 0, 0, 0, 0, zone)
-	case "week":
-		return time.Date(y, m, d-(int(l.Weekday())+6)%7, 0, 0, 0, 0, zone)
-	case "month":
-		return time.Date(y, m, 1, 0, 0, 0, 0, zone)
-	case "quarter":
-		return time.Date(y, m-(m-1)%3, 1, 0, 0, 0, 0, zone)
-	case "year":
-		return time.Date(y, 1, 1, 0, 0, 0, 0, zone)
+	y, m, d := startOf(unit, t, zone)
+	if y == 0 {
+		return time.Time{}
 	}
-	return time.Time{}
+	return midnight(y, m, d, zone)
 }
 
 // EndOf is the first moment after the local day, week, month, quarter or year that holds t.
 func EndOf(unit string, t time.Time, zone *time.Location) time.Time {
-	s := StartOf(unit, t, zone)
+	y, m, d := startOf(unit, t, zone)
 	switch unit {
 	case "day":
-		return addMonths(s, zone, 0, 1)
+		return midnight(y, m, d+1, zone)
 	case "week":
-		return addMonths(s, zone, 0, 7)
+		return midnight(y, m, d+7, zone)
 	case "month":
-		return addMonths(s, zone, 1, 0)
+		return midnight(y, m+1, 1, zone)
 	case "quarter":
-		return addMonths(s, zone, 3, 0)
+		return midnight(y, m+3, 1, zone)
 	case "year":
-		return addMonths(s, zone, 12, 0)
+		return midnight(y+1, 1, 1, zone)
 	}
 	return time.Time{}
+}
+
+// startOf is the first day of the period; day may be 0 or less in a week that begins in the month before.
+func startOf(unit string, t time.Time, zone *time.Location) (y int, m time.Month, d int) {
+	l := t.In(zone)
+	y, m, d = l.Date()
+	switch unit {
+	case "day":
+		return y, m, d
+	case "week":
+		return y, m, d - (int(l.Weekday())+6)%7
+	case "month":
+		return y, m, 1
+	case "quarter":
+		return y, m - (m-1)%3, 1
+	case "year":
+		return y, 1, 1
+	}
+	return 0, 0, 0
 }
 
 // PeriodKey names the calendar period that holds t: "2026-11-22", "2026-W47", "2026-11", "2026-Q4", "2026" or "all".
