@@ -22,9 +22,9 @@ type SimOptions struct {
 func (r *Recorder) Simulate(ctx context.Context, id string, reqs []Request, opts SimOptions) ([]Outcome, error) {
 	tasks := make([]*task, 0, len(reqs))
 	all := make([]*task, len(reqs))
-	for i := range reqs {
-		reqs[i].Program = id
-		all[i] = newTask(reqs[i], true)
+	for i, req := range reqs {
+		req.Program = id
+		all[i] = newTask(req, true)
 		if all[i].err == nil {
 			tasks = append(tasks, all[i])
 		}

@@ -804,3 +804,47 @@ func TestARetryAfterALostCommit(t *testing.T) {
 		}
 	})
 }
+
+func TestAnAnswerThatCannotBeMadeTakesItsFactAlong(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		k := open(t, d)
+		a, b := k.enrol("a"), k.enrol("b")
+		bad := purchase(a, "100", day(1))
+		bad.Fact.Source, bad.Fact.ExternalID = "till", "1"
+		bad.Render = func(*record.Result) (int, []byte) { panic("no answer") }
+		reqs := []record.Request{bad, purchase(b, "100", day(1))}
+		for i := range reqs {
+			reqs[i].Program, reqs[i].Now = "shop", day(1)
+		}
+		out := k.r.Batch(t.Context(), reqs)
+		if !errs.Is(out[0].Err, errs.CodeInternal, "panic") || out[1].Err != nil {
+			t.Errorf("%v, %v", out[0].Err, out[1].Err)
+		}
+		if k.balance(a, day(1)) != 0 || k.balance(b, day(1)) != 100 {
+			t.Errorf("%d and %d", k.balance(a, day(1)), k.balance(b, day(1)))
+		}
+		bad.Render = nil
+		if r := k.must(bad); r.Duplicate {
+			t.Error("the natural key was kept")
+		}
+	})
+}
+
+func TestKeysThatCannotBeStored(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		k := open(t, d)
+		m := k.enrol("a")
+		for _, text := range []string{"a\x00b", "\xff"} {
+			req := purchase(m, "1", noon)
+			req.Fact.Source, req.Fact.ExternalID = "till", text
+			if _, err := k.take(req); !errs.Is(err, errs.CodeInvalid, "invalid_natural_key") {
+				t.Errorf("%q: %v", text, err)
+			}
+			if _, err := k.take(keyed(purchase(m, "1", noon), text, 1)); !errs.Is(err, errs.CodeInvalid, "invalid_idempotency_key") {
+				t.Errorf("%q: %v", text, err)
+			}
+		}
+	})
+}

@@ -116,11 +116,14 @@ func (t *task) prepare(simulated bool) error {
 	if err := t.body(); err != nil {
 		return err
 	}
-	for _, field := range []struct{ pointer, text string }{{"/source", f.Source}, {"/external_id", f.ExternalID}} {
-		if !utf8.ValidString(field.text) || strings.ContainsRune(field.text, 0) || len(field.text) > 200 {
+	for _, field := range []struct{ pointer, text string }{{"/source", f.Source}, {"/external_id", f.ExternalID}, {"/parent", f.Parent}} {
+		if !storable(field.text) {
 			return errs.Invalid("invalid_natural_key", "The natural key cannot be used.",
-				errs.Field{Pointer: field.pointer, Reason: "invalid_text", Message: "must be at most 200 bytes of text"})
+				errs.Field{Pointer: field.pointer, Reason: "invalid_text", Message: "must be at most 400 bytes of text"})
 		}
+	}
+	if t.req.Key != nil && !(storable(t.req.Key.Key) && storable(t.req.Key.Client)) {
+		return errs.Invalid("invalid_idempotency_key", "The Idempotency-Key must be at most 400 bytes of text.")
 	}
 	if t.natural = f.Source != "" && f.ExternalID != ""; t.natural {
 		var err error
@@ -144,6 +147,11 @@ func (t *task) prepare(simulated bool) error {
 	}
 	f.RecordedAt, f.Actor, f.Drawn = now, t.req.Actor, nil
 	return nil
+}
+
+// storable says whether a text can be a key in both databases.
+func storable(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsRune(s, 0) && len(s) <= 400
 }
 
 // body sees that the body of the kind is there, and keeps the times in it to what the books can hold. Bodies are copied

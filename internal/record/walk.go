@@ -28,6 +28,9 @@ func (w *walk) steps(yield func(books.Deciding) bool) {
 	defer func() {
 		if p := recover(); p != nil {
 			w.t.result, w.t.err = nil, errs.Internal("panic", "The fact could not be decided.").Because(fmt.Errorf("%v\n%s", p, debug.Stack()))
+			if !w.u.simulated { // its fact may stand in the sheet already
+				w.t.err = &lateRefusal{w.t, w.t.err}
+			}
 		}
 	}()
 	r, err := w.road()
