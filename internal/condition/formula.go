@@ -78,7 +78,7 @@ var wanted = map[Result]string{Bool: "yes or no", Int: "a whole number"}
 
 func costText(n uint64) string {
 	if n > 1_000_000_000_000 {
-		return "more than a million million"
+		return "more than a trillion"
 	}
 	return fmt.Sprint(n)
 }

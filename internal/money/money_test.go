@@ -22,8 +22,9 @@ func TestParse(t *testing.T) {
 	}
 	for text, want := range map[string]error{
 		"": ErrSyntax, "-": ErrSyntax, ".5": ErrSyntax, "5.": ErrSyntax, "+1": ErrSyntax, "01": ErrSyntax, "1e3": ErrSyntax, "1,5": ErrSyntax,
-		" 1": ErrSyntax, "1_000": ErrSyntax, "--1": ErrSyntax, "1.2.3": ErrSyntax, "٣": ErrSyntax, "NaN": ErrSyntax,
+		"1_000": ErrSyntax, "--1": ErrSyntax, "1.2.3": ErrSyntax, "٣": ErrSyntax, "NaN": ErrSyntax,
 		"1000000000000000000": ErrTooLong, "0.0000000000000000001": ErrTooLong,
+		"1 000": ErrSyntax,
 	} {
 		if _, err := Parse(text); !errors.Is(err, want) {
 			t.Errorf("Parse(%q): %v, want %v", text, err, want)

@@ -360,19 +360,20 @@ func (c *checker) decimal(ptr string, d money.Decimal, scale int, name string, s
 const maxMinor = 1_000_000_000_000_000
 
 // money checks an amount in the program's currency.
-func (c *checker) money(ptr string, d money.Decimal, name string, s sign) bool {
+func (c *checker) money(ptr string, d money.Decimal, name string, s sign) {
 	if _, err := d.Minor(c.exponent); errors.Is(err, money.ErrScale) {
 		c.say(ptr, fmt.Sprintf("%s has too many decimals for %s", d, or(c.d.Currency, "the currency")), fmt.Sprintf("write at most %d decimals", c.exponent))
-		return false
+		return
 	}
-	return c.decimal(ptr, d, c.exponent, name, s)
+	c.decimal(ptr, d, c.exponent, name, s)
 }
 
 // points checks an amount of a unit that may not exist.
-func (c *checker) points(ptr string, d money.Decimal, unit, name string, s sign) bool {
+func (c *checker) points(ptr string, d money.Decimal, unit, name string, s sign) {
 	u, ok := c.d.Units[unit]
 	if !ok {
-		return c.decimal(ptr, d, 6, name, s)
+		c.decimal(ptr, d, 6, name, s)
+		return
 	}
 	scale := min(max(u.Precision, 0), 6)
 	if _, err := d.Minor(scale); errors.Is(err, money.ErrScale) {
@@ -381,9 +382,9 @@ func (c *checker) points(ptr string, d money.Decimal, unit, name string, s sign)
 			hint = "write a whole number, or raise the unit's precision"
 		}
 		c.say(ptr, fmt.Sprintf("%s has too many decimals for the unit %q", d, unit), hint)
-		return false
+		return
 	}
-	return c.decimal(ptr, d, scale, name, s)
+	c.decimal(ptr, d, scale, name, s)
 }
 
 func (c *checker) knownUnit(ptr, id string) bool {

@@ -3,6 +3,7 @@ package program
 import (
 	_ "embed"
 	"encoding/json"
+	"maps"
 	"reflect"
 	"regexp"
 	"slices"
@@ -100,17 +101,13 @@ func makeSchema(comments map[string]string) *jsonschema.Schema {
 	for _, t := range []reflect.Type{reflect.TypeFor[Limit](), reflect.TypeFor[expiryPolicy]()} {
 		one := *r
 		one.ExpandedStruct = false
-		for name, s := range one.ReflectFromType(t).Definitions {
-			root.Definitions[name] = s
-		}
+		maps.Copy(root.Definitions, one.ReflectFromType(t).Definitions)
 	}
 	describe(root, "Document", comments)
 	for name, s := range root.Definitions {
 		describe(s, strings.TrimSuffix(name, "Policy"), comments)
 	}
-	for name, s := range byHand {
-		root.Definitions[name] = s
-	}
+	maps.Copy(root.Definitions, byHand)
 	root.Version, root.ID, root.Title = jsonschema.Version, SchemaID, "Loyalty program"
 	return root
 }

@@ -212,6 +212,16 @@ func TestGeneratedReference(t *testing.T) {
 	golden(t, referenceFile, reference(t, sourceComments(t)))
 }
 
+// The first example of the reference is a whole program, and a good one.
+func TestReferenceExample(t *testing.T) {
+	t.Parallel()
+	_, example, _ := strings.Cut(referenceTemplate, "```yaml\n")
+	example, _, _ = strings.Cut(example, "```")
+	if _, err := Parse([]byte(example), "program.md"); err != nil {
+		t.Error(err)
+	}
+}
+
 // part is one table of the reference.
 type part struct {
 	Name, About string

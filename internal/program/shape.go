@@ -234,8 +234,7 @@ type fieldSet struct {
 // fieldsOf lists a struct's fields by their names in the document.
 func fieldsOf(t reflect.Type) fieldSet {
 	fs := fieldSet{byName: map[string]reflect.StructField{}}
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if name == "-" || name == "" {
 			continue

@@ -167,8 +167,7 @@ func readJSON(data []byte) (*node, []Problem) {
 	}
 	if err != nil {
 		line, col := ls.place(int(dec.InputOffset()))
-		var syn *jsontext.SyntacticError
-		if errors.As(err, &syn) {
+		if syn, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 			line, col = ls.place(int(syn.ByteOffset))
 			err = syn.Err
 		}
@@ -181,7 +180,6 @@ type jsonReader struct {
 	dec      *jsontext.Decoder
 	ls       lines
 	problems []Problem
-	path     []string
 }
 
 func (r *jsonReader) value(depth int) (*node, error) {

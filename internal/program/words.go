@@ -3,6 +3,7 @@ package program
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -198,17 +199,7 @@ func (l *Lines) Match(sku, category, brand string, tags []string, store, channel
 	return l.Not == nil || !l.Not.Match(sku, category, brand, tags, store, channel)
 }
 
-func has(words Words, w string) bool {
-	if len(words) == 0 {
-		return true
-	}
-	for _, x := range words {
-		if x == w {
-			return true
-		}
-	}
-	return false
-}
+func has(words Words, w string) bool { return len(words) == 0 || slices.Contains(words, w) }
 
 func inCategory(words Words, category string) bool {
 	for _, w := range words {
@@ -220,12 +211,5 @@ func inCategory(words Words, category string) bool {
 }
 
 func shares(words Words, tags []string) bool {
-	for _, t := range tags {
-		for _, w := range words {
-			if t == w {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(tags, func(t string) bool { return slices.Contains(words, t) })
 }
