@@ -1,0 +1,239 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"lojal.dev/lojal/internal/audit"
+	"lojal.dev/lojal/internal/books"
+	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/demo"
+	"lojal.dev/lojal/internal/engine"
+	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/key"
+	"lojal.dev/lojal/internal/member"
+	"lojal.dev/lojal/internal/record"
+	"lojal.dev/lojal/internal/version"
+)
+
+type demoCmd struct {
+	listening `set:"level=warn"`
+	DB        string `name:"db" env:"LOJAL_DEMO_DB" default:"sqlite:lojal-demo.db" placeholder:"URL" help:"Database of the demo: sqlite:PATH, or postgres://… of an empty one."`
+	Seed      uint64 `default:"1" placeholder:"N" help:"Makes other people and purchases."`
+}
+
+func (demoCmd) Help() string {
+	return `The first start makes a coffee bar with 500 members and two years of purchases, which takes some seconds; a later one
+finds it and starts at once. The demo has a database of its own: delete the file to begin anew.
+
+Examples:
+
+    lojal demo
+    lojal demo --addr 127.0.0.1:9000`
+}
+
+func (c *demoCmd) Run(e *env) (err error) {
+	if err := c.make(e); err != nil {
+		return err
+	}
+	d, err := db.Open(e.ctx, c.DB, db.Options{Migrate: true})
+	if err != nil {
+		return err
+	}
+	defer closing(d, &err)
+	id, err := c.demo(e, d)
+	if err != nil {
+		return err
+	}
+	secret, err := demoKey(e, d, id)
+	if err != nil {
+		return err
+	}
+	s, err := samples(e, d, id)
+	if err != nil {
+		return err
+	}
+	return c.serve(e, d, func(url string) { c.welcome(e, url, id, secret, s) })
+}
+
+// making is the name of a demo's file until it is whole, so that a start that was killed leaves no half of one.
+const making = ".making"
+
+// make fills the database unless it holds the demo already.
+func (c *demoCmd) make(e *env) error {
+	file := sqliteFile(c.DB)
+	if file == "" {
+		return c.fillPostgres(e)
+	}
+	if _, err := os.Stat(file); err == nil {
+		return nil
+	}
+	for _, end := range []string{"", "-wal", "-shm"} { // what a killed start left
+		if err := os.Remove(file + making + end); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return errs.Unavailable("file", fmt.Sprintf("%s cannot be removed: %s.", file+making+end, reasonOf(err)))
+		}
+	}
+	d, err := db.Open(e.ctx, "sqlite:"+file+making, db.Options{Migrate: true})
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(c.fill(e, d), d.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(file+making, file); err != nil {
+		return errs.Unavailable("file", fmt.Sprintf("%s cannot be named: %s.", file, reasonOf(err)))
+	}
+	return nil
+}
+
+// sqliteFile is the path in a URL of a SQLite database, "" for PostgreSQL.
+func sqliteFile(url string) string {
+	if strings.HasPrefix(url, "postgres:") || strings.HasPrefix(url, "postgresql:") {
+		return ""
+	}
+	return strings.TrimPrefix(strings.TrimPrefix(url, "sqlite:"), "//")
+}
+
+func (c *demoCmd) fillPostgres(e *env) (err error) {
+	d, err := db.Open(e.ctx, c.DB, db.Options{Migrate: true})
+	if err != nil {
+		return err
+	}
+	defer closing(d, &err)
+	var all []version.Program
+	err = d.Read(e.ctx, func(tx *db.Tx) (err error) {
+		all, err = version.Programs(e.ctx, tx)
+		return err
+	})
+	if err != nil || len(all) > 0 {
+		return err
+	}
+	return c.fill(e, d)
+}
+
+func (c *demoCmd) fill(e *env, d *db.DB) error {
+	begun := e.now()
+	fmt.Fprintf(e.Err, "Making a coffee bar with two years of purchases…\n")
+	bar := e.bar("weeks")
+	r := record.New(d, &version.Cache{})
+	defer r.Close()
+	in := demo.Input{DB: d, Recorder: r, Now: begun, Seed: c.Seed}
+	if bar != nil {
+		in.Progress = func(done, of int) {
+			bar.ChangeMax(of)
+			_ = bar.Set(done) // a bar that cannot be drawn is no failure
+		}
+	}
+	s, err := demo.Fill(e.ctx, in)
+	if bar != nil {
+		_ = bar.Exit() // the same
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(e.Err, "%d members, %d purchases, %d returns, %d activities, %d redemptions in %s.\n", s.Members, s.Purchases, s.Returns, s.Activities, s.Redemptions,
+		e.now().Sub(begun).Round(100*time.Millisecond))
+	return nil
+}
+
+// demo sees that the database holds a whole demo and nothing else, and gives the program.
+func (c *demoCmd) demo(e *env, d *db.DB) (string, error) {
+	var all []version.Program
+	whole := false
+	err := d.Read(e.ctx, func(tx *db.Tx) (err error) {
+		if all, err = version.Programs(e.ctx, tx); err != nil || len(all) != 1 {
+			return err
+		}
+		entries, _, err := audit.List(e.ctx, tx, all[0].ID, audit.Query{Action: demo.Filled, Limit: 1})
+		whole = len(entries) > 0
+		return err
+	})
+	switch {
+	case err != nil:
+		return "", err
+	case !whole:
+		return "", errs.Conflict("not_a_demo", fmt.Sprintf("%s holds something else than a whole demo. Delete it, or name another database with --db; `lojal serve` serves a program of your own.", c.DB))
+	}
+	return all[0].ID, nil
+}
+
+// demoKey makes a new key for the examples and ends those of earlier starts, whose secrets nobody has any more.
+func demoKey(e *env, d *db.DB, id string) (secret string, err error) {
+	now := e.now()
+	err = d.Write(e.ctx, func(tx *db.Tx) error {
+		old, err := key.List(e.ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		for _, k := range old {
+			if k.Name == "demo" && k.RevokedAt == nil {
+				if _, err := key.Revoke(e.ctx, tx, id, k.ID, now); err != nil {
+					return err
+				}
+			}
+		}
+		_, secret, err = key.Create(e.ctx, tx, key.New{Program: id, Name: "demo", Scopes: []string{key.Admin}, Test: true, Now: now})
+		return err
+	})
+	return secret, err
+}
+
+// sample is what the examples speak of.
+type sample struct {
+	member, ref, purchase string
+}
+
+// samples finds the first member and their latest purchase.
+func samples(e *env, d *db.DB, id string) (s sample, err error) {
+	err = d.Read(e.ctx, func(tx *db.Tx) error {
+		set, err := version.Load(e.ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		m, err := member.Find(e.ctx, tx, set.Latest(), member.Ext, "1001")
+		if err != nil {
+			return err
+		}
+		facts, err := books.Facts(e.ctx, tx, books.Ref{Program: id, Member: m.ID}, books.Page{Kinds: []engine.Kind{engine.PurchaseK}, Limit: 20})
+		if err != nil || len(facts) == 0 {
+			return err
+		}
+		best := slices.MaxFunc(facts, func(a, b books.Entry) int { return len(a.Decision.Awards) - len(b.Decision.Awards) })
+		s = sample{member: m.DisplayName(), ref: "ext:1001", purchase: best.Fact.ID}
+		return nil
+	})
+	return s, err
+}
+
+func (c *demoCmd) welcome(e *env, url, id, secret string, s sample) {
+	flag := ""
+	if c.DB != "sqlite:lojal.db" {
+		flag = " --db " + c.DB
+	}
+	e.printf(`lojal serves the demo %[2]s at %[1]s
+
+  API reference   %[1]s/docs
+  API key         %[3]s
+
+Try:
+
+  # a regular, with balance, tiers and what is missing to the next one
+  curl -s -H 'Authorization: Bearer %[3]s' '%[1]s/v1/members/%[4]s?include=balances,tiers'
+
+  # a purchase of theirs: points at once, and why
+  curl -s -H 'Authorization: Bearer %[3]s' -H 'Content-Type: application/json' '%[1]s/v1/purchases?include=explanation' \
+    -d '{"member": "%[4]s", "store": "torggata", "lines": [{"sku": "latte", "category": "coffee/espresso", "amount": "56.00"}, {"sku": "cinnamon-bun", "category": "bakery/bun", "amount": "45.00"}]}'
+
+  # why an earlier purchase earned what it did, in Norwegian
+  curl -s -H 'Authorization: Bearer %[3]s' '%[1]s/v1/facts/%[5]s/explanation?lang=nb'
+
+  # what %[6]s can have for the stars
+  curl -s -H 'Authorization: Bearer %[3]s' '%[1]s/v1/rewards?member=%[4]s'
+
+In another terminal: lojal member show %[4]s%[7]s, lojal verify%[7]s. Stop with Ctrl-C.
+`, url, id, secret, s.ref, s.purchase, s.member, flag)
+}

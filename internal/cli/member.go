@@ -1,0 +1,322 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"lojal.dev/lojal/internal/books"
+	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/engine"
+	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/explain"
+	"lojal.dev/lojal/internal/ids"
+	"lojal.dev/lojal/internal/lang"
+	"lojal.dev/lojal/internal/ledger"
+	"lojal.dev/lojal/internal/member"
+	"lojal.dev/lojal/internal/money"
+	"lojal.dev/lojal/internal/program"
+	"lojal.dev/lojal/internal/record"
+	"lojal.dev/lojal/internal/version"
+)
+
+type memberCmd struct {
+	Show memberShowCmd `cmd:"" help:"Show a member: who, what they have, and the last facts."`
+}
+
+type memberShowCmd struct {
+	jsonFlag
+	Ref   string `arg:"" name:"member" help:"Id (mem_…), or KIND:VALUE such as card:1001, phone:+4790000000, email:kari@example.org, ext:4711."`
+	Facts int    `default:"10" placeholder:"N" help:"How many of the last facts to show."`
+	Lang  string `default:"en" placeholder:"LANG" help:"Language of the sentences: nb, sv, da, en."`
+	database
+	programFlag
+}
+
+func (memberShowCmd) Help() string {
+	return `What they have is shown as it stands now, with what has expired or been released meanwhile.
+
+Examples:
+
+    lojal member show card:1001
+    lojal member show mem_01k8zv… --json`
+}
+
+// shown is a member as JSON.
+type shown struct {
+	Member   member.Member           `json:"member"`
+	Status   string                  `json:"status"`
+	JoinedAt time.Time               `json:"joined_at"`
+	Balances map[string]shownBalance `json:"balances"`
+	Tiers    map[string]string       `json:"tiers"`
+	Facts    []shownFact             `json:"facts"`
+}
+
+type shownBalance struct {
+	Balance  string     `json:"balance"`
+	Pending  string     `json:"pending"`
+	Reserved string     `json:"reserved"`
+	Debt     string     `json:"debt"`
+	Lots     []shownLot `json:"lots"`
+}
+
+type shownLot struct {
+	Amount    string     `json:"amount"`
+	EarnedAt  time.Time  `json:"earned_at"`
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+}
+
+type shownFact struct {
+	ID         string    `json:"id"`
+	Kind       string    `json:"kind"`
+	OccurredAt time.Time `json:"occurred_at"`
+	Summary    string    `json:"summary"`
+}
+
+func (c *memberShowCmd) Run(e *env) (err error) {
+	d, err := c.open(e)
+	if err != nil {
+		return err
+	}
+	defer closing(d, &err)
+	id, err := c.of(e, d)
+	if err != nil {
+		return err
+	}
+	var versions version.Cache
+	r := record.New(d, &versions)
+	defer r.Close()
+	acc, p, err := r.ViewLots(e.ctx, id, c.Ref, e.now())
+	if err != nil {
+		return memberHint(err, c.Ref)
+	}
+	var m member.Member
+	var facts []books.Entry
+	var set *version.Set
+	err = d.Read(e.ctx, func(tx *db.Tx) (err error) {
+		if m, err = member.Get(e.ctx, tx, id, acc.Member); err != nil {
+			return err
+		}
+		if set, err = versions.Get(e.ctx, tx, id); err != nil {
+			return err
+		}
+		facts, err = books.Facts(e.ctx, tx, books.Ref{Program: id, Member: acc.Member}, books.Page{Limit: max(c.Facts, 1)})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if c.Facts <= 0 {
+		facts = nil
+	}
+	if c.JSON {
+		return e.json(c.shown(m, acc, p, set, facts))
+	}
+	c.print(e, m, acc, p, set, facts)
+	return nil
+}
+
+func memberHint(err error, ref string) error {
+	if errs.Is(err, errs.CodeNotFound, "member_not_found") {
+		return errs.NotFound("member_not_found", fmt.Sprintf("There is no member %s in this program.", ref))
+	}
+	return err
+}
+
+func unitAmount(p *program.Compiled, unit string, minor int64) string {
+	scale := 0
+	if u := p.Units[unit]; u != nil {
+		scale = u.Precision
+	}
+	return money.Format(minor, scale)
+}
+
+// summary is a fact in one sentence, in the words of the version that decided it.
+func (c *memberShowCmd) summary(set *version.Set, p *program.Compiled, f *books.Entry) string {
+	if by := set.Version(f.Decision.Version); by != nil {
+		p = by
+	}
+	return explain.Summary(&f.Decision.Explanation, p, c.Lang, false)
+}
+
+func (c *memberShowCmd) shown(m member.Member, acc *engine.Account, p *program.Compiled, set *version.Set, facts []books.Entry) shown {
+	out := shown{Member: m, Status: acc.State.Status, JoinedAt: acc.State.JoinedAt, Balances: map[string]shownBalance{}, Tiers: map[string]string{}, Facts: []shownFact{}}
+	for unit, h := range acc.State.Units {
+		b := shownBalance{Balance: unitAmount(p, unit, h.Balance()), Pending: unitAmount(p, unit, h.Pending), Reserved: unitAmount(p, unit, h.Reserved),
+			Debt: unitAmount(p, unit, h.Debt), Lots: []shownLot{}}
+		for _, l := range acc.Lots {
+			if l.Unit == unit && l.Open() {
+				b.Lots = append(b.Lots, shownLot{unitAmount(p, unit, l.Left()), l.EarnedAt, l.ExpiresAt})
+			}
+		}
+		out.Balances[unit] = b
+	}
+	for id, t := range acc.State.Tiers {
+		out.Tiers[id] = t.Tier
+	}
+	for i := range facts {
+		f := &facts[i]
+		out.Facts = append(out.Facts, shownFact{f.Fact.ID, string(f.Fact.Kind), f.Fact.OccurredAt, c.summary(set, p, f)})
+	}
+	return out
+}
+
+func (c *memberShowCmd) print(e *env, m member.Member, acc *engine.Account, p *program.Compiled, set *version.Set, facts []books.Entry) {
+	name := m.DisplayName()
+	if name == "" {
+		name = "Member without a name"
+	}
+	e.printf("%s  %s\n", name, m.ID)
+	var known []string
+	for _, i := range m.Identifiers {
+		known = append(known, i.String())
+	}
+	e.printf("  %s since %s", acc.State.Status, lang.Date(c.Lang, acc.State.JoinedAt, p.Zone))
+	if len(known) > 0 {
+		e.printf("; %s", strings.Join(known, ", "))
+	}
+	e.printf("\n")
+	for _, unit := range sortedUnits(acc, p) {
+		c.printUnit(e, unit, acc, p)
+	}
+	for _, set := range p.TierIDs {
+		ts := acc.State.Tiers[set]
+		if ts == nil || ts.Tier == "" {
+			continue
+		}
+		e.printf("  %s: %s since %s", explain.TierSet(p, set, c.Lang), explain.Tier(p, set+"/"+ts.Tier, c.Lang), lang.Date(c.Lang, ts.Since, p.Zone))
+		if ts.FallsAt != nil {
+			e.printf(", falls on %s unless it is earned again", lang.Date(c.Lang, *ts.FallsAt, p.Zone))
+		}
+		e.printf("\n")
+	}
+	if len(facts) > 0 {
+		e.printf("  Last facts:\n")
+	}
+	for i := range facts {
+		f := &facts[i]
+		e.printf("    %s  %-11s %s  %s\n", f.Fact.OccurredAt.In(p.Zone).Format("2006-01-02 15:04"), f.Fact.Kind, f.Fact.ID, c.summary(set, p, f))
+	}
+}
+
+func sortedUnits(acc *engine.Account, p *program.Compiled) []string {
+	out := slices.Clone(p.UnitIDs)
+	for unit := range acc.State.Units {
+		if !slices.Contains(out, unit) {
+			out = append(out, unit)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (c *memberShowCmd) printUnit(e *env, unit string, acc *engine.Account, p *program.Compiled) {
+	h := acc.State.Units[unit]
+	if h == nil {
+		h = &ledger.Holding{}
+	}
+	e.printf("  %s", explain.Amount(p, unit, h.Balance(), c.Lang))
+	for _, part := range []struct {
+		n    int64
+		word string
+	}{{h.Pending, "pending"}, {h.Reserved, "reserved"}, {h.Debt, "owed"}} {
+		if part.n != 0 {
+			e.printf(", %s %s", unitAmount(p, unit, part.n), part.word)
+		}
+	}
+	e.printf(" (earned %s, spent %s, expired %s)\n", unitAmount(p, unit, h.Earned-h.Reversed), unitAmount(p, unit, h.Spent), unitAmount(p, unit, h.Expired))
+	ends := map[time.Time]int64{}
+	for _, l := range acc.Lots {
+		if l.Unit == unit && l.ExpiresAt != nil && l.Spendable+l.Pending > 0 {
+			ends[*l.ExpiresAt] += l.Spendable + l.Pending
+		}
+	}
+	days := make([]time.Time, 0, len(ends))
+	for day := range ends {
+		days = append(days, day)
+	}
+	slices.SortFunc(days, time.Time.Compare)
+	for i, day := range days {
+		if i == 3 {
+			break
+		}
+		e.printf("    %s until %s\n", explain.Amount(p, unit, ends[day], c.Lang), lang.Date(c.Lang, day.Add(-time.Microsecond), p.Zone))
+	}
+}
+
+type explainCmd struct {
+	jsonFlag
+	Fact string `arg:"" help:"Id of the fact, or SOURCE/NUMBER of a receipt."`
+	Lang string `default:"en" placeholder:"LANG" help:"Language of the sentences: nb, sv, da, en."`
+	For  string `default:"staff" enum:"staff,member" placeholder:"WHO" help:"Who reads it: staff or member."`
+	database
+	programFlag
+}
+
+func (explainCmd) Help() string {
+	return `Every rule that was considered is told, with what it gave or why not, and the arithmetic.
+
+Examples:
+
+    lojal explain pur_01k8zv… --lang nb
+    lojal explain till-1/100234 --json`
+}
+
+func (c *explainCmd) Run(e *env) (err error) {
+	if lang.Known(c.Lang) == "" {
+		return errs.Malformed("unknown_language", fmt.Sprintf("%q is not a language that lojal speaks: nb, sv, da, en.", c.Lang))
+	}
+	d, err := c.open(e)
+	if err != nil {
+		return err
+	}
+	defer closing(d, &err)
+	id, err := c.of(e, d)
+	if err != nil {
+		return err
+	}
+	var entry books.Entry
+	var p *program.Compiled
+	err = d.Read(e.ctx, func(tx *db.Tx) (err error) {
+		source, external, natural := strings.Cut(c.Fact, "/")
+		if _, ok := ids.BucketOf(c.Fact); ok || !natural {
+			entry, _, err = books.Find(e.ctx, tx, id, c.Fact)
+		} else {
+			entry, _, err = books.FindByKey(e.ctx, tx, books.NaturalKey{Program: id, Source: source, ExternalID: external})
+		}
+		if err != nil {
+			return err
+		}
+		set, err := version.Load(e.ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if p = set.Version(entry.Decision.Version); p == nil {
+			p = set.At(entry.Fact.OccurredAt)
+		}
+		return nil
+	})
+	if errs.CodeOf(err) == errs.CodeNotFound {
+		return errs.NotFound("fact_not_found", fmt.Sprintf("There is no fact %s in this program: give its id, or SOURCE/NUMBER.", c.Fact))
+	}
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return e.json(struct {
+			Fact        engine.Fact        `json:"fact"`
+			Version     int64              `json:"version"`
+			Sentences   []explain.Sentence `json:"sentences"`
+			Explanation engine.Explanation `json:"explanation"`
+		}{entry.Fact, entry.Decision.Version, explain.Sentences(&entry.Decision.Explanation, p, c.Lang, c.For == "member"), entry.Decision.Explanation})
+	}
+	e.printf("%s %s, %s\n", entry.Fact.Kind, entry.Fact.ID, lang.DateTime(c.Lang, entry.Fact.OccurredAt, p.Zone))
+	if text := explain.Summary(&entry.Decision.Explanation, p, c.Lang, c.For == "member"); text != "" {
+		e.printf("%s\n", text)
+	}
+	for _, line := range explain.Lines(&entry.Decision.Explanation, p, c.Lang, c.For == "member") {
+		e.printf("  %s\n", line)
+	}
+	return nil
+}

@@ -1,0 +1,247 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/record"
+	"lojal.dev/lojal/internal/scenario"
+	"lojal.dev/lojal/internal/sweep"
+	"lojal.dev/lojal/internal/verify"
+	"lojal.dev/lojal/internal/version"
+)
+
+type migrateCmd struct {
+	jsonFlag
+	Status bool `help:"Say how many migrations wait, and run none."`
+	database
+}
+
+func (migrateCmd) Help() string {
+	return `Migrations go forward only, each in a transaction of its own. A SQLite database that is not there is made.
+
+Examples:
+
+    lojal migrate --status
+    lojal migrate`
+}
+
+func (c *migrateCmd) Run(e *env) (err error) {
+	d, err := db.Open(e.ctx, c.DB, db.Options{Unmigrated: true})
+	if errs.Is(err, errs.CodeNotFound, "database") && !c.Status {
+		d, err = db.Open(e.ctx, c.DB, db.Options{Migrate: true})
+		if err != nil {
+			return err
+		}
+		defer closing(d, &err)
+		return c.told(e, "made", 0, 0)
+	}
+	if err != nil {
+		return hint(err)
+	}
+	defer closing(d, &err)
+	if c.Status {
+		n, err := d.Pending(e.ctx)
+		if err != nil {
+			return err
+		}
+		return c.told(e, "looked at", 0, n)
+	}
+	n, err := d.Migrate(e.ctx)
+	if err != nil {
+		return err
+	}
+	return c.told(e, "migrated", n, 0)
+}
+
+func (c *migrateCmd) told(e *env, what string, ran, waiting int) error {
+	if c.JSON {
+		return e.json(map[string]int{"ran": ran, "pending": waiting})
+	}
+	switch {
+	case what == "made":
+		e.printf("The database is made, and of this program's version.\n")
+	case waiting > 0:
+		e.printf("%s to run: `lojal migrate` does.\n", plural(waiting, "migration"))
+	case ran > 0:
+		e.printf("%s run; the database is of this program's version.\n", plural(ran, "migration"))
+	default:
+		e.printf("The database is of this program's version.\n")
+	}
+	return nil
+}
+
+type sweepCmd struct {
+	jsonFlag
+	database
+}
+
+func (sweepCmd) Help() string {
+	return `A server does this by itself. It can run at any time, also beside a server, and twice.
+
+Examples:
+
+    lojal sweep`
+}
+
+func (c *sweepCmd) Run(e *env) (err error) {
+	d, err := c.open(e)
+	if err != nil {
+		return err
+	}
+	defer closing(d, &err)
+	r := record.New(d, &version.Cache{})
+	defer r.Close()
+	n, err := sweep.Run(e.ctx, d, r, e.now())
+	if c.JSON {
+		if failed := e.json(map[string]int{"accounts": n.Accounts, "facts": n.Facts}); err == nil {
+			err = failed
+		}
+		return err
+	}
+	e.printf("%s were due, %s written.\n", plural(n.Accounts, "account"), plural(n.Facts, "fact"))
+	return err
+}
+
+type scenarioCmd struct {
+	jsonFlag
+	Paths    []string `arg:"" name:"path" help:"Files and folders of scenarios."`
+	DB       string   `name:"db" placeholder:"URL" help:"Database to play in, each scenario in a program of its own; without it a temporary one."`
+	Parallel int      `default:"4" placeholder:"N" help:"How many are played at once."`
+}
+
+func (scenarioCmd) Help() string {
+	return `A scenario says what is given, what happens and what must come of it; docs/scenarios.md tells their form. The exit
+status is 3 when something differs.
+
+Examples:
+
+    lojal scenario test/scenarios
+    lojal scenario my-program.yaml --json`
+}
+
+func (c *scenarioCmd) Run(e *env) (err error) {
+	opts := scenario.Options{Out: e.Out, JSON: c.JSON, Parallel: c.Parallel}
+	if c.DB != "" {
+		if opts.DB, err = db.Open(e.ctx, c.DB, db.Options{}); err != nil {
+			return hint(err)
+		}
+		defer closing(opts.DB, &err)
+	}
+	report, err := scenario.Run(e.ctx, c.Paths, opts)
+	if err != nil {
+		return err
+	}
+	if report.Failed > 0 {
+		return errs.Invalid("scenarios_differ", fmt.Sprintf("%d of %s came out otherwise than expected.", report.Failed, plural(report.Failed+report.Passed, "scenario")))
+	}
+	return nil
+}
+
+type versionCmd struct {
+	jsonFlag
+}
+
+func (versionCmd) Help() string {
+	return `Examples:
+
+    lojal version`
+}
+
+func (c *versionCmd) Run(e *env) error {
+	if c.JSON {
+		return e.json(map[string]string{"version": e.build.Version, "commit": e.build.Commit})
+	}
+	e.printf("lojal %s\n", strings.TrimSpace(e.build.Version+" "+e.build.Commit))
+	return nil
+}
+
+type verifyCmd struct {
+	jsonFlag
+	database
+	programFlag
+}
+
+func (verifyCmd) Help() string {
+	return `Every fact is decided again, and every lot, balance, counter and event is compared with what follows from the facts.
+Without --program all programs are proved. Nothing is written. The exit status is 5 when something does not hold.
+
+Examples:
+
+    lojal verify
+    lojal verify --json`
+}
+
+func (c *verifyCmd) Run(e *env) (err error) {
+	d, err := c.open(e)
+	if err != nil {
+		return err
+	}
+	defer closing(d, &err)
+	var all []version.Program
+	if c.Program != "" {
+		id, err := c.of(e, d)
+		if err != nil {
+			return err
+		}
+		all = []version.Program{{ID: id}}
+	} else if err := d.Read(e.ctx, func(tx *db.Tx) (err error) {
+		all, err = version.Programs(e.ctx, tx)
+		return err
+	}); err != nil {
+		return err
+	}
+	var versions version.Cache
+	reports := []*verify.Report{}
+	var broken error
+	for _, p := range all {
+		r, err := c.prove(e, d, &versions, p.ID)
+		if err != nil {
+			return err
+		}
+		reports = append(reports, r)
+		if broken == nil {
+			broken = r.Err()
+		}
+		if !c.JSON {
+			printProof(e, r)
+		}
+	}
+	if c.JSON {
+		if err := e.json(reports); err != nil {
+			return err
+		}
+	} else if len(all) == 0 {
+		e.printf("There is no program in this database, and nothing to prove.\n")
+	}
+	return broken
+}
+
+func (c *verifyCmd) prove(e *env, d *db.DB, versions *version.Cache, id string) (*verify.Report, error) {
+	bar := e.bar("facts")
+	opts := verify.Options{}
+	if bar != nil {
+		opts.Progress = func(done, all int64) {
+			bar.ChangeMax64(max(all, 1))
+			_ = bar.Set64(done) // a bar that cannot be drawn is no failure
+		}
+		defer func() { _ = bar.Exit() }() // the same
+	}
+	return verify.Run(e.ctx, d, versions, id, opts)
+}
+
+func printProof(e *env, r *verify.Report) {
+	e.printf("%s: %d members, %d facts, %d postings, %d lots, %d events; %d facts decided again.\n", r.Program, r.Members, r.Facts, r.Postings, r.Lots, r.Events, r.Replayed)
+	if r.OK() {
+		e.printf("The books hold.\n")
+		return
+	}
+	for _, f := range r.Findings {
+		e.printf("  %s\n", f)
+	}
+	if r.More > 0 {
+		e.printf("  … and %d more findings\n", r.More)
+	}
+}

@@ -1,0 +1,449 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"lojal.dev/lojal/internal/audit"
+	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/program"
+	"lojal.dev/lojal/internal/version"
+)
+
+func blueprintsText() string { return strings.Join(program.Blueprints(), ", ") }
+
+type initCmd struct {
+	File      string `arg:"" optional:"" default:"program.yaml" help:"File to write."`
+	Blueprint string `default:"coffee-stars" placeholder:"NAME" help:"Sample program to start from: ${blueprints}."`
+}
+
+func (initCmd) Help() string {
+	return `An existing file is left alone.
+
+Examples:
+
+    lojal init
+    lojal init my-shop.yaml --blueprint grocery`
+}
+
+func (c *initCmd) Run(e *env) error {
+	text, err := program.Blueprint(c.Blueprint)
+	if err != nil {
+		return errs.NotFound("no_blueprint", sentence(err.Error()))
+	}
+	file, err := os.OpenFile(c.File, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // a document that is meant to be shared
+	switch {
+	case errors.Is(err, os.ErrExist):
+		return errs.Conflict("file_exists", fmt.Sprintf("%s is there already: name another file, or move it away.", c.File))
+	case err != nil:
+		return errs.Invalid("file", fmt.Sprintf("%s cannot be written: %s.", c.File, reasonOf(err)))
+	}
+	_, err = file.Write(text)
+	if err = errors.Join(err, file.Close()); err != nil {
+		return errs.Unavailable("file", fmt.Sprintf("%s cannot be written: %s.", c.File, reasonOf(err)))
+	}
+	e.printf("Wrote %s. Edit it, then:\n\n    lojal program check %s\n    lojal program publish %s\n    lojal key create till\n    lojal serve\n", c.File, c.File, c.File)
+	return nil
+}
+
+type programCmd struct {
+	Check    programCheckCmd    `cmd:"" help:"Say every mistake of a document."`
+	Diff     programDiffCmd     `cmd:"" help:"Say in words how two documents differ."`
+	Publish  programPublishCmd  `cmd:"" help:"Put a document in force as the next version."`
+	List     programListCmd     `cmd:"" help:"List the published versions."`
+	Show     programShowCmd     `cmd:"" help:"Print a published version."`
+	Rollback programRollbackCmd `cmd:"" help:"Put an older version in force again, as a new one."`
+	Schema   programSchemaCmd   `cmd:"" help:"Print the JSON Schema of a document."`
+}
+
+// document reads and checks a file. The error names every mistake with its line.
+func (e *env) document(file string) (*program.Document, error) {
+	data, err := e.readInput(file)
+	if err != nil {
+		return nil, err
+	}
+	name := file
+	if file == "-" {
+		name = "standard input"
+	}
+	d, err := program.Parse(data, name)
+	if err != nil {
+		return nil, problems(err, name)
+	}
+	if _, err := program.Compile(d, 0); err != nil {
+		return nil, problems(err, name)
+	}
+	return d, nil
+}
+
+// problems makes an error with one field for each mistake, where its line is known in front of it.
+func problems(err error, name string) error {
+	var all *program.Problems
+	if !errors.As(err, &all) {
+		return err
+	}
+	out := errs.Invalid("invalid_program", fmt.Sprintf("%s has %s.", name, plural(len(all.List), "mistake")))
+	for _, p := range all.List {
+		at := p.Pointer
+		if p.Line > 0 {
+			at = fmt.Sprintf("%s:%d:%d %s", name, p.Line, p.Column, p.Pointer)
+		}
+		out.Fields = append(out.Fields, errs.Field{Pointer: at, Reason: "problem", Message: p.Message})
+	}
+	return out
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+type programCheckCmd struct {
+	jsonFlag
+	File string `arg:"" help:"Document, YAML or JSON; - is the standard input."`
+}
+
+func (programCheckCmd) Help() string {
+	return `All mistakes are told at once, each with its place, what is wrong and what to do.
+
+Examples:
+
+    lojal program check program.yaml
+    lojal program check - < program.json`
+}
+
+func (c *programCheckCmd) Run(e *env) error {
+	d, err := e.document(c.File)
+	if c.JSON {
+		type result struct {
+			OK       bool         `json:"ok"`
+			Program  string       `json:"program,omitempty"`
+			Hash     string       `json:"hash,omitempty"`
+			Problems []errs.Field `json:"problems"`
+		}
+		r := result{OK: err == nil, Problems: []errs.Field{}}
+		if err == nil {
+			r.Program = d.Program
+			if r.Hash, err = program.Hash(d); err != nil {
+				return err
+			}
+		} else if f := errs.As(err); len(f.Fields) > 0 {
+			r.Problems = f.Fields
+		}
+		return errors.Join(e.json(r), err)
+	}
+	if err != nil {
+		return err
+	}
+	e.printf("%s is right: program %s, %s, %s, %s.\n", c.File, d.Program, plural(len(d.Earn), "rule"), plural(len(d.Tiers), "tier set"), plural(len(d.Rewards), "reward"))
+	return nil
+}
+
+type programDiffCmd struct {
+	jsonFlag
+	A    string `arg:"" help:"Document before; a number is a published version."`
+	B    string `arg:"" help:"Document after; a number is a published version."`
+	Lang string `default:"en" placeholder:"LANG" help:"Language of the sentences: nb, sv, da, en."`
+	database
+	programFlag
+}
+
+func (programDiffCmd) Help() string {
+	return `Examples:
+
+    lojal program diff program.yaml new.yaml
+    lojal program diff 3 program.yaml --lang nb`
+}
+
+// side reads one side of a comparison: a published version by its number, or a file.
+func (c *programDiffCmd) side(e *env, name string) (*program.Document, error) {
+	var n int64
+	if _, err := fmt.Sscanf(name+"\n", "%d\n", &n); err != nil {
+		return e.document(name)
+	}
+	d, err := c.open(e)
+	if err != nil {
+		return nil, err
+	}
+	defer closing(d, &err)
+	_, doc, err := e.published(d, c.programFlag, n)
+	return doc, err
+}
+
+func (c *programDiffCmd) Run(e *env) error {
+	a, err := c.side(e, c.A)
+	if err != nil {
+		return err
+	}
+	b, err := c.side(e, c.B)
+	if err != nil {
+		return err
+	}
+	changes := program.Diff(a, b, c.Lang)
+	if c.JSON {
+		if changes == nil {
+			changes = []program.Change{}
+		}
+		return e.json(changes)
+	}
+	if len(changes) == 0 {
+		e.printf("No difference.\n")
+	}
+	for _, change := range changes {
+		e.printf("%s\n", change.Sentence)
+	}
+	return nil
+}
+
+type programPublishCmd struct {
+	jsonFlag
+	File string `arg:"" help:"Document, YAML or JSON; - is the standard input."`
+	From string `placeholder:"TIME" help:"Business time from which it counts: a date in the program's zone, or a time with offset. Without it: now, and for the first version always."`
+	database
+}
+
+func (programPublishCmd) Help() string {
+	return `A published version never changes; each purchase is decided by the version in force at its business time. A SQLite
+database that is not there is made.
+
+Examples:
+
+    lojal program publish program.yaml
+    lojal program publish program.yaml --from 2027-01-01`
+}
+
+func (c *programPublishCmd) Run(e *env) (err error) {
+	doc, err := e.document(c.File)
+	if err != nil {
+		return err
+	}
+	in := version.PublishInput{Program: doc.Program, Document: doc, By: actor, Now: e.now()}
+	if c.From != "" {
+		from, err := moment(c.From, doc.TimeZone)
+		if err != nil {
+			return err
+		}
+		in.From = &from
+	}
+	d, err := c.create(e)
+	if err != nil {
+		return err
+	}
+	defer closing(d, &err)
+	var out version.Published
+	err = d.Write(e.ctx, func(tx *db.Tx) error {
+		var err error
+		if out, err = version.Publish(e.ctx, tx, in); err != nil || out.Unchanged {
+			return err
+		}
+		return note(e, tx, in.Program, "program.published", fmt.Sprint(out.Version), in.Now)
+	})
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return e.json(out)
+	}
+	if out.Unchanged {
+		e.printf("Nothing to do: version %d of %s is in force and holds the same.\n", out.Version, out.Program)
+		return nil
+	}
+	e.printf("Version %d of %s is published, in force %s.\n", out.Version, out.Program, since(out.EffectiveFrom, doc.TimeZone))
+	return nil
+}
+
+// note writes to the audit log.
+func note(e *env, tx *db.Tx, program, action, target string, now time.Time) error {
+	_, err := audit.Append(e.ctx, tx, audit.Entry{Program: program, At: now, Actor: actor, Action: action, Target: target})
+	return err
+}
+
+// since says from when something counts.
+func since(t time.Time, zone string) string {
+	if t.IsZero() {
+		return "from the beginning"
+	}
+	return "from " + local(t, zone)
+}
+
+// local writes a time in a zone.
+func local(t time.Time, zone string) string {
+	if at, err := time.LoadLocation(zone); err == nil {
+		t = t.In(at)
+	}
+	return t.Format("2006-01-02 15:04:05 MST")
+}
+
+// moment reads a date in the zone, or a time with offset.
+func moment(text, zone string) (time.Time, error) {
+	at, err := time.LoadLocation(zone)
+	if err != nil {
+		return time.Time{}, errs.Invalid("zone", fmt.Sprintf("%s is not a time zone.", zone))
+	}
+	for _, layout := range []string{time.DateOnly, "2006-01-02 15:04", "2006-01-02 15:04:05", time.RFC3339Nano} {
+		if t, err := time.ParseInLocation(layout, text, at); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, errs.Malformed("not_a_time", fmt.Sprintf("%q is not a time: write a date such as 2027-01-01, or 2027-01-01T12:00:00+01:00.", text))
+}
+
+type programListCmd struct {
+	jsonFlag
+	database
+	programFlag
+}
+
+func (programListCmd) Help() string {
+	return `Examples:
+
+    lojal program list
+    lojal program list --json`
+}
+
+func (c *programListCmd) Run(e *env) (err error) {
+	d, err := c.open(e)
+	if err != nil {
+		return err
+	}
+	defer closing(d, &err)
+	id, err := c.of(e, d)
+	if err != nil {
+		return err
+	}
+	var list []version.Published
+	err = d.Read(e.ctx, func(tx *db.Tx) (err error) {
+		list, err = version.List(e.ctx, tx, id)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return e.json(list)
+	}
+	for _, p := range list {
+		e.printf("%4d  in force %-32s published %s by %s", p.Version, since(p.EffectiveFrom, "UTC"), local(p.PublishedAt, "UTC"), p.PublishedBy)
+		if p.RollbackOf > 0 {
+			e.printf(", as version %d", p.RollbackOf)
+		}
+		e.printf("\n")
+	}
+	return nil
+}
+
+// published gives one version with its document.
+func (e *env) published(d *db.DB, p programFlag, n int64) (out version.Published, doc *program.Document, err error) {
+	id, err := p.of(e, d)
+	if err != nil {
+		return out, nil, err
+	}
+	err = d.Read(e.ctx, func(tx *db.Tx) (err error) {
+		out, doc, err = version.Get(e.ctx, tx, id, n)
+		return err
+	})
+	return out, doc, err
+}
+
+type programShowCmd struct {
+	jsonFlag
+	Number int64 `arg:"" help:"Number of the version."`
+	database
+	programFlag
+}
+
+func (programShowCmd) Help() string {
+	return `Examples:
+
+    lojal program show 3 > program.yaml
+    lojal program show 3 --json`
+}
+
+func (c *programShowCmd) Run(e *env) (err error) {
+	d, err := c.open(e)
+	if err != nil {
+		return err
+	}
+	defer closing(d, &err)
+	_, doc, err := e.published(d, c.programFlag, c.Number)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		text, err := program.Canonical(doc)
+		e.printf("%s\n", text)
+		return err
+	}
+	text, err := program.YAML(doc)
+	e.printf("%s", text)
+	return err
+}
+
+type programRollbackCmd struct {
+	jsonFlag
+	Number int64 `arg:"" help:"Number of the version to bring back."`
+	database
+	programFlag
+}
+
+func (programRollbackCmd) Help() string {
+	return `The version is published again under a new number and counts from now on. What was decided stays as it was.
+
+Examples:
+
+    lojal program rollback 3`
+}
+
+func (c *programRollbackCmd) Run(e *env) (err error) {
+	d, err := c.open(e)
+	if err != nil {
+		return err
+	}
+	defer closing(d, &err)
+	id, err := c.of(e, d)
+	if err != nil {
+		return err
+	}
+	now := e.now()
+	var out version.Published
+	err = d.Write(e.ctx, func(tx *db.Tx) error {
+		var err error
+		if out, err = version.Rollback(e.ctx, tx, id, c.Number, actor, now); err != nil || out.Unchanged {
+			return err
+		}
+		return note(e, tx, id, "program.rolled_back", fmt.Sprint(out.Version), now)
+	})
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return e.json(out)
+	}
+	if out.Unchanged {
+		e.printf("Nothing to do: version %d of %s is in force and holds the same.\n", out.Version, out.Program)
+		return nil
+	}
+	e.printf("Version %d of %s is published with the content of version %d, in force %s.\n", out.Version, id, c.Number, since(out.EffectiveFrom, "UTC"))
+	return nil
+}
+
+type programSchemaCmd struct{}
+
+func (programSchemaCmd) Help() string {
+	return `Editors that know JSON Schema complete and check documents with it.
+
+Examples:
+
+    lojal program schema > program.schema.json`
+}
+
+func (programSchemaCmd) Run(e *env) error {
+	e.printf("%s\n", strings.TrimSpace(string(program.Schema())))
+	return nil
+}
