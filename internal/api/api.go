@@ -21,6 +21,7 @@ import (
 
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/ids"
 	"lojal.dev/lojal/internal/key"
 	"lojal.dev/lojal/internal/lang"
 	"lojal.dev/lojal/internal/program"
@@ -71,6 +72,8 @@ const (
 	MaxBatch = 1000
 	// MaxWait bounds a long poll, in seconds.
 	MaxWait = 30
+	// requestTime bounds a request, within web.WriteTimeout, so that its failure can still be told.
+	requestTime = 60 * time.Second
 )
 
 // Server is the door. Close it when no request is under way any more.
@@ -80,10 +83,11 @@ type Server struct {
 	document *document
 	perKey   *web.Buckets
 	failed   *web.Buckets
+	waiting  chan struct{} // one for each long poll
+	known    knownKeys
 	uses     key.Uses
 	flushing atomic.Bool
 	flushes  sync.WaitGroup
-	maxBody  map[bool]int64
 }
 
 // New makes the door.
@@ -92,7 +96,7 @@ func New(c Config) *Server {
 		c.Clock = time.Now
 	}
 	if c.Logger == nil {
-		c.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	if c.Limits.PerKey.Burst == 0 {
 		c.Limits.PerKey = DefaultPerKey
@@ -106,12 +110,12 @@ func New(c Config) *Server {
 	if c.Limits.MaxBatchBody <= 0 {
 		c.Limits.MaxBatchBody = defaultMaxBatchBody
 	}
-	s := &Server{Config: c, perKey: web.NewBuckets(c.Limits.PerKey), failed: web.NewBuckets(c.Limits.FailedAuth)}
+	s := &Server{Config: c, perKey: web.NewBuckets(c.Limits.PerKey), failed: web.NewBuckets(c.Limits.FailedAuth), waiting: make(chan struct{}, mostWaiting)}
 	mux := http.NewServeMux()
 	for _, r := range table() {
 		mux.Handle(r.Method+" "+r.Path, s.guard(r))
 	}
-	s.document = newDocument(c.Build)
+	s.document = newDocument()
 	s.pages(mux)
 	s.handler = web.Wrap(mux, c.Logger, c.Clock)
 	return s
@@ -208,8 +212,9 @@ func (s *Server) guard(r *Route) http.Handler {
 			}
 		}
 		s.noteUse(k, now)
-		c := &Call{key: k, now: now}
-		h.ServeHTTP(w, req.WithContext(context.WithValue(req.Context(), callKey{}, c)))
+		ctx, cancel := context.WithTimeout(req.Context(), requestTime)
+		defer cancel()
+		h.ServeHTTP(w, req.WithContext(context.WithValue(ctx, callKey{}, &Call{key: k, now: now})))
 	})
 }
 
@@ -224,10 +229,7 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, now time.T
 	secret, err := bearer(r.Header)
 	var k key.Key
 	if err == nil {
-		err = s.DB.Read(r.Context(), func(tx *db.Tx) (err error) {
-			k, err = key.Authenticate(r.Context(), tx, secret, now)
-			return err
-		})
+		k, err = s.findKey(r.Context(), secret, now)
 	}
 	if err == nil || errs.CodeOf(err) != errs.CodeUnauthenticated {
 		return k, err
@@ -238,6 +240,63 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, now time.T
 		return key.Key{}, web.TooMany(q)
 	}
 	return key.Key{}, err
+}
+
+func (s *Server) findKey(ctx context.Context, secret string, now time.Time) (key.Key, error) {
+	hash := ids.HashSecret(secret)
+	if k, ok := s.known.get(hash, now); ok {
+		return k, nil
+	}
+	var k key.Key
+	err := s.DB.Read(ctx, func(tx *db.Tx) (err error) {
+		k, err = key.Authenticate(ctx, tx, secret, now)
+		return err
+	})
+	if err == nil {
+		s.known.put(hash, k)
+	}
+	return k, err
+}
+
+// knownKeys remembers for a moment which keys were right, so that a busy till does not ask the database twice for each
+// purchase. A key that this server revokes is forgotten at once; one that another process revokes opens for at most
+// keysKnownFor longer.
+type knownKeys struct {
+	mu   sync.Mutex
+	keys map[string]knownKey // by the hash of the secret
+}
+
+type knownKey struct {
+	key.Key
+	at time.Time // of the machine: the time that this may be believed is no business time
+}
+
+const keysKnownFor = time.Second
+
+func (n *knownKeys) get(hash string, now time.Time) (key.Key, bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	k, ok := n.keys[hash]
+	if !ok || time.Since(k.at) > keysKnownFor || k.ExpiresAt != nil && !k.ExpiresAt.After(now) {
+		return key.Key{}, false
+	}
+	return k.Key, true
+}
+
+func (n *knownKeys) put(hash string, k key.Key) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.keys == nil || len(n.keys) > 1000 {
+		n.keys = map[string]knownKey{}
+	}
+	n.keys[hash] = knownKey{k, time.Now()}
+}
+
+// forget drops all of them, after a key was revoked or rotated.
+func (n *knownKeys) forget() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.keys = nil
 }
 
 func bearer(h http.Header) (string, error) {

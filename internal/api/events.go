@@ -22,8 +22,12 @@ type eventsIn struct {
 	Wait *int `query:"wait"`
 }
 
-// pollEvery is how often a waiting request looks.
-const pollEvery = 200 * time.Millisecond
+const (
+	// pollEvery is how often a waiting request looks.
+	pollEvery = 200 * time.Millisecond
+	// mostWaiting bounds the requests that wait, since each of them looks: more are answered at once.
+	mostWaiting = 64
+)
 
 func (s *Server) listEvents(ctx context.Context, in *eventsIn) (*Feed, error) {
 	limit, err := web.PageLimit(in.Limit, web.DefaultLimit, web.MaxLimit)
@@ -48,6 +52,12 @@ func (s *Server) listEvents(ctx context.Context, in *eventsIn) (*Feed, error) {
 	if err != nil || len(out.Items) > 0 || wait == 0 {
 		return out, err
 	}
+	select {
+	case s.waiting <- struct{}{}:
+		defer func() { <-s.waiting }()
+	default:
+		return out, nil // enough are waiting; this one asks again
+	}
 	deadline := time.NewTimer(time.Duration(wait) * time.Second)
 	defer deadline.Stop()
 	tick := time.NewTicker(pollEvery)
@@ -56,6 +66,8 @@ func (s *Server) listEvents(ctx context.Context, in *eventsIn) (*Feed, error) {
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
+		case <-web.Stopping(ctx):
+			return out, nil
 		case <-deadline.C:
 			return out, nil
 		case <-tick.C:

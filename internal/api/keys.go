@@ -60,6 +60,7 @@ func (s *Server) newKey(ctx context.Context, c *Call, action, old string, create
 		_, err = audit.Append(ctx, tx, audit.Entry{Program: c.program(), At: c.now, Actor: c.actor(), Action: action, Target: k.ID, Detail: detail})
 		return v.key(k, secret), err
 	}, withoutSecret)
+	s.known.forget()
 	return &Answered[Key]{reply}, err
 }
 
@@ -127,6 +128,7 @@ func (s *Server) revokeKey(ctx context.Context, in *keyIn) (*Answered[Key], erro
 		_, err = audit.Append(ctx, tx, audit.Entry{Program: in.program(), At: in.now, Actor: in.actor(), Action: "key.revoked", Target: k.ID})
 		return v.key(k, ""), err
 	}, nil)
+	s.known.forget()
 	return &Answered[Key]{reply}, err
 }
 

@@ -137,7 +137,7 @@ func TestBlockCloseMerge(t *testing.T) {
 }
 
 func TestTierByHand(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(_ *testing.T, h *house) {
 		h.enrol("1")
 		up := h.do("POST", "/v1/members/ext:1/tiers?include=tiers", `{"set": "club", "tier": "gold", "until": "2027-12-31T23:59:59+01:00", "reason": "partner"}`).want(201)
 		up.is("gold", "tier_changes", 0, "to").is("up", "tier_changes", 0, "direction").is("gold", "tiers", "club", "tier").is("gold", "tiers", "club", "floor")

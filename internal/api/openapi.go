@@ -82,8 +82,8 @@ type parameter struct {
 }
 
 // newDocument makes the document. It fails only by a fault of the program, which every test would meet.
-func newDocument(build BuildInfo) *document {
-	d, err := makeDocument(build, false)
+func newDocument() *document {
+	d, err := makeDocument(false)
 	if err != nil {
 		panic("api: " + err.Error())
 	}
@@ -92,7 +92,7 @@ func newDocument(build BuildInfo) *document {
 
 // makeDocument makes the document; strict closes the answers' objects too, for tests. To callers they are open, since
 // keys may be added within /v1.
-func makeDocument(build BuildInfo, strict bool) (*document, error) {
+func makeDocument(strict bool) (*document, error) {
 	d := &document{
 		schemas: map[string]*jsonschema.Schema{}, routes: table(),
 		bodies: map[*Route]*jsonschema.Schema{}, answers: map[*Route]*jsonschema.Schema{}, params: map[*Route][]parameter{},
@@ -429,6 +429,9 @@ func (d *document) responses(r *Route) pairs {
 	if r.Method == http.MethodPost && r.Scope != Open {
 		head = append(head, pair{"Idempotent-Replayed", ref("headers", "Idempotent-Replayed")})
 	}
+	if r.Status == http.StatusCreated {
+		head = append(head, pair{"Location", ref("headers", "Location")})
+	}
 	if reflect.PointerTo(r.out).Implements(reflect.TypeFor[web.Tagged]()) {
 		head = append(head, pair{"ETag", ref("headers", "ETag")})
 	}
@@ -529,6 +532,7 @@ var headers = pairs{
 	{"RateLimit-Policy", header("string", "The quota of the key: q requests in w seconds.")},
 	{"Retry-After", header("integer", "Seconds to wait.")},
 	{"WWW-Authenticate", header("string", "Bearer.")},
+	{"Location", header("string", "Where what was made can be read.")},
 	{"ETag", header("string", "The entity tag, for If-Match and If-None-Match.")},
 	{"Link", header("string", "RFC 8288: rel=\"next\" is the next page.")},
 	{"Idempotent-Replayed", header("string", "true when this is the first answer to the same Idempotency-Key.")},

@@ -37,7 +37,7 @@ func TestGenerated(t *testing.T) {
 		comments = found
 	}
 	compare(t, "comments.json", want)
-	d, err := makeDocument(BuildInfo{}, false)
+	d, err := makeDocument(false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,8 +131,8 @@ func usedTypes() map[string]bool {
 		seen[t] = true
 		used[commentName(t)] = true
 		if t.Kind() == reflect.Struct {
-			for i := range t.NumField() {
-				walk(t.Field(i).Type)
+			for f := range t.Fields() {
+				walk(f.Type)
 			}
 		}
 	}
@@ -151,7 +151,7 @@ func usedTypes() map[string]bool {
 func TestDocumentIsValid(t *testing.T) {
 	t.Parallel()
 	for _, strict := range []bool{false, true} {
-		d, err := makeDocument(BuildInfo{}, strict)
+		d, err := makeDocument(strict)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -175,7 +175,7 @@ func TestDocumentIsValid(t *testing.T) {
 
 func TestDocumentSaysEnough(t *testing.T) {
 	t.Parallel()
-	d := newDocument(BuildInfo{})
+	d := newDocument()
 	ids := map[string]bool{}
 	for _, r := range d.routes {
 		id := r.operationID()

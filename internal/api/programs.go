@@ -248,7 +248,7 @@ type diffIn struct {
 func (s *Server) diffPrograms(ctx context.Context, in *diffIn) (*Difference, error) {
 	out := &Difference{Changes: []DiffChange{}}
 	var from, to *program.Document
-	err := s.look(ctx, &in.Call, func(tx *db.Tx, v view, set *version.Set) error {
+	err := s.look(ctx, &in.Call, func(_ *db.Tx, v view, set *version.Set) error {
 		pick := func(n int64, raw Raw[ProgramDocument], name string) (*program.Document, error) {
 			switch {
 			case n != 0 && raw.JSON != nil:

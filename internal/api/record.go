@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -83,10 +84,30 @@ func (s *Server) submit(ctx context.Context, req record.Request, into *web.Reply
 
 func replyOf(status int, body []byte, replayed bool) web.Reply {
 	r := web.Reply{Status: status, JSON: body, Header: http.Header{}}
+	if where := location(body); where != "" && status == http.StatusCreated {
+		r.Header.Set("Location", where)
+	}
 	if replayed {
 		r.Header.Set("Idempotent-Replayed", "true")
 	}
 	return r
+}
+
+// places are where the things live whose ids begin so.
+var places = map[string]string{"mem": "/v1/members/", "pur": "/v1/purchases/", "red": "/v1/redemptions/", "key": "/v1/keys/"}
+
+// location is the address of what an answer is about: its id stands first.
+func location(body []byte) string {
+	rest, ok := bytes.CutPrefix(body, []byte(`{"id":"`))
+	id, _, whole := bytes.Cut(rest, []byte(`"`))
+	if !ok || !whole {
+		return ""
+	}
+	prefix, _, _ := strings.Cut(string(id), "_")
+	if p := places[prefix]; p != "" {
+		return p + string(id)
+	}
+	return "/v1/facts/" + string(id)
 }
 
 // renderResult gives 201 for what is new and 200 for what was there.

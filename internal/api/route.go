@@ -85,7 +85,7 @@ type says interface{ says() reflect.Type }
 
 // answerType is the type of a route's answer body.
 func (r *Route) answerType() reflect.Type {
-	if s, ok := reflect.New(r.out).Elem().Interface().(says); ok {
+	if s, ok := reflect.TypeAssert[says](reflect.New(r.out).Elem()); ok {
 		return s.says()
 	}
 	return r.out

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -115,9 +116,7 @@ func write(w http.ResponseWriter, r *http.Request, out any, status int) error {
 	}
 	if rp, ok := out.(replier); ok {
 		reply := rp.reply()
-		for k, v := range reply.Header {
-			h[k] = v
-		}
+		maps.Copy(h, reply.Header)
 		if reply.Status != 0 {
 			status = reply.Status
 		}
@@ -300,12 +299,16 @@ func parseQuery(raw string) (map[string][]string, error) {
 
 // refuseBody lets a body pass that is empty or an empty object: clients send one with every POST.
 func refuseBody(w http.ResponseWriter, r *http.Request) error {
+	none := errs.Malformed("body_not_allowed", "This request takes no body.")
 	body, err := read(w, r, 1024)
+	if errs.Is(err, errs.CodeMalformed, "body_too_large") {
+		return none
+	}
 	if err != nil {
 		return err
 	}
 	if t := strings.TrimSpace(string(body)); t != "" && t != "{}" {
-		return errs.Malformed("body_not_allowed", "This request takes no body.")
+		return none
 	}
 	return nil
 }
@@ -315,8 +318,7 @@ func read(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
 	if err == nil {
 		return body, nil
 	}
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, errs.Malformed("body_too_large", "The body is larger than "+strconv.FormatInt(most, 10)+" bytes.").With("limit", most)
 	}
 	return nil, errs.Malformed("body_unreadable", "The body could not be read to its end.").Because(err)

@@ -117,8 +117,7 @@ func syntax(data []byte) error {
 
 func semantic(err error) errs.Field {
 	f := errs.Field{Reason: "wrong_value", Message: "This value does not have the form that is asked for."}
-	var se *json.SemanticError
-	if errors.As(err, &se) {
+	if se, ok := errors.AsType[*json.SemanticError](err); ok {
 		f.Pointer = string(se.JSONPointer)
 	}
 	return f
@@ -314,8 +313,7 @@ func fieldsOf(t reflect.Type) map[string]reflect.Type {
 		return m.(map[string]reflect.Type)
 	}
 	m := map[string]reflect.Type{}
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		name, opts, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
 		case name == "-" || !f.IsExported() && !f.Anonymous:

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -31,7 +32,7 @@ func Wrap(mux *http.ServeMux, log *slog.Logger, now func() time.Time) http.Handl
 		}
 		defer func() {
 			if p := recover(); p != nil {
-				if p == http.ErrAbortHandler {
+				if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 					panic(p)
 				}
 				log.ErrorContext(r.Context(), "panic", "request_id", s.id, "panic", p, "stack", string(debug.Stack()))

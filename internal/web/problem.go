@@ -5,6 +5,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"lojal.dev/lojal/internal/errs"
 )
 
@@ -123,6 +126,9 @@ func title(c errs.Code) string {
 // Fail answers with the problem document of err.
 func Fail(w http.ResponseWriter, r *http.Request, err error) {
 	e := errs.As(err)
+	if e.Code == errs.CodeInternal && r.Context().Err() != nil { // the client left, or the time for it was over: no fault of ours
+		e = errs.Unavailable("gave_up", "The request was given up before it was done. Repeat it under the same Idempotency-Key.").Because(err)
+	}
 	p := ProblemOf(e, RequestID(r.Context()))
 	h := w.Header()
 	switch e.Code {
@@ -136,15 +142,17 @@ func Fail(w http.ResponseWriter, r *http.Request, err error) {
 	h.Del("ETag")
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")
-	body, merr := Marshal(p)
+	// What a caller sent may stand in it, such as a parameter's name that is no UTF-8.
+	lenient := json.JoinOptions(json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
+	body, merr := json.Marshal(p, lenient)
 	if merr != nil { // only Meta can be to blame
 		p.Meta = nil
-		body, _ = Marshal(p)
+		body, _ = json.Marshal(p, lenient)
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(p.Status)
 	if r.Method != http.MethodHead {
-		_, _ = w.Write(body) // the client may be gone; there is no one left to tell
+		_, _ = w.Write(body) //nolint:gosec // it is JSON and said to be; the client may be gone, and then there is no one left to tell
 	}
 }
 

@@ -38,10 +38,20 @@ func NewServer(h http.Handler) *http.Server {
 	}
 }
 
+type stoppingKey struct{}
+
+// Stopping is closed when the server that ctx's request came to is told to stop. A request that only waits ends then;
+// one that works goes on. It is nil, which never closes, for a request that did not come through Serve.
+func Stopping(ctx context.Context) <-chan struct{} {
+	c, _ := ctx.Value(stoppingKey{}).(<-chan struct{})
+	return c
+}
+
 // Serve answers on ln until ctx ends; then it lets open requests finish, at most for ShutdownGrace.
-// Requests see that it stops through their context only after the grace, but long polls may look at stopping.
 func Serve(ctx context.Context, ln net.Listener, h http.Handler) error {
 	srv := NewServer(h)
+	base := context.WithValue(context.WithoutCancel(ctx), stoppingKey{}, ctx.Done())
+	srv.BaseContext = func(net.Listener) context.Context { return base }
 	done := make(chan error, 1)
 	go func() { done <- srv.Serve(ln) }()
 	select {

@@ -106,6 +106,7 @@ func TestProblems(t *testing.T) {
 		{"other charset", "POST", "/echo/a", "{}", []string{"Content-Type", "application/json; charset=latin1"}, 415, "unsupported_media_type"},
 		{"packed", "POST", "/echo/a", "{}", []string{"Content-Encoding", "gzip"}, 415, "unsupported_media_type"},
 		{"unknown parameter", "GET", "/echo/a?x=1", "", nil, 400, "invalid_parameter"},
+		{"parameter with a name that is no utf-8", "GET", "/echo/a?%ff=1", "", nil, 400, "invalid_parameter"},
 		{"repeated parameter", "POST", "/echo/a?limit=1&limit=2", "", nil, 400, "invalid_parameter"},
 		{"no number", "POST", "/echo/a?limit=x", "", nil, 400, "invalid_parameter"},
 		{"no time", "POST", "/echo/a?at=yesterday", "", nil, 400, "invalid_parameter"},
@@ -239,10 +240,10 @@ func TestServeStops(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	began, goOn := make(chan struct{}), make(chan struct{})
-	h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	began := make(chan struct{})
+	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		close(began)
-		<-goOn
+		<-Stopping(r.Context())
 		_, _ = io.WriteString(w, "done")
 	})
 	ctx, stop := context.WithCancel(t.Context())
@@ -261,7 +262,6 @@ func TestServeStops(t *testing.T) {
 	}()
 	<-began
 	stop()
-	close(goOn)
 	if got := <-answer; got != "done" {
 		t.Errorf("the open request got %q", got)
 	}
