@@ -4,7 +4,6 @@ import (
 	"maps"
 	"math/big"
 	"slices"
-	"sort"
 	"strconv"
 
 	"lojal.dev/lojal/internal/ledger"
@@ -25,6 +24,10 @@ type candidate struct {
 	// exact, for rounding at the end, is what each line comes to; multipliers work on it.
 	exact []*big.Rat
 	used  []Counter
+	// unit is what it gives; an addition of a multiplier has that of root, the rule that it came of and whose terms (end,
+	// waiting time) it follows.
+	unit string
+	root *candidate
 }
 
 func (c *candidate) fail(code string, args Args, steps ...Note) {
@@ -83,7 +86,11 @@ func (w *work) earn(trigger string, s *scene, paidPoints int64) ([]*candidate, e
 
 func (w *work) candidate(r *program.CompiledRule, t *RuleTrace) *candidate {
 	t.Rule, t.DryRun = r.ID, r.DryRun
-	return &candidate{r: r, trace: t, whole: r.Lines == nil}
+	c := &candidate{r: r, trace: t, whole: r.Lines == nil}
+	if r.Give != nil {
+		c.unit = r.Give.Unit
+	}
+	return c
 }
 
 // admit looks at the window, the lines and the condition.
@@ -538,140 +545,155 @@ func (w *work) bestMultiplier(alive, mults []*candidate) error {
 }
 
 // apply makes one multiplier work on what the rules (and the multipliers before it) gave on its lines. What it adds is its
-// own; what a multiplier below one takes away is taken from the rules themselves.
+// own, on the terms of the rules it came of; what a multiplier below one takes away is taken from the rules themselves.
+// Where a rule is rounded at the end, the multiplier works on the exact amount, unless a limit may clip what it adds.
 func (w *work) apply(m *candidate, alive, extras []*candidate, s *scene) ([]*candidate, error) {
-	byUnit := map[string]*candidate{}
-	var units []string
+	var adds []*candidate
+	gave := map[string]int64{}
 	touched := false
 	for _, c := range append(slices.Clone(alive), extras...) {
-		base := c
-		if c.r.Give == nil { // an earlier multiplier's addition follows the same rule as what it came of
-			if m.r.DryRun != c.r.DryRun && c.r.DryRun || (m.r.Rule.Unit != "" && m.r.Rule.Unit != c.trace.Unit) || m.r.Of != nil && !m.r.OfAll && !c.followed(m) {
-				continue
-			}
-		} else if !multiplies(m, base) {
+		if !w.reaches(m, c) {
 			continue
-		}
-		if c.exact != nil && c.r.Give != nil {
-			hit := false
-			f := big.NewRat(m.r.Num, m.r.Den)
-			for i := range c.exact {
-				if m.in[i] && c.exact[i].Sign() > 0 {
-					c.exact[i] = new(big.Rat).Mul(c.exact[i], f)
-					hit = true
-				}
-			}
-			if hit && !m.r.DryRun {
-				touched = true
-				from := c.total
-				if err := w.settle(c); err != nil {
-					return nil, err
-				}
-				m.step(Note{StepFactor, Args{"rule": {Rule: c.r.ID}, "factor": Number(m.r.Multiply.String()), "from": Units(c.r.Give.Unit, from), "gave": Units(c.r.Give.Unit, c.total-from)}})
-				m.trace.Unit, m.trace.Amount = c.r.Give.Unit, m.trace.Amount+c.total-from
-			}
-			continue
-		}
-		unit := c.trace.Unit
-		if c.r.Give != nil {
-			unit = c.r.Give.Unit
 		}
 		from := make([]int64, len(c.parts))
 		var sum int64
+		hit := false
 		for i, v := range c.parts {
 			if m.in[i] {
 				from[i] = v
 				sum += v
+				hit = hit || c.exact != nil && c.exact[i].Sign() > 0
 			}
 		}
-		if sum == 0 {
+		if sum == 0 && !hit {
 			continue
 		}
+		touched = true
+		gave[c.unit] += 0
 		to, err := money.MulDiv(sum, m.r.Num, m.r.Den, m.r.Mode)
 		if err != nil {
 			return nil, err
 		}
-		touched = true
-		name := c.r.ID
-		m.step(Note{StepFactor, Args{"rule": {Rule: name}, "factor": Number(m.r.Multiply.String()), "from": Units(unit, sum), "gave": Units(unit, to-sum)}})
+		if c.exact != nil {
+			was, parts, exact := c.total, c.parts, slices.Clone(c.exact)
+			for i := range c.exact {
+				if m.in[i] {
+					c.exact[i] = new(big.Rat).Mul(c.exact[i], big.NewRat(m.r.Num, m.r.Den))
+				}
+			}
+			if err := w.settle(c); err != nil {
+				return nil, err
+			}
+			to = sum + c.total - was
+			if m.r.DryRun || len(m.r.Limits) > 0 && to > sum {
+				c.total, c.parts, c.exact = was, parts, exact
+			} else {
+				m.factor(c, sum, to)
+				gave[c.unit] += to - sum
+				continue
+			}
+		}
+		m.factor(c, sum, to)
 		if to < sum {
+			gave[c.unit] += to - sum
+			if m.r.DryRun {
+				continue
+			}
 			parts, err := money.Split(sum-to, from)
 			if err != nil {
 				return nil, err
 			}
-			m.trace.Unit, m.trace.Amount = unit, m.trace.Amount+to-sum
-			if !m.r.DryRun {
-				for i := range c.parts {
-					c.parts[i] -= parts[i]
-				}
-				c.total -= sum - to
+			for i := range c.parts {
+				c.parts[i] -= parts[i]
 			}
+			c.total -= sum - to
 			continue
 		}
-		e := byUnit[unit]
-		if e == nil {
-			t := m.trace
-			e = &candidate{r: m.r, trace: t, in: m.in, whole: m.whole, parts: make([]int64, len(c.parts))}
-			t.Unit = unit
-			byUnit[unit] = e
-			units = append(units, unit)
-		}
-		parts, err := money.Split(to-sum, from)
-		if err != nil {
+		if adds, err = w.addition(adds, m, c, to-sum, from); err != nil {
 			return nil, err
 		}
-		for i := range parts {
-			e.parts[i] += parts[i]
-		}
-		e.total += to - sum
 	}
 	if !touched {
 		m.fail(WhyNothing, nil)
 		return nil, nil
 	}
-	sort.Strings(units)
+	return w.added(m, adds, gave, s)
+}
+
+// reaches says whether a multiplier works on a rule, or on what an earlier multiplier made of one.
+func (w *work) reaches(m, c *candidate) bool {
+	if c.root == nil {
+		return multiplies(m, c)
+	}
+	return !c.r.DryRun && multiplies(m, c.root)
+}
+
+// factor notes what a multiplier makes of a candidate.
+func (m *candidate) factor(c *candidate, from, to int64) {
+	m.step(Note{StepFactor, Args{"rule": {Rule: c.r.ID}, "factor": Number(m.r.Multiply.String()), "from": Units(c.unit, from), "gave": Units(c.unit, to-from)}})
+}
+
+// addition adds what a multiplier makes more of a candidate to that of the same rule.
+func (w *work) addition(adds []*candidate, m, c *candidate, n int64, from []int64) ([]*candidate, error) {
+	root := c
+	if c.root != nil {
+		root = c.root
+	}
+	at := slices.IndexFunc(adds, func(a *candidate) bool { return a.root == root })
+	if at < 0 {
+		at = len(adds)
+		adds = append(adds, &candidate{r: m.r, root: root, unit: c.unit, in: m.in, whole: m.whole, parts: make([]int64, len(c.parts))})
+	}
+	parts, err := money.Split(n, positive(from, m.in))
+	if err != nil {
+		return nil, err
+	}
+	e := adds[at]
+	for i := range parts {
+		e.parts[i] += parts[i]
+	}
+	e.total += n
+	return adds, nil
+}
+
+// added limits what a multiplier adds and tells what came of it.
+func (w *work) added(m *candidate, adds []*candidate, gave map[string]int64, s *scene) ([]*candidate, error) {
 	m.trace.Fired = true
-	m.trace.Why = Note{WhyMultiplied, Args{"factor": Number(m.r.Multiply.String()), "gave": Units(m.trace.Unit, m.trace.Amount)}}
+	steps := len(m.trace.Steps)
 	var out []*candidate
-	for _, u := range units {
-		e := byUnit[u]
+	var limited *RuleTrace
+	for _, e := range adds {
 		if e.total == 0 {
 			continue
 		}
-		e.unit(u)
-		if err := w.limit(e, u, s); err != nil {
+		t := *m.trace
+		t.Steps = slices.Clone(t.Steps)
+		e.trace = &t
+		if err := w.limit(e, e.unit, s); err != nil {
 			return nil, err
 		}
-		if e.out || e.total == 0 {
+		if e.out {
+			limited = e.trace
 			continue
 		}
-		m.trace.Fired, m.trace.Unit, m.trace.Amount = true, u, e.total
-		m.trace.Why = Note{WhyMultiplied, Args{"factor": Number(m.r.Multiply.String()), "gave": Units(u, e.total)}}
+		m.trace.Steps = append(m.trace.Steps, e.trace.Steps[steps:]...)
+		steps = len(m.trace.Steps)
+		gave[e.unit] += e.total
 		if !m.r.DryRun {
 			out = append(out, e)
 		}
 	}
-	return out, nil
-}
-
-// followed says whether an earlier multiplier's addition came of rules that m multiplies too.
-func (c *candidate) followed(m *candidate) bool {
-	for _, n := range c.trace.Steps {
-		if n.Code == StepFactor && m.r.Of[n.Args["rule"].Rule] {
-			return true
+	for _, u := range slices.Sorted(maps.Keys(gave)) {
+		if m.trace.Unit == "" || m.trace.Amount == 0 {
+			m.trace.Unit, m.trace.Amount = u, gave[u]
 		}
 	}
-	return false
-}
-
-// unit gives an addition its own unit: one multiplier may add to several.
-func (c *candidate) unit(u string) {
-	t := *c.trace
-	t.Unit = u
-	if c.trace.Unit == u {
-		return
+	if limited != nil && m.trace.Amount == 0 {
+		m.out, m.trace.Fired, m.trace.Why = true, false, limited.Why
+		return nil, nil
 	}
-	c.trace = &t
+	m.trace.Why = Note{WhyMultiplied, Args{"factor": Number(m.r.Multiply.String()), "gave": Units(m.trace.Unit, m.trace.Amount)}}
+	return out, nil
 }
 
 // limit clips a rule's amount to what its limits leave, or drops it.
@@ -684,7 +706,7 @@ func (w *work) limit(c *candidate, unit string, s *scene) error {
 			name = limitName(l)
 			times, amount = w.acc.Tallies[name+"/times"][period], w.acc.Tallies[name+"/amount"][period]
 		}
-		if l.Times >= 0 && times >= l.Times {
+		if l.Times >= 0 && times >= l.Times && !w.fired[name+period] {
 			w.limited(c, l)
 			return nil
 		}
@@ -711,8 +733,12 @@ func (w *work) limit(c *candidate, unit string, s *scene) error {
 			continue
 		}
 		period := program.PeriodKey(l.Per, s.at, s.zone(l.Zone))
-		if l.Times >= 0 {
+		if key := limitName(l) + period; l.Times >= 0 && !w.fired[key] { // a multiplier adds to several rules and fires once
 			c.used = append(c.used, Counter{limitName(l) + "/times", period, 1})
+			if w.fired == nil {
+				w.fired = map[string]bool{}
+			}
+			w.fired[key] = true
 		}
 		if l.Amount >= 0 {
 			c.used = append(c.used, Counter{limitName(l) + "/amount", period, c.total})
@@ -729,11 +755,7 @@ func (w *work) limited(c *candidate, l program.CompiledLimit) {
 	if l.Times >= 0 {
 		args["times"] = Number(strconv.FormatInt(l.Times, 10))
 	} else {
-		unit := c.trace.Unit
-		if c.r.Give != nil {
-			unit = c.r.Give.Unit
-		}
-		args["amount"] = Units(unit, l.Amount)
+		args["amount"] = Units(c.unit, l.Amount)
 	}
 	c.fail(WhyLimit, args)
 	c.trace.Fired = false
@@ -761,21 +783,21 @@ func limitName(l program.CompiledLimit) string {
 // issue puts what the rules gave into lots and writes the awards.
 func (w *work) issue(done []*candidate, sourceFact string) {
 	for _, c := range done {
-		unit := c.trace.Unit
-		if c.r.Give != nil {
-			unit = c.r.Give.Unit
+		terms := c.r.Rule
+		if c.root != nil {
+			terms = c.root.r.Rule
 		}
-		t := w.termsOf(c.r.Rule, unit, sourceFact)
+		t := w.termsOf(terms, c.unit, sourceFact)
 		lot := w.put(t, c.total, ledger.Issued, c.r.ID)
 		if lot == nil {
 			continue
 		}
-		a := Award{Rule: c.r.ID, Unit: unit, Lot: lot.ID, Amount: c.total, Counters: c.used}
+		a := Award{Rule: c.r.ID, Unit: c.unit, Lot: lot.ID, Amount: c.total, Counters: c.used}
 		if w.f.Kind == PurchaseK {
 			a.Lines = c.parts
 		}
 		w.d.Awards = append(w.d.Awards, a)
-		w.touch(unit)
+		w.touch(c.unit)
 	}
 	w.tellLots()
 }

@@ -29,7 +29,9 @@ type work struct {
 	at, now time.Time
 	redeems int // how many of Drawn.Redemptions are used
 	codes   int // how many of Drawn.Codes are used
-	err     error
+	// fired holds the limits that count how often, of the rules that fired.
+	fired map[string]bool
+	err   error
 }
 
 func newWork(p *program.Compiled, in Input) *work {

@@ -175,6 +175,25 @@ func (d *Desk) snapshot() books {
 
 func (d *Desk) restore(b books) { d.members, d.counters, d.log = b.members, b.counters, b.log }
 
+// survivor follows merges to the member who stands for another now.
+func (d *Desk) survivor(member string) string {
+	for d.members[member] != nil && d.members[member].state.MergedInto != "" {
+		member = d.members[member].state.MergedInto
+	}
+	return member
+}
+
+// lineage lists the files of a member and of all that were merged into it.
+func (d *Desk) lineage(member string) []*file {
+	out := []*file{d.file(member)}
+	for _, m := range d.Members() {
+		if m != member && d.survivor(m) == member {
+			out = append(out, d.members[m])
+		}
+	}
+	return out
+}
+
 var prefixes = map[engine.Kind]string{
 	engine.Enrolment: "enr", engine.PurchaseK: "pur", engine.ReturnK: "ret", engine.ActivityK: "act", engine.Reserve: "red",
 	engine.Redeem: "red", engine.AdjustmentK: "adj", engine.TransferOut: "trf",
@@ -194,6 +213,7 @@ func (d *Desk) take(f engine.Fact) (*Taken, error) {
 	if f.Member == "" {
 		return d.guest(f)
 	}
+	f.Member = d.survivor(f.Member)
 	t := &Taken{Program: d.At(f.OccurredAt)}
 	if err := d.bringUp(f.Member, f.OccurredAt, f.RecordedAt, &t.Dues); err != nil {
 		return nil, err
@@ -293,6 +313,7 @@ func (d *Desk) View(member string, now time.Time) (*engine.Account, *program.Com
 	was, ids := d.snapshot(), d.ids
 	defer func() { d.restore(was); d.ids = ids }()
 	var dues []engine.Past
+	member = d.survivor(member)
 	if err := d.bringUp(member, now, now, &dues); err != nil {
 		return nil, nil, err
 	}
@@ -320,16 +341,24 @@ func (d *Desk) Members() []string { return slices.Sorted(maps.Keys(d.members)) }
 // Facts gives a member's facts with their decisions, in order, without children.
 func (d *Desk) Facts(member string) []engine.Past { return d.file(member).past }
 
-// Find gives a fact by its id with the facts about it; nil when there is none.
+// Find gives a fact by its id with the facts about it; nil when there is none. What is said about the fact of a member who
+// was merged may stand in the books of both.
 func (d *Desk) Find(member, id string) *engine.Past {
 	var found *engine.Past
-	for _, p := range d.file(member).past {
-		switch {
-		case p.Fact.ID == id:
-			found = &engine.Past{Fact: p.Fact, Decision: p.Decision}
-		case p.Fact.Parent == id && found != nil:
-			found.Children = append(found.Children, p)
+	var about []engine.Past
+	for _, f := range d.lineage(member) {
+		for _, p := range f.past {
+			switch id {
+			case p.Fact.ID:
+				found = &engine.Past{Fact: p.Fact, Decision: p.Decision}
+			case p.Fact.Parent:
+				about = append(about, p)
+			}
 		}
+	}
+	if found != nil && len(about) > 0 {
+		slices.SortStableFunc(about, func(a, b engine.Past) int { return strings.Compare(a.Fact.ID[4:], b.Fact.ID[4:]) })
+		found.Children = about
 	}
 	return found
 }
@@ -347,7 +376,9 @@ func (d *Desk) input(f engine.Fact, p *program.Compiled, whole bool) engine.Inpu
 	if in.Past != nil {
 		for _, p := range append([]engine.Past{*in.Past}, in.Past.Children...) {
 			for _, post := range p.Decision.Postings {
-				wanted[post.Lot] = true
+				if p.Fact.Member == f.Member {
+					wanted[post.Lot] = true
+				}
 			}
 			for _, r := range p.Decision.Redemptions {
 				redemptions = append(redemptions, r.ID)
@@ -355,7 +386,7 @@ func (d *Desk) input(f engine.Fact, p *program.Compiled, whole bool) engine.Inpu
 		}
 	}
 	for _, id := range redemptions {
-		if r := m.redemptions[id]; r != nil {
+		if r := d.Redemption(f.Member, id); r != nil {
 			in.Redemptions[id] = r
 			for _, l := range r.Lots {
 				wanted[l.Lot] = true
@@ -464,4 +495,11 @@ func (d *Desk) keep(f engine.Fact, in engine.Input, dec engine.Decision, after *
 }
 
 // Redemption gives a redemption as it stands, nil when there is none.
-func (d *Desk) Redemption(member, id string) *engine.RedemptionState { return d.file(member).redemptions[id] }
+func (d *Desk) Redemption(member, id string) *engine.RedemptionState {
+	for _, f := range d.lineage(member) {
+		if r := f.redemptions[id]; r != nil {
+			return r
+		}
+	}
+	return nil
+}
