@@ -272,7 +272,7 @@ func Split(total int64, weights []int64) ([]int64, error) {
 		return parts, nil
 	}
 	rest := total
-	rem := make([]uint64, len(weights))
+	rem := make([]uint64, len(parts))
 	for i, w := range weights {
 		q, err := MulDiv(total, w, sum, Down)
 		if err != nil {
@@ -288,9 +288,9 @@ func Split(total int64, weights []int64) ([]int64, error) {
 		step = -1
 	}
 	for ; rest != 0; rest -= step {
-		best := -1
+		best := 0 // there is always a remainder while something is left
 		for i := range rem {
-			if weights[i] > 0 && (best < 0 || rem[i] >= rem[best]) {
+			if rem[i] >= rem[best] {
 				best = i
 			}
 		}

@@ -162,9 +162,6 @@ func (c *checker) languages() {
 		seen[l] = true
 	}
 	c.langs = sortedKeys(seen)
-	if len(c.d.Languages) == 0 {
-		c.langs = slices.DeleteFunc(sortedKeys(c.d.Name), func(l string) bool { return l == "" })
-	}
 }
 
 func (c *checker) language(ptr, l string) bool {
@@ -272,11 +269,7 @@ func (c *checker) translated(ptr string, has func(string) bool) {
 	}
 	for _, l := range c.langs {
 		if !has(l) {
-			hint := "write it, or take the language out of languages"
-			if len(c.d.Languages) == 0 {
-				hint = "write it, or list under languages those that every text must have"
-			}
-			c.say(at(ptr, l), fmt.Sprintf("the text in %q is missing", l), hint)
+			c.say(at(ptr, l), fmt.Sprintf("the text in %q is missing", l), "write it, or take the language out of languages")
 		}
 	}
 }

@@ -97,7 +97,8 @@ func TestCheckFindsEveryMistake(t *testing.T) {
 		{"identifier", body + "identifiers: {card: {}, Plate: {}}\n", []string{"/identifiers/Plate", "/identifiers/card"}, ""},
 
 		{"unit without a name", unit("{}"), []string{"/units/star/name"}, ""},
-		{"unit name in a language", unit("{name: {nb: stjerne}}"), []string{"/units/star/name/en"}, ""},
+		{"unit name in a language that every text must have", unit("{name: {nb: stjerne}}") + "languages: [nb, en]\n", []string{"/units/star/name/en"}, ""},
+		{"unit name in one language is enough when none is demanded", unit("{name: {nb: stjerne}}"), nil, ""},
 		{"unit name with one form", unit("{name: {nb: stjerne, en: {one: star}}}"), []string{"/units/star/name/en/other"}, ""},
 		{"unit precision", unit("{name: star, precision: 7}"), []string{"/units/star/precision"}, ""},
 		{"unit worth", unit("{name: star, worth: -1}"), []string{"/units/star/worth"}, "less than 0"},

@@ -19,7 +19,8 @@ type Document struct {
 	Currency string `json:"currency"`
 	// Country is the ISO 3166 country in which phone numbers without a country code are read, for example NO.
 	Country string `json:"country,omitempty"`
-	// Languages lists the languages every text should have: nb, sv, da, en. Without it, those of name.
+	// Languages lists the languages that every text must have: nb, sv, da, en. Without it nothing is demanded, and a text that is
+	// missing in a language is shown in another.
 	Languages []string `json:"languages,omitempty"`
 	// Units are the kinds of points, by id, at least one. Required.
 	Units map[string]Unit `json:"units"`
