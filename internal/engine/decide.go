@@ -269,6 +269,7 @@ func (w *work) doEnrol() error {
 		w.st.Zone, w.st.Language, w.st.Attributes = b.Zone, b.Language, b.Attributes
 	}
 	w.st.Tallied = TallyNames(w.p)
+	w.event(EvEnrolled, map[string]string{})
 	w.settleTiers(false)
 	s := w.scene()
 	if w.f.Enrolment != nil {
@@ -278,7 +279,6 @@ func (w *work) doEnrol() error {
 	if err != nil {
 		return err
 	}
-	w.event(EvEnrolled, map[string]string{})
 	w.earned(done)
 	return nil
 }
