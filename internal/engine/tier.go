@@ -600,6 +600,7 @@ func Rebuild(p *program.Compiled, tally string, past []Past) map[string]int64 {
 		}
 	}
 	returned := map[string]int64{}
+	blocked := false
 	for i := range past {
 		f, d := &past[i].Fact, &past[i].Decision
 		byID[f.ID] = &past[i]
@@ -623,8 +624,24 @@ func Rebuild(p *program.Compiled, tally string, past []Past) map[string]int64 {
 				}
 			}
 		case ReturnK:
+			if byID[f.Parent] == nil { // of a purchase in the books of a member who was merged into this one: as it was counted
+				for _, c := range d.Counters {
+					switch c.Name {
+					case tally:
+						out[c.Period] += c.Add
+					case visitDays:
+						days[c.Period] += c.Add
+					}
+				}
+				continue
+			}
 			rebuildReturn(p, set, &past[i], byID[f.Parent], returned, add, visit)
+		case Status:
+			blocked = f.Status.To == Blocked
 		case ActivityK, Enrolment:
+			if blocked { // what a blocked member does is kept and counts nothing
+				continue
+			}
 			if f.Activity != nil && isVisit(f.Activity.Kind) {
 				visit(f.OccurredAt, 1)
 			}
