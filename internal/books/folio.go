@@ -195,6 +195,7 @@ func (f *Folio) Input(p Deciding) engine.Input {
 			acc.Tallies[r.Name] = m
 		}
 		f.tallyOf(r.Name).values(r, m)
+		noZeros(m)
 	}
 	if len(n.Rebuild) > 0 {
 		past := slices.Clone(f.history)
@@ -210,10 +211,17 @@ func (f *Folio) Input(p Deciding) engine.Input {
 		for name, t := range f.tallies {
 			m := map[string]int64{}
 			t.values(everyPeriod(name), m)
+			noZeros(m)
 			acc.Tallies[name] = m
 		}
 	}
 	return in
+}
+
+// noZeros makes a counter that came back to zero look like one that was never touched: whether there is a row of it
+// depends on what shared a transaction.
+func noZeros(m map[string]int64) {
+	maps.DeleteFunc(m, func(_ string, n int64) bool { return n == 0 })
 }
 
 // everyPeriod is a range that holds all periods of a name: they begin with a digit or are "all".
@@ -237,7 +245,7 @@ func (f *Folio) seen(n engine.Needs) map[string]map[string]int64 {
 		}
 		m := map[string]int64{}
 		f.tallyOf(r.Name).values(r, m)
-		maps.DeleteFunc(m, func(_ string, v int64) bool { return v == 0 })
+		noZeros(m)
 		if len(m) == 0 {
 			continue
 		}
@@ -430,7 +438,7 @@ func (f *Folio) Tallies() map[string]map[string]int64 {
 	for name, t := range f.tallies {
 		m := map[string]int64{}
 		t.values(everyPeriod(name), m)
-		maps.DeleteFunc(m, func(_ string, n int64) bool { return n == 0 })
+		noZeros(m)
 		if len(m) > 0 {
 			out[name] = m
 		}

@@ -147,8 +147,8 @@ func (s *Sheet) Fetch(ctx context.Context, tx *db.Tx, all []Deciding) error {
 	if err := s.fetchTallies(ctx, tx, all); err != nil {
 		return fmt.Errorf("read counters: %w", err)
 	}
-	if err := s.lockCounters(ctx, tx, all); err != nil {
-		return fmt.Errorf("read the program's counters: %w", err)
+	if err := s.LockCounters(ctx, tx, all); err != nil {
+		return err
 	}
 	if err := s.fetchHistory(ctx, tx, all); err != nil {
 		return fmt.Errorf("read whole histories: %w", err)
@@ -303,6 +303,15 @@ const (
 ON CONFLICT (bucket, program_id, member_id, name, period) DO UPDATE SET value = tallies.value
 RETURNING program_id, name, period, value`
 )
+
+// LockCounters is the part of Fetch that waits for others. Asked for first, for everything that is known to be wanted, it keeps
+// two transactions from taking the same counters in two orders.
+func (s *Sheet) LockCounters(ctx context.Context, tx *db.Tx, all []Deciding) error {
+	if err := s.lockCounters(ctx, tx, all); err != nil {
+		return fmt.Errorf("read the program's counters: %w", err)
+	}
+	return nil
+}
 
 func (s *Sheet) lockCounters(ctx context.Context, tx *db.Tx, all []Deciding) error {
 	var rows []counterRow

@@ -43,7 +43,7 @@ func (r *Recorder) read(ctx context.Context, tasks []*task, draft *program.Compi
 	if len(tasks) == 0 {
 		return nil
 	}
-	return r.db.Read(ctx, func(tx *db.Tx) error { return newTrial(tx, r.versions, tasks, draft).run(ctx) })
+	return r.db.Read(ctx, func(tx *db.Tx) error { return r.newTrial(tx, tasks, draft).run(ctx) })
 }
 
 // View gives a member's account as it stands now, with the version in force: brought up to now without writing. A merged

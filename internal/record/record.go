@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"lojal.dev/lojal/internal/db"
@@ -109,6 +110,7 @@ type Recorder struct {
 	versions *version.Cache
 	opts     Options
 	writers  []*writer
+	merged   sync.Map        // see unit
 	ctx      context.Context //nolint:containedctx // the transactions belong to the recorder, not to one of the callers they serve
 	cancel   context.CancelFunc
 }
@@ -230,7 +232,7 @@ func (r *Recorder) write(ctx context.Context, tasks []*task) error {
 	refused := map[*task]error{}
 	for n := 0; ; n++ {
 		err := r.db.Write(ctx, func(tx *db.Tx) error {
-			u := newUnit(tx, r.versions, tasks)
+			u := r.newUnit(tx, tasks)
 			for t, why := range refused {
 				t.fail(why)
 			}

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"lojal.dev/lojal/internal/books"
@@ -38,6 +39,9 @@ type unit struct {
 	// enrolled holds identifiers of members that a simulation enrolled.
 	enrolled map[string]string
 	merges   []merge
+	// merged remembers who was merged into whom, over all units: where it is right it saves a second round of locks, and
+	// where it is wrong or lacks something nothing is lost.
+	merged *sync.Map // books.Ref to books.Ref
 }
 
 // programs are the versions of a program.
@@ -58,17 +62,17 @@ type merge struct {
 	from, to books.Ref
 }
 
-func newUnit(tx *db.Tx, versions *version.Cache, tasks []*task) *unit {
+func (r *Recorder) newUnit(tx *db.Tx, tasks []*task) *unit {
 	for _, t := range tasks {
 		t.reset()
 	}
-	return &unit{tx: tx, versions: versions, tasks: tasks, sheet: books.NewSheet(), programs: map[string]programs{},
+	return &unit{tx: tx, versions: r.versions, merged: &r.merged, tasks: tasks, sheet: books.NewSheet(), programs: map[string]programs{},
 		first: map[books.FactOf]books.Entry{}, enrolled: map[string]string{}}
 }
 
 // newTrial makes a unit that leaves no trace.
-func newTrial(tx *db.Tx, versions *version.Cache, tasks []*task, draft *program.Compiled) *unit {
-	u := newUnit(tx, versions, tasks)
+func (r *Recorder) newTrial(tx *db.Tx, tasks []*task, draft *program.Compiled) *unit {
+	u := r.newUnit(tx, tasks)
 	u.sheet, u.simulated, u.draft = books.ReadSheet(), true, draft
 	return u
 }
@@ -134,7 +138,39 @@ func (u *unit) prepare(ctx context.Context) error {
 	if err := u.resolve(ctx, open); err != nil {
 		return err
 	}
-	return u.openAccounts(ctx, open)
+	if err := u.openAccounts(ctx, open); err != nil {
+		return err
+	}
+	return u.lockCounters(ctx, open)
+}
+
+// lockCounters takes the counters of whole programs that the facts will want, all in one order: those of their rules and
+// rewards, and those that a reservation gives back as it ends.
+func (u *unit) lockCounters(ctx context.Context, tasks []*task) error {
+	if u.simulated {
+		return nil
+	}
+	var wanted []books.Deciding
+	for _, t := range tasks {
+		f := u.sheet.Folio(u.survivor(t.ref))
+		if t.state == done || f == nil || f.State.Seq == 0 {
+			continue
+		}
+		if p := u.programs[t.req.Program].At(t.fact.OccurredAt); p != nil && t.fact.Kind != look {
+			wanted = append(wanted, books.Deciding{Folio: f, Needs: engine.NeedsOf(p, &f.State, t.fact)})
+		}
+		for _, h := range f.State.Holds {
+			if h.ID != t.fact.Parent && (h.ExpiresAt == nil || h.ExpiresAt.After(t.fact.OccurredAt)) {
+				continue
+			}
+			n := engine.Needs{}
+			for _, c := range h.Counters {
+				n.Tallies = append(n.Tallies, engine.TallyRange{Name: c.Name, From: c.Period, To: c.Period})
+			}
+			wanted = append(wanted, books.Deciding{Folio: f, Needs: n})
+		}
+	}
+	return u.sheet.LockCounters(ctx, u.tx, wanted)
 }
 
 func (u *unit) findPrograms(ctx context.Context) error {
@@ -380,13 +416,16 @@ func (u *unit) openAccounts(ctx context.Context, tasks []*task) error {
 		if t.state == done {
 			continue
 		}
-		for _, ref := range []books.Ref{t.ref, t.other} {
-			if ref.Member != "" {
-				refs = append(refs, ref)
-			}
-		}
+		wanted := []books.Ref{t.ref, t.other}
 		if r, ok := u.receipts[t.naturalKey()]; ok && t.natural {
-			refs = append(refs, books.Ref{Program: r.Program, Member: r.Member})
+			wanted = append(wanted, books.Ref{Program: r.Program, Member: r.Member})
+		}
+		for _, ref := range wanted {
+			for n := 0; ref.Member != "" && n < 10; n++ {
+				refs = append(refs, ref)
+				next, _ := u.merged.Load(ref)
+				ref, _ = next.(books.Ref)
+			}
 		}
 	}
 	for len(refs) > 0 {
@@ -396,7 +435,9 @@ func (u *unit) openAccounts(ctx context.Context, tasks []*task) error {
 		var more []books.Ref
 		for _, ref := range refs {
 			if into := u.sheet.Folio(ref).State.MergedInto; into != "" {
-				if next := (books.Ref{Program: ref.Program, Member: into}); u.sheet.Folio(next) == nil {
+				next := books.Ref{Program: ref.Program, Member: into}
+				u.merged.Store(ref, next)
+				if u.sheet.Folio(next) == nil {
 					more = append(more, next)
 				}
 			}
