@@ -72,8 +72,8 @@ const (
 	MaxBatch = 1000
 	// MaxWait bounds a long poll, in seconds.
 	MaxWait = 30
-	// requestTime bounds a request, within web.WriteTimeout, so that its failure can still be told.
-	requestTime = 60 * time.Second
+	// requestTime bounds a request, within the server's time to write, so that its failure can still be told.
+	requestTime = 50 * time.Second
 )
 
 // Server is the door. Close it when no request is under way any more.

@@ -64,16 +64,18 @@ func (s *Server) listEvents(ctx context.Context, in *eventsIn) (*Feed, error) {
 	defer tick.Stop()
 	for {
 		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-web.Stopping(ctx):
+		case <-ctx.Done(): // the server stops, or the client left: nothing came
 			return out, nil
 		case <-deadline.C:
 			return out, nil
 		case <-tick.C:
 		}
-		if out, err = s.readEvents(ctx, &in.Call, after, in.Type, limit); err != nil || len(out.Items) > 0 {
-			return out, err
+		next, err := s.readEvents(ctx, &in.Call, after, in.Type, limit)
+		if err != nil && ctx.Err() == nil {
+			return nil, err
+		}
+		if err == nil && len(next.Items) > 0 {
+			return next, nil
 		}
 	}
 }

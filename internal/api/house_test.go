@@ -175,7 +175,7 @@ func (h *house) key(program string, scopes ...string) string {
 	h.t.Helper()
 	var secret string
 	err := h.d.Write(h.t.Context(), func(tx *db.Tx) (err error) {
-		_, secret, err = key.Create(h.t.Context(), tx, key.New{Program: program, Name: "test " + strings.Join(scopes, " "), Scopes: scopes, Now: h.clock()})
+		_, secret, err = key.Create(h.t.Context(), tx, key.New{Program: program, Name: "Till 1", Scopes: scopes, Now: h.clock()})
 		return err
 	})
 	if err != nil {

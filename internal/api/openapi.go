@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"regexp"
 	"slices"
 	"sort"
 	"strconv"
@@ -212,11 +213,10 @@ func (d *document) reflector() *jsonschema.Reflector {
 		Mapper:    mapped,
 		Namer:     typeName,
 		LookupComment: func(t reflect.Type, field string) string {
-			name := commentName(t)
-			if field != "" {
-				name += "." + field
+			if field == "" {
+				return comments[commentName(t)]
 			}
-			return comments[name]
+			return described(t, field)
 		},
 	}
 }
@@ -227,6 +227,35 @@ func commentName(t reflect.Type) string {
 	name, _, _ := strings.Cut(t.Name(), "[")
 	return pkg[strings.LastIndexByte(pkg, '/')+1:] + "." + name
 }
+
+// described gives the comment of a field, in which the names of Go are those of the wire.
+func described(t reflect.Type, field string) string {
+	text := comments[commentName(t)+"."+field]
+	if text == "" {
+		return ""
+	}
+	names := map[string]string{}
+	for f := range t.Fields() {
+		for _, tag := range []string{"json", "query", "path", "header"} {
+			if name, _, _ := strings.Cut(f.Tag.Get(tag), ","); name != "" && name != "*" {
+				names[f.Name] = name
+			}
+		}
+	}
+	return word.ReplaceAllStringFunc(text, func(w string) string {
+		before, name := w[:strings.LastIndexAny(w, " (")+1], w[strings.LastIndexAny(w, " (")+1:]
+		wire, ok := names[name]
+		// After a full stop a word may be one of the language; elsewhere a capital says that it is a name.
+		begins := strings.HasSuffix(before, ". ") && strings.ToLower(name[1:]) == name[1:]
+		if !ok || begins {
+			return w
+		}
+		return before + "`" + wire + "`"
+	})
+}
+
+// word is a word with a capital, with what stands before it.
+var word = regexp.MustCompile(`(^|[.,;:]? |\()[A-Z][A-Za-z]*`)
 
 func mapped(t reflect.Type) *jsonschema.Schema {
 	switch t {
@@ -278,7 +307,7 @@ func (d *document) parameter(p web.Param) parameter {
 		t = t.Elem()
 	}
 	out := parameter{name: p.Name, in: p.In, required: p.In == "path"}
-	out.text = comments[commentName(p.Owner)+"."+p.Field]
+	out.text = described(p.Owner, p.Field)
 	switch {
 	case t == reflect.TypeFor[time.Time]():
 		out.schema = &jsonschema.Schema{Type: "string", Format: "date-time"}
@@ -441,8 +470,8 @@ func (d *document) responses(r *Route) pairs {
 	ok = append(ok, pair{"headers", head})
 	if s := d.answers[r]; s != nil {
 		content := pairs{{"schema", s}}
-		if r.Answer != "" {
-			content = append(content, pair{"example", json.RawMessage(r.Answer)})
+		if example := r.answer(); example != nil {
+			content = append(content, pair{"example", example})
 		}
 		ok = append(ok, pair{"content", pairs{{"application/json", content}}})
 	}

@@ -35,6 +35,12 @@ func TestGenerated(t *testing.T) {
 	want = bytes.ReplaceAll(want, []byte(`\u003e`), []byte(">"))
 	if *update {
 		comments = found
+		answers = exampleAnswers(t)
+		text, err := json.MarshalIndent(answers, "", "\t")
+		if err != nil {
+			t.Fatal(err)
+		}
+		compare(t, "answers.json", append(text, '\n'))
 	}
 	compare(t, "comments.json", want)
 	d, err := makeDocument(false)
@@ -197,6 +203,9 @@ func TestDocumentSaysEnough(t *testing.T) {
 		_, body := web.Params(r.in)
 		if body != nil && body.Kind() != reflect.Pointer && r.Body == "" {
 			t.Errorf("%s has a body and no example", id)
+		}
+		if r.answer() == nil {
+			t.Errorf("%s has no example of its answer: run go generate ./internal/api", id)
 		}
 		if r.Body != "" && body != nil {
 			into := reflect.New(body)

@@ -71,6 +71,7 @@ func (d *document) page(name string, build BuildInfo) []byte {
 	t := template.Must(template.New(name).Funcs(template.FuncMap{
 		"anchor": anchor,
 		"prose":  prose,
+		"inline": inline,
 	}).ParseFS(pageFiles, "page/layout.html", "page/"+name))
 	var b bytes.Buffer
 	if err := t.ExecuteTemplate(&b, "layout", d.pageData(build)); err != nil {
@@ -151,7 +152,7 @@ func (d *document) pageData(build BuildInfo) pageData {
 func (d *document) pageOperation(r *Route) pageOperation {
 	op := pageOperation{
 		ID: r.operationID(), Method: r.Method, Path: r.Path, Summary: r.Summary, Text: r.Text, Scope: r.Scope, Status: r.Status,
-		Curl: r.curl(), Answer: indented(r.Answer),
+		Curl: r.curl(), Answer: indented(string(r.answer())),
 	}
 	for _, p := range d.params[r] {
 		op.Params = append(op.Params, pageParam{Name: p.name, In: p.in, Text: p.text, Type: typeOf(p.schema), Required: p.required})

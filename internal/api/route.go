@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"reflect"
 
@@ -36,8 +37,8 @@ type About struct {
 	Summary, Text string
 	// Status of a success; 200 when 0.
 	Status int
-	// Body and Answer are examples, as JSON.
-	Body, Answer string
+	// Body is an example, as JSON.
+	Body string
 	// Example holds one of each path parameter, in order.
 	Example []string
 	// Query is an example query string.
@@ -82,6 +83,9 @@ type Answered[T any] struct {
 func (Answered[T]) says() reflect.Type { return reflect.TypeFor[T]() }
 
 type says interface{ says() reflect.Type }
+
+// answer is the example of an answer; nil where there is none.
+func (r *Route) answer() json.RawMessage { return answers[r.operationID()] }
 
 // answerType is the type of a route's answer body.
 func (r *Route) answerType() reflect.Type {

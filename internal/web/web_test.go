@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -231,41 +230,5 @@ func TestCursors(t *testing.T) {
 		if err := ReadCursor("members", bad, &p); !errs.Is(err, errs.CodeMalformed, "invalid_cursor") {
 			t.Errorf("%q: %v", bad, err)
 		}
-	}
-}
-
-func TestServeStops(t *testing.T) {
-	t.Parallel()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	began := make(chan struct{})
-	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		close(began)
-		<-Stopping(r.Context())
-		_, _ = io.WriteString(w, "done")
-	})
-	ctx, stop := context.WithCancel(t.Context())
-	served := make(chan error, 1)
-	go func() { served <- Serve(ctx, ln, h) }()
-	answer := make(chan string, 1)
-	go func() {
-		resp, err := http.Get("http://" + ln.Addr().String())
-		if err != nil {
-			answer <- err.Error()
-			return
-		}
-		defer resp.Body.Close()
-		b, _ := io.ReadAll(resp.Body)
-		answer <- string(b)
-	}()
-	<-began
-	stop()
-	if got := <-answer; got != "done" {
-		t.Errorf("the open request got %q", got)
-	}
-	if err := <-served; err != nil {
-		t.Error(err)
 	}
 }
