@@ -27,7 +27,7 @@ race: ## the same with the race detector
 
 lint: ## find suspicious code
 	@scripts/setup lint
-	.tools/golangci-lint run ./...
+	.tools/golangci-lint run --allow-parallel-runners ./...
 
 fix: ## mend what the linter can mend by itself
 	@scripts/setup lint
