@@ -627,10 +627,10 @@ func Rebuild(p *program.Compiled, tally string, past []Past) map[string]int64 {
 			if byID[f.Parent] == nil { // of a purchase in the books of a member who was merged into this one: as it was counted
 				for _, c := range d.Counters {
 					switch c.Name {
-					case tally:
-						out[c.Period] += c.Add
 					case visitDays:
 						days[c.Period] += c.Add
+					case tally:
+						out[c.Period] += c.Add
 					}
 				}
 				continue
