@@ -435,7 +435,7 @@ func (c *check) tallies() error {
 	for i := range c.v.Entries {
 		f := &c.v.Entries[i].Fact
 		mine[f.ID] = true
-		if f.Parent != "" && !mine[f.Parent] && (f.Kind == engine.ReturnK || f.Kind == engine.Release) {
+		if f.Kind == engine.Release && f.Parent != "" && !mine[f.Parent] {
 			return nil // it takes from what a merged member brought along as a sum: replay proves it
 		}
 		past[i] = engine.Past{Fact: *f, Decision: c.v.Entries[i].Decision}
