@@ -328,9 +328,9 @@ func (w *work) doPurchase() error {
 		}
 		return w.countPurchase(b, paid)
 	}
-	first := w.pointsLowerBasis() // then what is paid with points must be known before anything is earned
+	first := w.spendsFirst()
 	if first {
-		n, err := w.spend(body, b.total, w.scene())
+		n, err := w.spend(body, b.total-paid, w.scene())
 		if err != nil {
 			return err
 		}
@@ -379,9 +379,14 @@ func (w *work) countPurchase(b *basket, paid int64) error {
 	}, true, true, "")
 }
 
-func (w *work) pointsLowerBasis() bool {
+// spendsFirst says whether a purchase is paid before it earns: because what it earns may not pay it, or because what is paid
+// with points earns nothing and must be known by then.
+func (w *work) spendsFirst() bool {
 	if len(w.f.Purchase.Spend) == 0 {
 		return false
+	}
+	if w.p.Doc.Spending.Own == "later" {
+		return true
 	}
 	lower := func(b *program.Basis) bool { return b != nil && b.PaidWithPoints == "excluded" }
 	for _, r := range w.p.Rules["purchase"] {

@@ -97,6 +97,7 @@ func (d *Document) Check() []Problem {
 		c.reward(at("/rewards", i), &d.Rewards[i])
 	}
 	c.oneOf("/spending/order", d.Spending.Order, vocabulary["Spending.order"]...)
+	c.oneOf("/spending/own", d.Spending.Own, vocabulary["Spending.own"]...)
 	c.oneOf("/spending/short", d.Spending.Short, vocabulary["Spending.short"]...)
 	c.returns("/returns", &d.Returns)
 	if d.Transfers != nil {

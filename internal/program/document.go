@@ -413,6 +413,8 @@ type Spending struct {
 	Order string `json:"order,omitempty"`
 	// Short is "refuse" (the default) or "use what there is", for points asked for beyond the balance.
 	Short string `json:"short,omitempty"`
+	// Own is "at once" (the default: a purchase can be paid with what it earns itself) or "later".
+	Own string `json:"own,omitempty"`
 }
 
 // Returns says what happens to points when goods come back.

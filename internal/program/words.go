@@ -36,6 +36,7 @@ var vocabulary = map[string][]string{
 	"Rounding.to":              {"down", "up", "nearest", "half-even"},
 	"Rule.stack":               {"add", "exclusive", "best"},
 	"Spending.order":           {"earliest expiry", "earliest earned"},
+	"Spending.own":             {"at once", "later"},
 	"Spending.short":           {"refuse", "use what there is"},
 	"TierSet.current_purchase": {"counts", "next"},
 	"TierSet.keep":             {"next period", "this period"},
