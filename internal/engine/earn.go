@@ -562,7 +562,7 @@ func (w *work) apply(m *candidate, alive, extras []*candidate, s *scene) ([]*can
 			if m.in[i] {
 				from[i] = v
 				sum += v
-				hit = hit || c.exact != nil && c.exact[i].Sign() > 0
+				hit = hit || len(c.exact) > i && c.exact[i].Sign() > 0
 			}
 		}
 		if sum == 0 && !hit {
@@ -629,8 +629,8 @@ func (w *work) reaches(m, c *candidate) bool {
 }
 
 // factor notes what a multiplier makes of a candidate.
-func (m *candidate) factor(c *candidate, from, to int64) {
-	m.step(Note{StepFactor, Args{"rule": {Rule: c.r.ID}, "factor": Number(m.r.Multiply.String()), "from": Units(c.unit, from), "gave": Units(c.unit, to-from)}})
+func (c *candidate) factor(of *candidate, from, to int64) {
+	c.step(Note{StepFactor, Args{"rule": {Rule: of.r.ID}, "factor": Number(c.r.Multiply.String()), "from": Units(of.unit, from), "gave": Units(of.unit, to-from)}})
 }
 
 // addition adds what a multiplier makes more of a candidate to that of the same rule.

@@ -124,7 +124,10 @@ func (c *counter) request(o order) (record.Request, error) {
 		}
 		r.Key = &record.Key{Client: actor, Key: o.key, Hash: sha256.Sum256(said)}
 		r.Render = func(res *record.Result) (int, []byte) {
-			b, _ := json.Marshal(answer{res.Fact, res.Decision, res.Duplicate}) // these are stored as JSON anyway
+			b, err := json.Marshal(answer{res.Fact, res.Decision, res.Duplicate})
+			if err != nil {
+				return 500, nil
+			}
 			return 201, b
 		}
 	}

@@ -123,11 +123,8 @@ type step struct {
 	line int
 }
 
-// buying is a purchase; a number alone is its amount.
-type buying struct {
-	engine.Purchase
-	// names are steps whose redemptions belong to it.
-}
+// buying is a purchase; a number alone is its amount. Redemptions are names of steps.
+type buying struct{ engine.Purchase }
 
 func (b *buying) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	if dec.PeekKind() == '"' {

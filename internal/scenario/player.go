@@ -32,7 +32,6 @@ type player struct {
 
 	desk    desk
 	doc     *node
-	id      string
 	p       *program.Compiled
 	now     time.Time
 	started bool

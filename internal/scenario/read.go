@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -30,8 +29,7 @@ func read(name string) (*sheet, error) {
 	}
 	s := &sheet{name: name, data: data}
 	if err := s.parse(); err != nil {
-		var m *mistake
-		if errors.As(err, &m) {
+		if _, placed := errors.AsType[*mistake](err); placed {
 			return nil, fmt.Errorf("%s:%w", name, err)
 		}
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -98,19 +96,13 @@ func (s *sheet) at(i int, pointer string) *node {
 
 var strict = jsonv2.JoinOptions(jsonv2.RejectUnknownMembers(true), jsonv2.StringifyNumbers(true))
 
-var (
-	unknownField = regexp.MustCompile(`unknown object member name "([^"]*)"`)
-	wrongKind    = regexp.MustCompile(`^cannot unmarshal JSON (\w+) into Go .*$`)
-)
-
 func (s *sheet) decode(text []byte, into any) error {
 	err := jsonv2.Unmarshal(text, into, strict)
 	if err == nil {
 		return nil
 	}
 	m := &mistake{1, err.Error()}
-	var sem *jsonv2.SemanticError
-	if errors.As(err, &sem) {
+	if sem, ok := errors.AsType[*jsonv2.SemanticError](err); ok {
 		m.line = s.root.find(string(sem.JSONPointer)).line
 		if sem.Err != nil {
 			m.text = sem.Err.Error()

@@ -79,9 +79,13 @@ func convert(y ast.Node) (*node, error) {
 	n.begins = n.line
 	switch v := y.(type) {
 	case *ast.MappingNode:
-		return n, n.fields(v.Values)
+		if err := n.fields(v.Values); err != nil {
+			return nil, err
+		}
 	case *ast.MappingValueNode:
-		return n, n.fields([]*ast.MappingValueNode{v})
+		if err := n.fields([]*ast.MappingValueNode{v}); err != nil {
+			return nil, err
+		}
 	case *ast.SequenceNode:
 		n.kind = 'a'
 		for _, item := range v.Values {

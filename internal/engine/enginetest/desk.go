@@ -281,12 +281,12 @@ func (d *Desk) bringUp(member string, until, recorded time.Time, dues *[]engine.
 			return nil
 		}
 		if n > 20000 {
-			return fmt.Errorf("member %s is due without end at %s", member, st.DueAt)
+			return fmt.Errorf("%w: member %s is due without end at %s", ErrBroken, member, st.DueAt)
 		}
 		f := engine.Fact{ID: d.ID("fct"), Kind: engine.Due, Member: member, OccurredAt: *st.DueAt, RecordedAt: recorded, Actor: "system"}
 		dec, err := d.decide(f)
 		if err != nil {
-			return fmt.Errorf("due at %s: %w", f.OccurredAt, err)
+			return fmt.Errorf("%w: due at %s: %q", ErrBroken, f.OccurredAt, err.Error())
 		}
 		*dues = append(*dues, engine.Past{Fact: f, Decision: dec})
 	}
@@ -442,22 +442,22 @@ func (d *Desk) decide(f engine.Fact) (engine.Decision, error) {
 	return dec, nil
 }
 
-// ErrImpure says that the engine decided differently on the same thing.
-var ErrImpure = errors.New("the engine does not decide alike")
+// ErrBroken says that the engine broke a promise: it decided differently on the same thing, or refused what time brings.
+var ErrBroken = errors.New("the engine broke a promise")
 
 // again decides once more from the same input, and from the whole account, and compares.
 func (d *Desk) again(f engine.Fact, p *program.Compiled, in engine.Input, dec engine.Decision, refused error) error {
 	fresh := d.input(f, p, false)
 	if !reflect.DeepEqual(in, fresh) {
-		return fmt.Errorf("%w: the input of %s %s was changed", ErrImpure, f.Kind, f.ID)
+		return fmt.Errorf("%w: the input of %s %s was changed", ErrBroken, f.Kind, f.ID)
 	}
 	for _, i := range []engine.Input{fresh, d.input(f, p, true)} {
 		second, _, err := engine.Decide(p, i)
 		if (err == nil) != (refused == nil) || (err != nil && err.Error() != refused.Error()) {
-			return fmt.Errorf("%w: %s %s came to %v, then to %v", ErrImpure, f.Kind, f.ID, refused, err)
+			return fmt.Errorf("%w: %s %s came to %q, then to %q", ErrBroken, f.Kind, f.ID, fmt.Sprint(refused), fmt.Sprint(err))
 		}
 		if err == nil && !reflect.DeepEqual(dec, second) {
-			return fmt.Errorf("%w: %s %s\nfirst  %+v\nsecond %+v", ErrImpure, f.Kind, f.ID, dec, second)
+			return fmt.Errorf("%w: %s %s\nfirst  %+v\nsecond %+v", ErrBroken, f.Kind, f.ID, dec, second)
 		}
 	}
 	return nil
