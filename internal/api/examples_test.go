@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -106,6 +107,7 @@ func stable(tb testing.TB, raw []byte) json.RawMessage {
 }
 
 func newStory(tb testing.TB) *story {
+	tb.Helper()
 	return &story{newHouse(tb, dbtest.Open(tb, db.SQLite), Limits{}), map[string]json.RawMessage{}, map[string]string{}}
 }
 
@@ -179,5 +181,40 @@ func TestExamples(t *testing.T) {
 				t.Errorf("%s answers with %q, which the example does not show: run go generate ./internal/api", id, key)
 			}
 		}
+	}
+}
+
+var curl = regexp.MustCompile(`(?s)curl( -X POST)? "\$LOJAL([^"]+)"[^'\n]*(?:'Content-Type: application/json'[^']*-d '([^']*)')?`)
+
+// TestGuide sends what docs/api.md tells to send.
+func TestGuide(t *testing.T) {
+	t.Parallel()
+	guide, err := os.ReadFile("../../docs/api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHouse(t, dbtest.Open(t, db.SQLite), Limits{})
+	red, sent := "", 0
+	for _, m := range curl.FindAllStringSubmatch(string(guide), -1) {
+		path, body := strings.Replace(m[2], "$RED", red, 1), m[3]
+		a := h.do("POST", path, body)
+		switch {
+		case strings.HasSuffix(path, "/cancel"): // the guide shows it as the other way
+			a.want(http.StatusConflict)
+		case strings.HasSuffix(path, "/simulations"):
+			a.want(http.StatusOK)
+		default:
+			a.want(http.StatusCreated)
+		}
+		if strings.HasSuffix(path, "/returns") {
+			h.do("POST", "/v1/adjustments", `{"member": "ext:4711", "unit": "star", "amount": 100, "reason": "so that a coffee can be had"}`).want(201)
+		}
+		if id, _ := a.get("id").(string); strings.HasPrefix(id, "red_") {
+			red = id
+		}
+		sent++
+	}
+	if sent < 6 {
+		t.Errorf("only %d requests were found in the guide", sent)
 	}
 }

@@ -70,7 +70,7 @@ func serve(mux *http.ServeMux, w http.ResponseWriter, r *http.Request, s *scope)
 	h.ServeHTTP(&probe, r)
 	if allow := probe.Header().Get("Allow"); allow != "" {
 		w.Header().Set("Allow", allow)
-		Fail(w, r, errs.Invalid("method_not_allowed", "This path does not have the method "+method(r)+". It has "+allow+"."))
+		Fail(w, r, errs.Malformed("method_not_allowed", "This path does not have the method "+method(r)+". It has "+allow+"."))
 		return
 	}
 	Fail(w, r, NotFound())
