@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"cel.dev/cel-go/cel"
@@ -25,6 +26,8 @@ type Formula struct {
 	prog  cel.Program
 }
 
+var compiling sync.Mutex
+
 // Compile reads, checks and prepares an expression. The error is one sentence or several that say what is wrong and
 // what to do; it is meant for the owner of the program.
 func Compile(ctx Context, want Result, text string) (*Formula, error) {
@@ -41,6 +44,10 @@ func Compile(ctx Context, want Result, text string) (*Formula, error) {
 	if err != nil {
 		return nil, err
 	}
+	// An environment fills in a catalogue of its names when it first has a mistake to tell of, and those made of one base
+	// share it without a lock.
+	compiling.Lock()
+	defer compiling.Unlock()
 	parsed, iss := sc.env.Parse(text)
 	if iss.Err() != nil {
 		return nil, sc.explain(iss)

