@@ -98,6 +98,11 @@ func (s *Server) requestOf(c *Call, raw Raw[AnyFact], write bool) (record.Reques
 		}
 	}
 	req.Key = nil
+	if at := req.Fact.OccurredAt; err == nil && at.Year() > latestYear {
+		// A simulation may look ahead, but not through thousands of years of due dates.
+		err = errs.Invalid("out_of_range", "The time lies too far ahead.",
+			errs.Field{Pointer: "/" + kind + "/occurred_at", Reason: "out_of_range", Message: fmt.Sprintf("must not lie after the year %d", latestYear)})
+	}
 	return req, err
 }
 
@@ -119,6 +124,9 @@ func under(raw Raw[AnyFact], err error) error {
 	e.Fields = fields
 	return &e
 }
+
+// latestYear bounds how far ahead anything may be looked at.
+const latestYear = 2200
 
 func checkCount(n int) error {
 	if n < 1 || n > MaxBatch {

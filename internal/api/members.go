@@ -375,7 +375,7 @@ func (s *Server) getBalances(ctx context.Context, in *balancesIn) (*Balances, er
 	}
 	at := in.now
 	if in.At != nil {
-		if at = *in.At; at.Year() < 1900 || at.Year() > 2200 {
+		if at = *in.At; at.Year() < 1900 || at.Year() > latestYear {
 			return nil, errs.Malformed("invalid_parameter", "The time must lie between the years 1900 and 2200.",
 				errs.Field{Pointer: "at", Reason: "out_of_range", Message: "Give a time between the years 1900 and 2200."})
 		}

@@ -87,6 +87,9 @@ func TestStanding(t *testing.T) {
 		h.do("GET", "/v1/members/ext:1/balances?at=9999-01-01T00:00:00Z", "").refused(400, "invalid_parameter", "at")
 		h.do("GET", "/v1/members/ext:1/balances?at=2026-11-10T00:00:00+01:00", "").refused(400, "invalid_parameter", "at")
 		h.do("GET", "/v1/members/ext:1?include=balances,tiers", "").want(200).is("128", "balances", "star", "balance").is("1234.00", "tiers", "club", "value")
+		if tag, ok := h.do("GET", "/v1/members/ext:1?include=tiers", "").head["Etag"]; ok {
+			t.Errorf("what changes with every purchase has the entity tag %q", tag)
+		}
 		tiers := h.do("GET", "/v1/members/ext:1/tiers?lang=nb", "").want(200)
 		tiers.is("member", "tiers", "club", "tier").is("gold", "tiers", "club", "next", "tier").is("1766.00", "tiers", "club", "next", "missing").is("Gull", "tiers", "club", "next", "name")
 

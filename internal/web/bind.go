@@ -41,7 +41,7 @@ func (r *Reply) reply() *Reply { return r }
 
 type replier interface{ reply() *Reply }
 
-// Tagged is an Out with an entity tag. A GET with a matching If-None-Match is answered 304.
+// Tagged is an Out with an entity tag, "" for none. A GET with a matching If-None-Match is answered 304.
 type Tagged interface{ ETag() string }
 
 // Paged is an Out that has a next page when the cursor is not "".
@@ -102,7 +102,7 @@ func write(w http.ResponseWriter, r *http.Request, out any, status int) error {
 	if h.Get("Cache-Control") == "" {
 		h.Set("Cache-Control", "no-store")
 	}
-	if t, ok := out.(Tagged); ok {
+	if t, ok := out.(Tagged); ok && t.ETag() != "" {
 		tag := t.ETag()
 		h.Set("ETag", tag)
 		h.Set("Cache-Control", "private, no-cache")
