@@ -74,14 +74,14 @@ func TestNobodyIsNotFound(t *testing.T) {
 
 func TestStanding(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		id := h.enrol("1")
+		id := h.do("POST", "/v1/members", `{"external_id": "1", "joined_at": "2026-10-20T10:00:00+02:00"}`).want(201).text("id")
 		h.do("POST", "/v1/purchases", `{"member": "ext:1", "source": "till", "external_id": "1", "amount": "1234.00", "occurred_at": "2026-11-01T10:00:00+01:00"}`).want(201).is("123", "earned", "star")
 		b := h.do("GET", "/v1/members/ext:1/balances", "").want(200).is("128", "balances", "star", "balance").is("64.00", "balances", "star", "worth").is("NOK", "currency")
 		if b.is("128", "balances", "star", "totals", "earned"); len(b.get("balances", "star", "lots").([]any)) != 2 {
 			t.Errorf("lots: %s", b.raw)
 		}
-		b.is("2027-12-01T00:00:00+01:00", "balances", "star", "next_expiry", "at")
-		h.do("GET", "/v1/members/ext:1/balances?at=2026-11-10T00:00:00Z", "").want(200).is("123", "balances", "star", "balance")
+		b.is("2027-11-01T00:00:00+01:00", "balances", "star", "next_expiry", "at").is("5", "balances", "star", "next_expiry", "amount")
+		h.do("GET", "/v1/members/ext:1/balances?at=2026-11-10T00:00:00Z", "").want(200).is("128", "balances", "star", "balance")
 		h.do("GET", "/v1/members/ext:1/balances?at=2026-10-10T00:00:00Z", "").want(200).is("0", "balances", "star", "balance")
 		h.do("GET", "/v1/members/ext:1/balances?at=2028-01-01T00:00:00Z", "").want(200).is("0", "balances", "star", "balance")
 		h.do("GET", "/v1/members/ext:1/balances?at=9999-01-01T00:00:00Z", "").refused(400, "invalid_parameter", "at")
