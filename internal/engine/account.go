@@ -91,6 +91,8 @@ type HeldLot struct {
 	Lot    int64  `json:"lot"`
 	Unit   string `json:"unit"`
 	Amount int64  `json:"amount"`
+	// ExpiresAt is the lot's end, for a refund after the lot went to another member's books.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 }
 
 // Counter is a change of a tally.
@@ -249,6 +251,7 @@ const (
 	EvExpiring        = "points.expiring"
 	EvAdjusted        = "points.adjusted"
 	EvTransferred     = "points.transferred"
+	EvTierFloor       = "tier.floor"
 	EvTierUp          = "tier.up"
 	EvTierDown        = "tier.down"
 	EvTierWarning     = "tier.warning"

@@ -26,6 +26,7 @@ const (
 
 // basket is a purchase in minor units of the program's currency.
 type basket struct {
+	exponent  int // of the program's currency
 	lines     []bline
 	shipping  bline
 	discounts []bdiscount
@@ -111,8 +112,22 @@ func convertMoney(n int64, exponent int, num, den int64, target int) (int64, err
 
 // readPurchase makes the basket of a purchase, or says all that is wrong with it; pointers are below the purchase.
 func readPurchase(p *program.Compiled, b *Purchase) (*basket, []errs.Field) {
+	out, r := readGoods(p, b)
+	for i, s := range b.Spend {
+		checkSpend(p, s, "/spend/"+strconv.Itoa(i), r)
+	}
+	return out, r.fields
+}
+
+// rereadPurchase is readPurchase for one that was recorded: its rewards may have left the program since.
+func rereadPurchase(p *program.Compiled, b *Purchase) (*basket, []errs.Field) {
+	out, r := readGoods(p, b)
+	return out, r.fields
+}
+
+func readGoods(p *program.Compiled, b *Purchase) (*basket, *reader) {
 	r := &reader{exponent: p.Exponent, target: p.Exponent, num: 1, den: 1}
-	out := &basket{}
+	out := &basket{exponent: p.Exponent}
 	if b.Currency != "" && b.Currency != p.Doc.Currency {
 		switch {
 		case !money.IsCurrency(b.Currency):
@@ -148,9 +163,6 @@ func readPurchase(p *program.Compiled, b *Purchase) (*basket, []errs.Field) {
 		}
 		out.payments = append(out.payments, bpayment{pay.Means, r.money(&pay.Amount, at+"/amount", false)})
 	}
-	for i, s := range b.Spend {
-		checkSpend(p, s, "/spend/"+strconv.Itoa(i), r)
-	}
 	if len(b.Spend) > 100 || len(b.Payments) > 1000 || len(b.Discounts) > 1000 || len(b.Redemptions) > 100 {
 		r.fail("", "too_many", "has too many parts: at most 100 rewards, 1,000 payments and 1,000 discounts")
 	}
@@ -164,7 +176,7 @@ func readPurchase(p *program.Compiled, b *Purchase) (*basket, []errs.Field) {
 	if len(r.fields) == 0 && out.total < -maxMoney {
 		r.fail("", "too_large", "comes to too large an amount")
 	}
-	return out, r.fields
+	return out, r
 }
 
 func (r *reader) lines(b *Purchase, out *basket) {
@@ -276,6 +288,9 @@ func (b *basket) sums() ([]LineSum, error) {
 	for i := range b.lines {
 		values[i], in[i] = b.lines[i].amount, true
 	}
+	if b.shipping.id != "" {
+		values[len(b.lines)], in[len(b.lines)] = b.shipping.amount, true
+	}
 	if _, err := b.takeDiscounts(values, in, false, "spread"); err != nil {
 		return nil, err
 	}
@@ -284,7 +299,7 @@ func (b *basket) sums() ([]LineSum, error) {
 		out = append(out, LineSum{ID: b.lines[i].id, Quantity: b.lines[i].quantity, Amount: values[i]})
 	}
 	if b.shipping.id != "" {
-		out = append(out, LineSum{ID: ShippingLine, Quantity: 1000, Amount: b.shipping.amount})
+		out = append(out, LineSum{ID: ShippingLine, Quantity: 1000, Amount: values[len(b.lines)]})
 	}
 	return out, nil
 }
@@ -320,7 +335,7 @@ func (b *basket) basisOf(in []bool, scoped bool, basis *program.Basis, paidPoint
 	if added != 0 {
 		trace(Note{Code: StepGross, Args: Args{"discount": Money(added)}})
 	}
-	if b.shipping.id != "" && !scoped && d.Shipping == "included" {
+	if b.shipping.id != "" && !scoped && d.Shipping == "included" && in[len(in)-1] {
 		values[len(values)-1] = b.shipping.amount
 		trace(Note{Code: StepShipping, Args: Args{"shipping": Money(b.shipping.amount)}})
 	}
@@ -372,6 +387,19 @@ func (b *basket) basisOf(in []bool, scoped bool, basis *program.Basis, paidPoint
 	return values, sum, nil
 }
 
+// capped lowers a basis to its most.
+func capped(values []int64, sum int64, basis *program.Basis, exponent int) ([]int64, int64, error) {
+	if basis == nil || basis.Max == nil {
+		return values, sum, nil
+	}
+	most, err := basis.Max.Minor(exponent)
+	if err != nil || sum <= most {
+		return values, sum, err
+	}
+	values, err = spread(most, values)
+	return values, most, err
+}
+
 func (b *basket) takeDiscounts(values []int64, in []bool, scoped bool, whole string) (int64, error) {
 	var off int64
 	for _, dis := range b.discounts {
@@ -388,11 +416,19 @@ func (b *basket) takeDiscounts(values []int64, in []bool, scoped bool, whole str
 				weights[i] = max(b.lines[i].amount, 0)
 			}
 		}
+		if total(weights) == 0 { // all of it free: the lines named, else what is delivered, bear it
+			for _, i := range dis.lines {
+				weights[i] = 1
+			}
+			if len(dis.lines) == 0 && b.shipping.id != "" {
+				weights[len(weights)-1] = 1
+			}
+		}
 		parts, err := money.Split(dis.amount, weights)
 		if err != nil {
 			return 0, err
 		}
-		for i := range b.lines {
+		for i := range values {
 			if in[i] {
 				values[i] -= parts[i]
 				off += parts[i]

@@ -34,6 +34,9 @@ func (w *work) doDue() error {
 func (w *work) release(l *ledger.Lot, of string) {
 	n := l.Pending
 	w.post(ledger.Posting{Unit: l.Unit, Lot: l.ID, From: ledger.Pending, To: ledger.Spendable, Amount: n, Of: of})
+	if l.Confirm != "" && l.ExpiresAt == nil {
+		l.ExpiresAt, l.WarnAt = expiry(w.p.Units[l.Unit].Expires, w.at, w.p.Zone)
+	}
 	l.ReleaseAt, l.Confirm = nil, ""
 	w.note(NoteReleased, Args{"amount": Units(l.Unit, n)})
 	w.unitEvent(EvReleased, l.Unit, n)

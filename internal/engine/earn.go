@@ -5,6 +5,7 @@ import (
 	"math/big"
 	"slices"
 	"strconv"
+	"strings"
 
 	"lojal.dev/lojal/internal/ledger"
 	"lojal.dev/lojal/internal/money"
@@ -118,8 +119,8 @@ func (w *work) admit(c *candidate, s *scene, paidPoints int64) error {
 		}
 		if c.whole {
 			hit = true
-			for i := len(s.basket.lines); i < len(c.in); i++ {
-				c.in[i] = true
+			if i := len(s.basket.lines); i < len(c.in) {
+				c.in[i] = c.r.Rule.Basis != nil && c.r.Rule.Basis.Shipping == "included"
 			}
 		}
 		if !hit {
@@ -141,6 +142,18 @@ func (w *work) admit(c *candidate, s *scene, paidPoints int64) error {
 	}
 	if !ok {
 		c.fail(WhyCondition, nil, why...)
+		return nil
+	}
+	// A rule that has no more to give must not stand in the way of those that have.
+	for _, l := range c.r.Limits {
+		if l.Per == "purchase" {
+			continue
+		}
+		period, name := program.PeriodKey(l.Per, s.at, s.zone(l.Zone)), limitName(l)
+		if (l.Times >= 0 && w.acc.Tallies[name+"/times"][period] >= l.Times) || (l.Amount >= 0 && w.acc.Tallies[name+"/amount"][period] >= l.Amount) {
+			w.limited(c, l, l.Times >= 0 && w.acc.Tallies[name+"/times"][period] >= l.Times)
+			return nil
+		}
 	}
 	return nil
 }
@@ -170,9 +183,15 @@ func own(cands []*candidate, places int, claims bool) {
 		}
 	}
 	for i, c := range cands {
-		if !c.out && !slices.Contains(c.in, true) {
-			by := slices.Sorted(maps.Keys(lost[i]))
+		by := slices.Sorted(maps.Keys(lost[i]))
+		switch {
+		case c.out || len(by) == 0:
+		case !slices.Contains(c.in, true):
 			c.fail(WhyExclusive, Args{"rule": {Rule: by[0]}})
+		default:
+			for _, id := range by {
+				c.step(Note{StepClaimed, Args{"lines": Number(strconv.Itoa(lost[i][id])), "rule": {Rule: id}}})
+			}
 		}
 	}
 	if !claims {
@@ -233,17 +252,8 @@ func (w *work) amountOf(c *candidate, s *scene, paidPoints int64) error {
 		if values, sum, err = s.basket.basisOf(c.in, !c.whole, c.r.Rule.Basis, paidPoints, tell); err != nil {
 			return err
 		}
-		if b := c.r.Rule.Basis; b != nil && b.Max != nil {
-			most, err := b.Max.Minor(w.p.Exponent)
-			if err != nil {
-				return err
-			}
-			if sum > most {
-				sum = most
-				if values, err = spread(sum, values); err != nil {
-					return err
-				}
-			}
+		if values, sum, err = capped(values, sum, c.r.Rule.Basis, w.p.Exponent); err != nil {
+			return err
 		}
 		for i := range s.basket.lines {
 			if c.in[i] {
@@ -404,6 +414,16 @@ func (w *work) settle(c *candidate) error {
 
 func (w *work) perItem(c *candidate, s *scene, quantity int64) error {
 	var err error
+	if c.r.Once == "end" {
+		c.exact = make([]*big.Rat, s.basket.places())
+		for i := range c.exact {
+			c.exact[i] = new(big.Rat)
+			if i < len(s.basket.lines) && c.in[i] {
+				c.exact[i].Mul(big.NewRat(s.basket.lines[i].quantity, 1000), big.NewRat(c.r.Amount, 1))
+			}
+		}
+		return w.settle(c)
+	}
 	if c.r.Once != "line" {
 		c.total, err = money.MulDiv(quantity, c.r.Amount, 1000, c.r.Mode)
 		return err
@@ -707,13 +727,13 @@ func (w *work) limit(c *candidate, unit string, s *scene) error {
 			times, amount = w.acc.Tallies[name+"/times"][period], w.acc.Tallies[name+"/amount"][period]
 		}
 		if l.Times >= 0 && times >= l.Times && !w.fired[name+period] {
-			w.limited(c, l)
+			w.limited(c, l, true)
 			return nil
 		}
 		if l.Amount >= 0 && amount+c.total > l.Amount {
 			left := max(l.Amount-amount, 0)
 			if left == 0 {
-				w.limited(c, l)
+				w.limited(c, l, false)
 				return nil
 			}
 			if l.Over == "refuse" {
@@ -750,9 +770,9 @@ func (w *work) limit(c *candidate, unit string, s *scene) error {
 	return nil
 }
 
-func (w *work) limited(c *candidate, l program.CompiledLimit) {
+func (w *work) limited(c *candidate, l program.CompiledLimit, times bool) {
 	args := Args{"per": word(l.Per)}
-	if l.Times >= 0 {
+	if times {
 		args["times"] = Number(strconv.FormatInt(l.Times, 10))
 	} else {
 		args["amount"] = Units(c.unit, l.Amount)
@@ -792,6 +812,12 @@ func (w *work) issue(done []*candidate, sourceFact string) {
 		if lot == nil {
 			continue
 		}
+		for i := range c.used { // a multiplier below one may have lowered what the limit counted
+			if u := &c.used[i]; strings.HasSuffix(u.Name, "/amount") && u.Add != c.total {
+				w.tally(u.Name, u.Period, c.total-u.Add)
+				u.Add = c.total
+			}
+		}
 		a := Award{Rule: c.r.ID, Unit: c.unit, Lot: lot.ID, Amount: c.total, Counters: c.used}
 		if w.f.Kind == PurchaseK {
 			a.Lines = c.parts
@@ -817,6 +843,9 @@ func (w *work) termsOf(r *program.Rule, unit, fact string) terms {
 		} else {
 			t.confirm = r.Pending.Until
 		}
+	}
+	if t.confirm != "" && (r == nil || r.Expires == nil) {
+		return t // it lives from when it is confirmed: see release
 	}
 	t.expires, t.warn = expiry(e, from, w.p.Zone)
 	return t

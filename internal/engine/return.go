@@ -378,7 +378,7 @@ func (w *work) giveBackSpent(past *Past, bought, after []LineSum, pol program.Re
 
 // uncount takes what came back out of the tier metrics, at the day of the purchase.
 func (w *work) uncount(past *Past, bought, before, after []LineSum, whole bool) error {
-	b, fields := readPurchase(w.p, past.Fact.Purchase)
+	b, fields := rereadPurchase(w.p, past.Fact.Purchase)
 	if len(fields) > 0 { // a later version may count in another currency; then the metric is left as it was
 		return nil
 	}
@@ -460,7 +460,7 @@ func rebuildReturn(p *program.Compiled, set *program.CompiledTierSet, ret, bough
 		}
 	}
 	if set.Metric == "spend" {
-		if b, fields := readPurchase(p, bought.Fact.Purchase); len(fields) == 0 {
+		if b, fields := rereadPurchase(p, bought.Fact.Purchase); len(fields) == 0 {
 			if n, err := spendBack(set, b, bought, lines, before, after); err == nil {
 				add(at, n)
 			}

@@ -144,6 +144,9 @@ func spendOf(t *program.CompiledTierSet, b *basket, store, channel string, paidP
 		in[len(in)-1] = t.By.Lines == nil
 	}
 	values, sum, err := b.basisOf(in, t.By.Lines != nil, t.By.Basis, paidPoints, func(Note) {})
+	if err == nil {
+		values, sum, err = capped(values, sum, t.By.Basis, b.exponent)
+	}
 	return values, max(sum, 0), err
 }
 
@@ -162,9 +165,9 @@ func (w *work) value(t *program.CompiledTierSet, at time.Time, need int64) (valu
 		prev := days[program.PeriodKey(t.Calendar, start.Add(-1), zone)]
 		return w.periods(t, cur, prev, end, program.EndOf(t.Calendar, end, zone), need)
 	case "anniversary":
-		start, end, next := anniversary(w.st.JoinedAt, at, zone)
-		cur := sumDays(days, start, end, zone)
-		prev := sumDays(days, program.Period{N: 1, Unit: "year"}.Before(start, zone), start, zone)
+		last, start, end, next := anniversary(w.st.JoinedAt, at, zone)
+		cur := sumDays(days, start, program.EndOf("day", at, zone), zone)
+		prev := sumDays(days, last, start, zone)
 		return w.periods(t, cur, prev, end, next, need)
 	}
 	return days["all"], nil
@@ -225,15 +228,16 @@ func sumDays(days map[string]int64, from, to time.Time, zone *time.Location) int
 	return n
 }
 
-// anniversary gives the membership year that holds at, and the end of the one after. Years begin at midnight of the day of joining.
-func anniversary(joined, at time.Time, zone *time.Location) (start, end, next time.Time) {
+// anniversary gives the membership year that holds at, the start of the one before and the end of the one after. Years begin at
+// midnight of the day of joining.
+func anniversary(joined, at time.Time, zone *time.Location) (last, start, end, next time.Time) {
 	day := program.StartOf("day", joined, zone)
 	n := max(at.In(zone).Year()-day.In(zone).Year()-1, 0)
 	year := func(k int) time.Time { return program.Period{N: k, Unit: "year"}.After(day, zone) }
 	for !year(n + 1).After(at) {
 		n++
 	}
-	return year(n), year(n + 1), year(n + 2)
+	return year(n - 1), year(n), year(n + 1), year(n + 2)
 }
 
 // place is the highest step that a value (or, for tenure, the time since joining) reaches; -1 is below the first.
@@ -316,6 +320,15 @@ func (w *work) knownAt(t *program.CompiledTierSet, at time.Time) bool {
 
 // settleTiers looks at every tier set at w.now: up at once, down only when time (a due fact) has come, and plans the next look.
 func (w *work) settleTiers(mayFall bool) {
+	if w.at.Before(w.st.At) && w.f.Kind != Due {
+		// It came late, and was decided by the version of its own day. Where the member stands today is for the version of
+		// today: a due fact at the account's own moment follows at once.
+		for _, id := range w.p.TierIDs {
+			at := w.st.At
+			w.tierState(id).NextAt = &at
+		}
+		return
+	}
 	for _, id := range w.p.TierIDs {
 		t := w.p.Tiers[id]
 		ts := w.tierState(id)
@@ -381,8 +394,12 @@ func (w *work) planFall(id string, t *program.CompiledTierSet, ts *TierState, cu
 	if reach >= cur {
 		if ts.FallsAt != nil {
 			w.note(NoteTierSafe, Args{"tier": tierValue(id, ts.Tier)})
+			ts.Warned = false
 		}
 		ts.FallsAt = nil
+		if ts.HoldUntil != nil && !ts.HoldUntil.After(at) {
+			ts.HoldUntil = nil
+		}
 		if fl >= cur && (ts.FloorUntil == nil || t.Metric == "tenure") {
 			return // held by hand
 		}
@@ -543,7 +560,7 @@ func ProgressOf(p *program.Compiled, acc *Account, at time.Time) []Progress {
 			end := program.EndOf(t.Calendar, at, p.Zone)
 			g.Until = &end
 		case "anniversary":
-			start, end, _ := anniversary(w.st.JoinedAt, at, p.Zone)
+			_, start, end, _ := anniversary(w.st.JoinedAt, at, p.Zone)
 			value = sumDays(acc.Tallies[tallyName(t)], start, end, p.Zone)
 			g.Until = &end
 		}
@@ -684,7 +701,7 @@ func Rebuild(p *program.Compiled, tally string, past []Past) map[string]int64 {
 func isVisit(kind string) bool { return kind == "visit" || kind == "check_in" }
 
 func spendOfFact(p *program.Compiled, t *program.CompiledTierSet, past Past) (int64, error) {
-	b, fields := readPurchase(p, past.Fact.Purchase)
+	b, fields := rereadPurchase(p, past.Fact.Purchase)
 	if len(fields) > 0 {
 		return 0, money.ErrSyntax
 	}

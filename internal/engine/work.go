@@ -214,6 +214,9 @@ func (w *work) put(t terms, amount int64, from, rule string) *ledger.Lot {
 
 // payDebt uses what is newly spendable in a lot to pay what is owed in its unit.
 func (w *work) payDebt(l *ledger.Lot) {
+	if l == nil {
+		return
+	}
 	h := w.holding(l.Unit)
 	n := min(h.Debt, l.Spendable)
 	if n <= 0 || (l.ExpiresAt != nil && !l.ExpiresAt.After(w.at)) {
@@ -223,8 +226,14 @@ func (w *work) payDebt(l *ledger.Lot) {
 	w.note(NoteDebtPaid, Args{"amount": Units(l.Unit, n)})
 }
 
-// open lists the lots that can be spent at w.at, in the order of spending.
+// open lists the lots that can be spent at w.at, in the order of spending: none that has ended, and none that was earned
+// later, for a spending that comes late.
 func (w *work) open(unit string) []*ledger.Lot {
+	return slices.DeleteFunc(w.openEver(unit), func(l *ledger.Lot) bool { return l.EarnedAt.After(w.at) })
+}
+
+// openEver is open with the lots that were earned after w.at too.
+func (w *work) openEver(unit string) []*ledger.Lot {
 	var out []*ledger.Lot
 	for _, l := range w.acc.Lots {
 		if l.Unit == unit && l.Spendable > 0 && (l.ExpiresAt == nil || l.ExpiresAt.After(w.at)) {
@@ -266,7 +275,7 @@ func (w *work) take(unit string, amount int64, to, rule string) (held []HeldLot,
 		}
 		n := min(amount, l.Spendable)
 		w.post(ledger.Posting{Unit: unit, Lot: l.ID, From: ledger.Spendable, To: to, Amount: n, Rule: rule})
-		held = append(held, HeldLot{l.ID, unit, n})
+		held = append(held, HeldLot{l.ID, unit, n, l.ExpiresAt})
 		amount -= n
 	}
 	return held, amount
@@ -419,8 +428,10 @@ func (w *work) schedule() {
 	for i := range w.st.Holds {
 		due = earliest(due, w.st.Holds[i].ExpiresAt)
 	}
-	for _, t := range w.st.Tiers {
-		due = earliest(due, t.NextAt)
+	for _, id := range w.p.TierIDs { // a set that a version left out stands still
+		if t := w.st.Tiers[id]; t != nil {
+			due = earliest(due, t.NextAt)
+		}
 	}
 	for _, u := range w.p.UnitIDs {
 		if end, warn := w.inactive(u); end != nil {
@@ -457,8 +468,14 @@ func (w *work) inactive(unit string) (end, warn *time.Time) {
 		return nil, nil
 	}
 	t := roundEnd(e, e.Inactive.After(*h.ActiveAt, w.p.Zone), w.p.Zone)
+	if t.Before(w.st.At) { // the policy is younger than the spell
+		t = w.st.At
+	}
 	if e.Warn != nil {
 		wt := e.Warn.Before(t, w.p.Zone)
+		if wt.Before(*h.ActiveAt) {
+			wt = *h.ActiveAt
+		}
 		warn = &wt
 	}
 	return &t, warn
