@@ -114,8 +114,7 @@ func newParser(e *env) (*kong.Kong, *exited, error) {
 
 // misused says what is wrong with the arguments, and how the command is used.
 func (e *env) misused(err error) int {
-	var parse *kong.ParseError
-	if errors.As(err, &parse) {
+	if parse, ok := errors.AsType[*kong.ParseError](err); ok {
 		usage, path := e.model.Summary(), "lojal"
 		if node := parse.Context.Selected(); node != nil {
 			usage, path = node.Summary(), node.FullPath()
@@ -295,8 +294,7 @@ func (e *env) readInput(path string) ([]byte, error) {
 
 // reasonOf is the last part of an error of the file system: "permission denied".
 func reasonOf(err error) string {
-	var path *os.PathError
-	if errors.As(err, &path) {
+	if path, ok := errors.AsType[*os.PathError](err); ok {
 		return path.Err.Error()
 	}
 	return err.Error()

@@ -118,20 +118,12 @@ func (c *demoCmd) fillPostgres(e *env) (err error) {
 func (c *demoCmd) fill(e *env, d *db.DB) error {
 	begun := e.now()
 	fmt.Fprintf(e.Err, "Making a coffee bar with two years of purchases…\n")
-	bar := e.bar("weeks")
+	tell, end := e.progress("auto", "weeks")
 	r := record.New(d, &version.Cache{})
 	defer r.Close()
-	in := demo.Input{DB: d, Recorder: r, Now: begun, Seed: c.Seed}
-	if bar != nil {
-		in.Progress = func(done, of int) {
-			bar.ChangeMax(of)
-			_ = bar.Set(done) // a bar that cannot be drawn is no failure
-		}
-	}
+	in := demo.Input{DB: d, Recorder: r, Now: begun, Seed: c.Seed, Progress: tell}
 	s, err := demo.Fill(e.ctx, in)
-	if bar != nil {
-		_ = bar.Exit() // the same
-	}
+	end()
 	if err != nil {
 		return err
 	}

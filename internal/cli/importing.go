@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,12 +23,13 @@ type importCmd struct {
 // importing is what the three have in common.
 type importing struct {
 	jsonFlag
-	File    string            `arg:"" help:"File of rows: CSV, columns by blanks, or fixed widths; gzip too."`
-	Map     string            `required:"" placeholder:"FILE" help:"Mapping of columns to fields (YAML)."`
-	With    map[string]string `placeholder:"NAME=FILE" help:"Further file to look into, in place of the one that the mapping names."`
-	DryRun  bool              `name:"dry-run" help:"Read, check and count, and write nothing."`
-	Batch   int               `default:"2000" placeholder:"N" help:"How many facts are taken in one transaction."`
-	Refused string            `placeholder:"FILE" help:"Where the refused rows go, with the reasons; FILE.refused.csv in the current directory when left out."`
+	File     string            `arg:"" help:"File of rows: CSV, columns by blanks, or fixed widths; gzip too."`
+	Map      string            `required:"" placeholder:"FILE" help:"Mapping of columns to fields (YAML)."`
+	With     map[string]string `placeholder:"NAME=FILE" help:"Further file to look into, in place of the one that the mapping names."`
+	DryRun   bool              `name:"dry-run" help:"Read, check and count, and write nothing."`
+	Batch    int               `default:"2000" placeholder:"N" help:"How many facts are taken in one transaction."`
+	Progress string            `default:"auto" enum:"auto,lines,none" placeholder:"HOW" help:"How it is told how far the import is: auto (a bar on a terminal), lines on the error output, or none."`
+	Refused  string            `placeholder:"FILE" help:"Where the refused rows go, with the reasons; FILE.refused.csv in the current directory when left out."`
 	database
 	programFlag
 }
@@ -85,17 +87,10 @@ func (c *importing) run(e *env, kind importer.Kind) (err error) {
 	if in.Refused == "" {
 		in.Refused = strings.TrimSuffix(filepath.Base(c.File), ".gz") + ".refused.csv"
 	}
-	bar := e.bar(string(kind))
-	if bar != nil {
-		in.Progress = func(done, of int) {
-			bar.ChangeMax(of)
-			_ = bar.Set(done) // a bar that cannot be drawn is no failure
-		}
-	}
+	var end func()
+	in.Progress, end = e.progress(c.Progress, string(kind))
 	report, err := importer.Run(e.ctx, in)
-	if bar != nil {
-		_ = bar.Exit() // the same
-	}
+	end()
 	if report.Rows == 0 {
 		return err
 	}
@@ -104,6 +99,26 @@ func (c *importing) run(e *env, kind importer.Kind) (err error) {
 	}
 	e.printf("%s", report)
 	return err
+}
+
+// progress tells how far something is, in the way asked for; end takes a bar away.
+func (e *env) progress(how, what string) (tell func(done, of int), end func()) {
+	switch how {
+	case "none":
+		return nil, func() {}
+	case "lines":
+		return func(done, of int) { fmt.Fprintf(e.Err, "%s %d of %d\n", what, done, of) }, func() {}
+	}
+	bar := e.bar(what)
+	if bar == nil {
+		return nil, func() {}
+	}
+	return func(done, of int) {
+			bar.ChangeMax(max(of, 1))
+			_ = bar.Set(done) // a bar that cannot be drawn is no failure
+		}, func() {
+			_ = bar.Exit() // the same
+		}
 }
 
 // bar makes a progress bar, nil where nobody would see it.

@@ -220,14 +220,11 @@ func (c *verifyCmd) Run(e *env) (err error) {
 }
 
 func (c *verifyCmd) prove(e *env, d *db.DB, versions *version.Cache, id string) (*verify.Report, error) {
-	bar := e.bar("facts")
+	tell, end := e.progress("auto", "facts")
+	defer end()
 	opts := verify.Options{}
-	if bar != nil {
-		opts.Progress = func(done, all int64) {
-			bar.ChangeMax64(max(all, 1))
-			_ = bar.Set64(done) // a bar that cannot be drawn is no failure
-		}
-		defer func() { _ = bar.Exit() }() // the same
+	if tell != nil {
+		opts.Progress = func(done, all int64) { tell(int(done), int(all)) }
 	}
 	return verify.Run(e.ctx, d, versions, id, opts)
 }

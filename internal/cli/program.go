@@ -172,8 +172,7 @@ func (c *programDiffCmd) side(e *env, name string) (*program.Document, error) {
 		return nil, err
 	}
 	defer closing(d, &err)
-	_, doc, err := e.published(d, c.programFlag, n)
-	return doc, err
+	return e.published(d, c.programFlag, n)
 }
 
 func (c *programDiffCmd) Run(e *env) error {
@@ -338,17 +337,17 @@ func (c *programListCmd) Run(e *env) (err error) {
 	return nil
 }
 
-// published gives one version with its document.
-func (e *env) published(d *db.DB, p programFlag, n int64) (out version.Published, doc *program.Document, err error) {
+// published gives the document of one version.
+func (e *env) published(d *db.DB, p programFlag, n int64) (doc *program.Document, err error) {
 	id, err := p.of(e, d)
 	if err != nil {
-		return out, nil, err
+		return nil, err
 	}
 	err = d.Read(e.ctx, func(tx *db.Tx) (err error) {
-		out, doc, err = version.Get(e.ctx, tx, id, n)
+		_, doc, err = version.Get(e.ctx, tx, id, n)
 		return err
 	})
-	return out, doc, err
+	return doc, err
 }
 
 type programShowCmd struct {
@@ -371,7 +370,7 @@ func (c *programShowCmd) Run(e *env) (err error) {
 		return err
 	}
 	defer closing(d, &err)
-	_, doc, err := e.published(d, c.programFlag, c.Number)
+	doc, err := e.published(d, c.programFlag, c.Number)
 	if err != nil {
 		return err
 	}

@@ -90,7 +90,7 @@ func (c *listening) serve(e *env, d *db.DB, ready func(url string)) error {
 	stopping, stop := context.WithCancel(context.Background())
 	defer stop()
 	server := &http.Server{
-		Handler:           letGo(door, stopping),
+		Handler:           letGo(stopping, door),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      (api.MaxWait + 30) * time.Second,
@@ -138,7 +138,7 @@ func (c *listening) logger(w io.Writer) *slog.Logger {
 
 // letGo ends requests that only wait for something to happen when the server stops: they change nothing, and the caller
 // asks again.
-func letGo(next http.Handler, stopping context.Context) http.Handler {
+func letGo(stopping context.Context, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet && r.URL.Query().Has("wait") {
 			ctx, cancel := context.WithCancel(r.Context())

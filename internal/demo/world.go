@@ -209,7 +209,7 @@ func (w *world) visit(p *person, monday time.Time) time.Time {
 	if w.rnd.Float64() < p.weekend*2/7 {
 		day = 5 + w.rnd.IntN(2)
 	}
-	minute := 0
+	var minute int
 	switch {
 	case day < 5 && w.rnd.Float64() < p.early:
 		minute = 6*60 + 40 + w.rnd.IntN(150)

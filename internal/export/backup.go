@@ -105,7 +105,7 @@ func unpack(path, dir string) error {
 		if h.Typeflag != tar.TypeReg || h.Name != filepath.Base(h.Name) || h.Name != ManifestFile && !strings.HasSuffix(h.Name, ".jsonl") {
 			return fmt.Errorf("it holds %q, which is no part of an export", h.Name)
 		}
-		if err := unpackFile(in, filepath.Join(dir, h.Name), h.Size); err != nil {
+		if err := unpackFile(in, filepath.Join(dir, filepath.Base(h.Name)), h.Size); err != nil {
 			return err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/errs"
@@ -62,6 +63,9 @@ type converter struct {
 	identity           []getter
 	seen               map[string]int
 	refusals           []Refusal
+	// guests counts rows that name no member; unmatched those that lead to nothing in a further file, by its name.
+	guests    int
+	unmatched map[string]int
 }
 
 type lineGetters struct {
@@ -77,7 +81,7 @@ func newConverter(m *Mapping, p *program.Compiled, files *files, now time.Time) 
 		return nil, err
 	}
 	c := &converter{source: source{table: files.table, numbers: m.Numbers, dates: dates, lookups: map[string]*lookup{}},
-		mapping: m, program: p, now: now, seen: map[string]int{}}
+		mapping: m, program: p, now: now, seen: map[string]int{}, unmatched: map[string]int{}}
 	for _, name := range slices.Sorted(maps.Keys(m.With)) {
 		if err := c.addLookup(m.With[name], name, files.with[name]); err != nil {
 			return nil, err
@@ -91,7 +95,10 @@ func newConverter(m *Mapping, p *program.Compiled, files *files, now time.Time) 
 		}
 		return nil, errs.Invalid("columns_not_found", "The mapping does not fit the file.", fields...)
 	}
-	return c, c.checkProgram()
+	if err := c.checkProgram(); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 func (c *converter) addLookup(l Lookup, name string, t *table) error {
@@ -233,10 +240,19 @@ func (c *converter) items() []item {
 			c.refuse(r.fault, place)
 			continue
 		}
+		if c.mapping.Import == Purchases && c.member(r.cells) == "" {
+			c.guests++
+			continue
+		}
 		key, err := c.keyOf(r.cells)
 		if err != nil {
 			c.refuse(err.Error(), place)
 			continue
+		}
+		for name, l := range c.lookups {
+			if l.rows[l.match(r.cells)] == nil {
+				c.unmatched[name]++
+			}
 		}
 		it, err := c.item(key, place)
 		if err != nil {
@@ -342,7 +358,7 @@ type mistakes struct {
 	rows []Refusal
 }
 
-func (m *mistakes) add(place int32, format string, args ...any) {
+func (m *mistakes) addf(place int32, format string, args ...any) {
 	m.rows = append(m.rows, Refusal{Row: m.c.table.rows[place].number, Reason: fmt.Sprintf(format, args...), place: place})
 }
 
@@ -357,7 +373,7 @@ func (m *mistakes) money(place int32, name, text string) *money.Decimal {
 func (m *mistakes) number(place int32, name, text string, scale int) *money.Decimal {
 	d, err := number(text, m.c.numbers, scale)
 	if err != nil {
-		m.add(place, "%s: %q %s", name, text, numberFault(err))
+		m.addf(place, "%s: %q %s", name, text, numberFault(err))
 	}
 	return d
 }
@@ -390,7 +406,7 @@ func (c *converter) purchase(it *item) (engine.Fact, []Refusal) {
 	if c.plain && len(it.rows) == 1 {
 		b.Amount, b.Tax = bad.money(first, "amount", get(c.line.amount, cells)), bad.money(first, "tax", get(c.line.tax, cells))
 		if b.Amount == nil && len(bad.rows) == 0 {
-			bad.add(first, "it has no amount")
+			bad.addf(first, "it has no amount")
 		}
 	} else {
 		b.Lines = make([]engine.Line, len(it.rows))
@@ -484,7 +500,7 @@ func (c *converter) newcomer(it *item) (engine.Fact, *member.New, []Refusal) {
 		if t, err := c.dates.read(n.Birth, c.mapping.Member.Profile.Birth.Format); err == nil {
 			n.Birth = t.Format(time.DateOnly)
 		} else if len(n.Birth) != len("01-02") {
-			bad.add(it.rows[0], "birth: %q %s", n.Birth, err)
+			bad.addf(it.rows[0], "birth: %q %s", n.Birth, err)
 		}
 	}
 	if card := of("card"); card != "" {
@@ -541,10 +557,10 @@ func (c *converter) explain(it *item, err error) []Refusal {
 		number, field, _ := strings.Cut(rest, "/")
 		n, bad := strconv.Atoi(number)
 		if inLine && bad == nil && n < len(it.rows) {
-			perRow[it.rows[n]] = append(perRow[it.rows[n]], strings.ReplaceAll(field, "_", " ")+" "+f.Message)
+			perRow[it.rows[n]] = append(perRow[it.rows[n]], about(field, f.Message))
 			continue
 		}
-		general = append(general, strings.TrimSpace(strings.ReplaceAll(strings.TrimPrefix(f.Pointer, "/"), "_", " ")+" "+f.Message))
+		general = append(general, about(strings.TrimPrefix(f.Pointer, "/"), f.Message))
 	}
 	if len(e.Fields) == 0 {
 		general = []string{e.Message}
@@ -558,6 +574,18 @@ func (c *converter) explain(it *item, err error) []Refusal {
 		out = append(out, Refusal{Row: c.table.rows[place].number, Reason: strings.Join(texts, "; "), place: place})
 	}
 	return out
+}
+
+// about puts the name of a field before what is wrong with it: some messages go on from it, others are sentences.
+func about(field, message string) string {
+	field = strings.ReplaceAll(field, "_", " ")
+	switch {
+	case field == "":
+		return message
+	case message != "" && unicode.IsUpper([]rune(message)[0]):
+		return field + ": " + message
+	}
+	return field + " " + message
 }
 
 // spread gives the mistakes of an item to all of its rows.

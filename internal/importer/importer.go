@@ -3,7 +3,7 @@
 // It owns the table imports, the mapping of columns to facts and the reading of files (charset, delimiter, header, fixed
 // widths). It does not own what a fact leads to (record).
 //
-// What always holds: every row is taken, known from before, or refused with its number and the reason; what is taken has
+// What always holds: every row is taken, known from before, left out as a guest's, or refused with its number and the reason; what is taken has
 // a natural key, so that a file can be imported again, whole or after a kill at any moment, and nothing counts twice; the
 // facts of one member are taken in the order of their business time, so that tiers and expiry come out as if they had
 // come in day by day.
@@ -81,6 +81,10 @@ type Report struct {
 	Enrolled int `json:"enrolled"`
 	// Refused counts rows.
 	Refused int `json:"refused"`
+	// Guests counts rows of purchases that name no member: they are left out.
+	Guests int `json:"guests,omitempty"`
+	// Unmatched counts rows that lead to nothing in a further file, by its name.
+	Unmatched map[string]int `json:"unmatched,omitempty"`
 	// Members counts those that the file speaks of.
 	Members int `json:"members"`
 	// From and Until bound the business times of the file.
@@ -258,7 +262,7 @@ func inOrder(items []item, byTime bool) {
 // about begins the report with what is known before anything is taken.
 func (c *converter) about(in Input, items []item) Report {
 	r := Report{Kind: in.Kind, File: in.File, DryRun: in.DryRun, Charset: c.table.charset, Delimiter: delimiterWord(c.table.delimiter),
-		Rows: len(c.table.rows), Facts: len(items)}
+		Rows: len(c.table.rows), Facts: len(items), Guests: c.guests, Unmatched: c.unmatched}
 	members := map[string]bool{}
 	for i := range items {
 		members[items[i].member] = true
@@ -362,6 +366,7 @@ func (j *job) run(ctx context.Context) error {
 		j.in.Progress(len(j.items), len(j.items))
 	}
 	j.place.status = done
+	slices.SortStableFunc(r.Refusals, func(a, b Refusal) int { return a.Row - b.Row })
 	if r.Refused > 0 {
 		r.RefusedFile = j.refused.path
 	}
@@ -635,8 +640,11 @@ func dryRun(ctx context.Context, in Input, c *converter, items []item, r Report)
 		}
 		for i := range batch {
 			it := &batch[i]
-			f, bad := engine.Fact{}, []Refusal(nil)
-			var err error
+			var (
+				f   engine.Fact
+				bad []Refusal
+				err error
+			)
 			if in.Kind == Members {
 				var n *member.New
 				if f, n, bad = c.newcomer(it); len(bad) == 0 {
@@ -738,6 +746,12 @@ func (r Report) String() string {
 		for _, unit := range slices.Sorted(maps.Keys(r.Earned)) {
 			fmt.Fprintf(&b, "Earned: %s of %s.\n", r.Earned[unit], unit)
 		}
+	}
+	if r.Guests > 0 {
+		fmt.Fprintf(&b, "%s of guests left out: no member is named.\n", count(r.Guests, "row"))
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Unmatched)) {
+		fmt.Fprintf(&b, "%s found nothing in %s.\n", count(r.Unmatched[name], "row"), name)
 	}
 	for i, f := range r.Refusals {
 		if i == 10 {

@@ -336,15 +336,15 @@ func (p *Person) UnmarshalYAML(decode func(any) error) error {
 		}
 	}
 	var f struct {
-		valueFields `yaml:",inline"`
-		As          string `yaml:"as"`
-		Enrol       bool   `yaml:"enrol"`
+		Fields valueFields `yaml:",inline"`
+		As     string      `yaml:"as"`
+		Enrol  bool        `yaml:"enrol"`
 	}
 	if err := decode(&f); err != nil {
 		return err
 	}
 	p.As, p.Enrol = f.As, f.Enrol
-	return p.set(f.valueFields)
+	return p.set(f.Fields)
 }
 
 // ParseMapping reads a mapping; name is the file's, for messages. The error is invalid "invalid_mapping".
@@ -510,8 +510,8 @@ func (m *Mapping) values() []*Value {
 	out = append(out, &m.Member.Value, &m.Enrolment.At, &m.Enrolment.Store, &m.Enrolment.Channel)
 	out = append(out, mapValues(m.Balance)...)
 	p, l, a := &m.Purchase, &m.Line, &m.Activity
-	out = append(out, &p.Receipt, &p.At, &p.Store, &p.Channel, &p.Currency, &p.Rate, &p.Shipping, &p.Discount, &p.Payment)
-	out = append(out, &l.SKU, &l.Name, &l.Category, &l.Brand, &l.Quantity, &l.UnitPrice, &l.Discount, &l.Tax, &l.Amount)
+	out = append(out, &p.Receipt, &p.At, &p.Store, &p.Channel, &p.Currency, &p.Rate, &p.Shipping, &p.Discount, &p.Payment,
+		&l.SKU, &l.Name, &l.Category, &l.Brand, &l.Quantity, &l.UnitPrice, &l.Discount, &l.Tax, &l.Amount)
 	for i := range l.Tags {
 		out = append(out, &l.Tags[i])
 	}

@@ -44,15 +44,6 @@ type row struct {
 	fault string
 }
 
-// readFile reads a file into rows. named says that columns are asked for by name, so that there must be a header.
-func readFile(path string, l Layout, named bool) (*table, error) {
-	data, err := load(path)
-	if err != nil {
-		return nil, err
-	}
-	return readTable(data, path, l, named)
-}
-
 // load gives the file's bytes, unpacked where it is gzip.
 func load(path string) ([]byte, error) {
 	file, err := os.Open(path)
@@ -84,7 +75,7 @@ func unzip(data []byte) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(zip, MaxFile+1))
 }
 
-// readTable makes rows of a file's bytes.
+// readTable makes rows of a file's bytes. named says that columns are asked for by name, so that there must be a header.
 func readTable(data []byte, name string, l Layout, named bool) (*table, error) {
 	text, set, err := decode(data, l.Charset)
 	if err != nil {
@@ -289,8 +280,7 @@ func (t *table) readCSV(text string, delimiter rune, skipped int) {
 		if errors.Is(err, io.EOF) {
 			return
 		}
-		var parse *csv.ParseError
-		if errors.As(err, &parse) {
+		if parse, ok := errors.AsType[*csv.ParseError](err); ok {
 			fault := "it has a quotation mark in the middle of a cell; such a cell must stand in quotation marks, and each one inside it twice"
 			if errors.Is(err, csv.ErrQuote) {
 				fault = "a quotation mark is not closed, or something stands after the closing one"
@@ -412,8 +402,8 @@ func count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
-	if strings.HasSuffix(noun, "y") {
-		noun = strings.TrimSuffix(noun, "y") + "ie"
+	if stem, ok := strings.CutSuffix(noun, "y"); ok {
+		noun = stem + "ie"
 	}
 	return group(int64(n)) + " " + noun + "s"
 }

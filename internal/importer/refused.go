@@ -29,7 +29,10 @@ func openRefused(path string, t *table, keep int64) (*refusedFile, error) {
 	if path == "" || keep == 0 {
 		return f, nil
 	}
-	return f, f.open()
+	if err := f.open(); err != nil {
+		return nil, err
+	}
+	return f, nil
 }
 
 func (f *refusedFile) open() (err error) {
