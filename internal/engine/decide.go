@@ -315,6 +315,9 @@ func (w *work) doPurchase() error {
 		return err
 	}
 	body := w.f.Purchase
+	if b.from != "" {
+		w.note(StepRate, Args{"from": text(b.from), "rate": Number(b.rate), "to": Money(b.total)})
+	}
 	w.event(EvPurchase, map[string]string{"total": money.Format(b.total, w.p.Exponent), "currency": w.p.Doc.Currency})
 	paid, err := w.link(body.Redemptions)
 	if err != nil {

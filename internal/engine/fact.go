@@ -277,12 +277,14 @@ type Merge struct {
 
 // Carried is all that a merged member had: lots, debt, tallies, tiers.
 type Carried struct {
-	Lots      []MovedLot                  `json:"lots,omitempty"`
-	Debt      map[string]int64            `json:"debt,omitempty"`
-	Tallies   map[string]map[string]int64 `json:"tallies,omitempty"`
-	Tiers     map[string]*TierState       `json:"tiers,omitempty"`
-	Purchases int64                       `json:"purchases,omitempty"`
-	First     *time.Time                  `json:"first_purchase_at,omitempty"`
-	Last      *time.Time                  `json:"last_purchase_at,omitempty"`
-	JoinedAt  time.Time                   `json:"joined_at"`
+	Lots    []MovedLot                  `json:"lots,omitempty"`
+	Debt    map[string]int64            `json:"debt,omitempty"`
+	Tallies map[string]map[string]int64 `json:"tallies,omitempty"`
+	Tiers   map[string]*TierState       `json:"tiers,omitempty"`
+	// Active is the last use of each unit, for expiry by inactivity.
+	Active    map[string]time.Time `json:"active,omitempty"`
+	Purchases int64                `json:"purchases,omitempty"`
+	First     *time.Time           `json:"first_purchase_at,omitempty"`
+	Last      *time.Time           `json:"last_purchase_at,omitempty"`
+	JoinedAt  time.Time            `json:"joined_at"`
 }

@@ -256,8 +256,9 @@ func (w *work) cancelPending(l *ledger.Lot) {
 	if past == nil || past.Fact.ID != l.Fact {
 		return
 	}
+	moved := past.Fact.Member != w.f.Member // by a merge: then the lot has another number here
 	for i, a := range past.Decision.Awards {
-		if a.Lot != l.ID {
+		if a.Unit != l.Unit || (a.Lot != l.ID && !moved) {
 			continue
 		}
 		k := a.Amount
@@ -268,11 +269,13 @@ func (w *work) cancelPending(l *ledger.Lot) {
 				}
 			}
 		}
+		left := k
 		k = min(k, n)
 		n -= k
 		if k > 0 {
 			w.d.Reversals = append(w.d.Reversals, Reversal{Award: i, Rule: a.Rule, Unit: a.Unit, Amount: k})
 			w.countUnit(a.Unit, -k, past.Fact.OccurredAt)
+			w.unlimit(a, a.Amount-left, k)
 		}
 	}
 }
@@ -294,6 +297,11 @@ func (w *work) doTier() error {
 	}
 	ts := w.tierState(b.Set)
 	ts.Floor, ts.FloorUntil = b.Tier, b.Until
+	told := map[string]string{"set": b.Set, "tier": b.Tier}
+	if b.Until != nil {
+		told["until"] = b.Until.In(w.p.Zone).Format(time.RFC3339)
+	}
+	w.event(EvTierFloor, told)
 	if b.Tier != "" {
 		args := Args{"tier": tierValue(b.Set, b.Tier)}
 		if b.Until != nil {
@@ -372,15 +380,23 @@ func (w *work) doMergeOut() error {
 	}
 	w.letAllGo()
 	c := &Carried{Purchases: w.st.Purchases, First: w.st.FirstPurchaseAt, Last: w.st.LastPurchaseAt, JoinedAt: w.st.JoinedAt, Tiers: w.st.Tiers,
-		Debt: map[string]int64{}, Tallies: map[string]map[string]int64{}}
+		Active: map[string]time.Time{}, Debt: map[string]int64{}, Tallies: map[string]map[string]int64{}}
 	for unit, h := range w.st.Units {
 		if h.Debt > 0 {
 			c.Debt[unit] = h.Debt
 		}
+		if h.ActiveAt != nil {
+			c.Active[unit] = *h.ActiveAt
+		}
 	}
 	for name, periods := range w.acc.Tallies {
-		if !strings.HasPrefix(name, ProgramTally) && len(periods) > 0 {
-			c.Tallies[name] = maps.Clone(periods)
+		if strings.HasPrefix(name, ProgramTally) {
+			continue
+		}
+		counted := maps.Clone(periods)
+		maps.DeleteFunc(counted, func(_ string, n int64) bool { return n == 0 })
+		if len(counted) > 0 {
+			c.Tallies[name] = counted
 		}
 	}
 	w.empty(ledger.Transferred, func(l *ledger.Lot, n int64, where string) { c.Lots = append(c.Lots, moved(l, n, where)) })
@@ -409,6 +425,11 @@ func (w *work) doMergeIn() error {
 			w.tally(name, period, c.Tallies[name][period])
 		}
 	}
+	for _, unit := range slices.Sorted(maps.Keys(c.Active)) {
+		if h, at := w.holding(unit), c.Active[unit]; h.ActiveAt == nil || h.ActiveAt.Before(at) {
+			h.ActiveAt, h.InactiveWarned = &at, false
+		}
+	}
 	w.st.Purchases += c.Purchases
 	w.st.FirstPurchaseAt = earliest(w.st.FirstPurchaseAt, c.First)
 	if c.Last != nil && (w.st.LastPurchaseAt == nil || c.Last.After(*w.st.LastPurchaseAt)) {
@@ -421,6 +442,7 @@ func (w *work) doMergeIn() error {
 		w.inheritTier(w.p.Tiers[id], w.tierState(id), c.Tiers[id])
 	}
 	w.note(NoteMerged, Args{"text": text(w.f.Merge.Other)})
+	w.event(EvMerged, map[string]string{"from": w.f.Merge.Other})
 	return nil
 }
 

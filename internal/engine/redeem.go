@@ -354,6 +354,9 @@ func (w *work) letGo(s RedemptionState, i int, status, note, event string) {
 // doRefund undoes a committed redemption: all that is left of it, or the points asked for.
 func (w *work) doRefund() error {
 	r := w.in.Redemptions[w.f.Parent]
+	if err := w.notClosed(); err != nil {
+		return err
+	}
 	switch {
 	case r == nil:
 		return errs.NotFound("redemption_not_found", "There is no such redemption.")
@@ -389,6 +392,9 @@ func (w *work) doRefund() error {
 
 // giveBack puts n of a redemption's price back into the lots it left, the last taken first: those end last.
 func (w *work) giveBack(s *RedemptionState, unit string, n int64) {
+	if n == 0 {
+		return
+	}
 	if s.Refunded == nil {
 		s.Refunded = map[string]int64{}
 	}
@@ -396,9 +402,7 @@ func (w *work) giveBack(s *RedemptionState, unit string, n int64) {
 	s.Refunded[unit] += n
 	w.note(NoteGivenBack, Args{"amount": Units(unit, n)})
 	if s.Member != w.f.Member { // the lots stayed in the books of the member that was merged into this one
-		t := w.termsOf(nil, unit, w.f.ID)
-		w.payDebt(w.put(t, n, ledger.Redeemed, s.Reward))
-		w.touch(unit)
+		w.giveBackMoved(s, unit, skip, n)
 		return
 	}
 	for i := len(s.Lots) - 1; i >= 0 && n > 0; i-- {
@@ -419,6 +423,22 @@ func (w *work) giveBack(s *RedemptionState, unit string, n int64) {
 			w.note(NoteGoneLot, Args{"amount": Units(unit, k), "time": Time(*l.ExpiresAt)})
 		}
 		w.payDebt(l)
+	}
+	w.touch(unit)
+}
+
+// giveBackMoved gives back to lots of the survivor's own, with the old ends.
+func (w *work) giveBackMoved(s *RedemptionState, unit string, skip, n int64) {
+	for i := len(s.Lots) - 1; i >= 0 && n > 0; i-- {
+		h := s.Lots[i]
+		if h.Unit != unit {
+			continue
+		}
+		had := min(skip, h.Amount)
+		skip -= had
+		k := min(h.Amount-had, n)
+		n -= k
+		w.payDebt(w.put(terms{unit: unit, earnedAt: s.At, fact: w.f.ID, expires: h.ExpiresAt}, k, ledger.Redeemed, s.Reward))
 	}
 	w.touch(unit)
 }

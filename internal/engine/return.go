@@ -4,6 +4,7 @@ import (
 	"math/big"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"lojal.dev/lojal/internal/errs"
@@ -76,9 +77,8 @@ func (w *work) doReturn() error {
 	return nil
 }
 
-func gone(l, back LineSum) bool {
-	return back.Quantity >= l.Quantity || (l.Amount != 0 && back.Amount == l.Amount)
-}
+// gone says that all of a line has come back: its last piece, or, by money, its last part.
+func gone(l, back LineSum) bool { return back.Quantity >= l.Quantity }
 
 // returned says what comes back of each line, in minor units and thousandths.
 func (w *work) returned(bought, before []LineSum) ([]LineSum, error) {
@@ -128,7 +128,7 @@ func (w *work) returned(bought, before []LineSum) ([]LineSum, error) {
 }
 
 func (w *work) part(r *reader, at string, l ReturnLine, line, rest LineSum) (LineSum, bool) {
-	if rest.Quantity <= 0 && rest.Amount == 0 {
+	if rest.Quantity <= 0 {
 		r.fail(at, "nothing_left", "all of this line has come back already")
 		return LineSum{}, false
 	}
@@ -144,13 +144,17 @@ func (w *work) part(r *reader, at string, l ReturnLine, line, rest LineSum) (Lin
 		if q == rest.Quantity {
 			return rest, true
 		}
-		n, err := money.MulDiv(line.Amount, q, line.Quantity, money.HalfUp)
+		// Rounded on all pieces that have come back so far, so that small prices add up.
+		n, err := money.MulDiv(line.Amount, line.Quantity-rest.Quantity+q, line.Quantity, money.HalfUp)
+		n -= line.Amount - rest.Amount
 		if err != nil {
 			r.fail(at+"/quantity", "too_large", "is too large a quantity")
 			return LineSum{}, false
 		}
-		if (rest.Amount >= 0 && n > rest.Amount) || (rest.Amount < 0 && n < rest.Amount) {
-			n = rest.Amount
+		if rest.Amount >= 0 {
+			n = min(max(n, 0), rest.Amount)
+		} else {
+			n = max(min(n, 0), rest.Amount)
 		}
 		return LineSum{Quantity: q, Amount: n}, true
 	case l.Amount != nil:
@@ -173,10 +177,13 @@ func (w *work) part(r *reader, at string, l ReturnLine, line, rest LineSum) (Lin
 func (w *work) spreadReturn(r *reader, d *money.Decimal, back []LineSum, left func(int) LineSum) error {
 	n := r.money(d, "/amount", false)
 	weights := make([]int64, len(back))
-	var sum int64
+	var sum int64 // what is left of what was paid: deposits given back lower it
 	for i := range back {
 		weights[i] = max(left(i).Amount, 0)
-		sum += weights[i]
+		sum += left(i).Amount
+	}
+	if slack := int64(len(back)); r.convert && n > sum-slack && n <= sum+slack {
+		n = sum // converted line by line, the sum may differ by a part of each line
 	}
 	if len(r.fields) > 0 {
 		return nil
@@ -261,16 +268,21 @@ func (w *work) takeBack(past *Past, bought, after []LineSum, pol program.Returns
 		rev.Award = i
 		w.d.Reversals = append(w.d.Reversals, rev)
 		w.countUnit(a.Unit, -n, past.Fact.OccurredAt)
-		for _, c := range a.Counters {
-			switch {
-			case c.Add == a.Amount && a.Amount != 1:
-				w.tally(c.Name, c.Period, -n)
-			case already+n == a.Amount:
-				w.tally(c.Name, c.Period, -c.Add)
-			}
-		}
+		w.unlimit(a, already, n)
 	}
 	return nil
+}
+
+// unlimit gives back to a rule's limits what was taken of its award: amounts as they come, the time when all is gone.
+func (w *work) unlimit(a Award, already, n int64) {
+	for _, c := range a.Counters {
+		switch {
+		case strings.HasSuffix(c.Name, "/amount"):
+			w.tally(c.Name, c.Period, -n)
+		case already+n == a.Amount:
+			w.tally(c.Name, c.Period, -c.Add)
+		}
+	}
 }
 
 // reverse takes n units that came into a lot out again: from the lot, pending first; what expired there is gone and not
@@ -292,8 +304,16 @@ func (w *work) reverse(lot int64, unit, rule string, n int64, of, ifSpent string
 			w.note(NoteForgiven, Args{"amount": Units(unit, k)})
 		}
 	}
-	for _, l := range w.open(unit) {
+	for _, l := range w.openEver(unit) {
 		post(l, ledger.Spendable, min(n, l.Spendable))
+	}
+	if n > 0 && ifSpent == "clamp" { // what is held is not spent: letting it go would bring it back
+		if k := min(n, w.holding(unit).Reserved); k > 0 {
+			rev.Owed = k
+			n -= k
+			w.post(ledger.Posting{Unit: unit, From: ledger.Debt, To: ledger.Reversed, Amount: k, Rule: rule, Of: of})
+			w.note(NoteDebtMade, Args{"amount": Units(unit, k)})
+		}
 	}
 	if n > 0 {
 		switch ifSpent {
@@ -304,7 +324,7 @@ func (w *work) reverse(lot int64, unit, rule string, n int64, of, ifSpent string
 			rev.Forgiven += n
 			w.note(NoteForgiven, Args{"amount": Units(unit, n)})
 		default:
-			rev.Owed = n
+			rev.Owed += n
 			w.post(ledger.Posting{Unit: unit, From: ledger.Debt, To: ledger.Reversed, Amount: n, Rule: rule, Of: of})
 			w.note(NoteDebtMade, Args{"amount": Units(unit, n)})
 		}
