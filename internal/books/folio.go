@@ -28,6 +28,7 @@ type Folio struct {
 	lots    map[int64]*ledger.Lot
 	open    []int64
 	allOpen bool
+	allLots bool // none at all is missing
 	dirty   map[int64]bool
 	// whole says that everything of the account is here, so that nothing needs to be read.
 	whole       bool
@@ -301,10 +302,20 @@ func (f *Folio) namedLots(p *engine.Past, into map[int64]bool) {
 			}
 		}
 	}
+	if f.foreign(p) {
+		for id, l := range f.lots {
+			if l.Fact == p.Fact.ID {
+				into[id] = true
+			}
+		}
+	}
 	for i := range p.Children {
 		f.namedLots(&p.Children[i], into)
 	}
 }
+
+// foreign says whether a past fact stands in the books of a member who was merged into the folio's.
+func (f *Folio) foreign(p *engine.Past) bool { return p != nil && p.Fact.Member != f.Member }
 
 // lotsIn notes the numbers of the folio's own lots in a redemption.
 func (f *Folio) lotsIn(r *engine.RedemptionState, into map[int64]bool) {

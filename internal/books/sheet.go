@@ -163,6 +163,11 @@ SELECT l.program_id, l.member_id, ` + lotColumns + `
 FROM want CROSS JOIN lots l
 WHERE l.bucket = want.bucket AND l.program_id = want.program_id AND l.member_id = want.member_id AND l.remaining > 0`
 
+const everyLot = `
+SELECT l.program_id, l.member_id, ` + lotColumns + `
+FROM want CROSS JOIN lots l
+WHERE l.bucket = want.bucket AND l.program_id = want.program_id AND l.member_id = want.member_id`
+
 const someLots = `
 SELECT l.program_id, l.member_id, ` + lotColumns + `
 FROM want CROSS JOIN lots l
@@ -171,7 +176,7 @@ WHERE l.bucket = want.bucket AND l.program_id = want.program_id AND l.member_id 
 var wantLot = append(slices.Clone(wantMember), "lot bigint")
 
 func (s *Sheet) fetchLots(ctx context.Context, tx *db.Tx, all []Deciding) error {
-	var open, some []any
+	var open, some, every []any
 	asked := map[*Folio]map[int64]bool{}
 	for _, p := range all {
 		f := p.Folio
@@ -186,6 +191,10 @@ func (s *Sheet) fetchLots(ctx context.Context, tx *db.Tx, all []Deciding) error 
 		}
 		named := map[int64]bool{}
 		past := f.pastOf(p.Needs)
+		if f.foreign(past) && !f.allLots && f.stored > 0 { // what went over in the merge has numbers that the fact does not name
+			f.allLots = true
+			every = append(every, f.bucket, f.Program, f.Member)
+		}
 		f.namedLots(past, named)
 		for _, id := range f.redemptionsWanted(p.Needs, past) {
 			if r := f.redemptions[id]; r != nil {
@@ -221,6 +230,9 @@ func (s *Sheet) fetchLots(ctx context.Context, tx *db.Tx, all []Deciding) error 
 		return nil
 	}
 	if err := among(ctx, tx, wantMember, open, openLots, scan); err != nil {
+		return err
+	}
+	if err := among(ctx, tx, wantMember, every, everyLot, scan); err != nil {
 		return err
 	}
 	return among(ctx, tx, wantLot, some, someLots, scan)

@@ -214,6 +214,16 @@ func (d *Desk) take(f engine.Fact) (*Taken, error) {
 		return d.guest(f)
 	}
 	f.Member = d.survivor(f.Member)
+	switch f.Kind {
+	case engine.TransferOut:
+		b := *f.Transfer
+		b.Other = d.survivor(b.Other)
+		f.Transfer = &b
+	case engine.MergeOut:
+		b := *f.Merge
+		b.Other = d.survivor(b.Other)
+		f.Merge = &b
+	}
 	t := &Taken{Program: d.At(f.OccurredAt)}
 	if err := d.bringUp(f.Member, f.OccurredAt, f.RecordedAt, &t.Dues); err != nil {
 		return nil, err
@@ -378,6 +388,11 @@ func (d *Desk) input(f engine.Fact, p *program.Compiled, whole bool) engine.Inpu
 			for _, post := range p.Decision.Postings {
 				if p.Fact.Member == f.Member {
 					wanted[post.Lot] = true
+				}
+			}
+			for id, l := range m.lots {
+				if p.Fact.Member != f.Member && l.Fact == p.Fact.ID {
+					wanted[id] = true
 				}
 			}
 			for _, r := range p.Decision.Redemptions {

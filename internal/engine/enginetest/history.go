@@ -1,0 +1,340 @@
+package enginetest
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"lojal.dev/lojal/internal/engine"
+	"lojal.dev/lojal/internal/money"
+	"lojal.dev/lojal/internal/program"
+)
+
+// Start is where drawn histories begin.
+var Start = time.Date(2026, 1, 1, 9, 0, 0, 0, time.UTC)
+
+// Options narrow what is drawn.
+type Options struct {
+	// Plain keeps to whole points, and to ends that the reference model knows: no end, days, the end of a month.
+	Plain bool
+	// Orderly draws no late facts.
+	Orderly bool
+}
+
+// Choices of a drawn program: one of each list.
+var (
+	ends = []string{"", ", expires: {after: 30 days}", ", expires: {after: 20 days, warn: 5 days}", ", expires: {end_of: month, later: 1}"}
+	more = []string{", expires: {inactive: 25 days, warn: 3 days}", ", expires: {after: 40 days, at: end of month, inactive: 30 days}",
+		`, expires: {on: ["03-31", "06-30"], at_least: 10 days, warn: 1 week}`, ", expires: {after: 36 hours}"}
+	rounds = []string{"", ", round: {to: nearest}", ", round: {to: up, once: line}", ", round: {to: half-even, once: end}", ", round: {once: line}"}
+	basis  = []string{"", ", basis: {tax: excluded}", ", basis: {shipping: included, discounts: gross}", ", basis: {paid_with_points: excluded}",
+		", basis: {max: 60.00}", ", basis: {without_payments: gift_card}", ", basis: {purchase_discounts: ignored}"}
+	optional = []string{
+		"{id: food, on: purchase, lines: {category: food}, give: {unit: point, amount: 2, per: 5.00}, claims_lines: true}",
+		"{id: shoe, on: purchase, lines: {sku: S1}, give: {unit: point, amount: 1, per: 2.00}, claims_lines: true}",
+		"{id: item, on: purchase, give: {unit: point, amount: 3, each: item}}",
+		"{id: line, on: purchase, lines: {category: food}, give: {unit: point, amount: 2, each: line}}",
+		"{id: visit, on: purchase, give: {unit: point, amount: 7}, limit: {per: day, times: 2}}",
+		"{id: wait, on: purchase, give: {unit: point, amount: 1, per: 4.00}, pending: {for: 5 days}}",
+		`{id: fly, on: purchase, lines: {category: travel}, give: {unit: point, amount: 1, per: 3.00}, pending: {until: "activity:flown"}}`,
+		"{id: flash, on: purchase, give: {unit: point, amount: 9}, expires: {after: 7 days}, when: {total: {from: 20.00}}}",
+		"{id: capped, on: purchase, give: {unit: point, amount: 1, per: 1.00}, limit: [{per: week, amount: 50}, {per: purchase, amount: 30}]}",
+		"{id: budget, on: purchase, give: {unit: point, amount: 1, per: 2.00}, limit: {each: program, per: month, amount: 90, over: refuse}}",
+		"{id: alone, on: purchase, lines: {category: shoes}, give: {unit: point, amount: 1, per: 6.00}, stack: exclusive, priority: 3}",
+		"{id: best-a, on: purchase, give: {unit: point, amount: 12}, stack: best, group: g}, {id: best-b, on: purchase, give: {unit: point, amount: 1, per: 3.00}, stack: best, group: g}",
+		"{id: formula, on: purchase, give: {unit: point, formula: \"basis > 3000 ? floor(basis / 700) : 1\"}}",
+		"{id: gold, on: purchase, when: {tier: {club: gold}}, multiply: 2}",
+		"{id: half, on: purchase, lines: {category: shoes}, multiply: 0.5}",
+		"{id: more, on: purchase, multiply: 1.5, of: all, limit: {per: day, times: 1}}",
+		"{id: status, on: purchase, give: {unit: mark, amount: 1, per: 10.00}}",
+		"{id: trial, on: purchase, give: {unit: point, amount: 50}, dry_run: true}",
+		`{id: review, on: "activity:review", give: {unit: point, formula: property.stars * 2}, limit: {per: day, amount: 12}}`,
+		"{id: welcome, on: enrolment, give: {unit: point, amount: 15}, pending: {for: 1 day}}",
+	}
+	tiers = []string{
+		"by: {sum: spend}", "by: {sum: spend, window: rolling 20 days}, down: {grace: 6 days}", "by: {sum: spend, window: calendar month}",
+		"by: {sum: spend, window: calendar month}, keep: this period, down: {warn: 3 days}", "by: {sum: spend, window: anniversary year}",
+		"by: {sum: mark, window: rolling 30 days}, down: {to: one step}", "by: {count: purchases, window: rolling 1 month}",
+		"by: {count: visits, window: rolling 15 days}", `by: {count: "activity:review", window: calendar quarter}, down: {to: never}`,
+		"by: {sum: point}, current_purchase: next", "by: {sum: spend, lines: {category: food}, basis: {tax: excluded}}",
+	}
+)
+
+// Program draws a program.
+func Program(t *rapid.T, o Options) *program.Compiled {
+	pick := func(label string, from []string) string { return rapid.SampledFrom(from).Draw(t, label) }
+	expires, precision := ends, ""
+	if !o.Plain {
+		expires = append(append([]string{}, ends...), more...)
+		precision = pick("precision", []string{"", ", precision: 2"})
+	}
+	var earn []string
+	for _, r := range optional {
+		if rapid.IntRange(0, 3).Draw(t, "rule") == 0 {
+			earn = append(earn, "  - "+strings.ReplaceAll(r, "}, {id", "}\n  - {id"))
+		}
+	}
+	steps := "[{id: base, from: 0}, {id: silver, from: 4}, {id: gold, from: 9}]"
+	by := pick("tier", tiers)
+	if strings.Contains(by, "spend") || strings.Contains(by, "point") {
+		steps = "[{id: base, from: 0}, {id: silver, from: 60}, {id: gold, from: 150}]"
+	}
+	text := "program: drawn\nname: Drawn\ntime_zone: Europe/Oslo\ncurrency: EUR\n" +
+		"units:\n  point: {name: point" + precision + pick("expires", expires) + "}\n  mark: {name: mark, status_only: true}\n" +
+		"activities: {review: {properties: {stars: whole}}, flown: {}}\n" +
+		"earn:\n  - {id: base, on: purchase, give: {unit: point, amount: 1, per: " + pick("per", []string{"1.00", "3.00", "7.00"}) + "}" +
+		pick("round", rounds) + pick("basis", basis) + "}\n" + strings.Join(earn, "\n") + "\n" +
+		"tiers: {club: {" + by + ", steps: " + steps + "}}\n" +
+		"rewards:\n  - {id: mug, title: Mug, price: {point: 20}, gives: {product: MUG}, stock: 12, limit: {per: week, times: 3}, hold: 3 days}\n" +
+		"  - {id: buns, title: Buns, price: {point: 3}, quantity: 2, gives: {product: BUN}, hold: 2 hours}\n" +
+		"  - {id: off, title: Off, pay: {unit: point, points: 2, worth: 0.10, share: 50}}\n" +
+		"spending: {order: " + pick("order", []string{"earliest expiry", "earliest earned"}) + ", short: " + pick("short", []string{"refuse", "use what there is"}) +
+		", own: " + pick("own", []string{"at once", "later"}) + "}\n" +
+		"returns: {spent: " + pick("spent", []string{"give back", "keep"}) + ", if_spent: " + pick("if spent", []string{"debt", "clamp", "refuse"}) +
+		", round: " + pick("return round", []string{"nearest", "down", "up"}) + "}\n" +
+		"transfers: {units: point, limit: {per: day, amount: 200}}\n"
+	d, err := program.Parse([]byte(text), "")
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	p, err := program.Compile(d, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Log(text)
+	return p
+}
+
+// History draws facts that may follow each other. Most of them are right; some ask for more than there is.
+type History struct {
+	Options
+
+	P       *program.Compiled
+	Members []string
+	Clock   time.Time
+	bought  []engine.Fact
+	held    []engine.Fact // reservations and redemptions
+	waiting []engine.Fact // facts that may have something pending
+	facts   int
+}
+
+// NewHistory makes a history of members who have not joined yet.
+func NewHistory(p *program.Compiled, o Options, members ...string) *History {
+	return &History{Options: o, P: p, Members: members, Clock: Start}
+}
+
+// Enrol gives the fact that a member joins, at the start.
+func (h *History) Enrol(t *rapid.T, member string) engine.Fact {
+	b := &engine.EnrolmentBody{Zone: rapid.SampledFrom([]string{"", "America/New_York", "Asia/Tokyo"}).Draw(t, "zone")}
+	return engine.Fact{Kind: engine.Enrolment, Member: member, OccurredAt: h.Clock, RecordedAt: h.Clock, Enrolment: b}
+}
+
+// Took notes a fact that was taken, so that later ones can be about it.
+func (h *History) Took(f engine.Fact) {
+	switch f.Kind {
+	case engine.PurchaseK:
+		h.bought = append(h.bought, f)
+		h.waiting = append(h.waiting, f)
+	case engine.Reserve, engine.Redeem:
+		h.held = append(h.held, f)
+	case engine.ActivityK, engine.AdjustmentK, engine.Enrolment:
+		h.waiting = append(h.waiting, f)
+	}
+}
+
+// Bought are the purchases that were taken.
+func (h *History) Bought() []engine.Fact { return h.bought }
+
+var kinds = []engine.Kind{
+	engine.PurchaseK, engine.PurchaseK, engine.PurchaseK, engine.PurchaseK, engine.ReturnK, engine.ReturnK, engine.ReturnK, engine.ActivityK,
+	engine.Reserve, engine.Redeem, engine.Redeem, engine.Commit, engine.Cancel, engine.Refund, engine.Refund, engine.AdjustmentK, engine.TransferOut,
+	engine.Release, engine.TierGrant, engine.Status, engine.MergeOut,
+}
+
+var waits = []time.Duration{0, 0, time.Second, time.Minute, time.Hour, 7 * time.Hour, 24 * time.Hour, 3 * 24 * time.Hour, 9 * 24 * time.Hour, 33 * 24 * time.Hour}
+
+// Next draws the next fact and moves the clock to it. Ok is false when there is nothing that a fact of the drawn kind could be
+// about.
+func (h *History) Next(t *rapid.T) (f engine.Fact, ok bool) {
+	h.Clock = h.Clock.Add(rapid.SampledFrom(waits).Draw(t, "wait"))
+	f = engine.Fact{Kind: rapid.SampledFrom(kinds).Draw(t, "kind"), OccurredAt: h.Clock, RecordedAt: h.Clock}
+	h.facts++
+	f.Member = rapid.SampledFrom(h.Members).Draw(t, "member")
+	if !h.Orderly && rapid.IntRange(0, 5).Draw(t, "late") == 0 {
+		f.OccurredAt = h.Clock.Add(-rapid.SampledFrom(waits).Draw(t, "by"))
+		if f.OccurredAt.Before(Start) {
+			f.OccurredAt = Start
+		}
+	}
+	return f, h.body(t, &f)
+}
+
+func (h *History) body(t *rapid.T, f *engine.Fact) bool {
+	about := func(list []engine.Fact) bool {
+		if len(list) == 0 {
+			return false
+		}
+		past := rapid.SampledFrom(list).Draw(t, "about")
+		f.Parent, f.Member = past.ID, past.Member
+		return true
+	}
+	unit := "point"
+	switch f.Kind {
+	case engine.PurchaseK:
+		f.Purchase = h.purchase(t, f.Member)
+	case engine.ReturnK:
+		return h.giveBack(t, f)
+	case engine.ActivityK:
+		f.Activity = &engine.Activity{Kind: "review", Properties: map[string]string{"stars": rapid.SampledFrom([]string{"1", "3", "5"}).Draw(t, "stars")}}
+		if rapid.Bool().Draw(t, "flown") && len(h.bought) > 0 {
+			f.Activity = &engine.Activity{Kind: "flown"}
+			about(h.bought)
+			f.Activity.Confirms = f.Parent
+		}
+	case engine.Reserve, engine.Redeem:
+		f.Redemption = &engine.Redemption{Spend: h.spend(t)}
+	case engine.Commit, engine.Cancel:
+		return about(h.held)
+	case engine.Refund:
+		if rapid.IntRange(0, 2).Draw(t, "part") == 0 {
+			f.Redemption = &engine.Redemption{Spend: engine.Spend{Points: points(t, 1, 15)}}
+		}
+		return about(h.held)
+	case engine.AdjustmentK:
+		f.Adjustment = &engine.Adjustment{Unit: unit, Amount: points(t, -40, 60), Reason: "drawn", AllowDebt: rapid.Bool().Draw(t, "debt")}
+		if f.Adjustment.Amount.IsZero() {
+			f.Adjustment.Amount, f.Adjustment.To = nil, points(t, 0, 50)
+		}
+		switch rapid.IntRange(0, 3).Draw(t, "terms") {
+		case 0:
+			f.Adjustment.NeverExpires = true
+		case 1:
+			at := f.OccurredAt.Add(time.Duration(rapid.IntRange(1, 50).Draw(t, "days")) * 24 * time.Hour)
+			f.Adjustment.ExpiresAt = &at
+		case 2:
+			at := f.OccurredAt.Add(time.Duration(rapid.IntRange(1, 9).Draw(t, "days")) * 24 * time.Hour)
+			f.Adjustment.ReleaseAt = &at
+		}
+	case engine.TransferOut:
+		f.Transfer = &engine.Transfer{Unit: unit, Amount: *points(t, 1, 60), Other: rapid.SampledFrom(h.Members).Draw(t, "other")}
+	case engine.Release:
+		f.Release = &engine.ReleaseBody{Cancel: rapid.Bool().Draw(t, "cancel")}
+		if rapid.IntRange(0, 3).Draw(t, "by unit") == 0 {
+			f.Release.Unit = unit
+			return true
+		}
+		return about(h.waiting)
+	case engine.TierGrant:
+		f.Tier = &engine.TierBody{Set: "club", Tier: rapid.SampledFrom([]string{"", "base", "silver", "gold"}).Draw(t, "tier"), Reason: "drawn"}
+		if until := f.OccurredAt.Add(12 * 24 * time.Hour); f.Tier.Tier != "" && rapid.Bool().Draw(t, "until") {
+			f.Tier.Until = &until
+		}
+	case engine.Status:
+		to := []string{engine.Active, engine.Active, engine.Blocked}
+		if rapid.IntRange(0, 4).Draw(t, "leaves") == 0 {
+			to = []string{engine.Closed}
+		}
+		f.Status = &engine.StatusBody{To: rapid.SampledFrom(to).Draw(t, "status")}
+	case engine.MergeOut:
+		if rapid.IntRange(0, 2).Draw(t, "merge") > 0 {
+			return false
+		}
+		f.Merge = &engine.Merge{Other: rapid.SampledFrom(h.Members).Draw(t, "survivor")}
+	}
+	return true
+}
+
+func points(t *rapid.T, from, to int) *money.Decimal {
+	d := money.New(int64(rapid.IntRange(from, to).Draw(t, "points")), 0)
+	return &d
+}
+
+func cents(t *rapid.T, label string, from, to int) *money.Decimal {
+	d := money.New(int64(rapid.IntRange(from, to).Draw(t, label)), 2)
+	return &d
+}
+
+func (h *History) spend(t *rapid.T) engine.Spend {
+	switch rapid.IntRange(0, 3).Draw(t, "reward") {
+	case 0:
+		return engine.Spend{Reward: "mug"}
+	case 1:
+		return engine.Spend{Reward: "buns", Quantity: int64(rapid.IntRange(1, 7).Draw(t, "buns"))}
+	case 2:
+		return engine.Spend{Reward: "off", Max: true}
+	}
+	return engine.Spend{Reward: "off", Points: points(t, 1, 80)}
+}
+
+func (h *History) purchase(t *rapid.T, member string) *engine.Purchase {
+	b := &engine.Purchase{}
+	for i := range rapid.IntRange(1, 3).Draw(t, "lines") {
+		l := engine.Line{ID: fmt.Sprint("l", i), SKU: rapid.SampledFrom([]string{"S1", "S2"}).Draw(t, "sku"),
+			Category: rapid.SampledFrom([]string{"food", "shoes", "travel", "food/bread", ""}).Draw(t, "category")}
+		q := rapid.SampledFrom([]money.Decimal{money.New(1, 0), money.New(2, 0), money.New(3, 0), money.New(35, 2), money.New(1250, 3)}).Draw(t, "quantity")
+		l.Quantity, l.UnitPrice = &q, cents(t, "price", 0, 4000)
+		if rapid.IntRange(0, 3).Draw(t, "discounted") == 0 {
+			l.Discount = cents(t, "discount", 0, 300)
+		}
+		if rapid.Bool().Draw(t, "taxed") {
+			l.Tax = cents(t, "tax", 0, 300)
+		}
+		b.Lines = append(b.Lines, l)
+	}
+	switch rapid.IntRange(0, 7).Draw(t, "extra") {
+	case 0:
+		b.Shipping = &engine.Shipping{Amount: *cents(t, "shipping", 0, 900)}
+	case 1:
+		b.Discounts = []engine.Discount{{Amount: *cents(t, "off", 0, 900)}}
+	case 2:
+		b.Discounts = []engine.Discount{{Amount: *cents(t, "off", 0, 300), Lines: []string{"l0"}}}
+	case 3:
+		b.Payments = []engine.Payment{{Means: "gift_card", Amount: *cents(t, "gift card", 0, 900)}}
+	case 4:
+		b.Lines = append(b.Lines, engine.Line{ID: "deposit", Amount: cents(t, "deposit", -200, 0)})
+	case 5:
+		rate := money.New(int64(rapid.IntRange(1, 2000).Draw(t, "rate")), 4)
+		b.Currency, b.Rate = "NOK", &rate
+	}
+	if rapid.IntRange(0, 3).Draw(t, "spends") == 0 {
+		b.Spend = []engine.Spend{h.spend(t)}
+	}
+	if rapid.IntRange(0, 4).Draw(t, "linked") == 0 {
+		for _, r := range h.held {
+			if r.Kind == engine.Redeem && r.Member == member {
+				b.Redemptions = []string{r.ID}
+			}
+		}
+	}
+	return b
+}
+
+func (h *History) giveBack(t *rapid.T, f *engine.Fact) bool {
+	if len(h.bought) == 0 {
+		return false
+	}
+	past := rapid.SampledFrom(h.bought).Draw(t, "purchase")
+	f.Parent, f.Member, f.Return = past.ID, past.Member, &engine.Return{}
+	switch rapid.IntRange(0, 3).Draw(t, "how") {
+	case 0:
+	case 1:
+		f.Return.Amount = cents(t, "money back", 1, 3000)
+	default:
+		for _, l := range past.Purchase.Lines {
+			r := engine.ReturnLine{Line: l.ID}
+			switch rapid.IntRange(0, 3).Draw(t, "line") {
+			case 0:
+				continue
+			case 1:
+				q := rapid.SampledFrom([]money.Decimal{money.New(1, 0), money.New(1, 1), money.New(250, 3)}).Draw(t, "pieces")
+				r.Quantity = &q
+			case 2:
+				r.Amount = cents(t, "money back", 1, 900)
+			}
+			f.Return.Lines = append(f.Return.Lines, r)
+		}
+	}
+	return true
+}
