@@ -20,7 +20,7 @@ var storeys = []struct{ name, rooms string }{
 	{"FLOWS", "record sweep relay journey importer backtest insight verify export scenario demo"},
 	{"BOOKS", "audit version key member books reward event consent"},
 	{"HEART", "condition ledger program engine explain"},
-	{"GROUND", "errs money ids lang db job web deps"},
+	{"GROUND", "errs money ids lang db job web"},
 }
 
 // impure is what the heart may not know: it decides from what it is given, and the same again each time.

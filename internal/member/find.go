@@ -159,7 +159,7 @@ func List(ctx context.Context, tx *db.Tx, program string, in Query) (members []M
 	words := strings.Fields(fold(in.Search))
 	for _, w := range words[:min(len(words), maxSearchWords)] {
 		args = append(args, "%"+strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(w)+"%")
-		where.WriteString(fmt.Sprintf(` AND search LIKE $%d ESCAPE '\'`, len(args)))
+		fmt.Fprintf(&where, ` AND search LIKE $%d ESCAPE '\'`, len(args))
 	}
 	members = []Member{}
 	err = db.Collect(ctx, tx, func(row db.Scanner) error {

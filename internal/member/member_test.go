@@ -319,7 +319,6 @@ func TestListPagesAndSearches(t *testing.T) {
 }
 
 //go:fix inline
-func ptr(s string) *string { return new(s) }
 
 func TestUpdateMovesIdentifiersAndGuardsTheRevision(t *testing.T) {
 	t.Parallel()

@@ -63,3 +63,27 @@ func TestReturnOfAPurchaseOfAMergedMember(t *testing.T) {
 		}
 	})
 }
+
+func TestReceiptRepeatedInTheBatchThatEnrolsItsMember(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		k := open(t, d)
+		enrol := ask(engine.Enrolment, "", &member.New{Profile: member.Profile{ExternalID: "7"}})
+		buy := ask(engine.PurchaseK, "ext:7", nil)
+		buy.Fact.Source, buy.Fact.ExternalID = "till", "1"
+		buy.Fact.Purchase = &engine.Purchase{Amount: amount("10")}
+		reqs := []record.Request{enrol, buy, buy}
+		for i := range reqs {
+			reqs[i].Program, reqs[i].Now = "shop", noon
+		}
+		out := k.r.Batch(t.Context(), reqs)
+		for i, o := range out {
+			if o.Err != nil {
+				t.Fatalf("request %d: %v", i, o.Err)
+			}
+		}
+		if !out[2].Result.Duplicate || out[2].Result.Fact.ID != out[1].Result.Fact.ID {
+			t.Errorf("the second post of the receipt gave %+v", out[2].Result.Fact)
+		}
+	})
+}

@@ -509,6 +509,9 @@ func (u *unit) start(ctx context.Context, tasks []*task) error {
 			}
 		}
 		if _, known := u.receipts[t.naturalKey()]; known && t.natural {
+			if !t.ready && t.fact.Kind != engine.Enrolment { // its member may have been enrolled in this very unit
+				late = append(late, t)
+			}
 			fresh = append(fresh, t)
 			continue
 		}
