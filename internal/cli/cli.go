@@ -5,6 +5,8 @@
 // the error output; the exit status is that of errs; a failure is a sentence that says what to do.
 package cli
 
+//go:generate go test . -run ^TestReference$ -update
+
 import (
 	"context"
 	"encoding/json"
@@ -191,7 +193,7 @@ func (e *env) json(v any) error {
 
 // database is the flag of commands that need a database.
 type database struct {
-	DB string `name:"db" env:"LOJAL_DB" default:"sqlite:lojal.db" placeholder:"URL" help:"Database: sqlite:PATH or postgres://…."`
+	DB string `name:"db" env:"LOJAL_DB" default:"sqlite:lojal.db" placeholder:"URL" help:"Database: sqlite:PATH or postgres://…; ${default} when left out (${env})."`
 }
 
 // open opens the database for a command that does not make one.

@@ -54,6 +54,14 @@ func each(t *testing.T, body func(t *testing.T, s *shell)) {
 	dbtest.EachEmpty(t, func(t *testing.T, url string) { body(t, &shell{t, t.TempDir(), url}) })
 }
 
+// dialect is the engine of a URL.
+func dialect(url string) db.Dialect {
+	if strings.HasPrefix(url, "sqlite") {
+		return db.SQLite
+	}
+	return db.Postgres
+}
+
 // ran is what a command did.
 type ran struct {
 	args     []string
@@ -64,7 +72,7 @@ type ran struct {
 func (s *shell) command(args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(s.t.Context(), bin, args...)
 	cmd.Dir = s.dir
-	cmd.Env = append(os.Environ(), "LOJAL_DB="+s.url, "LOJAL_DEMO_DB=")
+	cmd.Env = append(os.Environ(), "LOJAL_DB="+s.url)
 	return cmd
 }
 
@@ -189,7 +197,7 @@ func TestFromAnEmptyFolderToAProgram(t *testing.T) {
 		s.write("new.yaml", strings.Replace(string(text), "amount: 1, per: 10.00}", "amount: 2, per: 10.00}", 1))
 		s.ok(args("program diff program.yaml new.yaml"), "10.00")
 		s.ok(args("program diff 1 new.yaml --lang nb"), "10,00")
-		s.ok(args("program diff program.yaml program.yaml"), "No difference")
+		s.ok([]string{"program", "diff", "program.yaml", "./program.yaml"}, "No difference")
 		s.ok(args("program publish new.yaml --from 2030-01-01"), "Version 2", "2030-01-01 00:00:00 CET")
 		s.fails(2, args("program publish new.yaml --from soon"), "is not a time")
 		s.ok(args("program rollback 1"), "Nothing to do") // version 2 does not count yet
@@ -209,8 +217,8 @@ func TestFromAnEmptyFolderToAProgram(t *testing.T) {
 		s.fails(3, args("program check bad.yaml"), "bad.yaml has", "bad.yaml:3:1", "sauce")
 		r := s.run("program", "check", "bad.yaml", "--json")
 		var checked struct {
-			OK       bool
-			Problems []map[string]string
+			OK       bool                `json:"ok"`
+			Problems []map[string]string `json:"problems"`
 		}
 		if err := json.Unmarshal([]byte(r.out), &checked); err != nil || checked.OK || len(checked.Problems) == 0 || r.status != 3 {
 			t.Errorf("%+v %v", r, err)
@@ -573,7 +581,7 @@ func TestCompletionsAreScripts(t *testing.T) {
 
 func TestScenarios(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, s *shell) {
+	each(t, func(_ *testing.T, s *shell) {
 		s.ok(args("migrate"))
 		good := "scenario: X01\nblueprint: coffee-stars\nwhen:\n  - purchase: {amount: 100.00}\n    then: {earned: {star: 10}}\n"
 		s.write("good.yaml", good)

@@ -22,8 +22,8 @@ import (
 
 type demoCmd struct {
 	listening `set:"level=warn"`
-	DB        string `name:"db" env:"LOJAL_DEMO_DB" default:"sqlite:lojal-demo.db" placeholder:"URL" help:"Database of the demo: sqlite:PATH, or postgres://… of an empty one."`
-	Seed      uint64 `default:"1" placeholder:"N" help:"Makes other people and purchases."`
+	DB        string `name:"db" env:"LOJAL_DEMO_DB" default:"sqlite:lojal-demo.db" placeholder:"URL" help:"Database of the demo: sqlite:PATH, or postgres://… of an empty one; ${default} when left out (${env})."`
+	Seed      uint64 `default:"1" placeholder:"N" help:"Another number than ${default} makes other people and purchases."`
 }
 
 func (demoCmd) Help() string {

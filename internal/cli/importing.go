@@ -27,7 +27,7 @@ type importing struct {
 	Map      string            `required:"" placeholder:"FILE" help:"Mapping of columns to fields (YAML)."`
 	With     map[string]string `placeholder:"NAME=FILE" help:"Further file to look into, in place of the one that the mapping names."`
 	DryRun   bool              `name:"dry-run" help:"Read, check and count, and write nothing."`
-	Batch    int               `default:"2000" placeholder:"N" help:"How many facts are taken in one transaction."`
+	Batch    int               `default:"2000" placeholder:"N" help:"How many facts are taken in one transaction, ${default} when left out."`
 	Progress string            `default:"auto" enum:"auto,lines,none" placeholder:"HOW" help:"How it is told how far the import is: auto (a bar on a terminal), lines on the error output, or none."`
 	Refused  string            `placeholder:"FILE" help:"Where the refused rows go, with the reasons; FILE.refused.csv in the current directory when left out."`
 	database

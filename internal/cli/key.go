@@ -214,7 +214,7 @@ func (c *keyRevokeCmd) Run(e *env) (err error) {
 type keyRotateCmd struct {
 	jsonFlag
 	Key     string        `arg:"" help:"Id or name of the key."`
-	Overlap time.Duration `default:"24h" placeholder:"DURATION" help:"How long the old key goes on working; 0s ends it at once."`
+	Overlap time.Duration `default:"24h" placeholder:"DURATION" help:"How long the old key goes on working, ${default} when left out; 0s ends it at once."`
 	database
 	programFlag
 }

@@ -28,8 +28,8 @@ type memberCmd struct {
 type memberShowCmd struct {
 	jsonFlag
 	Ref   string `arg:"" name:"member" help:"Id (mem_…), or KIND:VALUE such as card:1001, phone:+4790000000, email:kari@example.org, ext:4711."`
-	Facts int    `default:"10" placeholder:"N" help:"How many of the last facts to show."`
-	Lang  string `default:"en" placeholder:"LANG" help:"Language of the sentences: nb, sv, da, en."`
+	Facts int    `default:"10" placeholder:"N" help:"How many of the last facts to show, ${default} when left out."`
+	Lang  string `default:"en" placeholder:"LANG" help:"Language of the sentences: nb, sv, da or en (the default)."`
 	database
 	programFlag
 }
@@ -248,8 +248,8 @@ func (c *memberShowCmd) printUnit(e *env, unit string, acc *engine.Account, p *p
 type explainCmd struct {
 	jsonFlag
 	Fact string `arg:"" help:"Id of the fact, or SOURCE/NUMBER of a receipt."`
-	Lang string `default:"en" placeholder:"LANG" help:"Language of the sentences: nb, sv, da, en."`
-	For  string `default:"staff" enum:"staff,member" placeholder:"WHO" help:"Who reads it: staff or member."`
+	Lang string `default:"en" placeholder:"LANG" help:"Language of the sentences: nb, sv, da or en (the default)."`
+	For  string `default:"staff" enum:"staff,member" placeholder:"WHO" help:"Who reads it: staff (the default) or member."`
 	database
 	programFlag
 }

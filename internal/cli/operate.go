@@ -109,7 +109,7 @@ type scenarioCmd struct {
 	jsonFlag
 	Paths    []string `arg:"" name:"path" help:"Files and folders of scenarios."`
 	DB       string   `name:"db" placeholder:"URL" help:"Database to play in, each scenario in a program of its own; without it a temporary one."`
-	Parallel int      `default:"4" placeholder:"N" help:"How many are played at once."`
+	Parallel int      `default:"4" placeholder:"N" help:"How many are played at once, ${default} when left out."`
 }
 
 func (scenarioCmd) Help() string {

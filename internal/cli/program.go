@@ -18,7 +18,7 @@ func blueprintsText() string { return strings.Join(program.Blueprints(), ", ") }
 
 type initCmd struct {
 	File      string `arg:"" optional:"" default:"program.yaml" help:"File to write."`
-	Blueprint string `default:"coffee-stars" placeholder:"NAME" help:"Sample program to start from: ${blueprints}."`
+	Blueprint string `default:"coffee-stars" placeholder:"NAME" help:"Sample program to start from, one of ${blueprints}; ${default} when left out."`
 }
 
 func (initCmd) Help() string {
@@ -149,7 +149,7 @@ type programDiffCmd struct {
 	jsonFlag
 	A    string `arg:"" help:"Document before; a number is a published version."`
 	B    string `arg:"" help:"Document after; a number is a published version."`
-	Lang string `default:"en" placeholder:"LANG" help:"Language of the sentences: nb, sv, da, en."`
+	Lang string `default:"en" placeholder:"LANG" help:"Language of the sentences: nb, sv, da or en (the default)."`
 	database
 	programFlag
 }

@@ -24,10 +24,10 @@ const grace = 15 * time.Second
 
 // listening is what serve and demo have in common.
 type listening struct {
-	Addr       string        `default:"127.0.0.1:8321" placeholder:"HOST:PORT" help:"Address to listen on; port 0 takes a free one."`
-	LogFormat  string        `name:"log-format" default:"text" enum:"text,json" help:"Form of the log on the error output: text or json."`
-	LogLevel   string        `name:"log-level" default:"${level}" enum:"debug,info,warn,error" help:"Least level that is logged: debug, info, warn, error."`
-	SweepEvery time.Duration `name:"sweep-every" default:"1m" placeholder:"DURATION" help:"How often what time brings is done; 0s is never."`
+	Addr       string        `default:"127.0.0.1:8321" placeholder:"HOST:PORT" help:"Address to listen on, ${default} when left out; port 0 takes a free one."`
+	LogFormat  string        `name:"log-format" default:"text" enum:"text,json" placeholder:"FORM" help:"Form of the log on the error output: text (the default) or json."`
+	LogLevel   string        `name:"log-level" default:"${level}" enum:"debug,info,warn,error" placeholder:"LEVEL" help:"Least level that is logged: debug, info, warn or error; ${default} when left out."`
+	SweepEvery time.Duration `name:"sweep-every" default:"1m" placeholder:"DURATION" help:"How often what time brings is done, every ${default} when left out; 0s is never."`
 }
 
 type serveCmd struct {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/errs"
@@ -579,10 +580,11 @@ func (c *converter) explain(it *item, err error) []Refusal {
 // about puts the name of a field before what is wrong with it: some messages go on from it, others are sentences.
 func about(field, message string) string {
 	field = strings.ReplaceAll(field, "_", " ")
+	first, _ := utf8.DecodeRuneInString(message)
 	switch {
 	case field == "":
 		return message
-	case message != "" && unicode.IsUpper([]rune(message)[0]):
+	case unicode.IsUpper(first):
 		return field + ": " + message
 	}
 	return field + " " + message

@@ -248,8 +248,8 @@ func TestADryRunWritesNothingAndTellsTheSame(t *testing.T) {
 		if h.count("facts") != before || h.count("imports") != 1 || dry.Import != "" || len(dry.Sample) != 3 {
 			t.Errorf("%+v", dry)
 		}
-		real := h.run(h.example(Purchases, "receipts.csv"))
-		if d := cmp.Diff(refused(real), refused(dry)); d != "" || dry.Facts != real.Facts {
+		wet := h.run(h.example(Purchases, "receipts.csv"))
+		if d := cmp.Diff(refused(wet), refused(dry)); d != "" || dry.Facts != wet.Facts {
 			t.Errorf("%s: %+v", d, dry)
 		}
 	})

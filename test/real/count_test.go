@@ -44,6 +44,7 @@ func load(t *testing.T, d *sql.DB, table string, all [][]string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer insert.Close()
 	for _, row := range all {
 		args := make([]any, len(row))
 		for i, c := range row {

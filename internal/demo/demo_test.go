@@ -1,0 +1,102 @@
+package demo_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"lojal.dev/lojal/internal/audit"
+	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/db/dbtest"
+	"lojal.dev/lojal/internal/demo"
+	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/record"
+	"lojal.dev/lojal/internal/verify"
+	"lojal.dev/lojal/internal/version"
+)
+
+var now = time.Date(2026, 3, 4, 15, 0, 0, 0, time.UTC)
+
+func fill(t *testing.T, d *db.DB, seed uint64) demo.Summary {
+	t.Helper()
+	r := record.New(d, &version.Cache{})
+	defer r.Close()
+	weeks := 0
+	s, err := demo.Fill(t.Context(), demo.Input{DB: d, Recorder: r, Now: now, Seed: seed, Members: 60, Weeks: 30, Progress: func(done, _ int) { weeks = done }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if weeks != 30 {
+		t.Errorf("told of %d weeks", weeks)
+	}
+	return s
+}
+
+func TestTheDemoIsPlausibleAndProved(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := fill(t, d, 1)
+		if s.Members != 60 || s.Purchases < 300 || s.Redemptions == 0 || s.Activities == 0 || s.Example != "ext:1001" || s.Receipt == "" {
+			t.Errorf("%+v", s)
+		}
+		r, err := verify.Run(t.Context(), d, &version.Cache{}, s.Program, verify.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range r.Findings {
+			t.Error(f)
+		}
+		err = d.Read(t.Context(), func(tx *db.Tx) error {
+			entries, _, err := audit.List(t.Context(), tx, s.Program, audit.Query{Action: demo.Filled})
+			if len(entries) != 1 {
+				t.Errorf("nothing says that it was filled to the end: %v", entries)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		rec := record.New(d, &version.Cache{})
+		defer rec.Close()
+		if _, err := demo.Fill(t.Context(), demo.Input{DB: d, Recorder: rec, Now: now}); !errs.Is(err, errs.CodeConflict, "not_empty") {
+			t.Errorf("filled twice: %v", err)
+		}
+	})
+}
+
+// receipts are all purchases: whose, when and for how much.
+func receipts(t *testing.T, d *db.DB) (out []string) {
+	t.Helper()
+	err := d.Read(t.Context(), func(tx *db.Tx) error {
+		out = nil
+		return db.Collect(t.Context(), tx, func(row db.Scanner) error {
+			var who, key, body string
+			var at int64
+			err := row.Scan(&who, &key, &at, &body)
+			out = append(out, fmt.Sprintf("%s %s %d %s", who, key, at, body))
+			return err
+		}, `SELECT i.value, f.external_id, f.occurred_at, f.body FROM facts f JOIN identifiers i ON i.program_id = f.program_id AND i.member_id = f.member_id
+			WHERE i.kind = 'ext' AND f.kind = 'purchase' ORDER BY f.external_id`)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func TestTheSameSeedMakesTheSameDemo(t *testing.T) {
+	t.Parallel()
+	one, two, three := dbtest.Open(t, db.SQLite), dbtest.Open(t, db.SQLite), dbtest.Open(t, db.SQLite)
+	a, b := fill(t, one, 7), fill(t, two, 7)
+	if d := cmp.Diff(a, b); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff(receipts(t, one), receipts(t, two)); d != "" {
+		t.Error(d)
+	}
+	if c := fill(t, three, 8); cmp.Equal(a, c) {
+		t.Error("another seed made the same people")
+	}
+}
