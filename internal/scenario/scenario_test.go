@@ -12,8 +12,8 @@ import (
 	"lojal.dev/lojal/internal/errs"
 )
 
-const shop = ` # a shop
-program:
+const shop = `# a shop, with a program of its own
+"program":
   program: shop
   name: Shop
   time_zone: Europe/Oslo

@@ -168,7 +168,8 @@ func (h *History) Next(t *rapid.T) (f engine.Fact, ok bool) {
 			f.OccurredAt = Start
 		}
 	}
-	return f, h.body(t, &f)
+	ok = h.body(t, &f)
+	return f, ok
 }
 
 func (h *History) body(t *rapid.T, f *engine.Fact) bool {
