@@ -12,8 +12,9 @@ import (
 	"lojal.dev/lojal/internal/errs"
 )
 
-const shop = `# a shop, with a program of its own
-"program":
+//nolint:dupword // a key of a scenario, and one of its document
+const shop = ` # a shop
+program:
   program: shop
   name: Shop
   time_zone: Europe/Oslo
