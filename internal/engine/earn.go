@@ -504,6 +504,7 @@ func (w *work) multiply(cands, mults []*candidate, s *scene) ([]*candidate, erro
 	for _, c := range alive {
 		if c.out || c.total <= 0 {
 			if !c.out {
+				w.drop(c, alive)
 				c.fail(WhyZero, nil)
 			}
 			continue
@@ -514,7 +515,38 @@ func (w *work) multiply(cands, mults []*candidate, s *scene) ([]*candidate, erro
 			done = append(done, c)
 		}
 	}
-	return append(done, extras...), nil
+	for _, e := range extras {
+		if e.total > 0 {
+			done = append(done, e)
+		} else {
+			w.drop(e, extras)
+		}
+	}
+	return done, nil
+}
+
+// unuse gives back to a rule's limits what a multiplier takes away of it.
+func (w *work) unuse(c *candidate, n int64) {
+	for i := range c.used {
+		if u := &c.used[i]; strings.HasSuffix(u.Name, "/amount") {
+			u.Add -= n
+			w.tally(u.Name, u.Period, -n)
+		}
+	}
+}
+
+// drop gives back all that a rule used of its limits, for it gives nothing after all; if what its rule gives elsewhere stays,
+// it has fired there.
+func (w *work) drop(c *candidate, all []*candidate) {
+	at := slices.IndexFunc(all, func(o *candidate) bool { return o != c && o.r == c.r && !o.out && o.total > 0 })
+	for _, u := range c.used {
+		if at >= 0 && u.Add != 0 {
+			all[at].used = append(all[at].used, u)
+		} else {
+			w.tally(u.Name, u.Period, -u.Add)
+		}
+	}
+	c.used = nil
 }
 
 // multiplies says whether a multiplier works on what a rule gave.
@@ -627,6 +659,7 @@ func (w *work) apply(m *candidate, alive, extras []*candidate, s *scene) ([]*can
 				c.parts[i] -= parts[i]
 			}
 			c.total -= sum - to
+			w.unuse(c, sum-to)
 			continue
 		}
 		if adds, err = w.addition(adds, m, c, to-sum, from); err != nil {

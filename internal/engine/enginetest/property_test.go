@@ -2,7 +2,11 @@ package enginetest
 
 import (
 	"errors"
+	"fmt"
+	"reflect"
+	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -50,4 +54,146 @@ func TestAnyHistoryKeepsTheBooks(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// A sale less all its returns, in whatever split and whatever came between, is nothing: award by award, line by line, and for
+// the tiers.
+func TestSaleLessItsReturnsIsNothing(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		d, h := begin(t, Options{Orderly: true})
+		for range rapid.IntRange(1, 15).Draw(t, "facts") {
+			f, ok := h.Next(t)
+			if ok && f.Kind != engine.MergeOut && f.Kind != engine.Status {
+				take(t, d, h, f)
+			}
+		}
+		for _, m := range h.Members { // so that a return is never refused for want of points
+			take(t, d, h, engine.Fact{Kind: engine.AdjustmentK, Member: m, OccurredAt: h.Clock, RecordedAt: h.Clock,
+				Adjustment: &engine.Adjustment{Unit: "point", Amount: points(t, 5000, 5000), Reason: "drawn", NeverExpires: true}})
+		}
+		for _, bought := range h.Bought() {
+			for n := 0; ; n++ {
+				f := engine.Fact{Kind: engine.ReturnK, Member: bought.Member, Parent: bought.ID, OccurredAt: h.Clock, RecordedAt: h.Clock, Return: &engine.Return{}}
+				if n < 6 && rapid.Bool().Draw(t, "in parts") {
+					h.giveBack(t, &f)
+					if f.Parent != bought.ID {
+						f.Parent, f.Member, f.Return = bought.ID, bought.Member, &engine.Return{Amount: cents(t, "money back", 1, 500)}
+					}
+					take(t, d, h, f)
+					continue
+				}
+				take(t, d, h, f)
+				break
+			}
+			nothingLeft(t, d, bought)
+		}
+		for _, m := range h.Members {
+			for name, periods := range d.Account(m).Tallies {
+				for period, n := range periods {
+					if n < 0 || n > 0 && ofPurchases(name) {
+						t.Fatalf("%s still counts %d in %s of %s", m, n, name, period)
+					}
+				}
+			}
+		}
+		if err := d.Verify(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// ofPurchases says whether purchases alone make a counter more than nothing.
+func ofPurchases(name string) bool {
+	for _, p := range []string{"spend", "purchases", "limit:visit", "limit:capped", "limit:more", "program:limit:budget"} {
+		if strings.HasPrefix(name, p) {
+			return true
+		}
+	}
+	return false
+}
+
+func nothingLeft(t *rapid.T, d *Desk, bought engine.Fact) {
+	past := d.Find(bought.Member, bought.ID)
+	back := map[int]int64{}
+	lines := map[string]engine.LineSum{}
+	for _, c := range past.Children {
+		for _, r := range c.Decision.Reversals {
+			back[r.Award] += r.Amount
+		}
+		if c.Fact.Kind == engine.ReturnK {
+			for _, l := range c.Decision.Lines {
+				lines[l.ID] = engine.LineSum{ID: l.ID, Quantity: lines[l.ID].Quantity + l.Quantity, Amount: lines[l.ID].Amount + l.Amount}
+			}
+		}
+	}
+	for i, a := range past.Decision.Awards {
+		if back[i] != a.Amount {
+			t.Fatalf("of %d that %s gave on %s, %d were taken back", a.Amount, a.Rule, bought.ID, back[i])
+		}
+	}
+	for _, l := range past.Decision.Lines {
+		if lines[l.ID] != l {
+			t.Fatalf("of line %+v of %s, %+v came back", l, bought.ID, lines[l.ID])
+		}
+	}
+}
+
+// Time that passes in one go is the same as time that passes moment by moment: when the sweep runs does not matter.
+func TestLateSweepIsTheSame(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		swept, h := begin(t, Options{Orderly: true})
+		other := New(h.P)
+		other.log = nil
+		for _, p := range swept.log {
+			f := p.Fact
+			if _, err := other.Take(f); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range rapid.IntRange(1, 25).Draw(t, "facts") {
+			f, ok := h.Next(t)
+			if !ok {
+				continue
+			}
+			if rapid.Bool().Draw(t, "sweep") {
+				if _, err := swept.Sweep(f.OccurredAt.Add(-time.Duration(rapid.IntRange(0, 50).Draw(t, "ago")) * time.Hour)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			f.ID = fmt.Sprintf("%s_x%05d", string(f.Kind[:3]), h.facts)
+			a, errA := swept.Take(f)
+			b, errB := other.Take(f)
+			if (errA == nil) != (errB == nil) {
+				t.Fatalf("%s: %v when swept, %v when not", f.Kind, errA, errB)
+			}
+			if errA == nil {
+				h.Took(a.Fact)
+				_ = b
+			}
+		}
+		end := h.Clock.Add(90 * 24 * time.Hour)
+		for _, d := range []*Desk{swept, other} {
+			if _, err := d.Sweep(end); err != nil {
+				t.Fatal(err)
+			}
+			if err := d.Verify(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, m := range h.Members {
+			if a, b := swept.Account(m), other.Account(m); !reflect.DeepEqual(a, b) {
+				t.Fatalf("%s ends otherwise\nswept %+v\nnot   %+v\nlots %s\nlots %s", m, a.State, b.State, lots(a), lots(b))
+			}
+		}
+	})
+}
+
+func lots(a *engine.Account) string {
+	var s strings.Builder
+	for _, l := range a.Lots {
+		fmt.Fprintf(&s, "%+v ", *l)
+	}
+	return s.String()
 }
