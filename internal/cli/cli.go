@@ -141,6 +141,9 @@ func (e *env) fail(err error) int {
 	if e.ctx.Err() != nil && errs.CodeOf(err) == errs.CodeInternal {
 		err = errs.Unavailable("stopped", "Stopped before the end.").Because(e.ctx.Err())
 	}
+	if path, ok := errors.AsType[*os.PathError](err); ok && errs.CodeOf(err) == errs.CodeInternal {
+		err = errs.Unavailable("file", fmt.Sprintf("%s cannot be used: %s.", path.Path, path.Err))
+	}
 	f := errs.As(err)
 	text := f.Message
 	if f.Code == errs.CodeInternal {

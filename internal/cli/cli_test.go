@@ -294,7 +294,7 @@ func TestFilesComeInAndAreExplained(t *testing.T) {
 		s.ok(args("explain till/torggata/501 --for member --lang sv"), "stjärn")
 		s.fails(4, args("explain till/torggata/999"), "There is no fact")
 		s.fails(4, args("explain nonsense"), "There is no fact")
-		s.fails(2, args("explain till/torggata/501 --lang xx"), "nb, sv, da, en")
+		s.fails(2, args("explain till/torggata/501 --lang xx"), `"nb","sv","da","en"`)
 		if x := decode[map[string]any](s, "explain", "till/torggata/501"); x["sentences"] == nil || x["version"] != 1.0 {
 			t.Errorf("%v", x)
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -36,7 +37,13 @@ Examples:
     lojal demo --addr 127.0.0.1:9000`
 }
 
+// demoDB is where the demo lies unless another database is named.
+const demoDB = "sqlite:lojal-demo.db"
+
 func (c *demoCmd) Run(e *env) (err error) {
+	if c.DB == demoDB && !writable(".") {
+		c.DB = "sqlite:" + filepath.Join(os.TempDir(), "lojal-demo.db")
+	}
 	if err := c.make(e); err != nil {
 		return err
 	}
@@ -58,6 +65,15 @@ func (c *demoCmd) Run(e *env) (err error) {
 		return err
 	}
 	return c.serve(e, d, func(url string) { c.welcome(e, url, id, secret, s) })
+}
+
+// writable says whether files can be made in a folder.
+func writable(dir string) bool {
+	file, err := os.CreateTemp(dir, ".lojal-*")
+	if err != nil {
+		return false
+	}
+	return errors.Join(file.Close(), os.Remove(file.Name())) == nil
 }
 
 // making is the name of a demo's file until it is whole, so that a start that was killed leaves no half of one.
@@ -202,10 +218,7 @@ func samples(e *env, d *db.DB, id string) (s sample, err error) {
 }
 
 func (c *demoCmd) welcome(e *env, url, id, secret string, s sample) {
-	flag := ""
-	if c.DB != "sqlite:lojal.db" {
-		flag = " --db " + c.DB
-	}
+	flag := " --db " + c.DB
 	e.printf(`lojal serves the demo %[2]s at %[1]s
 
   API reference   %[1]s/docs

@@ -149,7 +149,7 @@ type programDiffCmd struct {
 	jsonFlag
 	A    string `arg:"" help:"Document before; a number is a published version."`
 	B    string `arg:"" help:"Document after; a number is a published version."`
-	Lang string `default:"en" placeholder:"LANG" help:"Language of the sentences: nb, sv, da or en (the default)."`
+	Lang string `default:"en" enum:"nb,sv,da,en" placeholder:"LANG" help:"Language of the sentences: nb, sv, da or en (the default)."`
 	database
 	programFlag
 }

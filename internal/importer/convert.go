@@ -544,8 +544,17 @@ func (c *converter) brought(it *item) (out []engine.Fact, bad []Refusal) {
 }
 
 func (c *converter) fact(f engine.Fact, it *item) engine.Fact {
-	f.Source, f.ExternalID, f.OccurredAt = c.mapping.Source, it.key, it.at
+	f.Source, f.ExternalID, f.OccurredAt = c.mapping.Source, c.external(it), it.at
 	return f
+}
+
+// external is the second half of the natural key. Members have a space of their own, since a shop may well have a member
+// and a receipt with the same number; purchases and activities share theirs with what the source sends through the API.
+func (c *converter) external(it *item) string {
+	if c.mapping.Import == Members {
+		return "member/" + it.key
+	}
+	return it.key
 }
 
 // explain turns a refusal of the flow into one for each row of the item: mistakes in a line stand with its row.

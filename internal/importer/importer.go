@@ -73,7 +73,8 @@ type Report struct {
 	// Rows are those of the file; Facts the members, purchases or activities they make.
 	Rows  int `json:"rows"`
 	Facts int `json:"facts"`
-	// Recorded facts are new, Known ones were there before, Differing ones too, but with other content: the first one stands.
+	// Recorded facts are new, Known ones were there before. Differing ones were too, but with other content: of members they
+	// are among the known, of purchases and activities their rows are refused. What was there first stands.
 	Recorded  int `json:"recorded"`
 	Known     int `json:"known"`
 	Differing int `json:"differing"`
@@ -465,6 +466,9 @@ func (j *job) outcomes(all []record.Outcome, items []*item) error {
 					j.place.Minor[unit] += n
 				}
 			}
+		case errs.Is(out.Err, errs.CodeConflict, "duplicate_external_id") && j.in.Kind == Members:
+			r.Known++
+			r.Differing++
 		case errs.Is(out.Err, errs.CodeConflict, "duplicate_external_id"):
 			r.Differing++
 			if err := j.refuse(j.c.explain(items[i], errs.Conflict("", fmt.Sprintf("the number %q of the source %s is known already, with other content", items[i].key, j.c.mapping.Source)))); err != nil {
@@ -580,9 +584,10 @@ func (j *job) newcomers(ctx context.Context, items []item) error {
 		id := ""
 		switch {
 		case out.Err == nil:
-			id = out.Result.Fact.Member
+			id = out.Result.Fact.Member // also of one who is known: a kill may have come before the balance
 		case errs.Is(out.Err, errs.CodeConflict, "identifier_taken") && j.isKey(out.Err):
-			outs[i] = record.Outcome{Result: &record.Result{Duplicate: true}} // enrolled before by some other way
+			id, _ = member.Taken(out.Err)
+			outs[i] = record.Outcome{Result: &record.Result{Duplicate: true}} // enrolled before in some other way
 		}
 		if id == "" || len(j.c.balance) == 0 {
 			continue
@@ -685,7 +690,7 @@ func (c *converter) look(ctx context.Context, in Input, items []item, members ma
 		var refs []string
 		keys := make([]books.NaturalKey, len(items))
 		for i := range items {
-			keys[i] = books.NaturalKey{Program: in.Program, Source: c.mapping.Source, ExternalID: items[i].key}
+			keys[i] = books.NaturalKey{Program: in.Program, Source: c.mapping.Source, ExternalID: c.external(&items[i])}
 			if _, seen := members[items[i].member]; !seen && in.Kind != Members {
 				members[items[i].member] = ""
 				refs = append(refs, items[i].member)
@@ -743,6 +748,9 @@ func (r Report) String() string {
 		}
 		fmt.Fprintf(&b, "%s recorded, %s known already, %s enrolled, %s refused.\n",
 			count(r.Recorded, what), count(r.Known, what), count(r.Enrolled, "member"), count(r.Refused, "row"))
+		if r.Kind == Members && r.Differing > 0 {
+			fmt.Fprintf(&b, "%s of them with other data in the file: left as they are.\n", group(int64(r.Differing)))
+		}
 		for _, unit := range slices.Sorted(maps.Keys(r.Earned)) {
 			fmt.Fprintf(&b, "Earned: %s of %s.\n", r.Earned[unit], unit)
 		}

@@ -404,6 +404,45 @@ line: {amount: amount}
 	})
 }
 
+func TestMembersWhoAreKnownAreLeftAsTheyAreAndBringTheirBalanceOnce(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open1(t, d)
+		const mapping = "import: members\nsource: s\nmember: {external_id: no, name: name}\n"
+		plain := h.write("plain.yaml", mapping)
+		with := h.write("with.yaml", mapping+"balance: {star: stars}\n")
+		file := h.write("a.csv", "no,name,stars\n1,Kari,10\n2,Ola,x\n")
+		h.run(h.input(Purchases, h.write("p.csv", "no,day,amount\n3,2026-01-05,9.00\n"), h.write("p.yaml",
+			"import: purchases\nsource: s\nmember: {column: no, as: ext, enrol: true}\npurchase: {receipt: no, at: day}\nline: {amount: amount}\n")))
+		if r := h.run(h.input(Members, file, plain)); r.Recorded != 2 {
+			t.Errorf("%+v", r)
+		}
+		changed := h.write("b.csv", "no,name,stars\n1,Kari Nordmann,10\n3,Per,7\n")
+		if r := h.run(h.input(Members, changed, plain)); r.Recorded != 0 || r.Known != 2 || r.Differing != 1 || r.Refused != 0 {
+			t.Errorf("a receipt has the number of a member, a name has changed: %+v", r)
+		}
+		for range 2 {
+			r := h.run(h.input(Members, file, with))
+			if d := cmp.Diff([]string{`3 star: "x" is not a number; say in numbers how they are written`}, refused(r)); d != "" || r.Known != 2 {
+				t.Errorf("%+v %s", r, d)
+			}
+			h.run(h.input(Members, changed, with))
+		}
+		for ref, want := range map[string]int{"ext:1": 1, "ext:2": 0, "ext:3": 1} {
+			n := 0
+			for _, f := range h.facts(ref) {
+				if f.Fact.Kind == engine.AdjustmentK {
+					n++
+				}
+			}
+			if n != want {
+				t.Errorf("%s brought a balance %d times", ref, n)
+			}
+		}
+		h.proved()
+	})
+}
+
 func TestABudgetOfAllGoesByTime(t *testing.T) {
 	t.Parallel()
 	doc, err := program.Blueprint("coffee-stars")
