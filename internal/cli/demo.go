@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -132,6 +133,8 @@ func (c *demoCmd) fillPostgres(e *env) (err error) {
 }
 
 func (c *demoCmd) fill(e *env, d *db.DB) error {
+	before := debug.SetGCPercent(400) // it serves afterwards: see hurry
+	defer debug.SetGCPercent(before)
 	begun := e.now()
 	fmt.Fprintf(e.Err, "Making a coffee bar with two years of purchases…\n")
 	tell, end := e.progress("auto", "weeks")
