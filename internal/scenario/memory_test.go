@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -119,7 +120,7 @@ func (m *memory) sweep(_ context.Context, now time.Time) error {
 
 func (m *memory) facts(_ context.Context, member string, after int64) ([]engine.Past, error) {
 	past := m.desk.Facts(member)
-	return past[min(int(after), len(past)):], nil
+	return slices.Clone(past[min(int(after), len(past)):]), nil
 }
 
 func (m *memory) view(_ context.Context, member string, now time.Time) (*engine.Account, *program.Compiled, []engine.Offer, error) {

@@ -119,7 +119,8 @@ func (d *Desk) file(member string) *file {
 }
 
 // Take decides a fact with all the due facts around it and keeps what follows. The fact needs Kind, Member, OccurredAt and
-// its body; Parent is an id. A transfer out or a merge out is followed by its other side. On an error nothing is kept.
+// its body; Parent is an id; an ID and what was Drawn are kept where they are given. A transfer out or a merge out is followed by its other side. On an
+// error nothing is kept but what time brought until then.
 func (d *Desk) Take(f engine.Fact) (*Taken, error) {
 	if f.Source != "" {
 		if r, known := d.receipts[f.Source+"\x00"+f.ExternalID]; known {
@@ -130,11 +131,8 @@ func (d *Desk) Take(f engine.Fact) (*Taken, error) {
 			return &Taken{Fact: p.Fact, Decision: p.Decision, Account: d.account(r.member), Program: d.At(p.Fact.OccurredAt), Duplicate: true}, nil
 		}
 	}
-	was, ids := d.snapshot(), d.ids
 	t, err := d.take(f)
 	if err != nil {
-		d.restore(was)
-		d.ids = ids
 		return nil, err
 	}
 	if f.Source != "" {
@@ -199,7 +197,7 @@ var prefixes = map[engine.Kind]string{
 	engine.Redeem: "red", engine.AdjustmentK: "adj", engine.TransferOut: "trf",
 }
 
-func (d *Desk) take(f engine.Fact) (*Taken, error) {
+func (d *Desk) take(f engine.Fact) (_ *Taken, err error) {
 	if f.ID == "" {
 		prefix := prefixes[f.Kind]
 		if prefix == "" {
@@ -228,7 +226,18 @@ func (d *Desk) take(f engine.Fact) (*Taken, error) {
 	if err := d.bringUp(f.Member, f.OccurredAt, f.RecordedAt, &t.Dues); err != nil {
 		return nil, err
 	}
-	if codes, redemptions := engine.Draws(t.Program, &d.file(f.Member).state, &f); codes+redemptions > 0 {
+	if other := otherOf(f); other != "" && other != f.Member {
+		if err := d.bringUp(other, f.OccurredAt, f.RecordedAt, &t.Dues); err != nil {
+			return nil, err
+		}
+	}
+	was := d.snapshot()
+	defer func() {
+		if err != nil {
+			d.restore(was)
+		}
+	}()
+	if codes, redemptions := engine.Draws(t.Program, &d.file(f.Member).state, &f); codes+redemptions > 0 && f.Drawn == nil {
 		f.Drawn = &engine.Drawn{}
 		for range codes {
 			f.Drawn.Codes = append(f.Drawn.Codes, d.ID("code"))
@@ -255,6 +264,17 @@ func (d *Desk) take(f engine.Fact) (*Taken, error) {
 	}
 	t.Account = d.account(f.Member)
 	return t, nil
+}
+
+// otherOf names the one who receives.
+func otherOf(f engine.Fact) string {
+	switch f.Kind {
+	case engine.TransferOut:
+		return f.Transfer.Other
+	case engine.MergeOut:
+		return f.Merge.Other
+	}
+	return ""
 }
 
 // otherSide makes the fact of the one who receives.
