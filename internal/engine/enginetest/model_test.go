@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -58,10 +59,7 @@ func (p *purse) clone() *purse {
 		y := *x
 		c.coins = append(c.coins, &y)
 	}
-	c.holds = map[string]time.Time{}
-	for id, t := range p.holds {
-		c.holds[id] = t
-	}
+	c.holds = maps.Clone(p.holds)
 	return &c
 }
 
