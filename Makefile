@@ -11,7 +11,7 @@ FUZZTIME ?= 30s
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## install what the tasks need and is missing (PostgreSQL, a C compiler, the linter)
+setup: ## install what the tasks need and is missing (PostgreSQL, Chromium, a C compiler, the linter)
 	@scripts/setup
 
 check: setup fmt-check vet lint storeys generated race ## everything that must hold before a change lands, as CI runs it

@@ -217,8 +217,8 @@ func TestFromAnEmptyFolderToAProgram(t *testing.T) {
 		s.fails(3, args("program check bad.yaml"), "bad.yaml has", "bad.yaml:3:1", "sauce")
 		r := s.run("program", "check", "bad.yaml", "--json")
 		var checked struct {
-			OK       bool                `json:"ok"`
-			Problems []map[string]string `json:"problems"`
+			OK       bool             `json:"ok"`
+			Problems []map[string]any `json:"problems"`
 		}
 		if err := json.Unmarshal([]byte(r.out), &checked); err != nil || checked.OK || len(checked.Problems) == 0 || r.status != 3 {
 			t.Errorf("%+v %v", r, err)

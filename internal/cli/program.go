@@ -92,9 +92,13 @@ func problems(err error, name string) error {
 		if p.Line > 0 {
 			at = fmt.Sprintf("%s:%d:%d %s", name, p.Line, p.Column, p.Pointer)
 		}
-		out.Fields = append(out.Fields, errs.Field{Pointer: at, Reason: "problem", Message: p.Message})
+		said := p.Message
+		if p.Hint != "" {
+			said += ". " + strings.ToUpper(p.Hint[:1]) + p.Hint[1:]
+		}
+		out.Fields = append(out.Fields, errs.Field{Pointer: strings.TrimSpace(at), Reason: "invalid", Message: said})
 	}
-	return out
+	return out.Because(all)
 }
 
 func plural(n int, noun string) string {
@@ -122,19 +126,21 @@ func (c *programCheckCmd) Run(e *env) error {
 	d, err := e.document(c.File)
 	if c.JSON {
 		type result struct {
-			OK       bool         `json:"ok"`
-			Program  string       `json:"program,omitempty"`
-			Hash     string       `json:"hash,omitempty"`
-			Problems []errs.Field `json:"problems"`
+			OK       bool              `json:"ok"`
+			Program  string            `json:"program,omitempty"`
+			Hash     string            `json:"hash,omitempty"`
+			Problems []program.Problem `json:"problems"`
 		}
-		r := result{OK: err == nil, Problems: []errs.Field{}}
+		r := result{OK: err == nil, Problems: []program.Problem{}}
 		if err == nil {
 			r.Program = d.Program
 			if r.Hash, err = program.Hash(d); err != nil {
 				return err
 			}
-		} else if f := errs.As(err); len(f.Fields) > 0 {
-			r.Problems = f.Fields
+		} else {
+			if all, ok := errors.AsType[*program.Problems](err); ok {
+				r.Problems = all.List
+			}
 		}
 		return errors.Join(e.json(r), err)
 	}

@@ -153,6 +153,9 @@ func explain(ctx context.Context, err error) error {
 	if known, ok := errors.AsType[*errs.Error](err); ok && known.Code == errs.CodeUnavailable {
 		return err
 	}
+	if code, ok := sqliteCode(err); ok && code&0xFF == sqlite3.SQLITE_NOTADB {
+		return errs.Invalid("not_a_database", "The file is no SQLite database: name another one.").Because(err)
+	}
 	cause := ctx.Err()
 	switch {
 	case cause == nil && IsUnavailable(err):
