@@ -108,8 +108,8 @@ func (p *purse) advance(until time.Time) {
 			break
 		}
 		at := *next
-		for id, t := range p.holds {
-			if !t.After(at) {
+		for _, id := range slices.Sorted(maps.Keys(p.holds)) {
+			if !p.holds[id].After(at) {
 				p.letGo(id, at)
 			}
 		}
@@ -132,15 +132,16 @@ func (p *purse) advance(until time.Time) {
 
 func (p *purse) letGo(id string, at time.Time) {
 	delete(p.holds, id)
-	lots := map[int64]bool{}
+	var mine []*coin
 	for _, c := range p.coins {
 		if c.at == held && c.hold == id {
 			c.at, c.hold = free, ""
-			lots[c.lot] = true
+			mine = append(mine, c)
 		}
 	}
-	for lot := range lots {
-		p.pay(lot, at)
+	slices.SortFunc(mine, func(a, b *coin) int { return a.turn - b.turn })
+	for _, c := range mine {
+		p.pay(c.lot, at)
 	}
 }
 
@@ -364,7 +365,12 @@ func TestCoinsAgree(t *testing.T) {
 			}
 			past := d.Find(f.Member, f.Parent)
 			r := take(t, d, h, f)
-			if r == nil {
+			if r == nil { // refused: only time has passed, for all that it names
+				for _, member := range []string{f.Member, otherOf(f)} {
+					if p := m.purses[member]; p != nil && d.file(member).state.Seq > 0 {
+						p.advance(f.OccurredAt)
+					}
+				}
 				return
 			}
 			m.take(r, past, func(id string) int {
