@@ -146,7 +146,7 @@ func (c *checker) head() {
 		}
 	}
 	if len(d.Units) == 0 {
-		c.missing("/units", "at least one unit", "units: {star: {name: {one: star, other: stars}}}")
+		c.missing("/units", "at least one unit", "units: {star: {name: {en: {one: star, other: stars}}}}")
 	}
 	c.count("/units", len(d.Units), maxMapItems)
 	c.count("/activities", len(d.Activities), maxMapItems)
