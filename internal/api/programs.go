@@ -49,7 +49,10 @@ func (d Draft) text() ([]byte, string, error) {
 func (v view) version(p version.Published, inForce bool) ProgramVersion {
 	out := ProgramVersion{
 		Version: p.Version, PublishedAt: v.time(p.PublishedAt), PublishedBy: p.PublishedBy, Hash: p.Hash, RollbackOf: p.RollbackOf, InForce: inForce,
-		Unchanged: p.Unchanged,
+		Unchanged: p.Unchanged, ReplacedBy: p.ReplacedBy,
+	}
+	if p.ReplacedBy != 0 {
+		out.ReplacedAt = v.moment(&p.ReplacedAt)
 	}
 	if !p.EffectiveFrom.IsZero() {
 		out.EffectiveFrom = v.moment(&p.EffectiveFrom)
@@ -73,21 +76,21 @@ func (o ProgramVersion) with(doc *program.Document) (ProgramVersion, error) {
 // VersionView is a version with an entity tag.
 type VersionView struct{ ProgramVersion }
 
-// ETag is the document's hash and whether it is in force.
+// ETag is the document's hash, whether it is in force, and what takes its place.
 func (v *VersionView) ETag() string {
-	return `"` + strconv.FormatInt(v.Version, 10) + "-" + v.Hash[:16] + "-" + strconv.FormatBool(v.InForce) + `"`
+	return `"` + strconv.FormatInt(v.Version, 10) + "-" + v.Hash[:16] + "-" + strconv.FormatBool(v.InForce) + "-" + strconv.FormatInt(v.ReplacedBy, 10) + `"`
 }
 
 type programIn struct{ Call }
 
 func (s *Server) getProgram(ctx context.Context, in *programIn) (*VersionView, error) {
 	var out *VersionView
-	err := s.look(ctx, &in.Call, func(tx *db.Tx, v view, _ *version.Set) error {
+	err := s.look(ctx, &in.Call, func(tx *db.Tx, v view, set *version.Set) error {
 		p, doc, err := version.Get(ctx, tx, in.program(), v.p.Version)
 		if err != nil {
 			return err
 		}
-		one, err := v.version(p, true).with(doc)
+		one, err := v.version(set.Planned(p), true).with(doc)
 		out = &VersionView{one}
 		return err
 	})
@@ -96,14 +99,14 @@ func (s *Server) getProgram(ctx context.Context, in *programIn) (*VersionView, e
 
 func (s *Server) listVersions(ctx context.Context, in *programIn) (*Page[ProgramVersion], error) {
 	out := &Page[ProgramVersion]{}
-	return out, s.look(ctx, &in.Call, func(tx *db.Tx, v view, _ *version.Set) error {
+	return out, s.look(ctx, &in.Call, func(tx *db.Tx, v view, set *version.Set) error {
 		list, err := version.List(ctx, tx, in.program())
 		if err != nil {
 			return err
 		}
 		out.Items = []ProgramVersion{}
 		for _, p := range list {
-			out.Items = append(out.Items, v.version(p, p.Version == v.p.Version))
+			out.Items = append(out.Items, v.version(set.Planned(p), p.Version == v.p.Version))
 		}
 		return nil
 	})
@@ -117,7 +120,7 @@ type versionIn struct {
 
 func (s *Server) getVersion(ctx context.Context, in *versionIn) (*VersionView, error) {
 	var out *VersionView
-	err := s.look(ctx, &in.Call, func(tx *db.Tx, v view, _ *version.Set) error {
+	err := s.look(ctx, &in.Call, func(tx *db.Tx, v view, set *version.Set) error {
 		p, doc, err := version.Get(ctx, tx, in.program(), in.Version)
 		if errs.CodeOf(err) == errs.CodeNotFound {
 			return web.NotFound()
@@ -125,7 +128,7 @@ func (s *Server) getVersion(ctx context.Context, in *versionIn) (*VersionView, e
 		if err != nil {
 			return err
 		}
-		one, err := v.version(p, p.Version == v.p.Version).with(doc)
+		one, err := v.version(set.Planned(p), p.Version == v.p.Version).with(doc)
 		out = &VersionView{one}
 		return err
 	})
@@ -194,18 +197,12 @@ type rollbackIn struct {
 
 func (s *Server) rollback(ctx context.Context, in *rollbackIn) (*Answered[ProgramVersion], error) {
 	return s.publication(ctx, &in.Call, "program.rolled_back", func(tx *db.Tx) (version.Published, error) {
-		_, doc, err := version.Get(ctx, tx, in.program(), in.Body.Version)
+		p, err := version.Rollback(ctx, tx, in.program(), in.Body.Version, timeOr(in.Body.From, in.now), in.actor(), in.now)
 		if errs.CodeOf(err) == errs.CodeNotFound {
 			return version.Published{}, errs.Invalid("version_not_found", "There is no such version.",
 				errs.Field{Pointer: "/version", Reason: "version_not_found", Message: "The program has no version " + strconv.FormatInt(in.Body.Version, 10) + "."})
 		}
-		if err != nil {
-			return version.Published{}, err
-		}
-		from := timeOr(in.Body.From, in.now)
-		return version.Publish(ctx, tx, version.PublishInput{
-			Program: in.program(), Document: doc, From: &from, By: in.actor(), Now: in.now, RollbackOf: in.Body.Version,
-		})
+		return p, err
 	})
 }
 

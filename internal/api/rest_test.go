@@ -27,8 +27,9 @@ func TestProgram(t *testing.T) {
 		}
 		next := strings.Replace(string(raw), `"per":"10.00"`, `"per":"5.00"`, 1)
 		h.do("POST", "/v1/program/versions", `{"document": `+next+`, "from": "2027-01-01T00:00:00+01:00"}`).want(201).is(2, "version").is(false, "in_force").is("2027-01-01T00:00:00+01:00", "effective_from")
-		h.do("POST", "/v1/program/versions", `{"document": `+string(raw)+`}`).want(201).is(1, "version").is(true, "unchanged")
-		h.do("GET", "/v1/program/versions", "").want(200).is(2, "items", 0, "version").is(true, "items", 1, "in_force")
+		h.do("POST", "/v1/program/versions", `{"document": `+string(raw)+`}`).want(201).is(1, "version").is(true, "unchanged").
+			is(2, "replaced_by").is("2027-01-01T00:00:00+01:00", "replaced_at")
+		h.do("GET", "/v1/program/versions", "").want(200).is(2, "items", 0, "version").is(true, "items", 1, "in_force").is(2, "items", 1, "replaced_by").is(nil, "items", 0, "replaced_by")
 		h.do("GET", "/v1/program/versions/2", "").want(200).is("5.00", "document", "earn", 0, "give", "per")
 		h.do("GET", "/v1/program/versions/9", "").refused(404, "not_found")
 		h.do("GET", "/v1/program/versions/x", "").refused(400, "invalid_parameter", "version")

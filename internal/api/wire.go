@@ -776,6 +776,10 @@ type ProgramVersion struct {
 	InForce bool `json:"in_force"`
 	// Unchanged says that nothing was published, since the version in force holds the same document.
 	Unchanged bool `json:"unchanged,omitzero"`
+	// ReplacedBy is the version that takes its place, by what is published so far, and ReplacedAt the business time from which. A
+	// version that was planned before a rollback still comes into force: publish another one from then on to prevent it.
+	ReplacedBy int64      `json:"replaced_by,omitzero"`
+	ReplacedAt *time.Time `json:"replaced_at,omitempty"`
 	// Document is there when one version is asked for.
 	Document Raw[ProgramDocument] `json:"document,omitzero"`
 }

@@ -200,9 +200,14 @@ func TestFromAnEmptyFolderToAProgram(t *testing.T) {
 		s.ok([]string{"program", "diff", "program.yaml", "./program.yaml"}, "No difference")
 		s.ok(args("program publish new.yaml --from 2030-01-01"), "Version 2", "2030-01-01 00:00:00 CET")
 		s.fails(2, args("program publish new.yaml --from soon"), "is not a time")
-		s.ok(args("program rollback 1"), "Nothing to do") // version 2 does not count yet
-		s.ok(args("program list"), "from the beginning", "2029-12-31 23:00:00 UTC")
+		s.ok(args("program rollback 1"), "Nothing to do", "Note: version 2 is planned and still takes its place on 2030-01-01 00:00:00 CET", "--from 2030-01-01T00:00:00+01:00") // version 2 does not count yet
+		s.ok(args("program list"), "*   1  from the beginning", "    2  from 2030-01-01 00:00:00 CET", "version 2 takes its place on 2030-01-01 00:00:00 CET")
 		if list := decode[[]map[string]any](s, "program", "list"); len(list) != 2 || list[0]["version"] != 2.0 {
+			t.Errorf("%v", list)
+		}
+		s.fails(2, args("program rollback 1 --from soon"), "is not a time")
+		s.ok(args("program rollback 1 --from 2030-01-01T00:00:00+01:00"), "Version 3 of kaffebaren is published with the content of version 1, in force from 2030-01-01 00:00:00 CET")
+		if list := decode[[]map[string]any](s, "program", "list"); list[2]["replaced_by"] != 3.0 || list[2]["in_force"] != true || list[0]["in_force"] != false {
 			t.Errorf("%v", list)
 		}
 		s.write("shown.yaml", s.ok(args("program show 1")))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -257,10 +258,25 @@ func (c *programPublishCmd) Run(e *env) (err error) {
 	}
 	if out.Unchanged {
 		e.printf("Nothing to do: version %d of %s is in force and holds the same.\n", out.Version, out.Program)
-		return nil
+	} else {
+		e.printf("Version %d of %s is published, in force %s.\n", out.Version, out.Program, since(out.EffectiveFrom, doc.TimeZone))
 	}
-	e.printf("Version %d of %s is published, in force %s.\n", out.Version, out.Program, since(out.EffectiveFrom, doc.TimeZone))
+	e.warnReplaced(out, doc.TimeZone)
 	return nil
+}
+
+// warnReplaced says that a version which was planned before takes the place of the one just published: a rollback or an urgent
+// change does not call it off.
+func (e *env) warnReplaced(p version.Published, zone string) {
+	if p.ReplacedBy == 0 {
+		return
+	}
+	at := p.ReplacedAt
+	if in, err := time.LoadLocation(zone); err == nil {
+		at = at.In(in)
+	}
+	fmt.Fprintf(e.Err, "Note: version %d is planned and still takes its place on %s. To prevent that: lojal program rollback %d --from %s\n",
+		p.ReplacedBy, local(at, zone), p.Version, at.Format(time.RFC3339Nano))
 }
 
 // note writes to the audit log.
@@ -322,23 +338,47 @@ func (c *programListCmd) Run(e *env) (err error) {
 	if err != nil {
 		return err
 	}
-	var list []version.Published
+	var set *version.Set
 	err = d.Read(e.ctx, func(tx *db.Tx) (err error) {
-		list, err = version.List(e.ctx, tx, id)
+		set, err = version.Load(e.ctx, tx, id)
 		return err
 	})
 	if err != nil {
 		return err
 	}
+	inForce, zone := int64(0), set.Latest().Doc.TimeZone
+	if p := set.At(e.now()); p != nil {
+		inForce, zone = p.Version, p.Doc.TimeZone
+	}
+	type listed struct {
+		version.Published
+		InForce bool `json:"in_force"`
+	}
+	list := []listed{}
+	for _, p := range slices.Backward(set.List()) {
+		list = append(list, listed{set.Planned(p), p.Version == inForce})
+	}
 	if c.JSON {
 		return e.json(list)
 	}
 	for _, p := range list {
-		e.printf("%4d  in force %-32s published %s by %s", p.Version, since(p.EffectiveFrom, "UTC"), local(p.PublishedAt, "UTC"), p.PublishedBy)
+		mark := " "
+		if p.InForce {
+			mark = "*"
+		}
+		e.printf("%s %3d  %-28s published %s by %s", mark, p.Version, since(p.EffectiveFrom, zone), local(p.PublishedAt, zone), p.PublishedBy)
 		if p.RollbackOf > 0 {
 			e.printf(", as version %d", p.RollbackOf)
 		}
 		e.printf("\n")
+	}
+	switch next := set.Planned(version.Published{Version: inForce}); {
+	case inForce == 0:
+		e.printf("None is in force yet.\n")
+	case next.ReplacedBy == 0:
+		e.printf("* is in force now.\n")
+	default:
+		e.printf("* is in force now; version %d takes its place on %s.\n", next.ReplacedBy, local(next.ReplacedAt, zone))
 	}
 	return nil
 }
@@ -392,17 +432,20 @@ func (c *programShowCmd) Run(e *env) (err error) {
 
 type programRollbackCmd struct {
 	jsonFlag
-	Number int64 `arg:"" help:"Number of the version to bring back."`
+	Number int64  `arg:"" help:"Number of the version to bring back."`
+	From   string `placeholder:"TIME" help:"Business time from which it counts: a date in the program's zone, or a time with offset; now when left out."`
 	database
 	programFlag
 }
 
 func (programRollbackCmd) Help() string {
-	return `The version is published again under a new number and counts from now on. What was decided stays as it was.
+	return `The version is published again under a new number and counts from now on, or from --from. What was decided stays as it was.
+A version that was published before and begins later still comes into force: the command says so.
 
 Examples:
 
-    lojal program rollback 3`
+    lojal program rollback 3
+    lojal program rollback 3 --from 2027-01-01`
 }
 
 func (c *programRollbackCmd) Run(e *env) (err error) {
@@ -417,9 +460,19 @@ func (c *programRollbackCmd) Run(e *env) (err error) {
 	}
 	now := e.now()
 	var out version.Published
+	zone := "UTC"
 	err = d.Write(e.ctx, func(tx *db.Tx) error {
-		var err error
-		if out, err = version.Rollback(e.ctx, tx, id, c.Number, actor, now); err != nil || out.Unchanged {
+		_, doc, err := version.Get(e.ctx, tx, id, c.Number)
+		if err != nil {
+			return err
+		}
+		from := now
+		if zone = doc.TimeZone; c.From != "" {
+			if from, err = moment(c.From, zone); err != nil {
+				return err
+			}
+		}
+		if out, err = version.Rollback(e.ctx, tx, id, c.Number, from, actor, now); err != nil || out.Unchanged {
 			return err
 		}
 		return note(e, tx, id, "program.rolled_back", fmt.Sprint(out.Version), now)
@@ -432,9 +485,10 @@ func (c *programRollbackCmd) Run(e *env) (err error) {
 	}
 	if out.Unchanged {
 		e.printf("Nothing to do: version %d of %s is in force and holds the same.\n", out.Version, out.Program)
-		return nil
+	} else {
+		e.printf("Version %d of %s is published with the content of version %d, in force %s.\n", out.Version, id, c.Number, since(out.EffectiveFrom, zone))
 	}
-	e.printf("Version %d of %s is published with the content of version %d, in force %s.\n", out.Version, id, c.Number, since(out.EffectiveFrom, "UTC"))
+	e.warnReplaced(out, zone)
 	return nil
 }
 

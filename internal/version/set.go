@@ -54,6 +54,17 @@ func (s *Set) Version(n int64) *program.Compiled {
 	return s.versions[n-1].compiled
 }
 
+// Planned gives the version with the one that takes its place, as far as is known now.
+func (s *Set) Planned(p Published) Published {
+	p.ReplacedBy, p.ReplacedAt = 0, time.Time{}
+	at := slices.IndexFunc(s.order, func(v *one) bool { return v.Version == p.Version })
+	if at >= 0 && at+1 < len(s.order) {
+		next := s.at(s.order[at+1].EffectiveFrom) // of several that begin then, the one that counts
+		p.ReplacedBy, p.ReplacedAt = next.Version, next.EffectiveFrom
+	}
+	return p
+}
+
 // Latest gives the version with the highest number, in force or not yet.
 func (s *Set) Latest() *program.Compiled { return s.versions[len(s.versions)-1].compiled }
 

@@ -35,6 +35,10 @@ type Published struct {
 	RollbackOf int64 `json:"rollback_of,omitempty"`
 	// Unchanged says that nothing was published, since this version, in force already, holds the same document.
 	Unchanged bool `json:"unchanged,omitempty"`
+	// ReplacedBy is the version that takes its place, by what is published so far, and ReplacedAt when: what Publish and
+	// Rollback give says so, since a version planned earlier comes into force all the same. 0 for none.
+	ReplacedBy int64     `json:"replaced_by,omitempty"`
+	ReplacedAt time.Time `json:"replaced_at,omitzero"`
 }
 
 // PublishInput is what to publish.
@@ -104,7 +108,7 @@ func Publish(ctx context.Context, tx *db.Tx, in PublishInput) (Published, error)
 	if now := past.at(out.EffectiveFrom); now != nil && now.Hash == hash {
 		same := now.Published
 		same.Unchanged = true
-		return same, nil
+		return past.Planned(same), nil
 	}
 	if changed := newMeaning(past, in.Document); len(changed) > 0 {
 		held, err := hasMembers(ctx, tx, in.Program)
@@ -121,7 +125,7 @@ func Publish(ctx context.Context, tx *db.Tx, in PublishInput) (Published, error)
 	if err != nil {
 		return Published{}, fmt.Errorf("publish %s: %w", in.Program, err)
 	}
-	return out, nil
+	return newSet(append(past.versions, &one{Published: out})).Planned(out), nil
 }
 
 // Problem makes an invalid error of what program.Parse or Compile found, with a field for each mistake.
@@ -181,13 +185,14 @@ func newMeaning(past *Set, d *program.Document) []errs.Field {
 	return fields
 }
 
-// Rollback publishes the document of version n again, as a new version from now on.
-func Rollback(ctx context.Context, tx *db.Tx, id string, n int64, by string, now time.Time) (Published, error) {
+// Rollback publishes the document of version n again, as a new version from a moment on. A version that is planned for later is
+// not called off by it: see Published.ReplacedBy.
+func Rollback(ctx context.Context, tx *db.Tx, id string, n int64, from time.Time, by string, now time.Time) (Published, error) {
 	_, doc, err := Get(ctx, tx, id, n)
 	if err != nil {
 		return Published{}, err
 	}
-	return Publish(ctx, tx, PublishInput{Program: id, Document: doc, From: &now, By: by, Now: now, RollbackOf: n})
+	return Publish(ctx, tx, PublishInput{Program: id, Document: doc, From: &from, By: by, Now: now, RollbackOf: n})
 }
 
 // List gives the versions of the program, the newest first.

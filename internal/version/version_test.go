@@ -89,6 +89,10 @@ func TestVersionsComeIntoForce(t *testing.T) {
 		if two.Version != 2 || three.Version != 3 || !three.EffectiveFrom.Equal(hour(2)) || four.Version != 4 {
 			t.Errorf("%+v %+v %+v", two, three, four)
 		}
+		if three.ReplacedBy != 2 || !three.ReplacedAt.Equal(at10) {
+			t.Errorf("version 2 is planned to take the place of 3: %+v", three)
+		}
+		three.ReplacedBy, three.ReplacedAt = 0, time.Time{} // told when it is published, not kept
 		s := fetch(t, d, &cache)
 		for after, want := range map[time.Duration]int64{
 			-1000 * time.Hour: 1, 0: 1, 2*time.Hour - 1: 1, 2 * time.Hour: 3, 10*time.Hour - 1: 3, 10 * time.Hour: 4, 99 * time.Hour: 4,
@@ -150,7 +154,7 @@ func TestRollbackIsANewVersion(t *testing.T) {
 		var back Published
 		rollback := func(n int64) error {
 			return d.Write(ctx, func(tx *db.Tx) (err error) {
-				back, err = Rollback(ctx, tx, "kaffe", n, "cli", noon.Add(2*time.Hour))
+				back, err = Rollback(ctx, tx, "kaffe", n, noon.Add(2*time.Hour), "cli", noon.Add(2*time.Hour))
 				return err
 			})
 		}
@@ -164,6 +168,43 @@ func TestRollbackIsANewVersion(t *testing.T) {
 		}
 		if err := rollback(9); !errs.Is(err, errs.CodeNotFound, "version_not_found") {
 			t.Error(err)
+		}
+	})
+}
+
+func TestARollbackTellsOfThePlannedVersionThatStillComes(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		next := noon.Add(48 * time.Hour)
+		mustPublish(t, d, doc(t), nil, noon)
+		mustPublish(t, d, doc(t, "amount: 1", "amount: 2"), nil, noon.Add(time.Hour))
+		if p := mustPublish(t, d, doc(t, "amount: 1", "amount: 3"), &next, noon.Add(time.Hour)); p.ReplacedBy != 0 {
+			t.Errorf("the last one is replaced: %+v", p)
+		}
+		rollback := func(from time.Time) (p Published) {
+			t.Helper()
+			err := d.Write(ctx, func(tx *db.Tx) (err error) {
+				p, err = Rollback(ctx, tx, "kaffe", 1, from, "cli", noon.Add(2*time.Hour))
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p
+		}
+		if p := rollback(noon.Add(2 * time.Hour)); p.Version != 4 || p.ReplacedBy != 3 || !p.ReplacedAt.Equal(next) {
+			t.Errorf("%+v", p)
+		}
+		if p := rollback(noon.Add(3 * time.Hour)); !p.Unchanged || p.Version != 4 || p.ReplacedBy != 3 {
+			t.Errorf("%+v", p)
+		}
+		if p := rollback(next); p.Version != 5 || p.ReplacedBy != 0 {
+			t.Errorf("%+v", p)
+		}
+		var cache Cache
+		set := fetch(t, d, &cache)
+		if p := set.Planned(set.List()[3]); p.ReplacedBy != 5 || set.At(next).Version != 5 {
+			t.Errorf("version 3 begins at the same moment as 5 and does not count: %+v, %d", p, set.At(next).Version)
 		}
 	})
 }
