@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup check build test race lint fix fmt vet storeys generated generate fuzz real bench clean
+.PHONY: help setup check build test race lint fix fmt vet storeys generated generate fuzz real faults bench clean
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 30s
@@ -60,6 +60,9 @@ bench: ## run the benchmarks
 
 real: ## import real purchase data on both databases and prove the books
 	@if [ -x scripts/real ]; then scripts/real; else echo "real: skipped, scripts/real is not there"; fi
+
+faults: ## break things around the real program for an hour or so, and prove its promises (FAULTS="--seed 7 --run R05")
+	@scripts/faults $(FAULTS)
 
 clean: ## remove what was built
 	rm -rf bin dist

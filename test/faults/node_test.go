@@ -1,0 +1,273 @@
+package faults
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// mortal has the kernel end the process when the thread that started it ends.
+func mortal(cmd *exec.Cmd) {
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+}
+
+// node is one `lojal serve`, started and stopped at will. Each start takes a free port.
+type node struct {
+	r    *run
+	bin  string
+	url  string
+	args []string
+	env  []string
+	// wrap is put before the program: a shell that sets a limit, a namespace.
+	wrap []string
+
+	mu   sync.Mutex
+	base string // of HTTP; the last one after the node was stopped
+	cmd  *exec.Cmd
+	gone chan struct{} // closed when the process has ended
+	out  tail
+}
+
+// node makes a server of the run's database. It is not started.
+func (r *run) node(args ...string) *node {
+	r.Helper()
+	n := &node{r: r, bin: binary(r.T, "lojal"), url: r.url, args: append([]string{"--sweep-every", "300ms"}, args...)}
+	r.Cleanup(func() { n.kill() })
+	return n
+}
+
+var serves = regexp.MustCompile(`lojal serves (http://\S+)`)
+
+// startWithin bounds a start, with whatever must be repaired after a kill (R-02).
+const startWithin = 5 * time.Second
+
+// start starts the program and waits until it listens. It gives how long that took.
+func (n *node) start() time.Duration {
+	n.r.Helper()
+	took, err := n.tryStart(startWithin)
+	if err != nil {
+		n.r.Fatalf("start: %v\n%s", err, n.out.text())
+	}
+	return took
+}
+
+func (n *node) tryStart(limit time.Duration) (time.Duration, error) {
+	line := append(append([]string{}, n.wrap...), n.bin, "serve", "--addr", "127.0.0.1:0", "--log-level", "warn")
+	line = append(line, n.args...)
+	cmd := exec.Command(line[0], line[1:]...) // it outlives no test: see start and Cleanup
+	cmd.Dir = n.r.dir
+	cmd.Env = append(append(os.Environ(), "LOJAL_DB="+n.url), n.env...)
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return 0, err
+	}
+	cmd.Stderr = &n.out
+	began := time.Now()
+	if err := start(cmd); err != nil {
+		return 0, err
+	}
+	ready, gone := make(chan string, 1), make(chan struct{})
+	go func() {
+		defer close(gone)
+		for lines := bufio.NewScanner(stdout); lines.Scan(); {
+			if m := serves.FindStringSubmatch(lines.Text()); m != nil {
+				ready <- m[1]
+			}
+		}
+		_ = cmd.Wait()
+	}()
+	n.mu.Lock()
+	n.cmd, n.gone = cmd, gone
+	n.mu.Unlock()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case base := <-ready:
+		n.mu.Lock()
+		n.base = base
+		n.mu.Unlock()
+		return time.Since(began), nil
+	case <-gone:
+		return 0, fmt.Errorf("it ended by itself: %s", cmd.ProcessState)
+	case <-timer.C:
+		n.kill()
+		return 0, fmt.Errorf("it does not listen after %s", limit)
+	}
+}
+
+// address is where the node listens, or listened last.
+func (n *node) address() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.base
+}
+
+// running gives the process, nil when there is none.
+func (n *node) running() (*exec.Cmd, <-chan struct{}) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.gone == nil {
+		return nil, nil
+	}
+	select {
+	case <-n.gone:
+		return nil, nil
+	default:
+		return n.cmd, n.gone
+	}
+}
+
+// kill ends the process as kill -9 does, and waits until it is gone.
+func (n *node) kill() {
+	if cmd, gone := n.running(); cmd != nil {
+		_ = cmd.Process.Kill()
+		<-gone
+	}
+}
+
+// signal sends a signal.
+func (n *node) signal(sig os.Signal) {
+	if cmd, _ := n.running(); cmd != nil {
+		_ = cmd.Process.Signal(sig)
+	}
+}
+
+// stop ends the program as an operator does, and sees that it went well.
+func (n *node) stop() {
+	n.r.Helper()
+	cmd, gone := n.running()
+	if cmd == nil {
+		n.r.Errorf("the program ended before it was stopped\n%s", n.out.text())
+		return
+	}
+	n.signal(syscall.SIGTERM)
+	timer := time.NewTimer(30 * time.Second)
+	defer timer.Stop()
+	select {
+	case <-gone:
+	case <-timer.C:
+		n.r.Errorf("the program does not stop\n%s", n.out.text())
+		n.kill()
+	}
+	if status := cmd.ProcessState.ExitCode(); status != 0 {
+		n.r.Errorf("stopped with exit status %d\n%s", status, n.out.text())
+	}
+}
+
+// tail keeps the last of what a process says.
+type tail struct {
+	mu   sync.Mutex
+	data []byte
+}
+
+const tailKeeps = 1 << 16
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.data = append(t.data, p...)
+	if over := len(t.data) - 2*tailKeeps; over > 0 {
+		t.data = append([]byte(nil), t.data[len(t.data)-tailKeeps:]...)
+	}
+	return len(p), nil
+}
+
+func (t *tail) text() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(t.data)
+}
+
+// ran is what a command came to.
+type ran struct {
+	args     []string
+	status   int
+	out, err string
+}
+
+func (r ran) String() string {
+	return fmt.Sprintf("lojal %s: exit status %d\n%s%s", strings.Join(r.args, " "), r.status, r.out, r.err)
+}
+
+// command makes a command of the program on the run's database.
+func (r *run) command(ctx context.Context, args ...string) *exec.Cmd {
+	r.Helper()
+	return r.commandOf(ctx, binary(r.T, "lojal"), args...)
+}
+
+func (r *run) commandOf(ctx context.Context, bin string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, bin, args...)
+	cmd.Dir = r.dir
+	cmd.Env = append(os.Environ(), "LOJAL_DB="+r.url)
+	return cmd
+}
+
+// finish runs a command to its end. A status below 0 is that of a process which was killed.
+func finish(cmd *exec.Cmd) (ran, error) {
+	var out, failed bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &failed
+	err := start(cmd)
+	if err == nil {
+		err = cmd.Wait()
+	}
+	if _, ended := errors.AsType[*exec.ExitError](err); ended {
+		err = nil
+	}
+	if err != nil {
+		return ran{}, err
+	}
+	return ran{cmd.Args[1:], cmd.ProcessState.ExitCode(), out.String(), failed.String()}, nil
+}
+
+// cli runs a command of the program to its end.
+func (r *run) cli(args ...string) ran {
+	r.Helper()
+	out, err := finish(r.command(r.Context(), args...))
+	if err != nil {
+		r.Fatalf("lojal %v: %v", args, err)
+	}
+	return out
+}
+
+// ok runs a command that must succeed, and gives what it printed.
+func (r *run) ok(args ...string) string {
+	r.Helper()
+	out := r.cli(args...)
+	if out.status != 0 {
+		r.Fatal(out)
+	}
+	return out.out
+}
+
+// testdata gives the path of a file beside the tests.
+func (r *run) testdata(name string) string {
+	r.Helper()
+	path, err := filepath.Abs(filepath.Join("testdata", name))
+	if err != nil {
+		r.Fatal(err)
+	}
+	return path
+}
+
+// publish puts the bank's program in force and gives the secret of a key that may do everything.
+func (r *run) publish() string {
+	r.Helper()
+	r.ok("program", "publish", r.testdata("bank.yaml"))
+	return strings.TrimSpace(r.ok("key", "create", "bank"))
+}
+
+var _ io.Writer = (*tail)(nil)
