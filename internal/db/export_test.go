@@ -13,3 +13,6 @@ const KeptStatements = keptStatements
 func (d *DB) MigrateFrom(ctx context.Context, files fs.FS) (int, error) { return d.migrate(ctx, files) }
 func (d *DB) PendingFrom(ctx context.Context, files fs.FS) (int, error) { return d.pending(ctx, files) }
 func (d *DB) Version(ctx context.Context) (int64, error)                { return d.version(ctx) }
+func (d *DB) CheckLayoutOf(ctx context.Context, declared []Table) ([]string, error) {
+	return d.checkLayout(ctx, declared)
+}

@@ -129,11 +129,13 @@ func migrated(ctx context.Context, rawURL string) error {
 var made struct {
 	sqlite   func() ([]byte, error)
 	postgres func() (string, error)
+	mirror   func() (string, error)
 }
 
 func init() { //nolint:gochecknoinits // the functions refer to what the variable holds
 	made.sqlite = sync.OnceValues(makeSQLite)
 	made.postgres = sync.OnceValues(makePostgres)
+	made.mirror = sync.OnceValues(makeMirror)
 }
 
 func sqliteTemplate(tb testing.TB) []byte {
@@ -183,9 +185,13 @@ func template(tb testing.TB) string {
 	return name
 }
 
-// makePostgres makes the template unless another test program has. Its name holds the fingerprint of the
+func makePostgres() (string, error) {
+	return makeTemplate("lojal_template_"+db.Fingerprint(), migrated)
+}
+
+// makeTemplate makes a database to copy, unless another test program has. Its name holds the fingerprint of the
 // migrations, so that a cluster that lives longer than one run never gives an old schema.
-func makePostgres() (_ string, err error) {
+func makeTemplate(name string, fill func(ctx context.Context, url string) error) (_ string, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	admin := os.Getenv("LOJAL_TEST_POSTGRES")
@@ -197,7 +203,6 @@ func makePostgres() (_ string, err error) {
 	if _, err := conn.Exec(ctx, `SELECT pg_advisory_lock(4207849484)`); err != nil {
 		return "", err
 	}
-	name := "lojal_template_" + db.Fingerprint()
 	var there bool
 	if err := conn.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM pg_database WHERE datname = $1)`, name).Scan(&there); err != nil || there {
 		return name, err
@@ -209,7 +214,7 @@ func makePostgres() (_ string, err error) {
 			return "", err
 		}
 	}
-	if err := migrated(ctx, inCluster(admin, draft)); err != nil {
+	if err := fill(ctx, inCluster(admin, draft)); err != nil {
 		return "", err
 	}
 	_, err = conn.Exec(ctx, `ALTER DATABASE `+draft+` RENAME TO `+name)

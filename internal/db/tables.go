@@ -1,0 +1,38 @@
+package db
+
+// Table says how the rows of a table lie when a database is spread over machines.
+type Table struct {
+	Name string
+	// Hot tables are spread by their column bucket. The others are reference tables: whole on every machine, read
+	// everywhere, and written seldom, since every machine must take part in it.
+	Hot bool
+}
+
+// tables are all tables of the schema, a table after those that it refers to. A migration that makes a table adds it
+// here: a test compares the list with the schema on both engines, and [DB.CheckLayout] holds a hot table to what being
+// spread asks of it.
+var tables = []Table{
+	{"schema_version", false},
+	{"stamp", false},
+
+	{"programs", false},
+	{"versions", false},
+	{"keys", false},
+	{"audit", false},
+	{"imports", false},
+
+	{"members", true},
+	{"identifiers", true},
+	{"accounts", true},
+	{"facts", true},
+	{"postings", true},
+	{"lots", true},
+	{"tallies", true},
+	{"redemptions", true},
+	{"receipts", true},
+	{"idempotency", true},
+	{"events", true},
+}
+
+// Tables gives all tables of the schema, a table after those that it refers to.
+func Tables() []Table { return append([]Table(nil), tables...) }
