@@ -19,6 +19,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"lojal.dev/lojal/internal/bench"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/version"
@@ -54,6 +55,7 @@ type grammar struct {
 	Restore    restoreCmd    `cmd:"" help:"Fill an empty database from a backup or export."`
 	Export     exportCmd     `cmd:"" help:"Write all tables as JSON lines."`
 	Migrate    migrateCmd    `cmd:"" help:"Bring the database to this program's version."`
+	Bench      benchCmd      `cmd:"" help:"Measure this program against the limits of the machine."`
 	Completion completionCmd `cmd:"" help:"Print a script that completes commands in a shell."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
@@ -105,7 +107,7 @@ func newParser(e *env) (*kong.Kong, *exited, error) {
 				out.done, out.status = true, status
 			}
 		}),
-		kong.Vars{"scopes": scopesText(), "blueprints": blueprintsText()},
+		kong.Vars{"scopes": scopesText(), "blueprints": blueprintsText(), "parts": strings.Join(bench.Parts, ", ")},
 	)
 	if err != nil {
 		return nil, nil, fmt.Errorf("build the command line: %w", err)
