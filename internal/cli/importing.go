@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/schollz/progressbar/v3"
 
@@ -31,6 +32,7 @@ type importing struct {
 	Batch    int               `default:"2000" placeholder:"N" help:"How many facts are taken in one transaction, ${default} when left out."`
 	Progress string            `default:"auto" enum:"auto,lines,none" placeholder:"HOW" help:"How it is told how far the import is: auto (a bar on a terminal), lines on the error output, or none."`
 	Refused  string            `placeholder:"FILE" help:"Where the refused rows go, with the reasons; FILE.refused.csv in the current directory when left out."`
+	Lease    time.Duration     `default:"10s" placeholder:"DURATION" help:"How long this import may stand still, as when it is killed, before the same command takes it over; ${default} when left out."`
 	database
 	programFlag
 }
@@ -87,7 +89,10 @@ func (c *importing) run(e *env, kind importer.Kind) (err error) {
 	r := record.NewWith(d, &versions, record.Options{Chunk: c.Batch})
 	defer r.Close()
 	in := importer.Input{DB: d, Recorder: r, Versions: &versions, Program: id, Kind: kind, File: c.File, Mapping: c.Map, With: c.With, Batch: c.Batch,
-		DryRun: c.DryRun, Refused: c.Refused, Clock: e.now, Actor: actor}
+		DryRun: c.DryRun, Refused: c.Refused, Clock: e.now, Actor: actor, Lease: c.Lease}
+	in.Waiting = func(node string) {
+		fmt.Fprintf(e.Err, "The same import was begun by %s. Waiting to see whether it still runs.\n", node)
+	}
 	if in.Refused == "" {
 		in.Refused = strings.TrimSuffix(filepath.Base(c.File), ".gz") + ".refused.csv"
 	}

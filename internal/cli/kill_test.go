@@ -35,7 +35,7 @@ member: {column: member, as: ext, enrol: true}
 purchase: {receipt: receipt, at: at}
 line: {sku: sku, category: category, amount: amount}
 `)
-	return args("import purchases", s.write("history.csv", b.String()), "--map", mapping, "--batch", "40", "--progress", "lines")
+	return args("import purchases", s.write("history.csv", b.String()), "--map", mapping, "--batch", "40", "--progress", "lines", "--lease", "500ms")
 }
 
 // standing is what all members have, without ids.

@@ -14,6 +14,7 @@ import (
 	"lojal.dev/lojal/internal/api"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/job"
 	"lojal.dev/lojal/internal/record"
 	"lojal.dev/lojal/internal/sweep"
 	"lojal.dev/lojal/internal/version"
@@ -28,6 +29,7 @@ type listening struct {
 	LogFormat  string        `name:"log-format" default:"text" enum:"text,json" placeholder:"FORM" help:"Form of the log on the error output: text (the default) or json."`
 	LogLevel   string        `name:"log-level" default:"${level}" enum:"debug,info,warn,error" placeholder:"LEVEL" help:"Least level that is logged: debug, info, warn or error; ${default} when left out."`
 	SweepEvery time.Duration `name:"sweep-every" default:"1m" placeholder:"DURATION" help:"How often what time brings is done, every ${default} when left out; 0s is never."`
+	Lease      time.Duration `default:"15s" placeholder:"DURATION" help:"How long this server may stand still before others take over the work that it has begun, ${default} when left out."`
 }
 
 type serveCmd struct {
@@ -99,9 +101,9 @@ func (c *listening) serve(e *env, d *db.DB, ready func(url string)) error {
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	var flows sync.WaitGroup
-	if c.SweepEvery > 0 {
-		flows.Go(func() { sweep.Loop(stopping, d, recorder, e.now, c.SweepEvery, log) })
-	}
+	jobs := job.NewRunner(job.Options{DB: d, Clock: e.now, Logger: log, Lease: c.Lease})
+	sweep.Handle(jobs, d, recorder, e.now, c.SweepEvery, log)
+	flows.Go(func() { jobs.Run(stopping) })
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	ready("http://" + listener.Addr().String())

@@ -71,6 +71,8 @@ var tables = []struct{ name, key string }{
 	{"keys", "key_id"},
 	{"audit", "program_id, id"},
 	{"imports", "program_id, import_id"},
+	{"jobs", "bucket, job_id"},
+	{"job_pauses", "kind"},
 	{"members", "bucket, program_id, member_id"},
 	{"identifiers", "bucket, program_id, kind, value"},
 	{"accounts", "bucket, program_id, member_id"},

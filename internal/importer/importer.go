@@ -25,6 +25,7 @@ import (
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/errs"
+	jobs "lojal.dev/lojal/internal/job"
 	"lojal.dev/lojal/internal/member"
 	"lojal.dev/lojal/internal/money"
 	"lojal.dev/lojal/internal/program"
@@ -58,7 +59,14 @@ type Input struct {
 	Actor string
 	// Progress, when set, is told how many facts of how many are done.
 	Progress func(done, of int)
+	// Lease is how long an import may stand still before another process takes it over, 10 s when 0. Waiting, when set, is told who
+	// has begun the same import, while it is seen whether that one still runs.
+	Lease   time.Duration
+	Waiting func(node string)
 }
+
+// Kind of the job that an import is while it runs.
+const jobKind = "import"
 
 // Report is what came of an import.
 type Report struct {
@@ -303,8 +311,31 @@ type job struct {
 	members map[string]string
 }
 
-// take records the items.
+// take records the items, while no other process does.
 func take(ctx context.Context, in Input, c *converter, items []item, report Report, hash string) (Report, error) {
+	if in.Lease <= 0 {
+		in.Lease = 10 * time.Second
+	}
+	held, err := jobs.Take(ctx, jobs.New{Kind: jobKind, Unique: in.Program + " " + hash}, jobs.HoldOptions{DB: in.DB, Clock: in.Clock, Lease: in.Lease, Waiting: in.Waiting})
+	if errs.Is(err, errs.CodeConflict, "held") {
+		return report, errs.Conflict("import_running", "The same file is being imported already. "+errs.As(err).Message+" Wait until it is done, or stop it.")
+	}
+	if err != nil {
+		return report, err
+	}
+	report, err = takeHeld(held.Context(), in, c, items, report, hash)
+	if cause := context.Cause(held.Context()); ctx.Err() == nil && errors.Is(cause, jobs.ErrLost) {
+		return report, errs.Conflict("import_taken_over", "This import stood still for too long, and another process has taken it over.").Because(err)
+	} else if ctx.Err() == nil && errors.Is(cause, jobs.ErrCancelled) {
+		err = errs.Conflict("import_called_off", "The import was called off. The same command goes on from where it stopped.").Because(err)
+	}
+	if ending := held.End(err); err == nil {
+		err = ending
+	}
+	return report, err
+}
+
+func takeHeld(ctx context.Context, in Input, c *converter, items []item, report Report, hash string) (Report, error) {
 	p, found, err := find(ctx, in.DB, in.Program, hash)
 	if err != nil {
 		return report, err

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -357,6 +358,45 @@ func TestAnImportThatIsStoppedGoesOn(t *testing.T) {
 }
 
 // What was recorded after the place was last written down comes twice, and must count once.
+func TestTwoProcessesDoNotImportOneFileAtOnce(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open1(t, d)
+		first := long(h)
+		first.Lease = time.Second
+		begun, leave := make(chan struct{}), make(chan struct{})
+		var once sync.Once
+		first.Progress = func(int, int) {
+			once.Do(func() {
+				close(begun)
+				<-leave
+			})
+		}
+		ended := make(chan error, 1)
+		go func() {
+			_, err := Run(context.Background(), first)
+			ended <- err
+		}()
+		<-begun
+		second := first
+		told := ""
+		second.Progress, second.Waiting = nil, func(node string) { told = node }
+		if _, err := Run(t.Context(), second); !errs.Is(err, errs.CodeConflict, "import_running") || told == "" {
+			t.Errorf("told %q, %v", told, err)
+		}
+		dry := second
+		dry.DryRun = true
+		h.run(dry) // it writes nothing, and may
+		close(leave)
+		if err := <-ended; err != nil {
+			t.Fatal(err)
+		}
+		if r := h.run(second); r.Recorded != 0 || r.Known != 257 {
+			t.Errorf("%+v", r)
+		}
+	})
+}
+
 func TestAPlaceThatLagsBehindTheBooksIsNoHarm(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {

@@ -15,6 +15,7 @@ import (
 	"lojal.dev/lojal/internal/books"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/job"
 	"lojal.dev/lojal/internal/record"
 )
 
@@ -85,27 +86,32 @@ func Forget(ctx context.Context, d *db.DB, now time.Time) (int64, error) {
 	}
 }
 
-// Loop sweeps at once and then at the given pace, by the clock's time, until the context ends. What fails is logged and tried
-// again the next time.
-func Loop(ctx context.Context, d *db.DB, r *record.Recorder, clock func() time.Time, every time.Duration, log *slog.Logger) {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		now := clock()
-		counts, err := Run(ctx, d, r, now)
+// The kinds of the jobs.
+const (
+	// Kind is the job that sweeps.
+	Kind = "sweep"
+	// ForgetKind is the job that deletes old answers.
+	ForgetKind = "answers.forget"
+)
+
+// forgetEvery is how often old answers are deleted.
+const forgetEvery = time.Hour
+
+// Handle has the runner sweep at the given pace, 0 for never, and delete old answers. On however many nodes it is called, one of
+// them sweeps at a time, and another goes on where it died.
+func Handle(jobs *job.Runner, d *db.DB, r *record.Recorder, clock func() time.Time, every time.Duration, log *slog.Logger) {
+	jobs.Handle(ForgetKind, job.Worker{Every: forgetEvery, Run: func(ctx context.Context, _ *job.Job) error {
+		_, err := Forget(ctx, d, clock())
+		return err
+	}})
+	if every <= 0 {
+		return
+	}
+	jobs.Handle(Kind, job.Worker{Every: every, Run: func(ctx context.Context, _ *job.Job) error {
+		counts, err := Run(ctx, d, r, clock())
 		if counts.Facts > 0 {
 			log.Info("swept", "accounts", counts.Accounts, "facts", counts.Facts)
 		}
-		if err == nil {
-			_, err = Forget(ctx, d, now)
-		}
-		if err != nil && ctx.Err() == nil {
-			log.Warn("sweep", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
+		return err
+	}})
 }

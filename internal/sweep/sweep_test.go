@@ -13,6 +13,7 @@ import (
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/db/dbtest"
 	"lojal.dev/lojal/internal/engine"
+	"lojal.dev/lojal/internal/job"
 	"lojal.dev/lojal/internal/member"
 	"lojal.dev/lojal/internal/money"
 	"lojal.dev/lojal/internal/program"
@@ -164,7 +165,7 @@ func TestTwoNodesSweepAtOnce(t *testing.T) {
 	})
 }
 
-func TestTheLoopSweepsAndForgets(t *testing.T) {
+func TestTheJobsSweepAndForget(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		k := open(t, d, 2)
@@ -179,17 +180,28 @@ func TestTheLoopSweepsAndForgets(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		clock := func() time.Time { return day(40) }
+		jobs := job.NewRunner(job.Options{DB: d, Clock: clock, Poll: time.Millisecond})
+		sweep.Handle(jobs, d, k.r, clock, time.Minute, slog.New(slog.DiscardHandler))
 		ctx, cancel := context.WithCancel(context.Background())
-		t.Cleanup(cancel)
-		// The second look at the clock comes when the first round is over.
-		rounds := 0
-		clock := func() time.Time {
-			if rounds++; rounds == 2 {
-				cancel()
+		stopped := make(chan struct{})
+		go func() {
+			defer close(stopped)
+			jobs.Run(ctx)
+		}()
+		for waiting := true; waiting; { // until both wait for their next time
+			var counts []job.Count
+			err := d.Read(t.Context(), func(tx *db.Tx) (err error) {
+				counts, err = job.Counts(t.Context(), tx)
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
 			}
-			return day(40).Add(time.Duration(rounds) * time.Second)
+			waiting = len(counts) != 2 || counts[0].State != job.Scheduled || counts[1].State != job.Scheduled
 		}
-		sweep.Loop(ctx, d, k.r, clock, time.Millisecond, slog.New(slog.DiscardHandler))
+		cancel()
+		<-stopped
 		k.ended(before)
 		n, err := sweep.Forget(context.Background(), d, day(40))
 		if n != 0 || err != nil {
