@@ -20,6 +20,7 @@ var tables = []Table{
 	{"keys", false},
 	{"audit", false},
 	{"imports", false},
+	{"job_pauses", false},
 
 	{"members", true},
 	{"identifiers", true},
@@ -32,6 +33,7 @@ var tables = []Table{
 	{"receipts", true},
 	{"idempotency", true},
 	{"events", true},
+	{"jobs", true},
 }
 
 // Tables gives all tables of the schema, a table after those that it refers to.
