@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
 	"lojal.dev/lojal/internal/books"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errs"
@@ -92,10 +90,10 @@ func (s *Server) readEvents(ctx context.Context, c *Call, after books.Cursor, ty
 		last := after
 		for _, e := range list {
 			one := Event{
-				ID: e.ID, Type: e.Type, Member: e.Member, Fact: e.Fact, OccurredAt: v.time(e.OccurredAt), RecordedAt: v.time(e.RecordedAt), Data: map[string]string{},
+				ID: e.ID, Type: e.Type, Member: e.Member, Fact: e.Fact, OccurredAt: v.time(e.OccurredAt), RecordedAt: v.time(e.RecordedAt), Data: e.Data,
 			}
-			if err := json.Unmarshal([]byte(e.Data), &one.Data); err != nil {
-				return err
+			if one.Data == nil {
+				one.Data = map[string]string{}
 			}
 			out.Items = append(out.Items, one)
 			last = e.Cursor

@@ -1,10 +1,10 @@
 // Package books keeps what happened to members and what they have.
 //
-// It owns the tables accounts, facts, postings, lots, tallies, redemptions, receipts, idempotency and events, and the Sheet: all
+// It owns the tables accounts, facts, postings, lots, tallies, redemptions, receipts and idempotency, and the Sheet: all
 // that one transaction knows of them. It does not own what a fact leads to (engine), in which order facts are taken and
 // who may bring them (record), nor the members' profiles (member).
 //
-// What always holds: facts, postings and events are only ever added; the sequence of a member's facts has no gap; an
+// What always holds: facts and postings are only ever added; the sequence of a member's facts has no gap; an
 // account's state is that after its last fact; whoever writes for a member holds the lock on the member's account row.
 package books
 
@@ -53,6 +53,9 @@ type body struct {
 // Body gives the part of a fact that belongs to its kind, as compact JSON: what is stored, and what tells two facts
 // under one natural key apart.
 func Body(f engine.Fact) ([]byte, error) {
+	if f.Kind == engine.PurchaseK && f.Purchase != nil && f.Drawn == nil {
+		return encodePurchase(f.Purchase)
+	}
 	b, err := json.Marshal(body{f.Enrolment, f.Purchase, f.Return, f.Activity, f.Redemption, f.Adjustment, f.Transfer, f.Release,
 		f.Tier, f.Status, f.Merge, f.Drawn})
 	if err != nil {

@@ -27,10 +27,10 @@ var (
 	wantAnswer  = []string{"bucket integer", "program_id text", "client text", "key text"}
 )
 
-const someReceipts = `
+var someReceipts = db.NewLookup(wantReceipt, `
 SELECT r.program_id, r.source, r.external_id, r.member_id, r.fact_id, r.hash
 FROM want CROSS JOIN receipts r
-WHERE r.bucket = want.bucket AND r.program_id = want.program_id AND r.source = want.source AND r.external_id = want.external_id`
+WHERE r.bucket = want.bucket AND r.program_id = want.program_id AND r.source = want.source AND r.external_id = want.external_id`)
 
 // Receipts gives those of the keys that are taken.
 func Receipts(ctx context.Context, tx *db.Tx, keys []NaturalKey) (map[NaturalKey]Receipt, error) {
@@ -39,7 +39,7 @@ func Receipts(ctx context.Context, tx *db.Tx, keys []NaturalKey) (map[NaturalKey
 		args = append(args, k.bucket(), k.Program, k.Source, k.ExternalID)
 	}
 	out := map[NaturalKey]Receipt{}
-	err := among(ctx, tx, wantReceipt, args, someReceipts, func(row db.Scanner) error {
+	err := among(ctx, tx, someReceipts, args, func(row db.Scanner) error {
 		var r Receipt
 		err := row.Scan(&r.Program, &r.Source, &r.ExternalID, &r.Member, &r.Fact, &r.Hash)
 		out[r.NaturalKey] = r
@@ -69,10 +69,10 @@ type Answer struct {
 	At     time.Time
 }
 
-const someAnswers = `
+var someAnswers = db.NewLookup(wantAnswer, `
 SELECT i.program_id, i.client, i.key, i.hash, i.status, i.answer, i.created_at
 FROM want CROSS JOIN idempotency i
-WHERE i.bucket = want.bucket AND i.program_id = want.program_id AND i.client = want.client AND i.key = want.key`
+WHERE i.bucket = want.bucket AND i.program_id = want.program_id AND i.client = want.client AND i.key = want.key`)
 
 // Answers gives the answers that are stored under the keys.
 func Answers(ctx context.Context, tx *db.Tx, keys []AnswerKey) (map[AnswerKey]Answer, error) {
@@ -81,7 +81,7 @@ func Answers(ctx context.Context, tx *db.Tx, keys []AnswerKey) (map[AnswerKey]An
 		args = append(args, k.bucket(), k.Program, k.Client, k.Key)
 	}
 	out := map[AnswerKey]Answer{}
-	err := among(ctx, tx, wantAnswer, args, someAnswers, func(row db.Scanner) error {
+	err := among(ctx, tx, someAnswers, args, func(row db.Scanner) error {
 		var (
 			a  Answer
 			at int64
@@ -103,8 +103,8 @@ func (s *Sheet) AddAnswer(a Answer) { s.answers = append(s.answers, a) }
 const oldAnswers = `
 SELECT bucket, program_id, client, key FROM idempotency WHERE created_at < $1 ORDER BY created_at LIMIT $2`
 
-const deleteAnswers = `
-DELETE FROM idempotency WHERE (bucket, program_id, client, key) IN (SELECT bucket, program_id, client, key FROM want)`
+var deleteAnswers = db.NewLookup(wantAnswer, `
+DELETE FROM idempotency WHERE (bucket, program_id, client, key) IN (SELECT bucket, program_id, client, key FROM want)`)
 
 // DeleteAnswers takes away up to limit answers that were given before the time, and says how many.
 func DeleteAnswers(ctx context.Context, tx *db.Tx, before time.Time, limit int) (int64, error) {
@@ -117,13 +117,12 @@ func DeleteAnswers(ctx context.Context, tx *db.Tx, before time.Time, limit int) 
 		err := row.Scan(&bucket, &program, &client, &key)
 		args = append(args, bucket, program, client, key)
 		return err
-	}, oldAnswers, instant(before), min(limit, mostWanted))
+	}, oldAnswers, instant(before), limit)
 	if err != nil || len(args) == 0 {
 		return 0, err
 	}
-	res, err := tx.Exec(ctx, want(wantAnswer, len(args)/len(wantAnswer))+deleteAnswers, args...)
-	if err != nil {
+	if err := among(ctx, tx, deleteAnswers, args, nil); err != nil {
 		return 0, fmt.Errorf("delete old answers: %w", err)
 	}
-	return res.RowsAffected()
+	return int64(len(args) / len(wantAnswer)), nil
 }

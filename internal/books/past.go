@@ -12,7 +12,7 @@ import (
 	"lojal.dev/lojal/internal/ids"
 )
 
-const factColumns = `f.program_id, f.member_id, f.seq, f.id, f.kind, f.source, f.external_id, f.parent, f.occurred_at, f.recorded_at, f.actor, f.body, f.decision, f.seen`
+const factColumns = `f.program_id, f.member_id, f.seq, f.id, f.kind, f.source, f.external_id, f.parent, f.occurred_at, f.recorded_at, f.actor, f.body, f.decision, f.seen, f.events`
 
 // scanFact gives an entry and its program.
 func scanFact(row db.Scanner) (Entry, string, error) {
@@ -21,30 +21,29 @@ func scanFact(row db.Scanner) (Entry, string, error) {
 	return e, program, err
 }
 
-// scanFactText gives an entry and the text of its decision.
-func scanFactText(row db.Scanner) (Entry, string, error) {
-	var program, decision string
-	e, err := scanEntry(row, &program, &decision)
-	return e, decision, err
-}
-
 func scanEntry(row db.Scanner, program, decision *string) (Entry, error) {
 	var (
-		e                  Entry
-		kind, text, seenBy string
-		occurred, recorded int64
+		e                        Entry
+		kind, text, seenBy, told string
+		occurred, recorded       int64
 	)
 	f := &e.Fact
 	if err := row.Scan(program, &f.Member, &e.Seq, &f.ID, &kind, &f.Source, &f.ExternalID, &f.Parent, &occurred, &recorded, &f.Actor,
-		&text, decision, &seenBy); err != nil {
+		&text, decision, &seenBy, &told); err != nil {
 		return Entry{}, err
 	}
 	f.Kind, f.OccurredAt, f.RecordedAt = engine.Kind(kind), toTime(occurred), toTime(recorded)
 	if err := setBody(f, text); err != nil {
 		return Entry{}, err
 	}
-	if err := readJSON(*decision, &e.Decision); err != nil {
+	if err := decodeDecision(*decision, &e.Decision); err != nil {
 		return Entry{}, fmt.Errorf("the decision on fact %s: %w", f.ID, err)
+	}
+	if told != "" {
+		var err error
+		if e.Decision.Events, err = decodeEvents(told); err != nil {
+			return Entry{}, fmt.Errorf("the events of fact %s: %w", f.ID, err)
+		}
 	}
 	if seenBy != "" {
 		if err := readJSON(seenBy, &e.Seen); err != nil {
@@ -66,22 +65,22 @@ func readState(st *engine.State, text string) error {
 	if text == "{}" {
 		return nil
 	}
-	if err := json.Unmarshal([]byte(text), st); err != nil {
+	if err := decodeState(text, st); err != nil {
 		return fmt.Errorf("read the state of an account: %w", err)
 	}
 	return nil
 }
 
-const factsByID = `
-SELECT ` + factColumns + `
+var factsByID = db.NewLookup(wantID, `
+SELECT `+factColumns+`
 FROM want CROSS JOIN facts f
-WHERE f.bucket = want.bucket AND f.program_id = want.program_id AND f.id = want.id`
+WHERE f.bucket = want.bucket AND f.program_id = want.program_id AND f.id = want.id`)
 
-const factsByParent = `
-SELECT ` + factColumns + `
+var factsByParent = db.NewLookup(wantChild, `
+SELECT `+factColumns+`
 FROM want CROSS JOIN facts f
 WHERE f.bucket = want.bucket AND f.program_id = want.program_id AND f.member_id = want.member_id AND f.parent = want.id AND f.parent <> ''
-ORDER BY f.program_id, f.member_id, f.seq`
+ORDER BY f.program_id, f.member_id, f.seq`)
 
 var wantChild = append(slices.Clone(wantMember), "id text")
 
@@ -143,7 +142,7 @@ func (s *Sheet) fetchPast(ctx context.Context, tx *db.Tx, all []Deciding) error 
 		args = append(args, bucket, program, id)
 	}
 	found := map[string]Entry{}
-	err = among(ctx, tx, wantID, args, factsByID, func(row db.Scanner) error {
+	err = among(ctx, tx, factsByID, args, func(row db.Scanner) error {
 		e, program, err := scanFact(row)
 		found[program+"\x00"+e.Fact.ID] = e
 		return err
@@ -185,7 +184,7 @@ func (s *Sheet) fetchPast(ctx context.Context, tx *db.Tx, all []Deciding) error 
 			}
 		}
 	}
-	return among(ctx, tx, wantChild, children, factsByParent, func(row db.Scanner) error {
+	return among(ctx, tx, factsByParent, children, func(row db.Scanner) error {
 		e, program, err := scanFact(row)
 		if err != nil {
 			return err
@@ -229,11 +228,11 @@ func keyOf(program, ref string) NaturalKey {
 	return NaturalKey{program, source, external}
 }
 
-const wholeHistory = `
-SELECT ` + factColumns + `
+var wholeHistory = db.NewLookup(wantMember, `
+SELECT `+factColumns+`
 FROM want CROSS JOIN facts f
 WHERE f.bucket = want.bucket AND f.program_id = want.program_id AND f.member_id = want.member_id
-ORDER BY f.program_id, f.member_id, f.seq`
+ORDER BY f.program_id, f.member_id, f.seq`)
 
 func (s *Sheet) fetchHistory(ctx context.Context, tx *db.Tx, all []Deciding) error {
 	var args []any
@@ -247,7 +246,7 @@ func (s *Sheet) fetchHistory(ctx context.Context, tx *db.Tx, all []Deciding) err
 			args = append(args, f.bucket, f.Program, f.Member)
 		}
 	}
-	return among(ctx, tx, wantMember, args, wholeHistory, func(row db.Scanner) error {
+	return among(ctx, tx, wholeHistory, args, func(row db.Scanner) error {
 		e, program, err := scanFact(row)
 		if err != nil {
 			return err

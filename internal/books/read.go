@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,14 +33,14 @@ func Find(ctx context.Context, tx *db.Tx, program, id string) (Entry, []Entry, e
 		found = append(found, e)
 		return err
 	}
-	if err := among(ctx, tx, wantID, []any{bucket, program, id}, factsByID, take); err != nil {
+	if err := among(ctx, tx, factsByID, []any{bucket, program, id}, take); err != nil {
 		return Entry{}, nil, fmt.Errorf("find fact %s: %w", id, err)
 	}
 	if len(found) == 0 {
 		return Entry{}, nil, noFact()
 	}
 	member := found[0].Fact.Member
-	if err := among(ctx, tx, wantChild, []any{bucket, program, member, id}, factsByParent, take); err != nil {
+	if err := among(ctx, tx, factsByParent, []any{bucket, program, member, id}, take); err != nil {
 		return Entry{}, nil, fmt.Errorf("find the facts about %s: %w", id, err)
 	}
 	return found[0], found[1:], nil
@@ -61,10 +62,10 @@ func FindByKey(ctx context.Context, tx *db.Tx, key NaturalKey) (Entry, []Entry, 
 // FactOf names a fact of a program.
 type FactOf struct{ Program, ID string }
 
-const factOwners = `
+var factOwners = db.NewLookup(wantID, `
 SELECT f.program_id, f.id, f.member_id
 FROM want CROSS JOIN facts f
-WHERE f.bucket = want.bucket AND f.program_id = want.program_id AND f.id = want.id`
+WHERE f.bucket = want.bucket AND f.program_id = want.program_id AND f.id = want.id`)
 
 // Owners gives the members whose books the facts, or redemptions, stand in.
 func Owners(ctx context.Context, tx *db.Tx, facts []FactOf) (map[FactOf]string, error) {
@@ -75,8 +76,8 @@ func Owners(ctx context.Context, tx *db.Tx, facts []FactOf) (map[FactOf]string, 
 		}
 	}
 	out := map[FactOf]string{}
-	for _, query := range []string{factOwners, redemptionOwners} { // a redemption that a purchase made is no fact of its own
-		err := among(ctx, tx, wantID, args, query, func(row db.Scanner) error {
+	for _, query := range []*db.Lookup{factOwners, redemptionOwners} { // a redemption that a purchase made is no fact of its own
+		err := among(ctx, tx, query, args, func(row db.Scanner) error {
 			var f FactOf
 			var member string
 			err := row.Scan(&f.Program, &f.ID, &member)
@@ -97,7 +98,7 @@ func About(ctx context.Context, tx *db.Tx, members []Ref, id string) ([]Entry, e
 		args = append(args, m.Bucket(), m.Program, m.Member, id)
 	}
 	var out []Entry
-	err := among(ctx, tx, wantChild, args, factsByParent, func(row db.Scanner) error {
+	err := among(ctx, tx, factsByParent, args, func(row db.Scanner) error {
 		e, _, err := scanFact(row)
 		out = append(out, e)
 		return err
@@ -108,10 +109,10 @@ func About(ctx context.Context, tx *db.Tx, members []Ref, id string) ([]Entry, e
 	return out, nil
 }
 
-const redemptionOwners = `
+var redemptionOwners = db.NewLookup(wantID, `
 SELECT r.program_id, r.id, r.member_id
 FROM want CROSS JOIN redemptions r
-WHERE r.bucket = want.bucket AND r.program_id = want.program_id AND r.id = want.id`
+WHERE r.bucket = want.bucket AND r.program_id = want.program_id AND r.id = want.id`)
 
 // Entries gives facts by id, for those that are there.
 func Entries(ctx context.Context, tx *db.Tx, facts []FactOf) (map[FactOf]Entry, error) {
@@ -122,7 +123,7 @@ func Entries(ctx context.Context, tx *db.Tx, facts []FactOf) (map[FactOf]Entry, 
 		}
 	}
 	out := map[FactOf]Entry{}
-	err := among(ctx, tx, wantID, args, factsByID, func(row db.Scanner) error {
+	err := among(ctx, tx, factsByID, args, func(row db.Scanner) error {
 		e, program, err := scanFact(row)
 		out[FactOf{program, e.Fact.ID}] = e
 		return err
@@ -398,26 +399,38 @@ func Earned(ctx context.Context, tx *db.Tx, ref Ref, bounds []time.Time) ([]map[
 	return out, nil
 }
 
-// Event is a row of the feed.
+// Event is something that a fact told.
 type Event struct {
 	Cursor
+	// ID is that of the fact with the event's number in it: the same whenever the event is read.
 	ID, Type, Member, Fact string
 	OccurredAt, RecordedAt time.Time
-	// Data is a JSON object.
-	Data string
+	Data                   map[string]string
+}
+
+// EventPrefix is the type prefix of events' ids.
+const EventPrefix = "evt"
+
+// eventID names the i-th event of a fact, from 1.
+func eventID(fact string, i int) string {
+	_, own, _ := strings.Cut(fact, "_")
+	return EventPrefix + "_" + own + "_" + strconv.Itoa(i)
 }
 
 // Cursor is a place in the feed; the zero value is before its begin.
 type Cursor struct{ Stamp, N int64 }
 
-const eventsAfter = `
-SELECT stamp, n, id, type, member_id, fact_id, occurred_at, recorded_at, data FROM events
-WHERE program_id = $1 AND (stamp, n) > ($2, $3) AND stamp < $4
-ORDER BY stamp, n LIMIT $5`
+// A reader may have stopped between the events of one fact: it goes on with that fact.
+const feedStart = `
+SELECT n FROM facts WHERE program_id = $1 AND stamp = $2 AND n <= $3 ORDER BY n DESC LIMIT 1`
 
-const eventsOfTypes = `
-SELECT stamp, n, id, type, member_id, fact_id, occurred_at, recorded_at, data FROM events
-WHERE program_id = $1 AND (stamp, n) > ($2, $3) AND stamp < $4 AND type IN (`
+// The decision is read of facts from before events had a column.
+const feedFrom = `
+SELECT stamp, n, id, member_id, occurred_at, recorded_at, events, CASE WHEN events = '' THEN decision ELSE '' END FROM facts
+WHERE program_id = $1 AND (stamp, n) >= ($2, $3) AND stamp < $4`
+
+const feedOrder = `
+ORDER BY stamp, n LIMIT $5`
 
 // Events gives the program's events after the cursor in the order of the feed, of the types (none is all). An event that is
 // not given because its transaction may still have older neighbours comes later; none is ever passed over.
@@ -426,47 +439,86 @@ func Events(ctx context.Context, tx *db.Tx, program string, after Cursor, types 
 	if err != nil {
 		return nil, err
 	}
-	query, args := eventsAfter, []any{program, after.Stamp, after.N, horizon, limit}
+	from := Cursor{max(after.Stamp, 1), after.N} // 0 have facts of before that told nothing
+	switch err := tx.QueryRow(ctx, feedStart, program, after.Stamp, after.N).Scan(&from.N); {
+	case errors.Is(err, sql.ErrNoRows):
+	case err != nil:
+		return nil, fmt.Errorf("read events: %w", err)
+	}
+	query, args := feedFrom, []any{program, from.Stamp, from.N, horizon, limit}
 	if len(types) > 0 {
-		places := make([]string, len(types))
-		for i, t := range types {
-			args = append(args, t)
-			places[i] = fmt.Sprintf("$%d", len(args))
+		// A fact that tells none of them is not even read. What is read is looked at again below.
+		query += " AND (events = ''"
+		for _, t := range types {
+			args = append(args, `%["`+t+`"%`)
+			query += fmt.Sprintf(" OR events LIKE $%d", len(args))
 		}
-		query = eventsOfTypes + strings.Join(places, ", ") + `) ORDER BY stamp, n LIMIT $5`
+		query += ")"
 	}
 	var out []Event
-	err = db.Collect(ctx, tx, func(row db.Scanner) error {
-		var (
-			e                  Event
-			occurred, recorded int64
-		)
-		err := row.Scan(&e.Stamp, &e.N, &e.ID, &e.Type, &e.Member, &e.Fact, &occurred, &recorded, &e.Data)
-		e.OccurredAt, e.RecordedAt = toTime(occurred), toTime(recorded)
-		out = append(out, e)
-		return err
-	}, query, args...)
+	for query += feedOrder; ; {
+		facts := 0
+		var last Cursor
+		err := db.Collect(ctx, tx, func(row db.Scanner) error {
+			facts++
+			list, err := scanEvents(row, &last)
+			for _, e := range list {
+				wanted := len(types) == 0 || slices.Contains(types, e.Type)
+				if wanted && len(out) < limit && (e.Stamp > after.Stamp || e.Stamp == after.Stamp && e.N > after.N) {
+					out = append(out, e)
+				}
+			}
+			return err
+		}, query, args...)
+		if err != nil {
+			return nil, fmt.Errorf("read events: %w", err)
+		}
+		if facts < limit || len(out) >= limit {
+			return out, nil
+		}
+		args[1], args[2] = last.Stamp, last.N+1
+	}
+}
+
+func scanEvents(row db.Scanner, at *Cursor) ([]Event, error) {
+	var (
+		id, member, text, decision string
+		occurred, recorded         int64
+	)
+	if err := row.Scan(&at.Stamp, &at.N, &id, &member, &occurred, &recorded, &text, &decision); err != nil {
+		return nil, err
+	}
+	var d engine.Decision
+	err := error(nil)
+	if text == "" {
+		err = decodeDecision(decision, &d)
+	} else {
+		d.Events, err = decodeEvents(text)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("read events: %w", err)
+		return nil, fmt.Errorf("the events of fact %s: %w", id, err)
+	}
+	out := make([]Event, len(d.Events))
+	for i, e := range d.Events {
+		out[i] = Event{Cursor{at.Stamp, at.N + int64(i)}, eventID(id, i+1), e.Type, member, id, toTime(occurred), toTime(recorded), e.Data}
 	}
 	return out, nil
 }
 
 // Totals counts the rows of a program.
 type Totals struct {
-	Accounts, Facts, Postings, Lots, Redemptions, Receipts, Events int64
+	Accounts, Facts, Postings, Lots, Redemptions, Receipts int64
 }
 
 const countRows = `
 SELECT (SELECT COUNT(*) FROM accounts WHERE program_id = $1), (SELECT COUNT(*) FROM facts WHERE program_id = $1),
 	(SELECT COUNT(*) FROM postings WHERE program_id = $1), (SELECT COUNT(*) FROM lots WHERE program_id = $1),
-	(SELECT COUNT(*) FROM redemptions WHERE program_id = $1), (SELECT COUNT(*) FROM receipts WHERE program_id = $1),
-	(SELECT COUNT(*) FROM events WHERE program_id = $1)`
+	(SELECT COUNT(*) FROM redemptions WHERE program_id = $1), (SELECT COUNT(*) FROM receipts WHERE program_id = $1)`
 
 // Count reads whole tables: it is for reports and tests.
 func Count(ctx context.Context, tx *db.Tx, program string) (Totals, error) {
 	var t Totals
-	err := tx.QueryRow(ctx, countRows, program).Scan(&t.Accounts, &t.Facts, &t.Postings, &t.Lots, &t.Redemptions, &t.Receipts, &t.Events)
+	err := tx.QueryRow(ctx, countRows, program).Scan(&t.Accounts, &t.Facts, &t.Postings, &t.Lots, &t.Redemptions, &t.Receipts)
 	if err != nil {
 		return Totals{}, fmt.Errorf("count the books: %w", err)
 	}

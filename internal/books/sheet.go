@@ -76,17 +76,14 @@ func (s *Sheet) See(program string, seen map[string]map[string]int64) {
 
 // The upsert takes the locks in the order of the rows and gives what it locked. An account that is not there yet is made,
 // so that two enrolments of one id meet here; Write takes it away again when nothing came of it.
-const (
-	lockAccounts   = `INSERT INTO accounts (bucket, program_id, member_id)`
-	lockAccountsDo = `
+var lockAccounts = db.NewInsert("accounts", wantMember, `
 ON CONFLICT (bucket, program_id, member_id) DO UPDATE SET revision = accounts.revision + 1
-RETURNING program_id, member_id, seq, state`
-)
+RETURNING program_id, member_id, seq, state`)
 
-const readAccounts = `
+var readAccounts = db.NewLookup(wantMember, `
 SELECT a.program_id, a.member_id, a.seq, a.state
 FROM want CROSS JOIN accounts a
-WHERE a.bucket = want.bucket AND a.program_id = want.program_id AND a.member_id = want.member_id`
+WHERE a.bucket = want.bucket AND a.program_id = want.program_id AND a.member_id = want.member_id`)
 
 // Open reads the accounts that the sheet does not hold yet, and locks them in the order of their keys. An account that is
 // not there is one with Seq 0.
@@ -121,10 +118,10 @@ func (s *Sheet) Open(ctx context.Context, tx *db.Tx, refs []Ref) error {
 		return readState(&f.State, state)
 	}
 	var err error
-	if s.lock {
-		err = db.QueryRows(ctx, tx, lockAccounts, lockAccountsDo, 3, args, scan)
+	if s.lock && tx.Dialect() != db.SQLite { // SQLite's one writer needs no lock on what it reads
+		err = tx.Insert(ctx, lockAccounts, args, scan)
 	} else {
-		err = among(ctx, tx, wantMember, args, readAccounts, scan)
+		err = among(ctx, tx, readAccounts, args, scan)
 	}
 	if err != nil {
 		return fmt.Errorf("open accounts: %w", err)
@@ -158,20 +155,20 @@ func (s *Sheet) Fetch(ctx context.Context, tx *db.Tx, all []Deciding) error {
 
 const lotColumns = `l.lot, l.unit, l.fact_id, l.earned_at, l.expires_at, l.release_at, l.confirm, l.warn_at, l.amount, l.spendable, l.pending, l.reserved, l.gone`
 
-const openLots = `
-SELECT l.program_id, l.member_id, ` + lotColumns + `
+var openLots = db.NewLookup(wantMember, `
+SELECT l.program_id, l.member_id, `+lotColumns+`
 FROM want CROSS JOIN lots l
-WHERE l.bucket = want.bucket AND l.program_id = want.program_id AND l.member_id = want.member_id AND l.remaining > 0`
+WHERE l.bucket = want.bucket AND l.program_id = want.program_id AND l.member_id = want.member_id AND l.remaining > 0`)
 
-const everyLot = `
-SELECT l.program_id, l.member_id, ` + lotColumns + `
+var everyLot = db.NewLookup(wantMember, `
+SELECT l.program_id, l.member_id, `+lotColumns+`
 FROM want CROSS JOIN lots l
-WHERE l.bucket = want.bucket AND l.program_id = want.program_id AND l.member_id = want.member_id`
+WHERE l.bucket = want.bucket AND l.program_id = want.program_id AND l.member_id = want.member_id`)
 
-const someLots = `
-SELECT l.program_id, l.member_id, ` + lotColumns + `
+var someLots = db.NewLookup(wantLot, `
+SELECT l.program_id, l.member_id, `+lotColumns+`
 FROM want CROSS JOIN lots l
-WHERE l.bucket = want.bucket AND l.program_id = want.program_id AND l.member_id = want.member_id AND l.lot = want.lot`
+WHERE l.bucket = want.bucket AND l.program_id = want.program_id AND l.member_id = want.member_id AND l.lot = want.lot`)
 
 var wantLot = append(slices.Clone(wantMember), "lot bigint")
 
@@ -229,25 +226,25 @@ func (s *Sheet) fetchLots(ctx context.Context, tx *db.Tx, all []Deciding) error 
 		}
 		return nil
 	}
-	if err := among(ctx, tx, wantMember, open, openLots, scan); err != nil {
+	if err := among(ctx, tx, openLots, open, scan); err != nil {
 		return err
 	}
-	if err := among(ctx, tx, wantMember, every, everyLot, scan); err != nil {
+	if err := among(ctx, tx, everyLot, every, scan); err != nil {
 		return err
 	}
-	return among(ctx, tx, wantLot, some, someLots, scan)
+	return among(ctx, tx, someLots, some, scan)
 }
 
-const someTallies = `
+var someTallies = db.NewLookup(wantTally, `
 SELECT t.program_id, t.member_id, t.name, t.period, t.value
 FROM want CROSS JOIN tallies t
 WHERE t.bucket = want.bucket AND t.program_id = want.program_id AND t.member_id = want.member_id AND t.name = want.name
-	AND t.period >= want.first AND t.period <= want.last`
+	AND t.period >= want.first AND t.period <= want.last`)
 
-const allTallies = `
+var allTallies = db.NewLookup(wantMember, `
 SELECT t.program_id, t.member_id, t.name, t.period, t.value
 FROM want CROSS JOIN tallies t
-WHERE t.bucket = want.bucket AND t.program_id = want.program_id AND t.member_id = want.member_id`
+WHERE t.bucket = want.bucket AND t.program_id = want.program_id AND t.member_id = want.member_id`)
 
 // lastPeriod gives the end of a range of periods as the database compares texts: an end beyond all periods is said with
 // letters, since only they come after digits in every collation.
@@ -301,20 +298,17 @@ func (s *Sheet) fetchTallies(ctx context.Context, tx *db.Tx, all []Deciding) err
 		s.folios[ref].tally(name).base[period] = value
 		return nil
 	}
-	if err := among(ctx, tx, wantTally, some, someTallies, scan); err != nil {
+	if err := among(ctx, tx, someTallies, some, scan); err != nil {
 		return err
 	}
-	return among(ctx, tx, wantMember, every, allTallies, scan)
+	return among(ctx, tx, allTallies, every, scan)
 }
 
 // A counter of the whole program is taken once a batch, after the accounts and in the order of its key, so that
 // transactions that want the same ones wait and never lock each other out.
-const (
-	lockCounters   = `INSERT INTO tallies (bucket, program_id, member_id, name, period, value)`
-	lockCountersDo = `
+var lockCounters = db.NewInsert("tallies", tallyColumns, `
 ON CONFLICT (bucket, program_id, member_id, name, period) DO UPDATE SET value = tallies.value
-RETURNING program_id, name, period, value`
-)
+RETURNING program_id, name, period, value`)
 
 // LockCounters is the part of Fetch that waits for others. Asked for first, for everything that is known to be wanted, it keeps
 // two transactions from taking the same counters in two orders.
@@ -365,23 +359,23 @@ func (s *Sheet) lockCounters(ctx context.Context, tx *db.Tx, all []Deciding) err
 	}
 	var locked, read []any
 	for _, r := range rows {
-		if s.lock && r.From == r.To {
+		if s.lock && r.From == r.To && tx.Dialect() != db.SQLite {
 			locked = append(locked, r.bucket, r.program, "", r.name, r.From, 0)
 		} else {
 			read = append(read, r.bucket, r.program, "", r.name, r.From, lastPeriod(r.To))
 		}
 	}
-	if err := db.QueryRows(ctx, tx, lockCounters, lockCountersDo, 6, locked, scan); err != nil {
+	if err := tx.Insert(ctx, lockCounters, locked, scan); err != nil {
 		return err
 	}
-	return among(ctx, tx, wantTally, read, readCounters, scan)
+	return among(ctx, tx, readCounters, read, scan)
 }
 
-const readCounters = `
+var readCounters = db.NewLookup(wantTally, `
 SELECT t.program_id, t.name, t.period, t.value
 FROM want CROSS JOIN tallies t
 WHERE t.bucket = want.bucket AND t.program_id = want.program_id AND t.member_id = want.member_id AND t.name = want.name
-	AND t.period >= want.first AND t.period <= want.last`
+	AND t.period >= want.first AND t.period <= want.last`)
 
 type counterRow struct {
 	bucket int32
@@ -389,10 +383,10 @@ type counterRow struct {
 	engine.TallyRange
 }
 
-const someRedemptions = `
+var someRedemptions = db.NewLookup(wantID, `
 SELECT r.program_id, r.member_id, r.id, r.state
 FROM want CROSS JOIN redemptions r
-WHERE r.bucket = want.bucket AND r.program_id = want.program_id AND r.id = want.id`
+WHERE r.bucket = want.bucket AND r.program_id = want.program_id AND r.id = want.id`)
 
 func (s *Sheet) fetchRedemptions(ctx context.Context, tx *db.Tx, all []Deciding) error {
 	var args []any
@@ -419,7 +413,7 @@ func (s *Sheet) fetchRedemptions(ctx context.Context, tx *db.Tx, all []Deciding)
 		state engine.RedemptionState
 	}
 	var found []read
-	err := among(ctx, tx, wantID, args, someRedemptions, func(row db.Scanner) error {
+	err := among(ctx, tx, someRedemptions, args, func(row db.Scanner) error {
 		var r read
 		var id, text string
 		if err := row.Scan(&r.owner.Program, &r.owner.Member, &id, &text); err != nil {
@@ -459,7 +453,7 @@ func (s *Sheet) fetchRedemptions(ctx context.Context, tx *db.Tx, all []Deciding)
 func redemptionThen(ctx context.Context, tx *db.Tx, line []Ref, id string) (engine.RedemptionState, error) {
 	var out engine.RedemptionState
 	for _, m := range line {
-		err := among(ctx, tx, wantMember, []any{m.Bucket(), m.Program, m.Member}, wholeHistory, func(row db.Scanner) error {
+		err := among(ctx, tx, wholeHistory, []any{m.Bucket(), m.Program, m.Member}, func(row db.Scanner) error {
 			e, _, err := scanFact(row)
 			for _, r := range e.Decision.Redemptions {
 				if r.ID == id {

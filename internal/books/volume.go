@@ -22,13 +22,11 @@ type Volume struct {
 	// Tallies by name, then period.
 	Tallies     map[string]map[string]int64
 	Redemptions []RedemptionRow
-	Events      []Event
 }
 
-// VolumeEntry is a fact with the text of its decision and the version in its column.
+// VolumeEntry is a fact with the version in its column.
 type VolumeEntry struct {
 	Entry
-	Text    string
 	Version int64
 }
 
@@ -92,40 +90,35 @@ func Shelves(ctx context.Context, tx *db.Tx, program string) ([]Shelf, error) {
 
 var wantBucket = []string{"bucket integer", "program_id text"}
 
-const (
-	shelfAccounts = `
+var (
+	shelfAccounts = db.NewLookup(wantBucket, `
 SELECT a.member_id, a.seq, a.due_at, a.status, a.state
 FROM want CROSS JOIN accounts a WHERE a.bucket = want.bucket AND a.program_id = want.program_id
-ORDER BY a.bucket, a.member_id`
+ORDER BY a.bucket, a.member_id`)
 
-	shelfFacts = `
-SELECT ` + factColumns + `, f.version
+	shelfFacts = db.NewLookup(wantBucket, `
+SELECT `+factColumns+`, f.version
 FROM want CROSS JOIN facts f WHERE f.bucket = want.bucket AND f.program_id = want.program_id
-ORDER BY f.bucket, f.member_id, f.seq`
+ORDER BY f.bucket, f.member_id, f.seq`)
 
-	shelfPostings = `
+	shelfPostings = db.NewLookup(wantBucket, `
 SELECT p.member_id, p.seq, p.n, p.unit, p.lot, p.from_account, p.to_account, p.amount, p.rule, p.of_fact, p.occurred_at, p.recorded_at
 FROM want CROSS JOIN postings p WHERE p.bucket = want.bucket AND p.program_id = want.program_id
-ORDER BY p.bucket, p.member_id, p.seq, p.n`
+ORDER BY p.bucket, p.member_id, p.seq, p.n`)
 
-	shelfLots = `
-SELECT l.member_id, l.remaining, ` + lotColumns + `
+	shelfLots = db.NewLookup(wantBucket, `
+SELECT l.member_id, l.remaining, `+lotColumns+`
 FROM want CROSS JOIN lots l WHERE l.bucket = want.bucket AND l.program_id = want.program_id
-ORDER BY l.bucket, l.member_id, l.lot`
+ORDER BY l.bucket, l.member_id, l.lot`)
 
-	shelfTallies = `
+	shelfTallies = db.NewLookup(wantBucket, `
 SELECT t.member_id, t.name, t.period, t.value
-FROM want CROSS JOIN tallies t WHERE t.bucket = want.bucket AND t.program_id = want.program_id AND t.member_id <> ''`
+FROM want CROSS JOIN tallies t WHERE t.bucket = want.bucket AND t.program_id = want.program_id AND t.member_id <> ''`)
 
-	shelfRedemptions = `
+	shelfRedemptions = db.NewLookup(wantBucket, `
 SELECT r.member_id, r.id, r.status, r.state
 FROM want CROSS JOIN redemptions r WHERE r.bucket = want.bucket AND r.program_id = want.program_id
-ORDER BY r.bucket, r.id`
-
-	shelfEvents = `
-SELECT e.member_id, e.stamp, e.n, e.id, e.type, e.fact_id, e.occurred_at, e.recorded_at, e.data
-FROM want CROSS JOIN events e WHERE e.bucket = want.bucket AND e.program_id = want.program_id
-ORDER BY e.bucket, e.stamp, e.n`
+ORDER BY r.bucket, r.id`)
 )
 
 // Volumes reads everything in the buckets, member by member in the order of their keys. Rows that cannot be read are told
@@ -137,8 +130,9 @@ func Volumes(ctx context.Context, tx *db.Tx, program string, buckets []int32) ([
 	}
 	r := &shelfReader{program: program, byMember: map[string]*Volume{}}
 	for _, step := range []struct {
-		what, query string
-		scan        func(db.Scanner) error
+		what  string
+		query *db.Lookup
+		scan  func(db.Scanner) error
 	}{
 		{"accounts", shelfAccounts, r.account},
 		{"facts", shelfFacts, r.fact},
@@ -146,9 +140,8 @@ func Volumes(ctx context.Context, tx *db.Tx, program string, buckets []int32) ([
 		{"lots", shelfLots, r.lot},
 		{"tallies", shelfTallies, r.tally},
 		{"redemptions", shelfRedemptions, r.redemption},
-		{"events", shelfEvents, r.event},
 	} {
-		if err := among(ctx, tx, wantBucket, args, step.query, step.scan); err != nil {
+		if err := among(ctx, tx, step.query, args, step.scan); err != nil {
 			return nil, fmt.Errorf("read %s: %w", step.what, err)
 		}
 	}
@@ -198,11 +191,11 @@ func (a also) Scan(dest ...any) error { return a.row.Scan(append(dest, a.dest...
 
 func (r *shelfReader) fact(row db.Scanner) error {
 	var v VolumeEntry
-	e, text, err := scanFactText(also{row, []any{&v.Version}})
+	e, _, err := scanFact(also{row, []any{&v.Version}})
 	if err != nil {
 		return err
 	}
-	v.Entry, v.Text = e, text
+	v.Entry = e
 	f := r.of(e.Fact.Member)
 	f.Entries = append(f.Entries, v)
 	return nil
@@ -267,20 +260,6 @@ func (r *shelfReader) redemption(row db.Scanner) error {
 	}
 	v := r.of(member)
 	v.Redemptions = append(v.Redemptions, x)
-	return nil
-}
-
-func (r *shelfReader) event(row db.Scanner) error {
-	var (
-		e                  Event
-		occurred, recorded int64
-	)
-	if err := row.Scan(&e.Member, &e.Stamp, &e.N, &e.ID, &e.Type, &e.Fact, &occurred, &recorded, &e.Data); err != nil {
-		return err
-	}
-	e.OccurredAt, e.RecordedAt = toTime(occurred), toTime(recorded)
-	v := r.of(e.Member)
-	v.Events = append(v.Events, e)
 	return nil
 }
 

@@ -13,54 +13,54 @@ import (
 	"lojal.dev/lojal/internal/ids"
 )
 
-const (
-	insertFacts = `
-INSERT INTO facts (bucket, program_id, member_id, seq, id, kind, source, external_id, parent, occurred_at, recorded_at, version, actor,
-	body, decision, seen)`
+var (
+	insertFacts = db.NewStamped("facts", []string{"bucket integer", "program_id text", "member_id text", "seq bigint", "id text", "kind text", "source text",
+		"external_id text", "parent text", "occurred_at bigint", "recorded_at bigint", "version bigint", "actor text", "body text", "decision text", "seen text", "n bigint",
+		"events text"}, "")
 
-	insertPostings = `
-INSERT INTO postings (bucket, program_id, member_id, seq, n, unit, lot, from_account, to_account, amount, rule, of_fact, occurred_at, recorded_at)`
+	insertPostings = db.NewInsert("postings", []string{"bucket integer", "program_id text", "member_id text", "seq bigint", "n integer", "unit text", "lot bigint",
+		"from_account text", "to_account text", "amount bigint", "rule text", "of_fact text", "occurred_at bigint", "recorded_at bigint"}, "")
 
-	writeAccounts   = `INSERT INTO accounts (bucket, program_id, member_id, seq, due_at, status, state)`
-	writeAccountsDo = `
+	writeAccounts = db.NewInsert("accounts", []string{"bucket integer", "program_id text", "member_id text", "seq bigint", "due_at bigint null", "status text",
+		"state text"}, `
 ON CONFLICT (bucket, program_id, member_id) DO UPDATE
-SET seq = excluded.seq, due_at = excluded.due_at, status = excluded.status, state = excluded.state`
+SET seq = excluded.seq, due_at = excluded.due_at, status = excluded.status, state = excluded.state`)
 
-	writeLots = `
-INSERT INTO lots (bucket, program_id, member_id, lot, unit, fact_id, earned_at, expires_at, release_at, confirm, warn_at, amount,
-	spendable, pending, reserved, gone, remaining)`
-	writeLotsDo = `
+	writeLots = db.NewInsert("lots", []string{"bucket integer", "program_id text", "member_id text", "lot bigint", "unit text", "fact_id text", "earned_at bigint",
+		"expires_at bigint null", "release_at bigint null", "confirm text", "warn_at bigint null", "amount bigint", "spendable bigint", "pending bigint",
+		"reserved bigint", "gone bigint", "remaining bigint"}, `
 ON CONFLICT (bucket, program_id, member_id, lot) DO UPDATE
 SET expires_at = excluded.expires_at, release_at = excluded.release_at, confirm = excluded.confirm, warn_at = excluded.warn_at,
 	amount = excluded.amount, spendable = excluded.spendable, pending = excluded.pending, reserved = excluded.reserved,
-	gone = excluded.gone, remaining = excluded.remaining`
+	gone = excluded.gone, remaining = excluded.remaining`)
 
-	addTallies   = `INSERT INTO tallies (bucket, program_id, member_id, name, period, value)`
-	addTalliesDo = `
-ON CONFLICT (bucket, program_id, member_id, name, period) DO UPDATE SET value = tallies.value + excluded.value`
+	tallyColumns = []string{"bucket integer", "program_id text", "member_id text", "name text", "period text", "value bigint"}
 
-	writeRedemptions   = `INSERT INTO redemptions (bucket, program_id, id, member_id, status, reward, at, expires_at, state)`
-	writeRedemptionsDo = `
-ON CONFLICT (bucket, program_id, id) DO UPDATE SET status = excluded.status, expires_at = excluded.expires_at, state = excluded.state`
+	addTallies = db.NewInsert("tallies", tallyColumns, `
+ON CONFLICT (bucket, program_id, member_id, name, period) DO UPDATE SET value = tallies.value + excluded.value`)
 
-	insertEvents = `INSERT INTO events (bucket, program_id, stamp, n, id, type, member_id, fact_id, occurred_at, recorded_at, data)`
+	writeRedemptions = db.NewInsert("redemptions", []string{"bucket integer", "program_id text", "id text", "member_id text", "status text", "reward text",
+		"at bigint", "expires_at bigint null", "state text"}, `
+ON CONFLICT (bucket, program_id, id) DO UPDATE SET status = excluded.status, expires_at = excluded.expires_at, state = excluded.state`)
 
-	insertReceipts = `INSERT INTO receipts (bucket, program_id, source, external_id, member_id, fact_id, hash)`
+	insertReceipts = db.NewInsert("receipts", []string{"bucket integer", "program_id text", "source text", "external_id text", "member_id text", "fact_id text",
+		"hash text"}, "")
 
-	insertAnswers = `INSERT INTO idempotency (bucket, program_id, client, key, hash, status, answer, created_at)`
+	insertAnswers = db.NewInsert("idempotency", []string{"bucket integer", "program_id text", "client text", "key text", "hash text", "status integer",
+		"answer text", "created_at bigint"}, "")
 )
 
 // rows gathers the rows of one table.
 type rows struct {
-	prefix, suffix string
-	cols           int
-	args           []any
+	into *db.Insert
+	args []any
 }
 
 func (r *rows) add(values ...any) { r.args = append(r.args, values...) }
 
 // Write writes all that was decided in the sheet: one statement a table. Two of one natural key or of one Idempotency-Key
-// fail with an error of the class db.IsUnique: somebody else was first, and the transaction must be run again.
+// fail with an error of the class db.IsUnique, here or with the commit: somebody else was first, and the transaction must be run
+// again.
 func (s *Sheet) Write(ctx context.Context, tx *db.Tx) error {
 	if !s.lock {
 		return fmt.Errorf("a sheet for reading cannot be written")
@@ -74,16 +74,16 @@ func (s *Sheet) Write(ctx context.Context, tx *db.Tx) error {
 	})
 
 	var (
-		facts       = rows{insertFacts, "", 16, nil}
-		postings    = rows{insertPostings, "", 14, nil}
-		accounts    = rows{writeAccounts, writeAccountsDo, 7, nil}
-		lots        = rows{writeLots, writeLotsDo, 17, nil}
-		tallies     = rows{addTallies, addTalliesDo, 6, nil}
-		redemptions = rows{writeRedemptions, writeRedemptionsDo, 9, nil}
-		events      = rows{insertEvents, "", 11, nil}
-		receipts    = rows{insertReceipts, "", 7, nil}
-		answers     = rows{insertAnswers, "", 8, nil}
+		facts       = rows{insertFacts, nil}
+		postings    = rows{insertPostings, nil}
+		accounts    = rows{writeAccounts, nil}
+		lots        = rows{writeLots, nil}
+		tallies     = rows{addTallies, nil}
+		redemptions = rows{writeRedemptions, nil}
+		receipts    = rows{insertReceipts, nil}
+		answers     = rows{insertAnswers, nil}
 		unused      []any
+		place       int64 // in the feed of this transaction
 	)
 	for _, f := range folios {
 		if f.stored == 0 && len(f.entries) == 0 {
@@ -93,16 +93,16 @@ func (s *Sheet) Write(ctx context.Context, tx *db.Tx) error {
 		if len(f.entries) == 0 {
 			continue
 		}
-		state, err := json.Marshal(f.State)
+		state, err := encodeState(&f.State)
 		if err != nil {
 			return fmt.Errorf("write the state of %s: %w", f.Member, err)
 		}
-		accounts.add(f.bucket, f.Program, f.Member, f.State.Seq, moment(f.State.DueAt), f.State.Status, string(state))
+		accounts.add(f.bucket, f.Program, f.Member, f.State.Seq, moment(f.State.DueAt), f.State.Status, state)
 		for i := range f.entries {
 			if f.entries[i].Seq != f.stored+int64(i)+1 {
 				return fmt.Errorf("fact %s of %s has number %d and not %d", f.entries[i].Fact.ID, f.Member, f.entries[i].Seq, f.stored+int64(i)+1)
 			}
-			if err := f.factRows(&f.entries[i], &facts, &postings); err != nil {
+			if err := f.factRows(&f.entries[i], &place, &facts, &postings); err != nil {
 				return err
 			}
 		}
@@ -113,42 +113,30 @@ func (s *Sheet) Write(ctx context.Context, tx *db.Tx) error {
 		}
 	}
 	s.counterRows(&tallies)
-	if err := s.eventRows(ctx, tx, folios, &events); err != nil {
-		return err
-	}
 	s.keyRows(&receipts, &answers)
 
-	for _, r := range []*rows{&receipts, &answers, &facts, &postings, &accounts, &lots, &tallies, &redemptions, &events} {
-		if _, err := db.InsertRows(ctx, tx, r.prefix, r.suffix, r.cols, r.args); err != nil {
-			return fmt.Errorf("write the books: %w", err)
-		}
+	for _, r := range []*rows{&receipts, &answers, &facts, &postings, &accounts, &lots, &tallies, &redemptions} {
+		tx.InsertLater(r.into, r.args)
 	}
-	return discard(ctx, tx, unused)
+	return among(ctx, tx, discardAccounts, unused, nil)
 }
 
 // An account that Open made and nothing came of goes away again.
-const discardAccounts = `
-DELETE FROM accounts WHERE seq = 0 AND (bucket, program_id, member_id) IN (SELECT bucket, program_id, member_id FROM want)`
+var discardAccounts = db.NewLookup(wantMember, `
+DELETE FROM accounts WHERE seq = 0 AND (bucket, program_id, member_id) IN (SELECT bucket, program_id, member_id FROM want)`)
 
-func discard(ctx context.Context, tx *db.Tx, args []any) error {
-	for len(args) > 0 {
-		n := min(len(args), mostWanted*3)
-		if _, err := tx.Exec(ctx, want(wantMember, n/3)+discardAccounts, args[:n]...); err != nil {
-			return fmt.Errorf("discard unused accounts: %w", err)
-		}
-		args = args[n:]
-	}
-	return nil
-}
-
-func (f *Folio) factRows(e *Entry, facts, postings *rows) error {
+func (f *Folio) factRows(e *Entry, place *int64, facts, postings *rows) error {
 	text, err := Body(e.Fact)
 	if err != nil {
 		return err
 	}
-	decision, err := json.Marshal(&e.Decision)
+	decision, err := encodeDecision(&e.Decision)
 	if err != nil {
 		return fmt.Errorf("write the decision on fact %s: %w", e.Fact.ID, err)
+	}
+	events, err := encodeEvents(e.Decision.Events)
+	if err != nil {
+		return fmt.Errorf("write the events of fact %s: %w", e.Fact.ID, err)
 	}
 	seen := ""
 	if len(e.Seen) > 0 {
@@ -160,7 +148,8 @@ func (f *Folio) factRows(e *Entry, facts, postings *rows) error {
 	}
 	occurred, recorded := instant(e.Fact.OccurredAt), instant(e.Fact.RecordedAt)
 	facts.add(f.bucket, f.Program, f.Member, e.Seq, e.Fact.ID, string(e.Fact.Kind), e.Fact.Source, e.Fact.ExternalID, e.Fact.Parent,
-		occurred, recorded, e.Decision.Version, e.Fact.Actor, string(text), string(decision), seen)
+		occurred, recorded, e.Decision.Version, e.Fact.Actor, string(text), decision, seen, *place+1, events)
+	*place += max(1, int64(len(e.Decision.Events)))
 	for n, p := range e.Decision.Postings {
 		postings.add(f.bucket, f.Program, f.Member, e.Seq, n+1, p.Unit, p.Lot, p.From, p.To, p.Amount, p.Rule, p.Of, occurred, recorded)
 	}
@@ -233,39 +222,6 @@ func (f *Folio) redemptionRows(out *rows) error {
 	}
 	return nil
 }
-
-func (s *Sheet) eventRows(ctx context.Context, tx *db.Tx, folios []*Folio, out *rows) error {
-	var stamp int64
-	n := 0
-	for _, f := range folios {
-		for i := range f.entries {
-			e := &f.entries[i]
-			for _, ev := range e.Decision.Events {
-				if stamp == 0 {
-					var err error
-					if stamp, err = tx.Stamp(ctx); err != nil {
-						return err
-					}
-				}
-				data := "{}"
-				if len(ev.Data) > 0 {
-					b, err := json.Marshal(ev.Data)
-					if err != nil {
-						return fmt.Errorf("write an event of fact %s: %w", e.Fact.ID, err)
-					}
-					data = string(b)
-				}
-				n++
-				out.add(f.bucket, f.Program, stamp, n, ids.NewIn(EventPrefix, e.Fact.RecordedAt, f.bucket), ev.Type, f.Member, e.Fact.ID,
-					instant(e.Fact.OccurredAt), instant(e.Fact.RecordedAt), data)
-			}
-		}
-	}
-	return nil
-}
-
-// EventPrefix is the type prefix of events' ids.
-const EventPrefix = "evt"
 
 // keyRows go in the order of their keys, so that two transactions with the same ones wait and never lock each other out.
 func (s *Sheet) keyRows(receipts, answers *rows) {

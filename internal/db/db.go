@@ -278,9 +278,9 @@ func backoff(attempt int) time.Duration {
 // The transaction ends with ctx only until COMMIT is sent. After that a cancelled caller must not leave us
 // guessing about what a second more would have told, so COMMIT has its own, longer time.
 func (d *DB) once(ctx context.Context, fn func(*Tx) error, readOnly bool) error {
-	pool, opts := d.write, &sql.TxOptions{Isolation: sql.LevelReadCommitted}
+	pool := d.write
 	if readOnly {
-		pool, opts = d.read, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}
+		pool = d.read
 	}
 	conn, err := pool.Conn(ctx)
 	if err != nil {
@@ -288,51 +288,13 @@ func (d *DB) once(ctx context.Context, fn func(*Tx) error, readOnly bool) error 
 	}
 	defer conn.Close() // it only returns the connection to the pool
 
-	txCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	unlink := context.AfterFunc(ctx, cancel)
-	defer unlink()
-
-	tx, err := conn.BeginTx(txCtx, opts)
-	if err != nil {
-		return fmt.Errorf("begin: %w", err)
-	}
-	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, and before it there is an error to tell already
-
-	if err := fn(&Tx{tx: tx, dialect: d.dialect}); err != nil || readOnly {
+	tx := &Tx{conn: conn, dialect: d.dialect, readOnly: readOnly}
+	defer tx.rollback(ctx) // after a commit it does nothing
+	if err := fn(tx); err != nil {
 		return err
 	}
-	if !unlink() {
-		return fmt.Errorf("before commit: %w", ctx.Err())
+	if err := ctx.Err(); err != nil && !readOnly {
+		return fmt.Errorf("before commit: %w", err)
 	}
-	timer := time.AfterFunc(commitTimeout, cancel)
-	defer timer.Stop()
-	if err := tx.Commit(); err != nil {
-		return commitError(err)
-	}
-	return nil
-}
-
-// Tx is a transaction. It is for one goroutine, and ends with the function it was given to.
-type Tx struct {
-	tx      *sql.Tx
-	dialect Dialect
-}
-
-// Dialect tells the engine.
-func (t *Tx) Dialect() Dialect { return t.dialect }
-
-// Exec runs a statement that gives no rows.
-func (t *Tx) Exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	return t.tx.ExecContext(ctx, query, args...)
-}
-
-// Query runs a statement that gives rows. Close them before the next statement.
-func (t *Tx) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return t.tx.QueryContext(ctx, query, args...)
-}
-
-// QueryRow runs a statement that gives at most one row; Scan gives sql.ErrNoRows when there is none.
-func (t *Tx) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
-	return t.tx.QueryRowContext(ctx, query, args...)
+	return tx.commit(ctx)
 }

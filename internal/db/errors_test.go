@@ -85,7 +85,10 @@ func TestASecondProcessOnTheFileMakesSQLiteBusy(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer other.Close()
-	err = d.Write(t.Context(), func(*db.Tx) error {
+	err = d.Write(t.Context(), func(tx *db.Tx) error {
+		if _, err := tx.Stamp(t.Context()); err != nil { // a transaction begins with its first statement
+			return err
+		}
 		_, err := other.BeginTx(t.Context(), nil)
 		if !db.IsRetryable(err) || !db.IsUnavailable(err) {
 			t.Errorf("%v", err)

@@ -20,7 +20,9 @@ import (
 // [RaiseStamp] must put the stamps to come above those that are there: stamp.n is added to the number.
 
 const (
-	stampSQLite   = `UPDATE stamp SET n = n + 1 RETURNING n`
+	stampSQLite      = `UPDATE stamp SET n = n + 1 RETURNING n`
+	raiseStampSQLite = `UPDATE stamp SET n = n + 1`
+
 	stampPostgres = `SELECT pg_current_xact_id()::text::bigint + n FROM stamp`
 
 	horizonPostgres = `SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint + n FROM stamp`

@@ -83,7 +83,6 @@ var tables = []struct{ name, key string }{
 	{"redemptions", "bucket, program_id, id"},
 	{"receipts", "bucket, program_id, source, external_id"},
 	{"idempotency", "bucket, program_id, client, key"},
-	{"events", "bucket, program_id, stamp, n"},
 }
 
 // page is how many rows are read or written in one statement.
@@ -105,7 +104,7 @@ func Write(ctx context.Context, d *db.DB, dir, lojal string, now time.Time) (*Ma
 			}
 			m.Tables = append(m.Tables, out)
 		}
-		return tx.QueryRow(ctx, `SELECT COALESCE(MAX(stamp), 0) FROM events`).Scan(&m.Stamp)
+		return tx.QueryRow(ctx, `SELECT COALESCE(MAX(stamp), 0) FROM facts`).Scan(&m.Stamp)
 	})
 	if err != nil {
 		return nil, err

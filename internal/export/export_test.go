@@ -131,7 +131,7 @@ func TestWhatIsBrokenIsNotRestored(t *testing.T) {
 			"an amount is another":       {replace("postings.jsonl", `"amount":25`, `"amount":26`), errs.CodeInvalid, "broken_export"},
 			"a row is gone":              {edit("lots.jsonl", func(s string) string { return s[strings.Index(s, "\n")+1:] }), errs.CodeInvalid, "broken_export"},
 			"a row is cut":               {edit("facts.jsonl", func(s string) string { return s[:len(s)-10] }), errs.CodeInvalid, "broken_export"},
-			"a file is gone":             {func(dir string) { os.Remove(filepath.Join(dir, "events.jsonl")) }, errs.CodeInvalid, "broken_export"},
+			"a file is gone":             {func(dir string) { os.Remove(filepath.Join(dir, "postings.jsonl")) }, errs.CodeInvalid, "broken_export"},
 			"there is no manifest":       {func(dir string) { os.Remove(filepath.Join(dir, export.ManifestFile)) }, errs.CodeInvalid, "not_an_export"},
 			"the manifest is no JSON":    {edit(export.ManifestFile, func(s string) string { return s[:20] }), errs.CodeInvalid, "not_an_export"},
 			"it is of the future":        {replace(export.ManifestFile, `"format": 1`, `"format": 2`), errs.CodeInvalid, "other_format"},

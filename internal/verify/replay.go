@@ -39,15 +39,11 @@ func (c *check) replay() error {
 			c.failf(c.factRow(e.Seq), e.Fact.ID, "is refused when decided again: %v", err)
 			return nil
 		}
-		text, err := json.Marshal(&again)
-		if err != nil {
-			return fmt.Errorf("write a decision: %w", err)
-		}
-		if string(text) != e.Text {
-			if diff := difference(e.Text, string(text)); diff != "" {
-				c.failf(c.factRow(e.Seq), e.Fact.ID, "is decided otherwise when decided again: %s", diff)
-				return nil
-			}
+		if diff, err := decidedOtherwise(&e.Decision, &again); err != nil {
+			return err
+		} else if diff != "" {
+			c.failf(c.factRow(e.Seq), e.Fact.ID, "is decided otherwise when decided again: %s", diff)
+			return nil
 		}
 		if err := f.Post(d, in, again, after); err != nil {
 			return err
@@ -55,6 +51,25 @@ func (c *check) replay() error {
 		c.report.Replayed++
 	}
 	return c.replayEnd(f)
+}
+
+// decidedOtherwise says where two decisions differ, "" when nowhere.
+func decidedOtherwise(stored, again *engine.Decision) (string, error) {
+	x, errX := books.Text(stored)
+	y, errY := books.Text(again)
+	if err := errors.Join(errX, errY); err != nil || x == y {
+		return "", err
+	}
+	// With names in full, and with times by their instant.
+	named, err := json.Marshal(stored)
+	if err != nil {
+		return "", fmt.Errorf("write a decision: %w", err)
+	}
+	anew, err := json.Marshal(again)
+	if err != nil {
+		return "", fmt.Errorf("write a decision: %w", err)
+	}
+	return difference(string(named), string(anew)), nil
 }
 
 func (c *check) replayEnd(f *books.Folio) error {

@@ -11,6 +11,7 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -301,15 +302,24 @@ func compare(t *testing.T, books *db.DB, h history, want expected) {
 		got.expired[end.Format("2006-01")] += number(t, r[1])
 	}
 	for _, r := range rows(t, books, `
-		SELECT i.value, e.data, e.type FROM events e JOIN identifiers i ON i.program_id = e.program_id AND i.member_id = e.member_id
-		WHERE e.program_id = $1 AND e.type IN ('tier.up', 'tier.down') AND e.occurred_at <= $2 AND i.kind = 'ext'
-		ORDER BY e.stamp, e.n`, h.name, h.at.UnixMicro()) {
-		set, tier := field(r[1], "set"), field(r[1], "tier")
-		if tier == "member" || tier == "visitor" {
-			delete(got.tiers, r[0]+" "+set)
-			continue
+		SELECT i.value, f.events FROM facts f JOIN identifiers i ON i.program_id = f.program_id AND i.member_id = f.member_id
+		WHERE f.program_id = $1 AND f.events LIKE '%["tier.%' AND f.occurred_at <= $2 AND i.kind = 'ext'
+		ORDER BY f.stamp, f.n`, h.name, h.at.UnixMicro()) {
+		var events [][]json.RawMessage
+		if err := json.Unmarshal([]byte(r[1]), &events); err != nil {
+			t.Fatal(err)
 		}
-		got.tiers[r[0]+" "+set] = tier
+		for _, e := range events {
+			if kind := string(e[0]); kind != `"tier.up"` && kind != `"tier.down"` {
+				continue
+			}
+			set, tier := field(string(e[1]), "set"), field(string(e[1]), "tier")
+			if tier == "member" || tier == "visitor" {
+				delete(got.tiers, r[0]+" "+set)
+				continue
+			}
+			got.tiers[r[0]+" "+set] = tier
+		}
 	}
 	if got.members != want.members || got.purchases != want.purchases {
 		t.Errorf("%d members with %d purchases, want %d with %d", got.members, got.purchases, want.members, want.purchases)
@@ -374,7 +384,6 @@ func hashes(t *testing.T, d *db.DB) map[string]string {
 		{"tallies", "*", "bucket, program_id, member_id, name, period"},
 		{"redemptions", "*", "bucket, program_id, id"},
 		{"receipts", "*", "bucket, program_id, source, external_id"},
-		{"events", "*", "bucket, program_id, stamp, n"},
 		{"members", "*", "bucket, program_id, member_id"},
 		{"identifiers", "*", "bucket, program_id, kind, value"},
 	} {
@@ -399,7 +408,7 @@ func essence(t *testing.T, d *db.DB) map[string]string {
 		"lots":     `SELECT program_id, member_id, lot, unit, earned_at, expires_at, amount, spendable, pending, reserved FROM lots ORDER BY bucket, program_id, member_id, lot`,
 		"tallies":  `SELECT program_id, member_id, name, period, value FROM tallies ORDER BY bucket, program_id, member_id, name, period`,
 		"accounts": `SELECT program_id, member_id, seq, due_at, status, state FROM accounts ORDER BY bucket, program_id, member_id`,
-		"events":   `SELECT program_id, member_id, type, occurred_at FROM events ORDER BY program_id, member_id, stamp, n`,
+		"events":   `SELECT program_id, member_id, events, occurred_at FROM facts ORDER BY program_id, member_id, stamp, n`,
 	} {
 		out[name] = perMember(t, d, query, names)
 	}

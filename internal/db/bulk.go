@@ -1,0 +1,339 @@
+package db
+
+import (
+	"context"
+	"database/sql/driver"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// What a batch reads and writes goes to the engine as a set, under one text whatever its size, so that it is parsed and
+// planned once. PostgreSQL gets a list for each column and makes rows of them; SQLite, where a call costs nothing, gets the
+// statement prepared for one row and runs it for each. The same SQL stands in both.
+
+// column is a column of a set with its type.
+type column struct {
+	name, typ string
+	null      bool
+}
+
+// columns reads descriptions such as "bucket integer" and "due_at bigint null".
+func columns(descriptions []string) []column {
+	list := make([]column, len(descriptions))
+	for i, d := range descriptions {
+		parts := strings.Fields(d)
+		list[i] = column{name: parts[0], typ: parts[1], null: len(parts) > 2}
+		switch list[i].typ {
+		case "integer", "bigint", "text":
+		default:
+			panic("db: a column of a set is integer, bigint or text, not " + d)
+		}
+	}
+	return list
+}
+
+func names(cols []column) string {
+	list := make([]string, len(cols))
+	for i, c := range cols {
+		list[i] = c.name
+	}
+	return strings.Join(list, ", ")
+}
+
+// lists is the set as a relation on PostgreSQL: unnest($1::integer[], …).
+func lists(cols []column) string {
+	var b strings.Builder
+	b.WriteString("unnest(")
+	for i, c := range cols {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString("$" + strconv.Itoa(i+1) + "::" + c.typ + "[]")
+	}
+	b.WriteString(")")
+	return b.String()
+}
+
+// Insert is an INSERT of many rows. Make it once, with [NewInsert].
+type Insert struct {
+	cols                 []column
+	stamped              bool
+	sqliteText, listText string
+}
+
+// NewInsert makes an INSERT into the table. cols name its columns with their types, "bucket integer" or "due_at bigint null";
+// suffix is such as "ON CONFLICT DO NOTHING" or empty, without parameters.
+func NewInsert(table string, cols []string, suffix string) *Insert {
+	c := columns(cols)
+	into := "INSERT INTO " + table + " (" + names(c) + ") "
+	return &Insert{cols: c,
+		sqliteText: into + "VALUES " + Rows(1, len(c), 1) + " " + suffix,
+		listText:   into + "SELECT * FROM " + lists(c) + " " + suffix,
+	}
+}
+
+// NewStamped is NewInsert for rows of a log: their column stamp gets the stamp of the transaction (see stamp.go), and no
+// value is given for it. All rows of a transaction go in one statement.
+func NewStamped(table string, cols []string, suffix string) *Insert {
+	c := columns(cols)
+	into := "INSERT INTO " + table + " (" + names(c) + ", stamp) "
+	one := strings.TrimSuffix(Rows(1, len(c), 1), ")")
+	return &Insert{cols: c, stamped: true,
+		sqliteText: into + "VALUES " + one + ", (SELECT n FROM stamp)) " + suffix,
+		listText:   into + "SELECT rows.*, (" + stampPostgres + ") FROM " + lists(c) + " rows " + suffix,
+	}
+}
+
+// Columns is the number of values in a row.
+func (in *Insert) Columns() int { return len(in.cols) }
+
+// Lookup is a SELECT that finds rows by a set of wanted ones. Make it once, with [NewLookup].
+type Lookup struct {
+	cols                 []column
+	sqliteText, listText string
+}
+
+// NewLookup makes a SELECT that joins want, the wanted rows, whose columns cols names with their types. The query begins with
+// SELECT and says FROM want CROSS JOIN …, which keeps SQLite from reading the large table first. An order holds among
+// the rows that one wanted row brings, not among all.
+func NewLookup(cols []string, query string) *Lookup {
+	c := columns(cols)
+	casts := make([]string, len(c))
+	for i := range c {
+		casts[i] = "CAST($" + strconv.Itoa(i+1) + " AS " + c[i].typ + ")"
+	}
+	with := "WITH want (" + names(c) + ") AS ("
+	return &Lookup{cols: c,
+		sqliteText: with + "VALUES (" + strings.Join(casts, ", ") + ")) " + query,
+		listText:   with + "SELECT * FROM " + lists(c) + ") " + query,
+	}
+}
+
+// Text is the statement as the engine gets it, for looking at its plan.
+func (l *Lookup) Text(dialect Dialect) string {
+	if dialect == SQLite {
+		return l.sqliteText
+	}
+	return l.listText
+}
+
+// Ask is a Lookup with its wanted rows, one value after the other, and what takes the rows that are found.
+type Ask struct {
+	Lookup *Lookup
+	Args   []any
+	Scan   func(Scanner) error
+}
+
+// Find runs the look-ups in their order, on PostgreSQL in one round trip. One without wanted rows is left out. Scan must not
+// use the transaction.
+func (t *Tx) Find(ctx context.Context, asks ...Ask) error {
+	var buf [8]statement
+	list := buf[:0]
+	for i := range asks {
+		a := &asks[i]
+		list = t.spell(list, a.Lookup.cols, a.Lookup.sqliteText, a.Lookup.listText, a.Args, a.Scan)
+	}
+	return t.send(ctx, list)
+}
+
+// Insert writes the rows now. scan, when the suffix has RETURNING, gets what it returns, in any order; nil otherwise.
+func (t *Tx) Insert(ctx context.Context, in *Insert, args []any, scan func(Scanner) error) error {
+	return t.send(ctx, t.spell(nil, in.cols, in.sqliteText, in.listText, args, scan))
+}
+
+// InsertLater writes the rows before the next statement of the transaction, at the latest with COMMIT. What is wrong with
+// them is told then.
+func (t *Tx) InsertLater(in *Insert, args []any) {
+	if in.stamped && t.dialect == SQLite && len(args) > 0 {
+		t.later = append(t.later, statement{query: raiseStampSQLite})
+	}
+	t.later = t.spell(t.later, in.cols, in.sqliteText, in.listText, args, nil)
+}
+
+// spell appends the statement for a set as the engine takes it.
+func (t *Tx) spell(list []statement, cols []column, one, whole string, args []any, scan func(Scanner) error) []statement {
+	if len(args) == 0 {
+		return list
+	}
+	if len(args)%len(cols) != 0 {
+		panic(fmt.Sprintf("db: %d values do not make rows of %d columns: %s", len(args), len(cols), one))
+	}
+	if t.dialect == SQLite {
+		return append(list, statement{query: one, args: args, scan: scan, each: len(cols)})
+	}
+	return append(list, statement{query: whole, args: transpose(cols, args), scan: scan})
+}
+
+// transpose makes a list for each column.
+func transpose(cols []column, args []any) []any {
+	n := len(args) / len(cols)
+	out := make([]any, len(cols))
+	for c := range cols {
+		switch {
+		case cols[c].typ == "text":
+			list := make([]string, n)
+			for i := range n {
+				list[i] = args[i*len(cols)+c].(string)
+			}
+			out[c] = list
+		case cols[c].null:
+			list := make([]*int64, n)
+			for i := range n {
+				if v := args[i*len(cols)+c]; v != nil {
+					m := whole(v)
+					list[i] = &m
+				}
+			}
+			out[c] = list
+		default:
+			list := make([]int64, n)
+			for i := range n {
+				list[i] = whole(args[i*len(cols)+c])
+			}
+			out[c] = list
+		}
+	}
+	return out
+}
+
+// whole gives a value of an integer column.
+func whole(v any) int64 {
+	switch n := v.(type) {
+	case int64:
+		return n
+	case int32:
+		return int64(n)
+	case int:
+		return int64(n)
+	}
+	panic(fmt.Sprintf("db: %T in a column of whole numbers", v))
+}
+
+// sendSQLite runs the statements by the driver itself: database/sql between them would cost more than they do.
+func (t *Tx) sendSQLite(ctx context.Context, list []statement) error {
+	if !t.begun {
+		if _, err := t.conn.ExecContext(ctx, t.beginText()); err != nil {
+			return fmt.Errorf("begin: %w", err)
+		}
+		t.begun = true
+	}
+	return t.conn.Raw(func(dc any) error {
+		c := dc.(*sqliteConn)
+		for i := range list {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := c.each(&list[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// each runs the statement for each of its rows. The statements are short, so that nothing needs to stop one of them.
+func (c *sqliteConn) each(s *statement) error {
+	ctx := context.Background()
+	prepared, kept, err := c.statement(ctx, s.query)
+	if err != nil {
+		return err
+	}
+	if !kept {
+		return fmt.Errorf("db: a statement is run inside its own rows: %s", s.query)
+	}
+	var buf [20]driver.NamedValue
+	row := append(buf[:0], make([]driver.NamedValue, max(0, s.each-len(buf)))...)[:0]
+	for at := 0; at < len(s.args) || s.each == 0; at += s.each {
+		row = row[:0]
+		for i, v := range s.args[at : at+s.each] {
+			switch n := v.(type) {
+			case int32:
+				v = int64(n)
+			case int:
+				v = int64(n)
+			}
+			row = append(row, driver.NamedValue{Ordinal: i + 1, Value: v})
+		}
+		if s.scan == nil {
+			_, err = prepared.stmt.ExecContext(ctx, row)
+		} else {
+			err = prepared.rows(ctx, row, s.scan)
+		}
+		if err != nil || s.each == 0 {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *sqliteStmt) rows(ctx context.Context, args []driver.NamedValue, scan func(Scanner) error) (err error) {
+	rows, err := s.stmt.QueryContext(ctx, args)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if e := rows.Close(); err == nil {
+			err = e
+		}
+	}()
+	found := sqliteRow(make([]driver.Value, len(rows.Columns())))
+	for {
+		switch err := rows.Next(found); {
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return err
+		}
+		if err := scan(found); err != nil {
+			return err
+		}
+	}
+}
+
+// sqliteRow is a row as the driver gives it.
+type sqliteRow []driver.Value
+
+// Scan puts the row's values where they go.
+func (r sqliteRow) Scan(dest ...any) error {
+	if len(dest) != len(r) {
+		return fmt.Errorf("%d places for %d columns", len(dest), len(r))
+	}
+	for i, d := range dest {
+		ok := true
+		switch d := d.(type) {
+		case *string:
+			*d, ok = r[i].(string)
+		case *int64:
+			*d, ok = r[i].(int64)
+		case *int32:
+			var n int64
+			n, ok = r[i].(int64)
+			*d = int32(n) //nolint:gosec // a column of this width
+		case *int:
+			var n int64
+			n, ok = r[i].(int64)
+			*d = int(n)
+		case **int64:
+			*d = nil
+			if r[i] != nil {
+				var n int64
+				n, ok = r[i].(int64)
+				*d = &n
+			}
+		case *bool:
+			var n int64
+			n, ok = r[i].(int64)
+			*d = n != 0
+		case *any:
+			*d = r[i]
+		default:
+			return fmt.Errorf("column %d cannot be read into %T", i+1, d)
+		}
+		if !ok {
+			return fmt.Errorf("column %d is %T, which does not go into %T", i+1, r[i], d)
+		}
+	}
+	return nil
+}
