@@ -61,12 +61,13 @@ type bank struct {
 	log []*op
 }
 
-// openBank starts the nodes and enrols the people.
-func openBank(r *run, nodes int) *bank {
+// openBank starts a node on each of the URLs, which all lead to the run's database, and enrols the people.
+func openBank(r *run, urls ...string) *bank {
 	r.Helper()
 	b := &bank{run: r, secret: r.publish(), opened: time.Now()}
-	for range nodes {
+	for _, url := range urls {
 		n := r.node()
+		n.url = url
 		n.start()
 		b.nodes = append(b.nodes, n)
 	}
@@ -428,7 +429,8 @@ func onNodes(t *testing.T, body func(b *bank)) {
 	}{{db.SQLite, 1}, {db.Postgres, 1}, {db.Postgres, 2}} {
 		t.Run(string(on.dialect)+strconv.Itoa(on.nodes), func(t *testing.T) {
 			t.Parallel()
-			body(openBank(newRun(t, dbtest.URL(t, on.dialect)), on.nodes))
+			r := newRun(t, dbtest.URL(t, on.dialect))
+			body(openBank(r, slices.Repeat([]string{r.url}, on.nodes)...))
 		})
 	}
 }

@@ -10,6 +10,7 @@
 package faults
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"hash/fnv"
@@ -150,6 +151,13 @@ func (r *run) count(what string, n int) {
 	r.counts[what] += int64(n)
 }
 
+// dice gives a number below n, for who is not alone with the test's chance.
+func (r *run) dice(n int) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.rnd.IntN(n)
+}
+
 // times gives the number of rounds.
 func times(short, whole int) int {
 	switch {
@@ -204,4 +212,20 @@ func (r *run) pause(d time.Duration) {
 // between gives a duration from a to b.
 func between(rnd *rand.Rand, a, b time.Duration) time.Duration {
 	return a + time.Duration(rnd.Int64N(int64(b-a)+1))
+}
+
+// until asks again and again until the answer is nil, and fails with the last one when the time is over.
+func (r *run) until(what string, limit time.Duration, ask func() error) time.Duration {
+	r.Helper()
+	began := time.Now()
+	for {
+		err := ask()
+		if err == nil {
+			return time.Since(began)
+		}
+		if time.Since(began) > limit || r.Context().Err() != nil {
+			r.Fatalf("%s: not within %s: %v", what, limit, errors.Join(err, r.Context().Err()))
+		}
+		r.pause(10 * time.Millisecond)
+	}
 }

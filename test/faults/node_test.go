@@ -17,12 +17,13 @@ import (
 	"time"
 )
 
-// mortal has the kernel end the process when the thread that started it ends.
+// mortal has the kernel end the process when the thread that started it ends, and makes it the first of a group, so that a kill
+// takes along what it started.
 func mortal(cmd *exec.Cmd) {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
-	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	cmd.SysProcAttr.Pdeathsig, cmd.SysProcAttr.Setpgid = syscall.SIGKILL, true
 }
 
 // node is one `lojal serve`, started and stopped at will. Each start takes a free port.
@@ -133,17 +134,33 @@ func (n *node) running() (*exec.Cmd, <-chan struct{}) {
 
 // kill ends the process as kill -9 does, and waits until it is gone.
 func (n *node) kill() {
-	if cmd, gone := n.running(); cmd != nil {
-		_ = cmd.Process.Kill()
+	if _, gone := n.running(); gone != nil {
+		n.signal(syscall.SIGKILL)
 		<-gone
 	}
 }
 
 // signal sends a signal.
-func (n *node) signal(sig os.Signal) {
+func (n *node) signal(sig syscall.Signal) {
 	if cmd, _ := n.running(); cmd != nil {
-		_ = cmd.Process.Signal(sig)
+		_ = syscall.Kill(-cmd.Process.Pid, sig)
 	}
+}
+
+// stopped waits until the kernel has stopped all of the process.
+func (n *node) stopped() {
+	n.r.Helper()
+	cmd, _ := n.running()
+	if cmd == nil {
+		n.r.Fatal("the program ended before it was stopped")
+	}
+	n.r.until("the process stands still", 5*time.Second, func() error {
+		data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", cmd.Process.Pid))
+		if _, after, _ := strings.Cut(string(data), ") "); err == nil && !strings.HasPrefix(after, "T") {
+			err = fmt.Errorf("its state is %.1s", after)
+		}
+		return err
+	})
 }
 
 // stop ends the program as an operator does, and sees that it went well.

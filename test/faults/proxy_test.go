@@ -1,0 +1,199 @@
+package faults
+
+import (
+	"net"
+	"net/url"
+	"regexp"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// proxy stands between two programs and breaks what goes through it.
+type proxy struct {
+	r        *run
+	listener net.Listener
+	target   func() string // HOST:PORT
+	// taps makes the tap of each new connection; nil lets everything pass.
+	taps atomic.Pointer[func() tap]
+
+	mu    sync.Mutex
+	wires map[*wire]bool
+}
+
+// tap sees each chunk of one connection on its way, and says what comes of it.
+type tap struct {
+	// up is from the client to the server, down the other way. nil passes.
+	up, down func(chunk []byte) verdict
+}
+
+type verdict int
+
+const (
+	pass verdict = iota
+	drop         // the chunk does not arrive, and the connection ends
+	last         // the chunk arrives, and then the connection ends
+)
+
+// wire is one connection.
+type wire struct{ client, server net.Conn }
+
+// proxy listens on a free port for connections to the target, which may move.
+func (r *run) proxy(target func() string) *proxy {
+	r.Helper()
+	listener, err := new(net.ListenConfig).Listen(r.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		r.Fatal(err)
+	}
+	p := &proxy{r: r, listener: listener, target: target, wires: map[*wire]bool{}}
+	var all sync.WaitGroup
+	all.Go(func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			all.Go(func() { p.carry(client) })
+		}
+	})
+	r.Cleanup(func() {
+		listener.Close()
+		p.reset()
+		all.Wait()
+	})
+	return p
+}
+
+func (p *proxy) address() string { return p.listener.Addr().String() }
+
+// through gives a database URL that leads through the proxy.
+func (p *proxy) through(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		panic(err)
+	}
+	u.Host = p.address()
+	return u.String()
+}
+
+// hostOf gives HOST:PORT of a URL.
+func hostOf(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		panic(err)
+	}
+	return u.Host
+}
+
+// tap has every new connection go through a tap of its own. What is open already keeps its own.
+func (p *proxy) tap(of func() tap) { p.taps.Store(&of) }
+
+// mend lets everything pass again, on new connections.
+func (p *proxy) mend() { p.taps.Store(nil) }
+
+// reset cuts all connections as a router does that forgot them: with RST.
+func (p *proxy) reset() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := len(p.wires)
+	for w := range p.wires {
+		w.cut()
+	}
+	return n
+}
+
+func (w *wire) cut() {
+	for _, c := range []net.Conn{w.client, w.server} {
+		if tcp, ok := c.(*net.TCPConn); ok {
+			_ = tcp.SetLinger(0)
+		}
+		c.Close()
+	}
+}
+
+func (p *proxy) carry(client net.Conn) {
+	server, err := new(net.Dialer).DialContext(p.r.Context(), "tcp", p.target())
+	if err != nil {
+		client.Close()
+		return
+	}
+	w := &wire{client, server}
+	p.mu.Lock()
+	p.wires[w] = true
+	p.mu.Unlock()
+	defer func() {
+		p.mu.Lock()
+		delete(p.wires, w)
+		p.mu.Unlock()
+	}()
+	var t tap
+	if of := p.taps.Load(); of != nil {
+		t = (*of)()
+	}
+	var both sync.WaitGroup
+	both.Go(func() { w.flow(client, server, t.up) })
+	both.Go(func() { w.flow(server, client, t.down) })
+	both.Wait()
+}
+
+// flow carries one direction until it ends.
+func (w *wire) flow(from, to net.Conn, see func([]byte) verdict) {
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buffer)
+		if n > 0 {
+			what := pass
+			if see != nil {
+				what = see(buffer[:n])
+			}
+			if what == drop {
+				w.cut()
+				return
+			}
+			if _, err := to.Write(buffer[:n]); err != nil || what == last {
+				w.cut()
+				return
+			}
+		}
+		if err != nil {
+			// One side is done: so is the other, when it has read what was on its way.
+			w.client.Close()
+			w.server.Close()
+			return
+		}
+	}
+}
+
+// commits knows a chunk of the PostgreSQL protocol that holds a COMMIT: the message Q with its length, and the text.
+var commits = regexp.MustCompile(`(?i)Q\x00\x00\x00\x0bcommit\x00`)
+
+// once is a tap for just one connection: whoever first meets the condition takes the shot.
+type once struct{ left atomic.Int64 }
+
+// arm lets n shots be taken.
+func (o *once) arm(n int64) { o.left.Store(n) }
+
+// take takes a shot, if there is one left.
+func (o *once) take() bool { return o.left.Add(-1) >= 0 }
+
+// spent says that all shots were taken.
+func (o *once) spent() bool { return o.left.Load() <= 0 }
+
+// slow makes a tap that holds every chunk back for a time.
+func slow(r *run, d time.Duration) func() tap {
+	wait := func([]byte) verdict { r.pause(d); return pass }
+	return func() tap { return tap{up: wait, down: wait} }
+}
+
+// short makes a tap that lets so many bytes of answers pass, and then cuts.
+func short(bytes func() int) func() tap {
+	return func() tap {
+		left := bytes()
+		return tap{down: func(chunk []byte) verdict {
+			if left -= len(chunk); left < 0 {
+				return drop
+			}
+			return pass
+		}}
+	}
+}
