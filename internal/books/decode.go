@@ -581,6 +581,8 @@ func (d *decoder) holding() *ledger.Holding {
 			h.ActiveAt = d.timeAt()
 		case "inactive_warned":
 			h.InactiveWarned = d.bool()
+		case "inactive_ends":
+			h.InactiveEnds = d.timeAt()
 		default:
 			d.fail()
 		}

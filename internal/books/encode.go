@@ -504,6 +504,7 @@ func (e *encoder) holding(h *ledger.Holding) {
 		e.named("inactive_warned")
 		e.raw("true")
 	}
+	e.timeAt("inactive_ends", h.InactiveEnds)
 	e.raw("}")
 }
 

@@ -21,6 +21,8 @@ type Folio struct {
 
 	sheet  *Sheet
 	bucket int32
+	// look is a moment at which the account is to be looked at though its state plans nothing then; nil for none.
+	look *time.Time
 	// stored is the sequence number up to which facts are in the database.
 	stored int64
 	// lots holds what is known of them, open lists the numbers of those with something left, rising. allOpen says that no
@@ -122,6 +124,17 @@ func (f *Folio) tally(name string) *tally {
 
 // Entries gives the facts decided in this sheet, in order.
 func (f *Folio) Entries() []Entry { return f.entries }
+
+// LookAt has the sweep look at the account at a moment, though its state plans nothing then; nil calls it off.
+func (f *Folio) LookAt(at *time.Time) { f.look = at }
+
+// dueAt is the next moment at which the sweep looks at the account.
+func (f *Folio) dueAt() *time.Time {
+	if due := f.State.DueAt; due != nil && (f.look == nil || due.Before(*f.look)) {
+		return due
+	}
+	return f.look
+}
 
 // Mark gives a function that takes the folio back to where it is now, and what its facts did to the counters of the whole
 // program with it.

@@ -525,6 +525,28 @@ func Count(ctx context.Context, tx *db.Tx, program string) (Totals, error) {
 	return t, nil
 }
 
+const accountsAfter = `
+SELECT bucket, member_id FROM accounts
+WHERE program_id = $1 AND (bucket, program_id, member_id) > ($2, $1, $3) AND status NOT IN ('closed', 'merged')
+ORDER BY bucket, program_id, member_id LIMIT $4`
+
+// AccountsAfter gives accounts of the program, but for closed and merged ones, in the order of their keys after the given one, of
+// which bucket and member count.
+func AccountsAfter(ctx context.Context, tx *db.Tx, program string, bucket int32, member string, limit int) ([]Ref, error) {
+	var out []Ref
+	err := db.Collect(ctx, tx, func(row db.Scanner) error {
+		ref := Ref{Program: program}
+		var at int32
+		err := row.Scan(&at, &ref.Member)
+		out = append(out, ref)
+		return err
+	}, accountsAfter, program, bucket, member, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list the accounts of %s: %w", program, err)
+	}
+	return out, nil
+}
+
 // Due is an account with something to do.
 type Due struct {
 	Ref

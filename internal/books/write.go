@@ -97,7 +97,7 @@ func (s *Sheet) Write(ctx context.Context, tx *db.Tx) error {
 		if err != nil {
 			return fmt.Errorf("write the state of %s: %w", f.Member, err)
 		}
-		accounts.add(f.bucket, f.Program, f.Member, f.State.Seq, moment(f.State.DueAt), f.State.Status, state)
+		accounts.add(f.bucket, f.Program, f.Member, f.State.Seq, moment(f.dueAt()), f.State.Status, state)
 		for i := range f.entries {
 			if f.entries[i].Seq != f.stored+int64(i)+1 {
 				return fmt.Errorf("fact %s of %s has number %d and not %d", f.entries[i].Fact.ID, f.Member, f.entries[i].Seq, f.stored+int64(i)+1)

@@ -96,12 +96,15 @@ func (c *sweepCmd) Run(e *env) (err error) {
 	defer r.Close()
 	n, err := sweep.Run(e.ctx, d, r, e.now())
 	if c.JSON {
-		if failed := e.json(map[string]int{"accounts": n.Accounts, "facts": n.Facts}); err == nil {
+		if failed := e.json(map[string]int{"accounts": n.Accounts, "replanned": n.Replanned, "facts": n.Facts}); err == nil {
 			err = failed
 		}
 		return err
 	}
 	e.printf("%s were due, %s written.\n", plural(n.Accounts, "account"), plural(n.Facts, "fact"))
+	if n.Replanned > 0 {
+		e.printf("A new version plans otherwise: %s were looked at.\n", plural(n.Replanned, "account"))
+	}
 	return err
 }
 

@@ -21,6 +21,7 @@ var tables = []Table{
 	{"audit", false},
 	{"imports", false},
 	{"job_pauses", false},
+	{"replans", false},
 
 	{"members", true},
 	{"identifiers", true},

@@ -91,7 +91,12 @@ func (w *work) expireInactive() {
 		if end == nil {
 			continue
 		}
-		h := w.st.Units[u]
+		h, e := w.st.Units[u], w.p.Units[u].Expires
+		if !end.After(w.at) && e.Warn != nil && !h.InactiveWarned {
+			// The policy is younger than the spell, so that the moment of its warning went by untold: warn now, and wait.
+			ends := roundEnd(e, e.Warn.After(w.at, w.p.Zone), w.p.Zone)
+			h.InactiveEnds, end, warn = &ends, &ends, &w.at
+		}
 		if !end.After(w.at) {
 			var n int64
 			for _, l := range w.acc.Lots {

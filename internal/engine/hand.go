@@ -427,7 +427,7 @@ func (w *work) doMergeIn() error {
 	}
 	for _, unit := range slices.Sorted(maps.Keys(c.Active)) {
 		if h, at := w.holding(unit), c.Active[unit]; h.ActiveAt == nil || h.ActiveAt.Before(at) {
-			h.ActiveAt, h.InactiveWarned = &at, false
+			h.ActiveAt, h.InactiveWarned, h.InactiveEnds = &at, false, nil
 		}
 	}
 	w.st.Purchases += c.Purchases

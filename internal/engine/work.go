@@ -295,7 +295,7 @@ func (w *work) touch(unit string) {
 	h := w.holding(unit)
 	if h.ActiveAt == nil || h.ActiveAt.Before(w.at) {
 		at := w.at
-		h.ActiveAt, h.InactiveWarned = &at, false
+		h.ActiveAt, h.InactiveWarned, h.InactiveEnds = &at, false, nil
 	}
 }
 
@@ -470,6 +470,9 @@ func (w *work) inactive(unit string) (end, warn *time.Time) {
 	t := roundEnd(e, e.Inactive.After(*h.ActiveAt, w.p.Zone), w.p.Zone)
 	if t.Before(w.st.At) { // the policy is younger than the spell
 		t = w.st.At
+	}
+	if h.InactiveEnds != nil && t.Before(*h.InactiveEnds) {
+		t = *h.InactiveEnds
 	}
 	if e.Warn != nil {
 		wt := e.Warn.Before(t, w.p.Zone)

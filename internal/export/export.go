@@ -70,6 +70,7 @@ var tables = []struct{ name, key string }{
 	{"versions", "program_id, version"},
 	{"keys", "key_id"},
 	{"audit", "program_id, id"},
+	{"replans", "program_id"},
 	{"imports", "program_id, import_id"},
 	{"jobs", "bucket, job_id"},
 	{"job_pauses", "kind"},

@@ -93,6 +93,8 @@ type Holding struct {
 	ActiveAt *time.Time `json:"active_at,omitempty"`
 	// InactiveWarned says that the warning for this spell was given.
 	InactiveWarned bool `json:"inactive_warned,omitempty"`
+	// InactiveEnds is the end that a late warning named: the policy came into force when the spell was over already.
+	InactiveEnds *time.Time `json:"inactive_ends,omitempty"`
 }
 
 // Balance is what the member can spend, less what is owed. Negative only by debt.

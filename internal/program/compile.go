@@ -47,10 +47,43 @@ func Compile(d *Document, version int64) (*Compiled, error) {
 	if t := d.Transfers; t != nil {
 		k.c.TransferLimits = k.limits("transfer", t.Limit, d.precision(t.Units...))
 	}
+	k.c.Plan = k.plan()
 	if k.err != nil {
 		return nil, fmt.Errorf("compile program %s: %w", d.Program, k.err)
 	}
 	return k.c, nil
+}
+
+// plan is a hash of what the passing of time depends on. It is compared and never stored.
+func (k *compiler) plan() string {
+	type spell struct{ Inactive, Warn, At string }
+	what := struct {
+		Zone  string
+		Tiers map[string]TierSet
+		Units map[string]spell
+	}{k.d.TimeZone, map[string]TierSet{}, map[string]spell{}}
+	for id, t := range k.d.Tiers {
+		t.Name, t.Steps = nil, slices.Clone(t.Steps)
+		for i := range t.Steps {
+			t.Steps[i].Name, t.Steps[i].Benefits = nil, nil
+		}
+		what.Tiers[id] = t
+	}
+	for id, u := range k.d.Units {
+		if e := u.Expires; e != nil && e.Inactive != nil {
+			s := spell{Inactive: e.Inactive.String(), At: e.At}
+			if e.Warn != nil {
+				s.Warn = e.Warn.String()
+			}
+			what.Units[id] = s
+		}
+	}
+	b, err := jsonv2.Marshal(what, canonical)
+	if err != nil && k.err == nil {
+		k.err = fmt.Errorf("plan: %w", err)
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:8])
 }
 
 // compiler fills a Compiled. Its err is for what Check should have caught: it keeps a forgotten check from becoming a

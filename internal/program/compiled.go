@@ -13,6 +13,9 @@ type Compiled struct {
 	// Version is the number of the published version, 0 for a draft.
 	Version int64
 	Zone    *time.Location
+	// Plan tells two versions apart for the passing of time: with the same one, what they plan for an account (a tier that falls,
+	// points that end by inactivity) is the same. Lots are not part of it: they keep the end they were given.
+	Plan string
 	// Exponent is the number of decimals of the program's currency.
 	Exponent int
 	// UnitIDs and TierIDs are sorted.

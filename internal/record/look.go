@@ -93,8 +93,36 @@ func (r *Recorder) BringUp(ctx context.Context, refs []books.Ref, now time.Time)
 	tasks := make([]*task, len(refs))
 	for i, ref := range refs {
 		tasks[i] = lookAt(ref.Program, ref.Member, now)
+		tasks[i].sweeps = true
 	}
 	r.commit(ctx, tasks)
+	return dues(tasks)
+}
+
+// Replan has the versions in force plan for the accounts where they plan otherwise than those before them, and brings the
+// accounts up to now. An account for which nothing changes is only read. What it gives is as for BringUp.
+func (r *Recorder) Replan(ctx context.Context, refs []books.Ref, now time.Time) (int, error) {
+	tasks := make([]*task, len(refs))
+	for i, ref := range refs {
+		tasks[i] = lookAt(ref.Program, ref.Member, now)
+		tasks[i].replan = true
+	}
+	if err := r.read(ctx, tasks, nil); err != nil {
+		return 0, err
+	}
+	changed := tasks[:0]
+	for _, t := range tasks {
+		if t.err != nil || len(t.result.Dues) > 0 {
+			changed = append(changed, lookAt(t.req.Program, t.req.Member, now))
+			changed[len(changed)-1].replan = true
+		}
+	}
+	r.commit(ctx, changed)
+	return dues(changed)
+}
+
+// dues counts what was written for looks.
+func dues(tasks []*task) (int, error) {
 	n := 0
 	var failed []error
 	for _, t := range tasks {

@@ -140,6 +140,9 @@ func NewWith(d *db.DB, versions *version.Cache, opts Options) *Recorder {
 	return r
 }
 
+// Versions gives the versions of programs by which the recorder decides.
+func (r *Recorder) Versions() *version.Cache { return r.versions }
+
 // Close waits until all that was taken is written, and refuses what comes later.
 func (r *Recorder) Close() {
 	for _, w := range r.writers {

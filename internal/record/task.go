@@ -34,6 +34,8 @@ type task struct {
 	peek bool
 	// needs, of a look, says what is to be loaded besides.
 	needs func(p *program.Compiled, f *books.Folio) engine.Needs
+	// sweeps says that a look comes of the sweep, replan that it has the version in force plan for the account anew.
+	sweeps, replan bool
 	// lost is why the whole transaction failed.
 	lost error
 
@@ -71,7 +73,7 @@ func (t *task) done(r *Result) { t.result, t.err, t.state = r, nil, done }
 
 // reset makes the task as it was before its transaction was tried.
 func (t *task) reset() {
-	fresh := task{req: t.req, base: t.base, fact: t.base, natural: t.natural, hash: t.hash, peek: t.peek, needs: t.needs}
+	fresh := task{req: t.req, base: t.base, fact: t.base, natural: t.natural, hash: t.hash, peek: t.peek, needs: t.needs, sweeps: t.sweeps, replan: t.replan}
 	*t = fresh
 }
 

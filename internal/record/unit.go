@@ -48,13 +48,15 @@ type unit struct {
 type programs interface {
 	At(t time.Time) *program.Compiled
 	Latest() *program.Compiled
+	Replan(after, until time.Time) (time.Time, bool)
 }
 
 // draft is a program that is always in force.
 type draft struct{ p *program.Compiled }
 
-func (d draft) At(time.Time) *program.Compiled { return d.p }
-func (d draft) Latest() *program.Compiled      { return d.p }
+func (d draft) At(time.Time) *program.Compiled                        { return d.p }
+func (d draft) Latest() *program.Compiled                             { return d.p }
+func (d draft) Replan(time.Time, time.Time) (at time.Time, some bool) { return time.Time{}, false }
 
 // merge is a merge whose facts were decided and whose profiles wait for the end.
 type merge struct {

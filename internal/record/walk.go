@@ -79,8 +79,7 @@ func (w *walk) road() (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A fact that came late may have put in what has ended since.
-	if err := w.bringUp(f, f.State.At); err != nil {
+	if err := w.catchUp(f, r.Program, t.fact.OccurredAt); err != nil {
 		return nil, err
 	}
 	r.Dues, r.Recorded, r.Member = t.dues, !w.u.simulated, t.enrols
@@ -129,27 +128,49 @@ func (w *walk) named(f *books.Folio, p *program.Compiled, fact engine.Fact) engi
 
 // decide decides one fact and takes it into the folio.
 func (w *walk) decide(f *books.Folio, p *program.Compiled, fact engine.Fact) (engine.Decision, error) {
+	d, _, err := w.decideUnless(f, p, fact, nil)
+	return d, err
+}
+
+// decideUnless decides one fact and takes it into the folio, but for one that may be left away; it says whether it was taken.
+func (w *walk) decideUnless(f *books.Folio, p *program.Compiled, fact engine.Fact, away func(*engine.State, *engine.Decision, *engine.State) bool) (engine.Decision, bool, error) {
 	deciding := books.Deciding{Folio: f, Program: p, Fact: fact, Needs: engine.NeedsOf(p, &f.State, fact)}
 	if !w.yield(deciding) {
-		return engine.Decision{}, errStopped
+		return engine.Decision{}, false, errStopped
 	}
 	in := f.Input(deciding)
 	d, after, err := engine.Decide(p, in)
 	if err != nil {
-		return engine.Decision{}, err
+		return engine.Decision{}, false, err
 	}
-	return d, f.Post(deciding, in, d, after)
+	if away != nil && away(&f.State, &d, &after.State) {
+		return d, false, nil
+	}
+	err = f.Post(deciding, in, d, after)
+	f.LookAt(w.begun(f))
+	return d, true, err
+}
+
+// begun gives the beginning of a version that plans otherwise, where it has come already and the account is not there yet: after a
+// fact that came late. It is not brought there at once, since others may come before that; the sweep does it.
+func (w *walk) begun(f *books.Folio) *time.Time {
+	if at, some := w.u.programs[w.t.req.Program].Replan(f.State.At, w.t.fact.RecordedAt); some && engine.Replans(&f.State) {
+		return &at
+	}
+	return nil
 }
 
 // mostDues bounds the due facts of one road, far above what any program brings about.
 const mostDues = 100_000
 
-// bringUp decides the due facts of an account up to a moment.
+// bringUp decides the due facts of an account up to a moment: those that it has planned, and, where a version begins that plans
+// otherwise, one at that beginning.
 func (w *walk) bringUp(f *books.Folio, until time.Time) error {
 	var last time.Time
 	same := 0
+	from := f.State.At
 	for n := range mostDues {
-		at, ok := engine.Moment(&f.State, until)
+		at, begins, ok := w.next(f, from, until)
 		if !ok {
 			return nil
 		}
@@ -159,20 +180,75 @@ func (w *walk) bringUp(f *books.Folio, until time.Time) error {
 		if same > 10 {
 			return stuck(f.Ref)
 		}
-		last = at
-		p, err := w.programAt(at)
-		if err != nil {
+		last, from = at, at
+		if w.t.sweeps && begins {
+			_, planned := engine.Moment(&f.State, until)
+			begins = planned // else it is looked at for this beginning alone, and again and again unless the fact is kept
+		}
+		if _, err := w.due(f, at, begins); err != nil {
 			return err
 		}
-		fact := engine.Fact{ID: ids.NewIn("fct", w.t.fact.RecordedAt, f.Bucket()), Kind: engine.Due, Member: f.Member,
-			OccurredAt: at.UTC().Truncate(time.Microsecond), RecordedAt: w.t.fact.RecordedAt, Actor: System}
-		d, err := w.decide(f, p, fact)
-		if err != nil {
-			return err
-		}
-		w.t.dues = append(w.t.dues, engine.Past{Fact: fact, Decision: d})
 	}
 	return stuck(f.Ref)
+}
+
+// next gives the next moment of an account after from, at or before until; begins says that it is only the beginning of a version.
+func (w *walk) next(f *books.Folio, from, until time.Time) (at time.Time, begins, ok bool) {
+	at, ok = engine.Moment(&f.State, until)
+	if !engine.Replans(&f.State) {
+		return at, false, ok
+	}
+	if ok {
+		until = at.Add(-time.Microsecond) // a version that begins at the moment itself decides it
+	}
+	if begin, some := w.u.programs[w.t.req.Program].Replan(from, until); some {
+		return begin, true, true
+	}
+	return at, false, ok
+}
+
+// due decides the due fact of a moment, and says whether it was kept: at the beginning of a version it is left away when nothing
+// follows from it.
+func (w *walk) due(f *books.Folio, at time.Time, begins bool) (bool, error) {
+	p, err := w.programAt(at)
+	if err != nil {
+		return false, err
+	}
+	fact := engine.Fact{ID: ids.NewIn("fct", w.t.fact.RecordedAt, f.Bucket()), Kind: engine.Due, Member: f.Member,
+		OccurredAt: at.UTC().Truncate(time.Microsecond), RecordedAt: w.t.fact.RecordedAt, Actor: System}
+	var away func(*engine.State, *engine.Decision, *engine.State) bool
+	if begins {
+		away = engine.Idle
+	}
+	d, kept, err := w.decideUnless(f, p, fact, away)
+	if err == nil && kept {
+		w.t.dues = append(w.t.dues, engine.Past{Fact: fact, Decision: d})
+	}
+	return kept, err
+}
+
+// catchUp brings an account up to its own clock after a fact decided by p: one that came late may have put in what has ended
+// since, and was planned by the version of its own day.
+func (w *walk) catchUp(f *books.Folio, p *program.Compiled, at time.Time) error {
+	before := f.State.Seq
+	if err := w.bringUp(f, f.State.At); err != nil || f.State.Seq > before || !at.Before(f.State.At) {
+		return err
+	}
+	if q, err := w.programAt(f.State.At); err != nil || q.Plan == p.Plan {
+		return err
+	}
+	return w.replan(f)
+}
+
+// replan has the version in force at the account's own clock plan for it.
+func (w *walk) replan(f *books.Folio) error {
+	if !engine.Replans(&f.State) {
+		return nil
+	}
+	if kept, err := w.due(f, f.State.At, true); err != nil || !kept {
+		return err
+	}
+	return w.bringUp(f, f.State.At)
 }
 
 // System is the actor of what time brings.
@@ -181,7 +257,7 @@ const System = "system"
 // now gives the account as it stands at the real time. What a late fact's account has before it is looked at, and not
 // written: the sweep and later facts do that, and others that are late may come before them.
 func (w *walk) now(f *books.Folio) (*engine.Account, error) {
-	if _, more := engine.Moment(&f.State, w.t.fact.RecordedAt); !more || !w.t.peek {
+	if _, _, more := w.next(f, f.State.At, w.t.fact.RecordedAt); !more || !w.t.peek {
 		return f.Account(), nil
 	}
 	undo, dues := f.Mark(), w.t.dues
@@ -210,6 +286,14 @@ func (w *walk) guest() (*Result, error) {
 func (w *walk) look(f *books.Folio) (*Result, error) {
 	if err := w.bringUp(f, w.t.fact.OccurredAt); err != nil {
 		return nil, err
+	}
+	if w.t.replan {
+		if err := w.replan(f); err != nil {
+			return nil, err
+		}
+		if err := w.bringUp(f, w.t.fact.OccurredAt); err != nil {
+			return nil, err
+		}
 	}
 	p, err := w.programAt(w.t.fact.OccurredAt)
 	if err != nil {
@@ -307,7 +391,7 @@ func (w *walk) pair(f *books.Folio) (*Result, error) {
 	}
 	second, err := w.decide(g, p, in)
 	if err == nil {
-		err = w.bringUp(g, g.State.At)
+		err = w.catchUp(g, p, in.OccurredAt)
 	}
 	if err != nil {
 		undo()

@@ -185,7 +185,7 @@ func (c *counter) sweep(ctx context.Context, now time.Time) error {
 	for i, m := range c.members {
 		refs[i] = books.Ref{Program: c.id, Member: m}
 	}
-	_, err := c.recorder.BringUp(ctx, refs, now)
+	_, err := c.recorder.Replan(ctx, refs, now)
 	return err
 }
 

@@ -24,15 +24,25 @@ const batch = 200
 
 // Counts is what a sweep did.
 type Counts struct {
-	// Accounts were due; Facts is how many due facts were written.
-	Accounts, Facts int
+	// Accounts were due; Replanned were looked at because a version changed what is planned; Facts is how many due facts were written.
+	Accounts, Replanned, Facts int
 }
 
-// Run brings every due account of the database up to now. An account that cannot be brought up does not stop the others; it
-// is told in the error, with the counts of the rest.
+// Run brings every due account of the database up to now, and every other one that a new version plans otherwise for. An
+// account that cannot be brought up does not stop the others; it is told in the error, with the counts of the rest.
 func Run(ctx context.Context, d *db.DB, r *record.Recorder, now time.Time) (Counts, error) {
+	var out Counts
+	err := bringUp(ctx, d, r, now, &out)
+	for more := true; more && ctx.Err() == nil && errs.CodeOf(err) != errs.CodeUnavailable; {
+		var failed error
+		more, failed = walk(ctx, d, r, now, &out)
+		err = errors.Join(err, failed)
+	}
+	return out, err
+}
+
+func bringUp(ctx context.Context, d *db.DB, r *record.Recorder, now time.Time, out *Counts) error {
 	var (
-		out    Counts
 		after  books.Due
 		failed []error
 	)
@@ -43,10 +53,10 @@ func Run(ctx context.Context, d *db.DB, r *record.Recorder, now time.Time) (Coun
 			return err
 		})
 		if err != nil {
-			return out, errors.Join(append(failed, err)...)
+			return errors.Join(append(failed, err)...)
 		}
 		if len(due) == 0 {
-			return out, errors.Join(failed...)
+			return errors.Join(failed...)
 		}
 		refs := make([]books.Ref, len(due))
 		for i := range due {
@@ -58,7 +68,7 @@ func Run(ctx context.Context, d *db.DB, r *record.Recorder, now time.Time) (Coun
 			failed = append(failed, fmt.Errorf("sweep: %w", err))
 		}
 		if ctx.Err() != nil || errs.CodeOf(err) == errs.CodeUnavailable {
-			return out, errors.Join(append(failed, ctx.Err())...)
+			return errors.Join(append(failed, ctx.Err())...)
 		}
 		after = due[len(due)-1]
 	}
@@ -107,10 +117,18 @@ func Handle(jobs *job.Runner, d *db.DB, r *record.Recorder, clock func() time.Ti
 	if every <= 0 {
 		return
 	}
-	jobs.Handle(Kind, job.Worker{Every: every, Run: func(ctx context.Context, _ *job.Job) error {
-		counts, err := Run(ctx, d, r, clock())
-		if counts.Facts > 0 {
-			log.Info("swept", "accounts", counts.Accounts, "facts", counts.Facts)
+	// One account that cannot be brought up makes every round a failure, and must not make the rounds of all others rare.
+	steady := func(int) time.Duration { return every }
+	jobs.Handle(Kind, job.Worker{Every: every, Backoff: steady, Run: func(ctx context.Context, _ *job.Job) error {
+		var counts Counts
+		now := clock()
+		err := bringUp(ctx, d, r, now, &counts)
+		more, failed := walk(ctx, d, r, now, &counts)
+		if counts.Facts+counts.Replanned > 0 {
+			log.Info("swept", "accounts", counts.Accounts, "replanned", counts.Replanned, "facts", counts.Facts)
+		}
+		if err = errors.Join(err, failed); err == nil && more {
+			return job.Again(clock())
 		}
 		return err
 	}})

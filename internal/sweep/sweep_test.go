@@ -43,7 +43,7 @@ var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 func day(n int) time.Time { return noon.AddDate(0, 0, n) }
 
 type desk struct {
-	t *testing.T
+	t testing.TB
 	d *db.DB
 	v *version.Cache
 	r *record.Recorder
@@ -51,9 +51,16 @@ type desk struct {
 }
 
 // open makes a program with n members who each bought for 100 on the first day.
-func open(t *testing.T, d *db.DB, n int) *desk {
+func open(t testing.TB, d *db.DB, n int) *desk {
 	t.Helper()
-	doc, err := program.Parse([]byte(shop), "shop.yaml")
+	return openWith(t, d, shop, n)
+}
+
+func newMember(ext string) *member.New { return &member.New{Profile: member.Profile{ExternalID: ext}} }
+
+func openWith(t testing.TB, d *db.DB, text string, n int) *desk {
+	t.Helper()
+	doc, err := program.Parse([]byte(text), "shop.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +79,7 @@ func open(t *testing.T, d *db.DB, n int) *desk {
 	for i := range n {
 		ext := fmt.Sprint("m", i)
 		reqs = append(reqs,
-			record.Request{Program: "shop", Now: noon, Fact: engine.Fact{Kind: engine.Enrolment}, Enrol: &member.New{Profile: member.Profile{ExternalID: ext}}},
+			record.Request{Program: "shop", Now: noon, Fact: engine.Fact{Kind: engine.Enrolment}, Enrol: newMember(ext)},
 			record.Request{Program: "shop", Now: noon, Member: "ext:" + ext, Fact: engine.Fact{Kind: engine.PurchaseK, Purchase: &engine.Purchase{Amount: &hundred}}})
 	}
 	for _, o := range k.r.Batch(t.Context(), reqs) {

@@ -17,6 +17,8 @@ import (
 type Set struct {
 	versions []*one // by number, from 1
 	order    []*one // those that are ever in force, as they come into it
+	// replans are the moments at which a version begins that plans otherwise than the one before it (program.Compiled.Plan).
+	replans []time.Time
 }
 
 type one struct {
@@ -88,7 +90,49 @@ func newSet(versions []*one) *Set {
 		s.order = append(s.order, v)
 	}
 	slices.SortStableFunc(s.order, func(a, b *one) int { return a.EffectiveFrom.Compare(b.EffectiveFrom) })
+	var was *one
+	for i, v := range s.order {
+		if i+1 < len(s.order) && s.order[i+1].EffectiveFrom.Equal(v.EffectiveFrom) {
+			continue
+		}
+		if was != nil && was.compiled.Plan != v.compiled.Plan {
+			s.replans = append(s.replans, v.EffectiveFrom)
+		}
+		was = v
+	}
 	return s
+}
+
+// Replan gives the first moment after one and not after another at which a version begins that plans otherwise than the one
+// before it.
+func (s *Set) Replan(after, until time.Time) (time.Time, bool) {
+	n, _ := slices.BinarySearchFunc(s.replans, after, func(at, after time.Time) int {
+		if at.After(after) {
+			return 1
+		}
+		return -1
+	})
+	if n == len(s.replans) || s.replans[n].After(until) {
+		return time.Time{}, false
+	}
+	return s.replans[n], true
+}
+
+// ReplannedSince says whether a version that has come into force since another did plans otherwise than the one before it, or
+// may have: when the other one is not known or was never in force.
+func (s *Set) ReplannedSince(version int64, now time.Time) bool {
+	from := slices.IndexFunc(s.order, func(v *one) bool { return v.Version == version })
+	was := ""
+	for i, v := range s.order {
+		if v.EffectiveFrom.After(now) {
+			break
+		}
+		if i > max(from, 0) && v.compiled.Plan != was {
+			return true
+		}
+		was = v.compiled.Plan
+	}
+	return false
 }
 
 // Load reads and compiles all the versions of a program. The error is not_found "program_not_found" when it has none.

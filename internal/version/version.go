@@ -77,7 +77,8 @@ func Publish(ctx context.Context, tx *db.Tx, in PublishInput) (Published, error)
 		return Published{}, errs.Invalid("wrong_program", fmt.Sprintf("The document is of the program %q, not of %q.", in.Document.Program, in.Program),
 			errs.Field{Pointer: "/program", Reason: "wrong_program", Message: "Write the id of the program that you publish."})
 	}
-	if _, err := program.Compile(in.Document, 0); err != nil {
+	compiled, err := program.Compile(in.Document, 0)
+	if err != nil {
 		return Published{}, Problem(err)
 	}
 	doc, err := program.Canonical(in.Document)
@@ -125,7 +126,7 @@ func Publish(ctx context.Context, tx *db.Tx, in PublishInput) (Published, error)
 	if err != nil {
 		return Published{}, fmt.Errorf("publish %s: %w", in.Program, err)
 	}
-	return newSet(append(past.versions, &one{Published: out})).Planned(out), nil
+	return newSet(append(past.versions, &one{out, compiled})).Planned(out), nil
 }
 
 // Problem makes an invalid error of what program.Parse or Compile found, with a field for each mistake.

@@ -251,7 +251,7 @@ func (d *Desk) take(f engine.Fact) (_ *Taken, err error) {
 		return nil, err
 	}
 	t.Fact, t.Decision = f, dec
-	if err := d.catchUp(f.Member, f.RecordedAt, &t.Dues); err != nil {
+	if err := d.catchUp(f, &t.Dues); err != nil {
 		return nil, err
 	}
 	if other, ok := otherSide(f, dec); ok {
@@ -303,34 +303,87 @@ func (d *Desk) guest(f engine.Fact) (*Taken, error) {
 	return &Taken{Fact: f, Decision: dec, Account: acc, Program: p}, nil
 }
 
-// bringUp decides the due facts up to a moment.
+// bringUp decides the due facts up to a moment, those at the beginnings of versions that plan otherwise among them.
 func (d *Desk) bringUp(member string, until, recorded time.Time, dues *[]engine.Past) error {
+	from := d.file(member).state.At
 	for n := 0; ; n++ {
 		st := &d.file(member).state
-		if st.DueAt == nil || st.DueAt.After(until) {
+		at, begins := d.begins(st, from, until)
+		if st.DueAt != nil && !st.DueAt.After(until) && (!begins || !at.Before(*st.DueAt)) {
+			at, begins = *st.DueAt, false
+		} else if !begins {
 			return nil
 		}
 		if n > 20000 {
 			return fmt.Errorf("%w: member %s is due without end at %s", ErrBroken, member, st.DueAt)
 		}
-		f := engine.Fact{ID: d.ID("fct"), Kind: engine.Due, Member: member, OccurredAt: *st.DueAt, RecordedAt: recorded, Actor: "system"}
-		dec, err := d.decide(f)
-		if err != nil {
-			return fmt.Errorf("%w: due at %s: %q", ErrBroken, f.OccurredAt, err.Error())
+		from = at
+		if err := d.due(member, at, recorded, begins, dues); err != nil {
+			return err
 		}
-		*dues = append(*dues, engine.Past{Fact: f, Decision: dec})
 	}
 }
 
-// catchUp decides what a late fact made due in the past.
-func (d *Desk) catchUp(member string, recorded time.Time, dues *[]engine.Past) error {
-	return d.bringUp(member, d.file(member).state.At, recorded, dues)
+// begins gives the first beginning of a version after from and not after until whose plan is another than that before it.
+func (d *Desk) begins(st *engine.State, from, until time.Time) (first time.Time, some bool) {
+	if !engine.Replans(st) {
+		return first, false
+	}
+	for _, v := range d.versions[1:] {
+		if v.from.After(from) && !v.from.After(until) && (!some || v.from.Before(first)) && d.At(v.from).Plan != d.At(v.from.Add(-1)).Plan {
+			first, some = v.from, true
+		}
+	}
+	return first, some
 }
 
-// Sweep brings every account up to now, and gives the due facts.
+func (d *Desk) due(member string, at, recorded time.Time, begins bool, dues *[]engine.Past) error {
+	f := engine.Fact{ID: d.ID("fct"), Kind: engine.Due, Member: member, OccurredAt: at, RecordedAt: recorded, Actor: "system"}
+	if begins {
+		p := d.At(at)
+		dec, after, err := engine.Decide(p, d.input(f, p, false))
+		if err == nil && engine.Idle(&d.file(member).state, &dec, &after.State) {
+			return nil
+		}
+	}
+	dec, err := d.decide(f)
+	if err != nil {
+		return fmt.Errorf("%w: due at %s: %q", ErrBroken, f.OccurredAt, err.Error())
+	}
+	*dues = append(*dues, engine.Past{Fact: f, Decision: dec})
+	return nil
+}
+
+// catchUp decides what a late fact made due in the past, and lets the version of the account's own clock plan again after one that
+// was decided by an older version.
+func (d *Desk) catchUp(f engine.Fact, dues *[]engine.Past) error {
+	st := d.file(f.Member).state
+	if err := d.bringUp(f.Member, st.At, f.RecordedAt, dues); err != nil {
+		return err
+	}
+	if d.file(f.Member).state.Seq > st.Seq || !f.OccurredAt.Before(st.At) || !engine.Replans(&st) || d.At(f.OccurredAt).Plan == d.At(st.At).Plan {
+		return nil
+	}
+	if err := d.due(f.Member, st.At, f.RecordedAt, true, dues); err != nil {
+		return err
+	}
+	return d.bringUp(f.Member, st.At, f.RecordedAt, dues)
+}
+
+// Sweep brings every account up to now, with the version in force at its own clock planning anew, and gives the due facts.
 func (d *Desk) Sweep(now time.Time) ([]engine.Past, error) {
 	var dues []engine.Past
 	for _, m := range slices.Sorted(maps.Keys(d.members)) {
+		if err := d.bringUp(m, now, now, &dues); err != nil {
+			return nil, err
+		}
+		st := d.file(m).state
+		if !engine.Replans(&st) {
+			continue
+		}
+		if err := d.due(m, st.At, now, true, &dues); err != nil {
+			return nil, err
+		}
 		if err := d.bringUp(m, now, now, &dues); err != nil {
 			return nil, err
 		}
@@ -462,7 +515,10 @@ func asked(n engine.Needs, name, period string) bool {
 }
 
 func (d *Desk) decide(f engine.Fact) (engine.Decision, error) {
-	p := d.At(f.OccurredAt)
+	return d.decideBy(d.At(f.OccurredAt), f)
+}
+
+func (d *Desk) decideBy(p *program.Compiled, f engine.Fact) (engine.Decision, error) {
 	in := d.input(f, p, false)
 	dec, after, err := engine.Decide(p, in)
 	if d.Strict {
