@@ -34,21 +34,25 @@ WHERE r.bucket = want.bucket AND r.program_id = want.program_id AND r.source = w
 
 // Receipts gives those of the keys that are taken.
 func Receipts(ctx context.Context, tx *db.Tx, keys []NaturalKey) (map[NaturalKey]Receipt, error) {
+	out := map[NaturalKey]Receipt{}
+	if err := tx.Find(ctx, AskReceipts(keys, out)); err != nil {
+		return nil, fmt.Errorf("look for receipts: %w", err)
+	}
+	return out, nil
+}
+
+// AskReceipts is Receipts as a look-up among others: what is found goes into out.
+func AskReceipts(keys []NaturalKey, out map[NaturalKey]Receipt) db.Ask {
 	args := make([]any, 0, 4*len(keys))
 	for _, k := range keys {
 		args = append(args, k.bucket(), k.Program, k.Source, k.ExternalID)
 	}
-	out := map[NaturalKey]Receipt{}
-	err := among(ctx, tx, someReceipts, args, func(row db.Scanner) error {
+	return db.Ask{Lookup: someReceipts, Args: args, Scan: func(row db.Scanner) error {
 		var r Receipt
 		err := row.Scan(&r.Program, &r.Source, &r.ExternalID, &r.Member, &r.Fact, &r.Hash)
 		out[r.NaturalKey] = r
 		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("look for receipts: %w", err)
-	}
-	return out, nil
+	}}
 }
 
 // AddReceipt notes a natural key to be written with the sheet.
@@ -76,12 +80,20 @@ WHERE i.bucket = want.bucket AND i.program_id = want.program_id AND i.client = w
 
 // Answers gives the answers that are stored under the keys.
 func Answers(ctx context.Context, tx *db.Tx, keys []AnswerKey) (map[AnswerKey]Answer, error) {
+	out := map[AnswerKey]Answer{}
+	if err := tx.Find(ctx, AskAnswers(keys, out)); err != nil {
+		return nil, fmt.Errorf("look for answers: %w", err)
+	}
+	return out, nil
+}
+
+// AskAnswers is Answers as a look-up among others: what is found goes into out.
+func AskAnswers(keys []AnswerKey, out map[AnswerKey]Answer) db.Ask {
 	args := make([]any, 0, 4*len(keys))
 	for _, k := range keys {
 		args = append(args, k.bucket(), k.Program, k.Client, k.Key)
 	}
-	out := map[AnswerKey]Answer{}
-	err := among(ctx, tx, someAnswers, args, func(row db.Scanner) error {
+	return db.Ask{Lookup: someAnswers, Args: args, Scan: func(row db.Scanner) error {
 		var (
 			a  Answer
 			at int64
@@ -90,11 +102,7 @@ func Answers(ctx context.Context, tx *db.Tx, keys []AnswerKey) (map[AnswerKey]An
 		a.At = toTime(at)
 		out[a.AnswerKey] = a
 		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("look for answers: %w", err)
-	}
-	return out, nil
+	}}
 }
 
 // AddAnswer notes an answer to be written with the sheet.

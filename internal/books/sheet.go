@@ -138,11 +138,8 @@ func (s *Sheet) Fetch(ctx context.Context, tx *db.Tx, all []Deciding) error {
 	if err := s.fetchRedemptions(ctx, tx, all); err != nil {
 		return fmt.Errorf("read redemptions: %w", err)
 	}
-	if err := s.fetchLots(ctx, tx, all); err != nil {
-		return fmt.Errorf("read lots: %w", err)
-	}
-	if err := s.fetchTallies(ctx, tx, all); err != nil {
-		return fmt.Errorf("read counters: %w", err)
+	if err := tx.Find(ctx, append(s.askLots(all), s.askTallies(all)...)...); err != nil {
+		return fmt.Errorf("read lots and counters: %w", err)
 	}
 	if err := s.LockCounters(ctx, tx, all); err != nil {
 		return err
@@ -172,7 +169,7 @@ WHERE l.bucket = want.bucket AND l.program_id = want.program_id AND l.member_id 
 
 var wantLot = append(slices.Clone(wantMember), "lot bigint")
 
-func (s *Sheet) fetchLots(ctx context.Context, tx *db.Tx, all []Deciding) error {
+func (s *Sheet) askLots(all []Deciding) []db.Ask {
 	var open, some, every []any
 	asked := map[*Folio]map[int64]bool{}
 	for _, p := range all {
@@ -226,13 +223,7 @@ func (s *Sheet) fetchLots(ctx context.Context, tx *db.Tx, all []Deciding) error 
 		}
 		return nil
 	}
-	if err := among(ctx, tx, openLots, open, scan); err != nil {
-		return err
-	}
-	if err := among(ctx, tx, everyLot, every, scan); err != nil {
-		return err
-	}
-	return among(ctx, tx, someLots, some, scan)
+	return []db.Ask{{Lookup: openLots, Args: open, Scan: scan}, {Lookup: everyLot, Args: every, Scan: scan}, {Lookup: someLots, Args: some, Scan: scan}}
 }
 
 var someTallies = db.NewLookup(wantTally, `
@@ -257,7 +248,7 @@ func lastPeriod(to string) string {
 
 var wantTally = append(slices.Clone(wantMember), "name text", "first text", "last text")
 
-func (s *Sheet) fetchTallies(ctx context.Context, tx *db.Tx, all []Deciding) error {
+func (s *Sheet) askTallies(all []Deciding) []db.Ask {
 	var some, every []any
 	for _, p := range all {
 		f := p.Folio
@@ -298,10 +289,7 @@ func (s *Sheet) fetchTallies(ctx context.Context, tx *db.Tx, all []Deciding) err
 		s.folios[ref].tally(name).base[period] = value
 		return nil
 	}
-	if err := among(ctx, tx, someTallies, some, scan); err != nil {
-		return err
-	}
-	return among(ctx, tx, allTallies, every, scan)
+	return []db.Ask{{Lookup: someTallies, Args: some, Scan: scan}, {Lookup: allTallies, Args: every, Scan: scan}}
 }
 
 // A counter of the whole program is taken once a batch, after the accounts and in the order of its key, so that

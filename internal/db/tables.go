@@ -33,7 +33,6 @@ var tables = []Table{
 	{"redemptions", true},
 	{"receipts", true},
 	{"idempotency", true},
-	{"events", true},
 	{"jobs", true},
 }
 

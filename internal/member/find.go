@@ -77,56 +77,48 @@ func parseRef(p *program.Compiled, ref string) (i Identifier, id string, err err
 	return Identifier{kind, v}, "", nil
 }
 
-// The first row tells PostgreSQL the types.
-const findIdentifiers = `
-WITH wanted (bucket, program_id, kind, value) AS (VALUES (CAST($1 AS integer), CAST($2 AS text), CAST($3 AS text), CAST($4 AS text))%s)
+var findIdentifiers = db.NewLookup([]string{"bucket integer", "program_id text", "kind text", "value text"}, `
 SELECT i.kind, i.value, i.member_id
-FROM wanted AS w JOIN identifiers AS i ON i.bucket = w.bucket AND i.program_id = w.program_id AND i.kind = w.kind AND i.value = w.value`
-
-const resolveAtOnce = 1000 // well within the number of parameters of both engines
+FROM want CROSS JOIN identifiers i
+WHERE i.bucket = want.bucket AND i.program_id = want.program_id AND i.kind = want.kind AND i.value = want.value`)
 
 // ResolveAll is Resolve for many references in one read; what comes back is in the order of refs. The error is one of the
 // database.
 func ResolveAll(ctx context.Context, tx *db.Tx, p *program.Compiled, refs []string) ([]Resolved, error) {
+	ask, out := AskMembers(p, refs)
+	if err := tx.Find(ctx, ask); err != nil {
+		return nil, fmt.Errorf("find members by identifier: %w", err)
+	}
+	return out, nil
+}
+
+// AskMembers is ResolveAll as a look-up among others: the list is right once that has run.
+func AskMembers(p *program.Compiled, refs []string) (db.Ask, []Resolved) {
 	out := make([]Resolved, len(refs))
 	places := map[Identifier][]int{}
-	var wanted []Identifier
+	var args []any
 	for k, ref := range refs {
 		i, id, err := parseRef(p, ref)
 		if out[k] = (Resolved{id, err}); err != nil || id != "" {
 			continue
 		}
 		if places[i] == nil {
-			wanted = append(wanted, i)
+			args = append(args, i.bucket(p.Doc.Program), p.Doc.Program, i.Kind, i.Value)
 		}
 		places[i] = append(places[i], k)
 		out[k].Err = unknown(i)
 	}
-	for chunk := range slices.Chunk(wanted, resolveAtOnce) {
-		args := make([]any, 0, 4*len(chunk))
-		for _, i := range chunk {
-			args = append(args, i.bucket(p.Doc.Program), p.Doc.Program, i.Kind, i.Value)
+	return db.Ask{Lookup: findIdentifiers, Args: args, Scan: func(row db.Scanner) error {
+		var i Identifier
+		var id string
+		if err := row.Scan(&i.Kind, &i.Value, &id); err != nil {
+			return err
 		}
-		more := ""
-		if len(chunk) > 1 {
-			more = ", " + db.Rows(len(chunk)-1, 4, 5)
+		for _, k := range places[i] {
+			out[k] = Resolved{ID: id}
 		}
-		err := db.Collect(ctx, tx, func(row db.Scanner) error {
-			var i Identifier
-			var id string
-			if err := row.Scan(&i.Kind, &i.Value, &id); err != nil {
-				return err
-			}
-			for _, k := range places[i] {
-				out[k] = Resolved{ID: id}
-			}
-			return nil
-		}, fmt.Sprintf(findIdentifiers, more), args...)
-		if err != nil {
-			return nil, fmt.Errorf("find members by identifier: %w", err)
-		}
-	}
-	return out, nil
+		return nil
+	}}, out
 }
 
 // Query narrows List.

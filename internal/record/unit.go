@@ -33,6 +33,7 @@ type unit struct {
 
 	sheet    *books.Sheet
 	programs map[string]programs
+	members  map[string]map[string]member.Resolved // by program and reference, as far as they were found beforehand
 	answers  map[books.AnswerKey]books.Answer
 	receipts map[books.NaturalKey]books.Receipt
 	first    map[books.FactOf]books.Entry // what receipts that were found stand for
@@ -130,10 +131,7 @@ func (u *unit) open() []*task {
 
 // prepare reads, for all tasks together, what does not depend on what they decide.
 func (u *unit) prepare(ctx context.Context) error {
-	if err := u.findPrograms(ctx); err != nil {
-		return err
-	}
-	if err := u.findKeys(ctx); err != nil {
+	if err := u.ask(ctx); err != nil {
 		return err
 	}
 	open := u.open()
@@ -175,36 +173,23 @@ func (u *unit) lockCounters(ctx context.Context, tasks []*task) error {
 	return u.sheet.LockCounters(ctx, u.tx, wanted)
 }
 
-func (u *unit) findPrograms(ctx context.Context) error {
-	refusal := map[string]error{}
+// ask reads in one go what the requests name: the versions of their programs, their keys, and their members, these by the
+// versions as they were last seen.
+func (u *unit) ask(ctx context.Context) error {
+	var (
+		ids      []string
+		answers  []books.AnswerKey
+		naturals []books.NaturalKey
+		refs     = map[string][]string{}
+	)
 	for _, t := range u.open() {
 		id := t.req.Program
-		if u.programs[id] == nil && refusal[id] == nil {
-			if u.draft != nil {
-				u.programs[id] = draft{u.draft}
-				continue
-			}
-			set, err := u.versions.Get(ctx, u.tx, id)
-			switch {
-			case refused(err):
-				refusal[id] = err
-			case err != nil:
-				return err
-			default:
-				u.programs[id] = set
-			}
+		if refs[id] == nil {
+			ids, refs[id] = append(ids, id), []string{}
 		}
-		if err := refusal[id]; err != nil {
-			t.fail(err)
+		if t.req.Member != "" {
+			refs[id] = append(refs[id], t.req.Member)
 		}
-	}
-	return nil
-}
-
-func (u *unit) findKeys(ctx context.Context) error {
-	var answers []books.AnswerKey
-	var naturals []books.NaturalKey
-	for _, t := range u.open() {
 		if t.req.Key != nil && !u.simulated {
 			answers = append(answers, t.answerKey())
 		}
@@ -212,19 +197,77 @@ func (u *unit) findKeys(ctx context.Context) error {
 			naturals = append(naturals, t.naturalKey())
 		}
 	}
-	var err error
-	if u.answers, err = books.Answers(ctx, u.tx, answers); err != nil {
-		return err
+	u.answers, u.receipts = map[books.AnswerKey]books.Answer{}, map[books.NaturalKey]books.Receipt{}
+	asks := []db.Ask{books.AskAnswers(answers, u.answers), books.AskReceipts(naturals, u.receipts)}
+	guessed := map[string]programs{}
+	u.members = map[string]map[string]member.Resolved{}
+	var found []func()
+	for _, id := range ids {
+		var by programs
+		if u.draft != nil {
+			by = draft{u.draft}
+		} else if known := u.versions.Known(id); known != nil {
+			by = known
+		} else {
+			continue
+		}
+		guessed[id] = by
+		ask, list := member.AskMembers(by.Latest(), refs[id])
+		asks = append(asks, ask)
+		found = append(found, func() {
+			u.members[id] = make(map[string]member.Resolved, len(list))
+			for i, ref := range refs[id] {
+				u.members[id][ref] = list[i]
+			}
+		})
 	}
-	if u.receipts, err = books.Receipts(ctx, u.tx, naturals); err != nil {
-		return err
+	if u.draft != nil {
+		if err := u.tx.Find(ctx, asks...); err != nil {
+			return err
+		}
+		u.programs = guessed
+	} else {
+		sets, err := u.versions.Find(ctx, u.tx, ids, asks...)
+		if err != nil {
+			return err
+		}
+		for id, set := range sets {
+			u.programs[id] = set
+		}
+	}
+	for _, take := range found {
+		take()
+	}
+	for id, by := range guessed {
+		if u.programs[id] != by {
+			delete(u.members, id) // a new version may name members otherwise
+		}
+	}
+	for _, t := range u.open() {
+		if u.programs[t.req.Program] == nil {
+			t.fail(version.NoProgram(t.req.Program))
+		}
 	}
 	var facts []books.FactOf
 	for _, r := range u.receipts {
 		facts = append(facts, books.FactOf{Program: r.Program, ID: r.Fact})
 	}
+	var err error
 	u.first, err = books.Entries(ctx, u.tx, facts)
 	return err
+}
+
+// resolveAll finds members by what the requests call them.
+func (u *unit) resolveAll(ctx context.Context, program string, refs []string) ([]member.Resolved, error) {
+	out := make([]member.Resolved, len(refs))
+	for i, ref := range refs {
+		known, ok := u.members[program][ref]
+		if !ok || known.ID == "" { // it may have been enrolled meanwhile, in this very unit
+			return member.ResolveAll(ctx, u.tx, u.programs[program].Latest(), refs)
+		}
+		out[i] = known
+	}
+	return out, nil
 }
 
 // resolve finds the members that the tasks name, directly or by a fact, and the facts they name by natural key. A task whose
@@ -344,7 +387,7 @@ func (u *unit) resolveMembers(ctx context.Context, tasks []*task) error {
 		for i, a := range asks {
 			texts[i] = a.text
 		}
-		found, err := member.ResolveAll(ctx, u.tx, u.programs[id].Latest(), texts)
+		found, err := u.resolveAll(ctx, id, texts)
 		if err != nil {
 			return err
 		}

@@ -2,8 +2,6 @@ package version
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -139,7 +137,7 @@ func (s *Set) ReplannedSince(version int64, now time.Time) bool {
 func Load(ctx context.Context, tx *db.Tx, id string) (*Set, error) {
 	s, err := load(ctx, tx, id, nil)
 	if err == nil && len(s.versions) == 0 {
-		return nil, noProgram(id)
+		return nil, NoProgram(id)
 	}
 	return s, err
 }
@@ -192,26 +190,71 @@ type Cache struct {
 
 // The newest version's row says whether the cached set is stale. Its number alone would not do: a set that was read in a
 // transaction which is rolled back would pass for one that another publication makes under the same number.
-const newestVersion = `
-SELECT version, effective_from, published_at, published_by, hash, rollback_of
-FROM versions WHERE program_id = $1 ORDER BY version DESC LIMIT 1`
+var newestVersions = db.NewLookup([]string{"program_id text"}, `
+SELECT v.program_id, v.version, v.effective_from, v.published_at, v.published_by, v.hash, v.rollback_of
+FROM want CROSS JOIN versions v
+WHERE v.program_id = want.program_id AND v.version = (SELECT MAX(m.version) FROM versions m WHERE m.program_id = want.program_id)`)
 
 // Get gives the versions of a program as tx sees them: a version that another process published is seen by the next
 // transaction. It costs one small read when nothing is new. The error is not_found "program_not_found" when there are none.
 func (c *Cache) Get(ctx context.Context, tx *db.Tx, id string) (*Set, error) {
-	newest, err := scan(tx.QueryRow(ctx, newestVersion, id), id)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, noProgram(id)
-	}
+	found, err := c.Find(ctx, tx, []string{id})
 	if err != nil {
-		return nil, fmt.Errorf("look for versions of %s: %w", id, err)
+		return nil, err
 	}
+	if found[id] == nil {
+		return nil, NoProgram(id)
+	}
+	return found[id], nil
+}
+
+// Find is Get for several programs, with other look-ups in the same round trip. A program that is not there is left out.
+func (c *Cache) Find(ctx context.Context, tx *db.Tx, list []string, more ...db.Ask) (map[string]*Set, error) {
+	args := make([]any, len(list))
+	for i, id := range list {
+		args[i] = id
+	}
+	newest := make(map[string]Published, len(list))
+	ask := db.Ask{Lookup: newestVersions, Args: args, Scan: func(row db.Scanner) error {
+		var id string
+		p, err := scan(first{row, &id}, "")
+		p.Program = id
+		newest[id] = p
+		return err
+	}}
+	if err := tx.Find(ctx, append([]db.Ask{ask}, more...)...); err != nil {
+		return nil, fmt.Errorf("look for versions: %w", err)
+	}
+	out := make(map[string]*Set, len(newest))
+	for id, p := range newest {
+		known := c.Known(id)
+		if known == nil || known.versions[len(known.versions)-1].Published != p {
+			var err error
+			if known, err = c.load(ctx, tx, id, known); err != nil {
+				return nil, err
+			}
+		}
+		out[id] = known
+	}
+	return out, nil
+}
+
+// first is a row that is read with a column more in front.
+type first struct {
+	row  db.Scanner
+	dest any
+}
+
+func (f first) Scan(dest ...any) error { return f.row.Scan(append([]any{f.dest}, dest...)...) }
+
+// Known gives the versions as they were last read, nil when they were not yet: to be asked anew before they are relied on.
+func (c *Cache) Known(id string) *Set {
 	c.mu.Lock()
-	known := c.sets[id]
-	c.mu.Unlock()
-	if known != nil && known.versions[len(known.versions)-1].Published == newest {
-		return known, nil
-	}
+	defer c.mu.Unlock()
+	return c.sets[id]
+}
+
+func (c *Cache) load(ctx context.Context, tx *db.Tx, id string, known *Set) (*Set, error) {
 	set, err := load(ctx, tx, id, known)
 	if err != nil {
 		return nil, err

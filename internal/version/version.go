@@ -200,7 +200,7 @@ func Rollback(ctx context.Context, tx *db.Tx, id string, n int64, from time.Time
 func List(ctx context.Context, tx *db.Tx, id string) ([]Published, error) {
 	out, err := list(ctx, tx, id)
 	if err == nil && len(out) == 0 {
-		err = noProgram(id)
+		err = NoProgram(id)
 	}
 	return out, err
 }
@@ -253,7 +253,8 @@ func scan(row db.Scanner, id string, more ...any) (Published, error) {
 	return p, nil
 }
 
-func noProgram(id string) error {
+// NoProgram is the error of a program that is not there.
+func NoProgram(id string) error {
 	return errs.NotFound("program_not_found", fmt.Sprintf("There is no program %q with a published version.", id))
 }
 
