@@ -19,8 +19,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/health"
 	"lojal.dev/lojal/internal/ids"
 	"lojal.dev/lojal/internal/key"
 	"lojal.dev/lojal/internal/lang"
@@ -41,6 +44,10 @@ type Config struct {
 	Logger *slog.Logger
 	Limits Limits
 	Build  BuildInfo
+	// Health says whether the server is ready; one that never stops when nil.
+	Health *health.State
+	// Metrics is where the door's meters are shown; nil shows them to nobody.
+	Metrics prometheus.Registerer
 }
 
 // BuildInfo says which program this is.
@@ -110,14 +117,20 @@ func New(c Config) *Server {
 	if c.Limits.MaxBatchBody <= 0 {
 		c.Limits.MaxBatchBody = defaultMaxBatchBody
 	}
+	if c.Health == nil {
+		c.Health = health.New(c.DB)
+	}
 	s := &Server{Config: c, perKey: web.NewBuckets(c.Limits.PerKey), failed: web.NewBuckets(c.Limits.FailedAuth), waiting: make(chan struct{}, mostWaiting)}
 	mux := http.NewServeMux()
+	var patterns []string
 	for _, r := range table() {
-		mux.Handle(r.Method+" "+r.Path, s.guard(r))
+		pattern := r.Method + " " + r.Path
+		mux.Handle(pattern, s.guard(r))
+		patterns = append(patterns, pattern)
 	}
 	s.document = newDocument()
-	s.pages(mux)
-	s.handler = web.Wrap(mux, c.Logger, c.Clock)
+	pages := s.pages(mux)
+	s.handler = web.Wrap(mux, web.Outside{Log: c.Logger, Now: c.Clock, Meters: web.NewMeters(c.Metrics, append(patterns, pages...))})
 	return s
 }
 

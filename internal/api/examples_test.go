@@ -116,6 +116,7 @@ func exampleAnswers(tb testing.TB) map[string]json.RawMessage {
 	tb.Helper()
 	s := newStory(tb)
 	s.tell("getHealthz")
+	s.tell("getReadyz")
 	s.tell("postMembers")
 	s.do("POST", "/v1/members", `{"external_id": "4712"}`).want(201)
 	s.do("POST", "/v1/members", `{"name": "Kari Nordmann", "birth": "1990-05-17", "identifiers": [{"kind": "card", "value": "10010009"}]}`).want(201)

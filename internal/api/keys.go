@@ -196,10 +196,3 @@ func (s *Server) listAudit(ctx context.Context, in *auditIn) (*Page[AuditEntry],
 		return nil
 	})
 }
-
-func (s *Server) health(ctx context.Context, _ *struct{}) (*Health, error) {
-	if err := s.DB.Ping(ctx); err != nil {
-		return nil, errs.Unavailable("database_unavailable", "The database does not answer.").Because(err)
-	}
-	return &Health{Status: "ok", Database: string(s.DB.Dialect()), Version: s.Build.Version}, nil
-}

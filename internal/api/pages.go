@@ -48,7 +48,12 @@ func (p still) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(p.body) // the client may be gone
 }
 
-func (s *Server) pages(mux *http.ServeMux) {
+// pages puts them up, and gives their patterns.
+func (s *Server) pages(mux *http.ServeMux) (patterns []string) {
+	put := func(pattern string, h http.Handler) {
+		mux.Handle(pattern, h)
+		patterns = append(patterns, pattern)
+	}
 	file := func(name string) []byte {
 		b, err := pageFiles.ReadFile("page/" + name)
 		if err != nil {
@@ -57,13 +62,14 @@ func (s *Server) pages(mux *http.ServeMux) {
 		return b
 	}
 	const html = "text/html; charset=utf-8"
-	mux.Handle("GET /openapi.json", newStill("application/json", s.document.json))
-	mux.Handle("GET /openapi.yaml", newStill("application/yaml", s.document.yaml))
-	mux.Handle("GET /docs", newStill(html, s.document.page("reference.html", s.Build)))
-	mux.Handle("GET /docs/errors", newStill(html, s.document.page("errors.html", s.Build)))
-	mux.Handle("GET /docs/style.css", newStill("text/css; charset=utf-8", file("style.css")))
-	mux.Handle("GET /docs/script.js", newStill("text/javascript; charset=utf-8", file("script.js")))
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/docs", http.StatusFound) })
+	put("GET /openapi.json", newStill("application/json", s.document.json))
+	put("GET /openapi.yaml", newStill("application/yaml", s.document.yaml))
+	put("GET /docs", newStill(html, s.document.page("reference.html", s.Build)))
+	put("GET /docs/errors", newStill(html, s.document.page("errors.html", s.Build)))
+	put("GET /docs/style.css", newStill("text/css; charset=utf-8", file("style.css")))
+	put("GET /docs/script.js", newStill("text/javascript; charset=utf-8", file("script.js")))
+	put("GET /{$}", http.RedirectHandler("/docs", http.StatusFound))
+	return patterns
 }
 
 // page renders one of the templates.

@@ -143,6 +143,7 @@ func TestAuthentication(t *testing.T) {
 		}
 		h.as("", "GET", "/v1/me", "", "Authorization", "bearer "+h.secret).want(200)
 		h.as("", "GET", "/healthz", "").want(200).is("ok", "status")
+		h.as("", "GET", "/readyz", "").want(200).is("ready", "status").is("ok", "writing").is("current", "schema")
 		for _, path := range []string{"/openapi.json", "/openapi.yaml", "/docs", "/docs/errors", "/docs/style.css", "/docs/script.js"} {
 			h.as("", "GET", path, "").want(200)
 		}

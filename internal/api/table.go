@@ -250,7 +250,13 @@ func table() []*Route {
 		route("GET", "/v1/audit", "admin", (*Server).listAudit, About{Tag: keys, Summary: "List changes", Text: "Who changed programs, keys and profiles, the newest first. Facts say themselves who recorded them."}),
 
 		// Health
-		route("GET", "/healthz", Open, (*Server).health, About{Tag: "Health", Summary: "Ask whether the program can work", Text: "503 when the database does not answer."}),
+		route("GET", "/healthz", Open, (*Server).health, About{
+			Tag: "Health", Summary: "Ask whether the process lives", Text: "200 as long as the process answers, whatever the state of the database: for a supervisor that starts it anew.",
+		}),
+		route("GET", "/readyz", Open, (*Server).ready, About{
+			Tag: "Health", Summary: "Ask whether requests are served",
+			Text: "For a load balancer. 503 when the database does not answer, when it is of an older version than the program, and when the program is about to stop. A database that takes no writes still serves what is asked: see writing.",
+		}),
 	}
 }
 

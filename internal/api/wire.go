@@ -897,10 +897,22 @@ type AuditEntry struct {
 	Detail map[string]any `json:"detail,omitempty"`
 }
 
-// Health says whether the program can work.
+// Health says that the program answers.
 type Health struct {
 	// Status is ok.
 	Status   string `json:"status"`
+	Database string `json:"database"`
+	Version  string `json:"version,omitempty"`
+}
+
+// Readiness says that requests are served.
+type Readiness struct {
+	// Status is ready.
+	Status string `json:"status"`
+	// Writing is ok; failing when the last write failed for want of a database or of disk space; read_only when the database takes no writes.
+	Writing string `json:"writing"`
+	// Schema is current, or newer when a newer program has migrated the database.
+	Schema   string `json:"schema"`
 	Database string `json:"database"`
 	Version  string `json:"version,omitempty"`
 }

@@ -493,6 +493,46 @@ func TestServe(t *testing.T) {
 	})
 }
 
+// A stop begins with /readyz, so that a load balancer sends the next request elsewhere while those that are on their way are
+// answered as ever.
+func TestAStopIsToldBeforeItHappens(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *shell) {
+		s.publish()
+		secret := strings.TrimSpace(s.ok(args("key create till")))
+		srv := s.start("Metrics, health", "serve", "--ops-addr", "127.0.0.1:0", "--drain", "2s")
+		_, line, _ := strings.Cut(srv.out[len(srv.out)-1], "http://")
+		operators := &server{t: t, url: "http://" + strings.TrimSuffix(line, "/metrics")}
+		if status, body := operators.get("/metrics", ""); status != 200 || !strings.Contains(body, "lojal_build_info{") || !strings.Contains(body, `version="v0-test"`) {
+			t.Errorf("%d %s", status, body)
+		}
+		if status, _ := srv.get("/metrics", ""); status != 404 {
+			t.Errorf("the public address shows the metrics: %d", status)
+		}
+		if status, body := srv.get("/readyz", ""); status != 200 || !strings.Contains(body, `"writing":"ok"`) {
+			t.Errorf("%d %s", status, body)
+		}
+		if err := srv.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		for _, from := range []*server{srv, operators} {
+			status, body := from.get("/readyz", "")
+			for status != 503 {
+				status, body = from.get("/readyz", "")
+			}
+			if !strings.Contains(body, "stopping") {
+				t.Errorf("%s", body)
+			}
+		}
+		if status, _ := srv.get("/v1/me", secret); status != 200 {
+			t.Errorf("a request before the end of the drain: %d", status)
+		}
+		if err := <-srv.done; err != nil {
+			t.Errorf("it did not stop well: %v", err)
+		}
+	})
+}
+
 // Who waits for an event when the server stops must not hold it up for the half minute that a wait may last.
 func TestAStopDoesNotWaitForWhoWaits(t *testing.T) {
 	t.Parallel()

@@ -41,31 +41,32 @@ Examples:
 // demoDB is where the demo lies unless another database is named.
 const demoDB = "sqlite:lojal-demo.db"
 
-func (c *demoCmd) Run(e *env) (err error) {
+func (c *demoCmd) Run(e *env) error {
 	if c.DB == demoDB && !writable(".") {
 		c.DB = "sqlite:" + filepath.Join(os.TempDir(), "lojal-demo.db")
 	}
 	if err := c.make(e); err != nil {
 		return err
 	}
-	d, err := db.Open(e.ctx, c.DB, db.Options{Migrate: true})
-	if err != nil {
-		return err
+	var id, secret string
+	var s sample
+	open := func(opts db.Options) (d *db.DB, err error) {
+		opts.Migrate = true
+		if d, err = db.Open(e.ctx, c.DB, opts); err != nil {
+			return nil, err
+		}
+		if id, err = c.demo(e, d); err == nil {
+			secret, err = demoKey(e, d, id)
+		}
+		if err == nil {
+			s, err = samples(e, d, id)
+		}
+		if err != nil {
+			return nil, errors.Join(err, d.Close())
+		}
+		return d, nil
 	}
-	defer closing(d, &err)
-	id, err := c.demo(e, d)
-	if err != nil {
-		return err
-	}
-	secret, err := demoKey(e, d, id)
-	if err != nil {
-		return err
-	}
-	s, err := samples(e, d, id)
-	if err != nil {
-		return err
-	}
-	return c.serve(e, d, func(url string) { c.welcome(e, url, id, secret, s) })
+	return c.serve(e, open, func(_ *db.DB, url string) { c.welcome(e, url, id, secret, s) })
 }
 
 // writable says whether files can be made in a folder.

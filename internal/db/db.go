@@ -17,18 +17,22 @@ package db
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"math/rand/v2"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"lojal.dev/lojal/internal/errs"
 )
@@ -60,6 +64,11 @@ type Options struct {
 	Unmigrated bool
 	// Connections bounds the connections to PostgreSQL and the readers of SQLite; 0 means 16.
 	Connections int
+	// Metrics is where the database's meters are shown; nil shows them to nobody.
+	Metrics prometheus.Registerer
+	// Log takes warnings of transactions that took Slow or longer; without either there are none.
+	Log  *slog.Logger
+	Slow time.Duration
 }
 
 // DB is an open database. It is safe for use by many goroutines.
@@ -68,6 +77,12 @@ type DB struct {
 	path    string  // SQLite: the file
 	write   *sql.DB // SQLite: one connection
 	read    *sql.DB // PostgreSQL: the same pool as write
+	probe   *sql.DB // PostgreSQL: one connection of its own, for Watch
+	watch   watch
+	failing atomic.Bool // the last write failed because of the database or its machine
+	meters  meters
+	log     *slog.Logger
+	slow    time.Duration
 }
 
 // Open opens the database at the URL: sqlite:PATH, a bare PATH, or postgres://….
@@ -82,6 +97,10 @@ func Open(ctx context.Context, rawURL string, opts Options) (*DB, error) {
 	d, err := open(rawURL, opts)
 	if err != nil {
 		return nil, err
+	}
+	d.meters, d.log, d.slow = newMeters(opts.Metrics), opts.Log, opts.Slow
+	if err := d.register(opts.Metrics); err != nil {
+		return nil, errors.Join(fmt.Errorf("show the database's meters: %w", err), d.Close())
 	}
 	if err := d.ready(ctx, opts); err != nil {
 		return nil, errors.Join(err, d.Close())
@@ -114,13 +133,20 @@ func openPostgres(rawURL string, opts Options) (*DB, error) {
 		config.RuntimeParams["application_name"] = "lojal"
 	}
 	if config.ConnectTimeout == 0 {
-		config.ConnectTimeout = 10 * time.Second
+		config.ConnectTimeout = 5 * time.Second
 	}
-	pool := stdlib.OpenDB(*config)
+	d := &DB{dialect: Postgres}
+	watched := config.Copy()
+	watched.DialFunc = d.watch.dial(config.DialFunc)
+	pool := stdlib.OpenDB(*watched)
 	pool.SetMaxOpenConns(opts.Connections)
 	pool.SetMaxIdleConns(opts.Connections)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
-	return &DB{dialect: Postgres, write: pool, read: pool}, nil
+	probe := stdlib.OpenDB(*config)
+	probe.SetMaxOpenConns(1)
+	d.write, d.read, d.probe = pool, pool, probe
+	d.watch.every, d.watch.patience = watchEvery, watchPatience
+	return d, nil
 }
 
 func openSQLite(path string, opts Options) (*DB, error) {
@@ -209,6 +235,9 @@ func (d *DB) Close() error {
 	if d.read != d.write {
 		err = d.read.Close()
 	}
+	if d.probe != nil {
+		err = errors.Join(err, d.probe.Close())
+	}
 	if err := errors.Join(err, d.write.Close()); err != nil {
 		return fmt.Errorf("close the database: %w", err)
 	}
@@ -249,19 +278,24 @@ func (d *DB) Read(ctx context.Context, fn func(*Tx) error) error {
 }
 
 func (d *DB) run(ctx context.Context, fn func(*Tx) error, readOnly bool) error {
+	began := time.Now() // a duration, not a business time
 	for attempt := 1; ; attempt++ {
 		err := d.once(ctx, fn, readOnly)
 		if err == nil {
+			d.note(ctx, readOnly, attempt, began, nil)
 			return nil
 		}
 		if readOnly && isReadOnly(err) {
 			return fmt.Errorf("a write inside Read: %w", err)
 		}
 		if attempt == attempts || ctx.Err() != nil || !IsRetryable(err) {
+			d.note(ctx, readOnly, attempt, began, err)
 			return explain(ctx, err)
 		}
+		d.meters.retries.Inc()
 		select {
 		case <-ctx.Done():
+			d.note(ctx, readOnly, attempt, began, err)
 			return explain(ctx, err)
 		case <-time.After(backoff(attempt)):
 		}
@@ -278,6 +312,9 @@ func backoff(attempt int) time.Duration {
 // The transaction ends with ctx only until COMMIT is sent. After that a cancelled caller must not leave us
 // guessing about what a second more would have told, so COMMIT has its own, longer time.
 func (d *DB) once(ctx context.Context, fn func(*Tx) error, readOnly bool) error {
+	if d.watch.away.Load() {
+		return errAway
+	}
 	pool := d.write
 	if readOnly {
 		pool = d.read
@@ -291,6 +328,11 @@ func (d *DB) once(ctx context.Context, fn func(*Tx) error, readOnly bool) error 
 	tx := &Tx{conn: conn, dialect: d.dialect, readOnly: readOnly}
 	defer tx.rollback(ctx) // after a commit it does nothing
 	if err := fn(tx); err != nil {
+		if !readOnly && d.dialect == Postgres && isReadOnly(err) {
+			// The server became a standby: the next transaction looks for the new primary.
+			tx.rollback(ctx)
+			_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+		}
 		return err
 	}
 	if err := ctx.Err(); err != nil && !readOnly {

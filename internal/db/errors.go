@@ -56,7 +56,7 @@ func IsForeignKey(err error) bool {
 // the victim of a deadlock or a serialization failure, lost its connection before COMMIT, or found SQLite busy.
 // [DB.Write] has then already tried several times.
 func IsRetryable(err error) bool {
-	if err == nil || errors.Is(err, ErrUnknownCommit) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if err == nil || errors.Is(err, ErrUnknownCommit) || errors.Is(err, errAway) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return false
 	}
 	if code, ok := sqliteCode(err); ok {
@@ -76,7 +76,7 @@ func IsUnavailable(err error) bool {
 	if err == nil {
 		return false
 	}
-	if errors.Is(err, ErrUnknownCommit) {
+	if errors.Is(err, ErrUnknownCommit) || errors.Is(err, errAway) {
 		return true
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
@@ -159,7 +159,7 @@ func explain(ctx context.Context, err error) error {
 	cause := ctx.Err()
 	switch {
 	case cause == nil && IsUnavailable(err):
-		return errs.Unavailable(ReasonUnavailable, "The database is not available now.").Because(err)
+		return errs.Unavailable(ReasonUnavailable, "The database is not available now.").With("retry_after", 2).Because(err)
 	case cause == nil || !errors.Is(err, cause) && !isCancelled(err):
 		return err
 	case errors.Is(cause, context.DeadlineExceeded):

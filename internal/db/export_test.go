@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"io/fs"
+	"time"
 )
 
 // For the tests in package db_test, which can use dbtest.
@@ -16,3 +17,6 @@ func (d *DB) Version(ctx context.Context) (int64, error)                { return
 func (d *DB) CheckLayoutOf(ctx context.Context, declared []Table) ([]string, error) {
 	return d.checkLayout(ctx, declared)
 }
+
+// Hurry lets a watch ask more often than a server does.
+func (d *DB) Hurry(every, patience time.Duration) { d.watch.every, d.watch.patience = every, patience }

@@ -38,6 +38,12 @@ const (
 	Due         Kind = "due" // time passed: release, expiry, warnings, tiers, forgotten reservations
 )
 
+// Kinds are all of them.
+var Kinds = []Kind{
+	Enrolment, PurchaseK, ReturnK, ActivityK, Reserve, Commit, Cancel, Redeem, Refund, AdjustmentK, TransferOut, TransferIn,
+	Release, TierGrant, ProfileK, Status, MergeOut, MergeIn, Due,
+}
+
 // Fact is something that happened to one member. Just the body of its kind is set.
 type Fact struct {
 	// ID has the type prefix of its resource: pur_, ret_, act_, red_, adj_, trf_, fct_…

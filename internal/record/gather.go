@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"lojal.dev/lojal/internal/errs"
 )
@@ -20,8 +21,9 @@ type writer struct {
 
 // waiting is a request in the queue.
 type waiting struct {
-	task *task
-	done chan struct{}
+	task  *task
+	done  chan struct{}
+	since time.Time // of the machine: a wait is no business time
 	// state goes from queued to taken or to left, once.
 	state atomic.Int32
 }
@@ -35,7 +37,7 @@ const (
 var errClosed = errs.Unavailable("closing", "The program is about to stop: repeat the request with the same key.")
 
 func (w *writer) submit(ctx context.Context, t *task) (*Result, error) {
-	q := &waiting{task: t, done: make(chan struct{})}
+	q := &waiting{task: t, done: make(chan struct{}), since: time.Now()}
 	w.mu.Lock()
 	if w.closed {
 		w.mu.Unlock()
@@ -95,6 +97,7 @@ func (w *writer) drain() {
 			}
 		}
 		if len(tasks) > 0 {
+			w.r.meters.gathered(mine)
 			w.r.commit(w.r.ctx, tasks)
 		}
 		for _, q := range mine {

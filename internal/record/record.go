@@ -18,6 +18,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/errs"
@@ -102,6 +104,8 @@ type Options struct {
 	Chunk int
 	// Writers is how many transactions Record runs at once: when 0, one on SQLite and two on PostgreSQL.
 	Writers int
+	// Metrics is where the recorder's meters are shown; nil shows them to nobody.
+	Metrics prometheus.Registerer
 }
 
 // Recorder takes facts into one database. It is safe for concurrent use.
@@ -110,7 +114,8 @@ type Recorder struct {
 	versions *version.Cache
 	opts     Options
 	writers  []*writer
-	merged   sync.Map        // see unit
+	merged   sync.Map // see unit
+	meters   *meters
 	ctx      context.Context //nolint:containedctx // the transactions belong to the recorder, not to one of the callers they serve
 	cancel   context.CancelFunc
 }
@@ -137,6 +142,7 @@ func NewWith(d *db.DB, versions *version.Cache, opts Options) *Recorder {
 	for range opts.Writers {
 		r.writers = append(r.writers, &writer{r: r})
 	}
+	r.meters = newMeters(opts.Metrics, r.waiting)
 	return r
 }
 
@@ -198,8 +204,19 @@ func (r *Recorder) Batch(ctx context.Context, reqs []Request) []Outcome {
 	return out
 }
 
+// waiting counts the requests that no transaction has taken yet.
+func (r *Recorder) waiting() (n int) {
+	for _, w := range r.writers {
+		w.mu.Lock()
+		n += len(w.queue)
+		w.mu.Unlock()
+	}
+	return n
+}
+
 // commit runs the tasks in one transaction and gives each its outcome.
 func (r *Recorder) commit(ctx context.Context, tasks []*task) {
+	defer r.meters.note(tasks)
 	open := make([]*task, 0, len(tasks))
 	for _, t := range tasks {
 		if t.err == nil {

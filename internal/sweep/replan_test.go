@@ -164,7 +164,7 @@ func TestTheJobWalksWithoutWaitingForTheNextRound(t *testing.T) {
 		k := openWith(t, d, quiet, 2200)
 		k.publish(quiet+club, day(10), day(10))
 		jobs := job.NewRunner(job.Options{DB: d, Clock: func() time.Time { return day(10) }, Poll: time.Millisecond, Logger: slog.New(slog.DiscardHandler)})
-		sweep.Handle(jobs, d, k.r, func() time.Time { return day(10) }, time.Hour, slog.New(slog.DiscardHandler))
+		sweep.Handle(jobs, d, k.r, func() time.Time { return day(10) }, time.Hour, slog.New(slog.DiscardHandler), sweep.NewMeters(nil))
 		ctx, cancel := context.WithCancel(context.Background())
 		stopped := make(chan struct{})
 		go func() {

@@ -109,7 +109,7 @@ const forgetEvery = time.Hour
 
 // Handle has the runner sweep at the given pace, 0 for never, and delete old answers. On however many nodes it is called, one of
 // them sweeps at a time, and another goes on where it died.
-func Handle(jobs *job.Runner, d *db.DB, r *record.Recorder, clock func() time.Time, every time.Duration, log *slog.Logger) {
+func Handle(jobs *job.Runner, d *db.DB, r *record.Recorder, clock func() time.Time, every time.Duration, log *slog.Logger, m *Meters) {
 	jobs.Handle(ForgetKind, job.Worker{Every: forgetEvery, Run: func(ctx context.Context, _ *job.Job) error {
 		_, err := Forget(ctx, d, clock())
 		return err
@@ -121,13 +121,15 @@ func Handle(jobs *job.Runner, d *db.DB, r *record.Recorder, clock func() time.Ti
 	steady := func(int) time.Duration { return every }
 	jobs.Handle(Kind, job.Worker{Every: every, Backoff: steady, Run: func(ctx context.Context, _ *job.Job) error {
 		var counts Counts
-		now := clock()
+		now, began := clock(), time.Now()
 		err := bringUp(ctx, d, r, now, &counts)
 		more, failed := walk(ctx, d, r, now, &counts)
 		if counts.Facts+counts.Replanned > 0 {
 			log.Info("swept", "accounts", counts.Accounts, "replanned", counts.Replanned, "facts", counts.Facts)
 		}
-		if err = errors.Join(err, failed); err == nil && more {
+		err = errors.Join(err, failed)
+		m.note(counts, time.Since(began), now, err)
+		if err == nil && more {
 			return job.Again(clock())
 		}
 		return err

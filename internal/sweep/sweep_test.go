@@ -189,7 +189,7 @@ func TestTheJobsSweepAndForget(t *testing.T) {
 		}
 		clock := func() time.Time { return day(40) }
 		jobs := job.NewRunner(job.Options{DB: d, Clock: clock, Poll: time.Millisecond})
-		sweep.Handle(jobs, d, k.r, clock, time.Minute, slog.New(slog.DiscardHandler))
+		sweep.Handle(jobs, d, k.r, clock, time.Minute, slog.New(slog.DiscardHandler), sweep.NewMeters(nil))
 		ctx, cancel := context.WithCancel(context.Background())
 		stopped := make(chan struct{})
 		go func() {

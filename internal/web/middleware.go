@@ -12,12 +12,23 @@ import (
 	"lojal.dev/lojal/internal/errs"
 )
 
-// Wrap puts round a mux what every door has: request id, access log, security headers, recovered panics, and problem
-// documents for paths and methods that do not exist. now is the clock for ids and the log.
-func Wrap(mux *http.ServeMux, log *slog.Logger, now func() time.Time) http.Handler {
+// Outside is what Wrap works with.
+type Outside struct {
+	Log *slog.Logger
+	// Now is the clock for ids and the log.
+	Now func() time.Time
+	// Meters count the requests; nil counts none.
+	Meters *Meters
+}
+
+// Wrap puts round a mux what every door has: request id, access log, meters, security headers, recovered panics, and problem
+// documents for paths and methods that do not exist.
+func Wrap(mux *http.ServeMux, o Outside) http.Handler {
+	log := o.Log
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now() // a duration, not a business time
-		s := &scope{id: requestID(r.Header.Get("X-Request-Id"), now())}
+		s := &scope{id: requestID(r.Header.Get("X-Request-Id"), o.Now())}
+		o.Meters.begin()
 		r = r.WithContext(context.WithValue(r.Context(), scopeKey{}, s))
 		rec := &recorder{ResponseWriter: w}
 		h := rec.Header()
@@ -33,6 +44,7 @@ func Wrap(mux *http.ServeMux, log *slog.Logger, now func() time.Time) http.Handl
 		defer func() {
 			if p := recover(); p != nil {
 				if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+					o.Meters.end(s.route, rec.status, time.Since(began))
 					panic(p)
 				}
 				log.ErrorContext(r.Context(), "panic", "request_id", s.id, "panic", p, "stack", string(debug.Stack()))
@@ -40,6 +52,8 @@ func Wrap(mux *http.ServeMux, log *slog.Logger, now func() time.Time) http.Handl
 					Fail(rec, r, errs.Internal("panic", "panic"))
 				}
 			}
+			took := time.Since(began)
+			o.Meters.end(s.route, rec.status, took)
 			level := slog.LevelInfo
 			if rec.status >= 500 {
 				level = slog.LevelError
@@ -47,7 +61,7 @@ func Wrap(mux *http.ServeMux, log *slog.Logger, now func() time.Time) http.Handl
 			// The route and not the path: paths hold phone numbers and e-mail addresses.
 			log.LogAttrs(r.Context(), level, "request", slog.String("request_id", s.id), slog.String("method", r.Method),
 				slog.String("route", s.route), slog.Int("status", rec.status), slog.Int64("bytes", rec.bytes),
-				slog.Duration("took", time.Since(began)), slog.String("actor", s.actor), slog.String("ip", ClientIP(r)))
+				slog.Duration("took", took), slog.String("actor", s.actor), slog.String("ip", ClientIP(r)))
 		}()
 		serve(mux, rec, r, s)
 	})

@@ -1,0 +1,58 @@
+package books
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"lojal.dev/lojal/internal/db"
+)
+
+// Backlog is what waits for somebody to do it. It looks over all programs: it is for the operator, not for a request.
+type Backlog struct {
+	// Due counts the accounts that time has something for, at most MostDue.
+	Due int64
+	// Oldest is how long the first of them has waited, 0 when there is none.
+	Oldest time.Duration
+	// Feed is how long the oldest fact has been written without being readable: an older transaction is still open.
+	Feed time.Duration
+}
+
+// MostDue is where counting due accounts ends, so that it stays cheap after a long stop.
+const MostDue = 10_000
+
+const (
+	dueBacklog = `
+SELECT COUNT(*), MIN(due_at) FROM (
+	SELECT due_at FROM accounts WHERE due_at IS NOT NULL AND due_at <= $1 ORDER BY due_at LIMIT $2
+) due`
+
+	feedBacklog = `
+SELECT MIN(f.recorded_at) FROM programs p CROSS JOIN facts f
+WHERE f.program_id = p.program_id AND f.stamp >= $1`
+)
+
+// Waiting gives the backlog at a time.
+func Waiting(ctx context.Context, tx *db.Tx, now time.Time) (Backlog, error) {
+	var out Backlog
+	var oldest, unread *int64
+	if err := tx.QueryRow(ctx, dueBacklog, instant(now), MostDue).Scan(&out.Due, &oldest); err != nil {
+		return out, fmt.Errorf("count the due accounts: %w", err)
+	}
+	horizon, err := db.Horizon(ctx, tx)
+	if err != nil {
+		return out, err
+	}
+	if err := tx.QueryRow(ctx, feedBacklog, horizon).Scan(&unread); err != nil {
+		return out, fmt.Errorf("look for facts that cannot be read yet: %w", err)
+	}
+	for _, x := range []struct {
+		at   *int64
+		into *time.Duration
+	}{{oldest, &out.Oldest}, {unread, &out.Feed}} {
+		if x.at != nil {
+			*x.into = max(now.Sub(toTime(*x.at)), 0)
+		}
+	}
+	return out, nil
+}
