@@ -369,10 +369,6 @@ type balancesIn struct {
 }
 
 func (s *Server) getBalances(ctx context.Context, in *balancesIn) (*Balances, error) {
-	id, v, err := s.named(ctx, &in.Call, in.Member)
-	if err != nil {
-		return nil, err
-	}
 	at := in.now
 	if in.At != nil {
 		if at = *in.At; at.Year() < 1900 || at.Year() > latestYear {
@@ -380,16 +376,19 @@ func (s *Server) getBalances(ctx context.Context, in *balancesIn) (*Balances, er
 				errs.Field{Pointer: "at", Reason: "out_of_range", Message: "Give a time between the years 1900 and 2200."})
 		}
 	}
-	out := &Balances{Member: id, At: v.time(at), Currency: v.p.Doc.Currency}
 	if !at.Before(in.now) {
-		acc, p, err := s.Recorder.ViewLots(ctx, in.program(), id, at)
+		acc, p, err := s.Recorder.ViewLots(ctx, in.program(), in.Member, at)
 		if err != nil {
 			return nil, err
 		}
-		v.p = p
-		out.Balances = v.balances(acc, true)
-		return out, nil
+		v := in.view(p)
+		return &Balances{Member: acc.Member, At: v.time(at), Currency: p.Doc.Currency, Balances: v.balances(acc, true)}, nil
 	}
+	id, v, err := s.named(ctx, &in.Call, in.Member)
+	if err != nil {
+		return nil, err
+	}
+	out := &Balances{Member: id, At: v.time(at), Currency: v.p.Doc.Currency}
 	return out, s.DB.Read(ctx, func(tx *db.Tx) error {
 		held, err := books.BalancesAt(ctx, tx, books.Ref{Program: in.program(), Member: id}, at)
 		if err != nil {

@@ -12,6 +12,8 @@ import (
 // writer gathers waiting requests: while one transaction runs, the next requests collect. Nobody waits when nothing runs.
 type writer struct {
 	r       *Recorder
+	run     func(context.Context, []*task) // what is done with the requests that were gathered
+	metered bool
 	mu      sync.Mutex
 	queue   []*waiting
 	running bool
@@ -97,8 +99,10 @@ func (w *writer) drain() {
 			}
 		}
 		if len(tasks) > 0 {
-			w.r.meters.gathered(mine)
-			w.r.commit(w.r.ctx, tasks)
+			if w.metered {
+				w.r.meters.gathered(mine)
+			}
+			w.run(w.r.ctx, tasks)
 		}
 		for _, q := range mine {
 			close(q.done)

@@ -8,6 +8,7 @@ import (
 	"lojal.dev/lojal/internal/books"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/engine"
+	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/program"
 )
 
@@ -71,15 +72,36 @@ func (r *Recorder) Offers(ctx context.Context, id, member string, now time.Time)
 func (r *Recorder) view(ctx context.Context, id, member string, now time.Time, needs func(*program.Compiled, *books.Folio) engine.Needs) (*engine.Account, *program.Compiled, error) {
 	t := lookAt(id, member, now)
 	t.needs = needs
-	if t.err == nil {
-		if err := r.read(ctx, []*task{t}, nil); err != nil {
-			return nil, nil, err
-		}
-	}
 	if t.err != nil {
 		return nil, nil, t.err
 	}
-	return t.result.Account, t.result.Program, nil
+	res, err := r.readers[int(r.turn.Add(1))%len(r.readers)].submit(ctx, t)
+	if err != nil {
+		return nil, nil, err
+	}
+	return res.Account, res.Program, nil
+}
+
+// longestLook bounds a reading transaction that several wait for: each of them has less time than this.
+const longestLook = time.Minute
+
+// lookAll brings accounts up to now for those who wait to see them, in one snapshot.
+func (r *Recorder) lookAll(ctx context.Context, tasks []*task) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), longestLook) // also after Close
+	defer cancel()
+	err := r.read(ctx, tasks, nil)
+	if err == nil {
+		return
+	}
+	if len(tasks) > 1 && errs.CodeOf(err) == errs.CodeInternal {
+		for _, t := range tasks { // one member's fault is not that of the others
+			r.lookAll(ctx, []*task{t})
+		}
+		return
+	}
+	for _, t := range tasks {
+		t.lose(err)
+	}
 }
 
 func lookAt(id, member string, now time.Time) *task {

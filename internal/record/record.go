@@ -14,8 +14,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -114,6 +116,8 @@ type Recorder struct {
 	versions *version.Cache
 	opts     Options
 	writers  []*writer
+	readers  []*writer // of looks, which are gathered in the same way
+	turn     atomic.Uint32
 	merged   sync.Map // see unit
 	meters   *meters
 	ctx      context.Context //nolint:containedctx // the transactions belong to the recorder, not to one of the callers they serve
@@ -140,7 +144,14 @@ func NewWith(d *db.DB, versions *version.Cache, opts Options) *Recorder {
 	r := &Recorder{db: d, versions: versions, opts: opts}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	for range opts.Writers {
-		r.writers = append(r.writers, &writer{r: r})
+		r.writers = append(r.writers, &writer{r: r, run: r.commit, metered: true})
+	}
+	readers := 3 // enough to keep PostgreSQL busy while the answers of others are taken
+	if d.Dialect() == db.SQLite {
+		readers = runtime.GOMAXPROCS(0)
+	}
+	for range readers {
+		r.readers = append(r.readers, &writer{r: r, run: r.lookAll})
 	}
 	r.meters = newMeters(opts.Metrics, r.waiting)
 	return r
@@ -149,7 +160,7 @@ func NewWith(d *db.DB, versions *version.Cache, opts Options) *Recorder {
 // Versions gives the versions of programs by which the recorder decides.
 func (r *Recorder) Versions() *version.Cache { return r.versions }
 
-// Close waits until all that was taken is written, and refuses what comes later.
+// Close waits until all that was taken is written, and refuses what comes later. It can still be read.
 func (r *Recorder) Close() {
 	for _, w := range r.writers {
 		w.close()
