@@ -111,11 +111,12 @@ func isReadOnly(err error) bool {
 
 // isLost says whether err means that there is no connection, or no longer.
 func isLost(err error) bool {
-	if code := pgCode(err); len(code) == 5 {
+	// A server that cannot let anyone in (its disk is full, it recovers, it wants another password) gives a code of its own.
+	_, refused := errors.AsType[*pgconn.ConnectError](err)
+	if code := pgCode(err); len(code) == 5 && !refused {
 		// Connection exceptions, and operator intervention but for a cancelled query and a lock timeout.
 		return code[:2] == "08" || code[:3] == "57P"
 	}
-	_, refused := errors.AsType[*pgconn.ConnectError](err)
 	_, network := errors.AsType[net.Error](err)
 	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, pgconn.ErrConnClosed) ||
 		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) ||

@@ -3,9 +3,11 @@ package db_test
 import (
 	"context"
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"testing"
 
@@ -73,6 +75,33 @@ func TestErrorsHaveTheirClasses(t *testing.T) {
 	} {
 		if db.IsRetryable(c.err) != c.retryable || db.IsUnavailable(c.err) != c.unavailable {
 			t.Errorf("%s: retryable %v, unavailable %v", name, db.IsRetryable(c.err), db.IsUnavailable(c.err))
+		}
+	}
+}
+
+func TestAServerThatLetsNobodyInIsUnavailable(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{"XX000", "53300", "57P03", "28P01"} { // the first is what a full disk makes of a connection
+		listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer listener.Close()
+		go func() {
+			for {
+				conn, err := listener.Accept()
+				if err != nil {
+					return
+				}
+				body := "SFATAL\x00C" + code + "\x00Mnot now\x00\x00"
+				_, _ = conn.Read(make([]byte, 1024))
+				_, _ = conn.Write(append(binary.BigEndian.AppendUint32([]byte{'E'}, uint32(4+len(body))), body...))
+				conn.Close()
+			}
+		}()
+		_, err = db.Open(t.Context(), fmt.Sprintf("postgres://x@%s/x?sslmode=disable", listener.Addr()), db.Options{})
+		if !errs.Is(err, errs.CodeUnavailable, db.ReasonUnavailable) || db.IsRetryable(err) {
+			t.Errorf("%s: %v", code, err)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net/url"
 	"slices"
 	"strconv"
 	"sync"
@@ -49,7 +50,6 @@ type op struct {
 // bank is a program under load, with the log of its clients.
 type bank struct {
 	*run
-	nodes   []*node
 	secret  string
 	members []string
 	opened  time.Time
@@ -69,10 +69,17 @@ func openBank(r *run, urls ...string) *bank {
 		n := r.node()
 		n.url = url
 		n.start()
-		b.nodes = append(b.nodes, n)
 	}
-	b.members = newCaller(b.secret).enrol(r.T, b.nodes[0].address(), "person", people)
+	if len(urls) > 0 {
+		b.enrol()
+	}
 	return b
+}
+
+// enrol makes the people.
+func (b *bank) enrol() {
+	b.Helper()
+	b.members = newCaller(b.secret).enrol(b.T, b.nodes[0].address(), "person", people)
 }
 
 func (b *bank) now() int64 { return int64(time.Since(b.opened)) }
@@ -287,6 +294,96 @@ func (b *bank) watch(ctx context.Context) {
 	}
 }
 
+// follower reads the feed of events as a program does that must miss nothing.
+type follower struct {
+	*bank
+	caller *caller
+	node   int
+	cursor string
+	// events are the types by fact, ids those that came.
+	events map[string][]string
+	ids    map[string]bool
+}
+
+func (b *bank) follower() *follower {
+	return &follower{bank: b, caller: newCaller(b.secret), events: map[string][]string{}, ids: map[string]bool{}}
+}
+
+// follow asks for what comes next until the context ends. Whoever asks for it again after a failure gets it again.
+func (f *follower) follow(ctx context.Context) {
+	for ctx.Err() == nil && !f.Failed() {
+		if !f.read(ctx, "&wait=1") {
+			f.node = (f.node + 1) % len(f.nodes)
+			f.pause(20 * time.Millisecond)
+		}
+	}
+}
+
+// read reads one page.
+func (f *follower) read(ctx context.Context, more string) bool {
+	p := f.caller.send(ctx, f.nodes[f.node].address(), get("/v1/events?limit=500&cursor="+url.QueryEscape(f.cursor)+more))
+	if p.outcome() == broken {
+		f.Errorf("the feed: %s", p)
+	}
+	if p.outcome() != acked {
+		return false
+	}
+	var page struct {
+		Items []struct {
+			ID   string `json:"id"`
+			Type string `json:"type"`
+			Fact string `json:"fact"`
+		} `json:"items"`
+		Next string `json:"next_cursor"`
+	}
+	if err := p.into(&page); err != nil {
+		f.Error(err)
+	}
+	for _, e := range page.Items {
+		if f.ids[e.ID] {
+			f.Errorf("event %s came twice", e.ID)
+		}
+		f.ids[e.ID] = true
+		f.events[e.Fact] = append(f.events[e.Fact], e.Type)
+	}
+	f.cursor = page.Next
+	return true
+}
+
+// caughtUp reads on until what was acknowledged last has come, and proves that the one who followed all along missed nothing.
+func (f *follower) caughtUp() {
+	f.Helper()
+	f.node = 0
+	want := map[string]string{"earn": "points.earned", "redeem": "redemption.committed", "spark": "points.adjusted", "adjust": "points.adjusted"}
+	f.until("the feed has come to its end", time.Minute, func() error {
+		if !f.read(f.Context(), "") {
+			return errors.New("it cannot be read")
+		}
+		for _, o := range f.log {
+			if typ, ok := want[o.kind]; ok && o.out == acked && !slices.Contains(f.events[o.answer.ID], typ) {
+				return fmt.Errorf("%s %s (%s) has the events %v, not %s", o.kind, o.id, o.answer.ID, f.events[o.answer.ID], typ)
+			}
+		}
+		return nil
+	})
+	anew := f.follower()
+	for before := -1; before < len(anew.ids); {
+		before = len(anew.ids)
+		anew.read(f.Context(), "")
+	}
+	for id := range f.ids {
+		if !anew.ids[id] {
+			f.Errorf("event %s was in the feed, and is not any more", id)
+		}
+	}
+	for fact, types := range anew.events {
+		if !slices.Equal(types, f.events[fact]) && len(anew.ids) <= len(f.ids) {
+			f.Errorf("fact %s told %v; who followed the feed heard %v", fact, types, f.events[fact])
+		}
+	}
+	f.count("events followed", len(f.ids))
+}
+
 // under runs a fault while the bank works and is watched, and lets both end afterwards.
 func (b *bank) under(fault func()) {
 	b.Helper()
@@ -295,9 +392,12 @@ func (b *bank) under(fault func()) {
 	var all sync.WaitGroup
 	all.Go(func() { b.work(ctx) })
 	all.Go(func() { b.watch(ctx) })
+	f := b.follower()
+	all.Go(func() { f.follow(ctx) })
 	fault()
 	cancel()
 	all.Wait()
+	f.caughtUp()
 }
 
 // settle proves that the books hold just what the log says: all that was acknowledged, nothing that was refused, and of what is

@@ -24,7 +24,8 @@ import (
 type cluster struct {
 	r    *run
 	bin  string
-	dir  string // holds data and the server's log
+	dir  string // holds the data
+	log  string // of the server
 	port int
 	conf []string
 	as   *syscall.Credential
@@ -33,9 +34,14 @@ type cluster struct {
 	gone chan struct{}
 }
 
-// cluster makes and starts a server whose data lies in the folder, or in a new one when it is "". Without PostgreSQL it skips as
-// [dbtest] does.
-func (r *run) cluster(dir string, conf ...string) *cluster {
+// cluster makes and starts a server. Without PostgreSQL it skips as [dbtest] does.
+func (r *run) cluster(conf ...string) *cluster {
+	r.Helper()
+	return r.clusterOn(nil, conf...)
+}
+
+// clusterOn is cluster with its data on a disk of its own.
+func (r *run) clusterOn(d *disk, conf ...string) *cluster {
 	r.Helper()
 	bin := os.Getenv("LOJAL_TEST_POSTGRES_BIN")
 	if bin == "" {
@@ -44,13 +50,17 @@ func (r *run) cluster(dir string, conf ...string) *cluster {
 		}
 		r.Skip("skipped: LOJAL_TEST_POSTGRES_BIN is not set; run under scripts/with-postgres")
 	}
-	c := &cluster{r: r, bin: bin, dir: dir, conf: conf}
-	if c.dir == "" {
+	c := &cluster{r: r, bin: bin, conf: conf}
+	if d != nil {
+		c.dir = d.path
+		c.log = filepath.Join(r.dir, "server.log")
+	} else {
 		var err error
 		if c.dir, err = os.MkdirTemp("", "lojal-cluster"); err != nil { // not TempDir: its parent is closed to the server's user
 			r.Fatal(err)
 		}
 		r.Cleanup(func() { os.RemoveAll(c.dir) })
+		c.log = filepath.Join(c.dir, "server.log")
 	}
 	c.own()
 	if out, err := c.pg("initdb", "-D", c.data(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync").CombinedOutput(); err != nil {
@@ -114,7 +124,7 @@ func (c *cluster) tryStart() error {
 			args = append(args, "-c", one)
 		}
 		cmd := c.pg("postgres", args...)
-		log, err := os.OpenFile(filepath.Join(c.dir, "server.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+		log, err := os.OpenFile(c.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 		if err != nil {
 			return err
 		}
@@ -138,7 +148,7 @@ func (c *cluster) tryStart() error {
 	}
 	defer d.Close()
 	if err := d.PingContext(ctx); err != nil {
-		log, _ := os.ReadFile(filepath.Join(c.dir, "server.log"))
+		log, _ := os.ReadFile(c.log)
 		return fmt.Errorf("%w\n%s", err, log[max(0, len(log)-2000):])
 	}
 	return nil
@@ -174,7 +184,7 @@ func (c *cluster) url(database string) string {
 func TestR07PostgresKilled(t *testing.T) {
 	t.Parallel()
 	r := newRun(t, "")
-	c := r.cluster("")
+	c := r.cluster()
 	r.url = c.url("postgres")
 	r.ok("migrate")
 	b := openBank(r, r.url, r.url)

@@ -82,7 +82,7 @@ func build(name, env string, args ...string) (string, error) {
 	return path, nil
 }
 
-func binary(t *testing.T, name string) string {
+func program(t *testing.T, name string) string {
 	t.Helper()
 	path, err := builds[name]()
 	if err != nil {
@@ -121,6 +121,7 @@ type run struct {
 
 	mu     sync.Mutex
 	counts map[string]int64
+	nodes  []*node
 }
 
 // newRun begins a test. The same seed and name give the same choices.
@@ -133,6 +134,11 @@ func newRun(t *testing.T, url string) *run {
 			fmt.Fprintf(&b, ", %d %s", r.counts[what], what)
 		}
 		t.Logf("%s: seed %d%s", t.Name(), *seed, b.String())
+		if t.Failed() {
+			for i, n := range r.nodes {
+				t.Logf("the last words of node %d:\n%s", i, n.out.last(20))
+			}
+		}
 	})
 	return r
 }

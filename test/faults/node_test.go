@@ -46,7 +46,8 @@ type node struct {
 // node makes a server of the run's database. It is not started.
 func (r *run) node(args ...string) *node {
 	r.Helper()
-	n := &node{r: r, bin: binary(r.T, "lojal"), url: r.url, args: append([]string{"--sweep-every", "300ms"}, args...)}
+	n := &node{r: r, bin: program(r.T, "lojal"), url: r.url, args: append([]string{"--sweep-every", "300ms"}, args...)}
+	r.nodes = append(r.nodes, n)
 	r.Cleanup(func() { n.kill() })
 	return n
 }
@@ -209,6 +210,12 @@ func (t *tail) text() string {
 	return string(t.data)
 }
 
+// last gives the last lines.
+func (t *tail) last(n int) string {
+	lines := strings.Split(strings.TrimSpace(t.text()), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
+
 // ran is what a command came to.
 type ran struct {
 	args     []string
@@ -223,7 +230,7 @@ func (r ran) String() string {
 // command makes a command of the program on the run's database.
 func (r *run) command(ctx context.Context, args ...string) *exec.Cmd {
 	r.Helper()
-	return r.commandOf(ctx, binary(r.T, "lojal"), args...)
+	return r.commandOf(ctx, program(r.T, "lojal"), args...)
 }
 
 func (r *run) commandOf(ctx context.Context, bin string, args ...string) *exec.Cmd {
@@ -288,3 +295,13 @@ func (r *run) publish() string {
 }
 
 var _ io.Writer = (*tail)(nil)
+
+// write makes a file in the run's folder.
+func (r *run) write(name, text string) string {
+	r.Helper()
+	path := filepath.Join(r.dir, name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		r.Fatal(err)
+	}
+	return path
+}

@@ -1,9 +1,11 @@
 package faults
 
 import (
+	"bytes"
+	"encoding/binary"
 	"net"
 	"net/url"
-	"regexp"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,9 +32,10 @@ type tap struct {
 type verdict int
 
 const (
-	pass verdict = iota
-	drop         // the chunk does not arrive, and the connection ends
-	last         // the chunk arrives, and then the connection ends
+	pass    verdict = iota
+	drop            // the chunk does not arrive, and the connection ends
+	last            // the chunk arrives, and then the connection ends
+	swallow         // the chunk does not arrive, and the connection stays
 )
 
 // wire is one connection.
@@ -150,6 +153,9 @@ func (w *wire) flow(from, to net.Conn, see func([]byte) verdict) {
 				w.cut()
 				return
 			}
+			if what == swallow {
+				continue
+			}
 			if _, err := to.Write(buffer[:n]); err != nil || what == last {
 				w.cut()
 				return
@@ -164,8 +170,55 @@ func (w *wire) flow(from, to net.Conn, see func([]byte) verdict) {
 	}
 }
 
-// commits knows a chunk of the PostgreSQL protocol that holds a COMMIT: the message Q with its length, and the text.
-var commits = regexp.MustCompile(`(?i)Q\x00\x00\x00\x0bcommit\x00`)
+// frontend reads what a client says to PostgreSQL, as far as it must to see a COMMIT: as a simple query, or as a prepared
+// statement, alone or behind others. It is for one connection.
+type frontend struct {
+	rest    []byte
+	begun   bool // the first message has no type
+	commits map[string]bool
+}
+
+// sees says whether a COMMIT ends in the chunk.
+func (f *frontend) sees(chunk []byte) bool {
+	f.rest = append(f.rest, chunk...)
+	seen := false
+	for {
+		head := 5
+		if !f.begun {
+			head = 4
+		}
+		if len(f.rest) < head {
+			return seen
+		}
+		size := head - 4 + int(binary.BigEndian.Uint32(f.rest[head-4:]))
+		if len(f.rest) < size {
+			return seen
+		}
+		message := f.rest[:size]
+		f.rest = f.rest[size:]
+		if !f.begun {
+			f.begun = true
+			continue
+		}
+		words := bytes.Split(message[head:], []byte{0})
+		switch message[0] {
+		case 'Q': // text
+			seen = seen || isCommit(words[0])
+		case 'P': // name of the statement, text
+			if f.commits == nil {
+				f.commits = map[string]bool{}
+			}
+			f.commits[string(words[0])] = isCommit(words[1])
+		case 'B': // name of the portal, name of the statement
+			seen = seen || f.commits[string(words[1])]
+		}
+	}
+}
+
+func isCommit(text []byte) bool { return strings.EqualFold(strings.Trim(string(text), " ;"), "commit") }
+
+// committed is what PostgreSQL says when it has committed.
+var committed = []byte("COMMIT\x00")
 
 // once is a tap for just one connection: whoever first meets the condition takes the shot.
 type once struct{ left atomic.Int64 }
