@@ -3,10 +3,15 @@ package db
 import (
 	"context"
 	"database/sql/driver"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // What a batch reads and writes goes to the engine as a set, under one text whatever its size, so that it is parsed and
@@ -93,6 +98,8 @@ func (in *Insert) Columns() int { return len(in.cols) }
 type Lookup struct {
 	cols                 []column
 	sqliteText, listText string
+	// sharedText says of each row which of the wanted ones it belongs to.
+	sharedText string
 }
 
 // NewLookup makes a SELECT that joins want, the wanted rows, whose columns cols names with their types. The query begins with
@@ -105,10 +112,14 @@ func NewLookup(cols []string, query string) *Lookup {
 		casts[i] = "CAST($" + strconv.Itoa(i+1) + " AS " + c[i].typ + ")"
 	}
 	with := "WITH want (" + names(c) + ") AS ("
-	return &Lookup{cols: c,
+	l := &Lookup{cols: c,
 		sqliteText: with + "VALUES (" + strings.Join(casts, ", ") + ")) " + query,
 		listText:   with + "SELECT * FROM " + lists(c) + ") " + query,
 	}
+	if rest, ok := strings.CutPrefix(strings.TrimSpace(query), "SELECT "); ok {
+		l.sharedText = "WITH want (" + names(c) + ", ord) AS (SELECT * FROM " + lists(c) + " WITH ORDINALITY) SELECT want.ord, " + rest
+	}
+	return l
 }
 
 // Text is the statement as the engine gets it, for looking at its plan.
@@ -126,16 +137,89 @@ type Ask struct {
 	Scan   func(Scanner) error
 }
 
-// Find runs the look-ups in their order, on PostgreSQL in one round trip. One without wanted rows is left out. Scan must not
-// use the transaction.
+// Find runs the look-ups in their order, on PostgreSQL in one round trip, and those of one kind in one statement. One
+// without wanted rows is left out. Scan must not use the transaction.
 func (t *Tx) Find(ctx context.Context, asks ...Ask) error {
+	if t.find != nil {
+		return t.find(ctx, asks)
+	}
 	var buf [8]statement
 	list := buf[:0]
 	for i := range asks {
 		a := &asks[i]
+		if len(a.Args) == 0 {
+			continue
+		}
+		if t.dialect == Postgres && a.Lookup.sharedText != "" {
+			if slices.ContainsFunc(asks[:i], a.alike) {
+				continue // it went along with the first of its kind
+			}
+			if slices.ContainsFunc(asks[i+1:], a.alike) {
+				list = append(list, share(asks[i:], a.Lookup))
+				continue
+			}
+		}
 		list = t.spell(list, a.Lookup.cols, a.Lookup.sqliteText, a.Lookup.listText, a.Args, a.Scan)
 	}
 	return t.send(ctx, list)
+}
+
+func (a *Ask) alike(b Ask) bool { return b.Lookup == a.Lookup && len(b.Args) > 0 }
+
+// share makes one statement of all asks of a look-up. Each gets the rows that belong to what it wants.
+func share(asks []Ask, l *Lookup) statement {
+	var args []any
+	var of []int // the ask that each wanted row is of
+	for i := range asks {
+		if asks[i].Lookup != l {
+			continue
+		}
+		args = append(args, asks[i].Args...)
+		for range len(asks[i].Args) / len(l.cols) {
+			of = append(of, i)
+		}
+	}
+	return statement{query: l.sharedText, args: transpose(l.cols, args), scan: func(row Scanner) error {
+		var ord int64
+		first := &leading{row: row, ord: &ord}
+		if err := first.Scan(); err != nil {
+			return err
+		}
+		if ord < 1 || ord > int64(len(of)) {
+			return fmt.Errorf("row %d of %d was not wanted", ord, len(of))
+		}
+		return asks[of[ord-1]].Scan(first)
+	}}
+}
+
+// leading is a row whose first column is not for its reader.
+type leading struct {
+	row Scanner
+	ord *int64
+}
+
+// Scan reads the columns behind the first one; without places, the first one alone.
+func (l *leading) Scan(dest ...any) error {
+	if len(dest) > 0 {
+		return l.row.Scan(append([]any{nil}, dest...)...)
+	}
+	rows, ok := l.row.(pgx.Rows)
+	if !ok {
+		return fmt.Errorf("%T is no row of PostgreSQL", l.row)
+	}
+	// A bigint in the binary form, as all results come that are prepared.
+	values := rows.RawValues()
+	if len(values) == 0 || len(values[0]) != 8 || rows.FieldDescriptions()[0].Format != pgx.BinaryFormatCode {
+		return errors.New("the ordinal of a row cannot be read")
+	}
+	*l.ord = int64(binary.BigEndian.Uint64(values[0])) //nolint:gosec // a small number
+	return nil
+}
+
+// Aside gives the same transaction with another way to find: for work that goes on side by side, whose look-ups somebody
+// gathers and runs together.
+func (t *Tx) Aside(find func(ctx context.Context, asks []Ask) error) *Tx {
+	return &Tx{conn: t.conn, dialect: t.dialect, readOnly: t.readOnly, begun: true, find: find}
 }
 
 // Insert writes the rows now. scan, when the suffix has RETURNING, gets what it returns, in any order; nil otherwise.

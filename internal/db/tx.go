@@ -23,6 +23,7 @@ type Tx struct {
 	begun    bool
 	ended    bool
 	later    []statement
+	find     func(ctx context.Context, asks []Ask) error // see Aside
 }
 
 // statement is one statement of a pipeline; scan, when set, gets its rows.

@@ -3,6 +3,7 @@ package record
 import (
 	"context"
 	"errors"
+	"iter"
 	"time"
 
 	"lojal.dev/lojal/internal/books"
@@ -30,8 +31,10 @@ func (r *Recorder) Simulate(ctx context.Context, id string, reqs []Request, opts
 			tasks = append(tasks, all[i])
 		}
 	}
-	if err := r.read(ctx, tasks, opts.Draft); err != nil {
-		return nil, err
+	if len(tasks) > 0 {
+		if _, err := r.reader().submit(ctx, &task{trial: &trial{tasks, opts.Draft}}); err != nil {
+			return nil, err
+		}
 	}
 	out := make([]Outcome, len(all))
 	for i, t := range all {
@@ -39,6 +42,15 @@ func (r *Recorder) Simulate(ctx context.Context, id string, reqs []Request, opts
 	}
 	return out, nil
 }
+
+// trial is a simulation: tasks that see each other and nobody else.
+type trial struct {
+	tasks []*task
+	draft *program.Compiled
+}
+
+// reader gives one of those who look, by turns.
+func (r *Recorder) reader() *writer { return r.readers[int(r.turn.Add(1))%len(r.readers)] }
 
 func (r *Recorder) read(ctx context.Context, tasks []*task, draft *program.Compiled) error {
 	if len(tasks) == 0 {
@@ -75,7 +87,7 @@ func (r *Recorder) view(ctx context.Context, id, member string, now time.Time, n
 	if t.err != nil {
 		return nil, nil, t.err
 	}
-	res, err := r.readers[int(r.turn.Add(1))%len(r.readers)].submit(ctx, t)
+	res, err := r.reader().submit(ctx, t)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -85,16 +97,31 @@ func (r *Recorder) view(ctx context.Context, id, member string, now time.Time, n
 // longestLook bounds a reading transaction that several wait for: each of them has less time than this.
 const longestLook = time.Minute
 
-// lookAll brings accounts up to now for those who wait to see them, in one snapshot.
+// lookAll serves those who wait to see accounts as they are now and those who try what would happen, all in one snapshot.
+// Looks go together; each trial goes beside them, with what it reads gathered with what the others read.
 func (r *Recorder) lookAll(ctx context.Context, tasks []*task) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), longestLook) // also after Close
 	defer cancel()
-	err := r.read(ctx, tasks, nil)
+	err := r.db.Read(ctx, func(tx *db.Tx) error {
+		var looks []*task
+		var runs []func(*db.Tx) error
+		for _, t := range tasks {
+			if t.trial == nil {
+				looks = append(looks, t)
+				continue
+			}
+			runs = append(runs, func(tx *db.Tx) error { return r.newTrial(tx, t.trial.tasks, t.trial.draft).run(ctx) })
+		}
+		if len(looks) > 0 {
+			runs = append(runs, func(tx *db.Tx) error { return r.newTrial(tx, looks, nil).run(ctx) })
+		}
+		return abreast(ctx, tx, runs)
+	})
 	if err == nil {
 		return
 	}
 	if len(tasks) > 1 && errs.CodeOf(err) == errs.CodeInternal {
-		for _, t := range tasks { // one member's fault is not that of the others
+		for _, t := range tasks { // one's fault is not that of the others
 			r.lookAll(ctx, []*task{t})
 		}
 		return
@@ -102,6 +129,45 @@ func (r *Recorder) lookAll(ctx context.Context, tasks []*task) {
 	for _, t := range tasks {
 		t.lose(err)
 	}
+}
+
+// abreast runs what each does with the transaction side by side: wherever one wants to find something it waits until all
+// others do or are done, and then all is found together.
+func abreast(ctx context.Context, tx *db.Tx, runs []func(*db.Tx) error) error {
+	if len(runs) == 1 {
+		return runs[0](tx)
+	}
+	type walker struct {
+		next func() ([]db.Ask, bool)
+		stop func()
+	}
+	var found error
+	failed := make([]error, len(runs))
+	walkers := make([]walker, len(runs))
+	for i, run := range runs {
+		next, stop := iter.Pull(func(yield func([]db.Ask) bool) {
+			failed[i] = run(tx.Aside(func(_ context.Context, asks []db.Ask) error {
+				if !yield(asks) {
+					return errStopped
+				}
+				return found
+			}))
+		})
+		defer stop()
+		walkers[i] = walker{next, stop}
+	}
+	for len(walkers) > 0 {
+		var asks []db.Ask
+		still := walkers[:0]
+		for _, w := range walkers {
+			if wanted, more := w.next(); more {
+				asks, still = append(asks, wanted...), append(still, w)
+			}
+		}
+		walkers = still
+		found = tx.Find(ctx, asks...)
+	}
+	return errors.Join(failed...)
 }
 
 func lookAt(id, member string, now time.Time) *task {

@@ -848,3 +848,47 @@ func TestKeysThatCannotBeStored(t *testing.T) {
 		}
 	})
 }
+
+// Simulations and looks that come at once share what they read, and nothing else: each sees the books and its own facts.
+func TestTrialsSideBySide(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		k := open(t, d)
+		members := make([]string, 5)
+		for i := range members {
+			members[i] = k.enrol(fmt.Sprint(i))
+			k.must(purchase(members[i], fmt.Sprint(100*(i+1)), day(1)))
+		}
+		var wg sync.WaitGroup
+		for n := range 200 {
+			i := n % len(members)
+			have := int64(100 * (i + 1))
+			wg.Go(func() {
+				if n%3 == 0 {
+					acc, _, err := k.r.ViewLots(t.Context(), "shop", members[i], day(3))
+					if err != nil || acc.State.Units["point"].Spendable != have || len(acc.Lots) != 1 {
+						t.Errorf("member %d has %+v: %v", i, acc, err)
+					}
+					return
+				}
+				reqs := []record.Request{purchase(members[i], "7", day(2)), purchase(members[i], "9", day(2)), purchase("mem_nobody", "1", day(2))}
+				for r := range reqs {
+					reqs[r].Now = day(3)
+				}
+				out, err := k.r.Simulate(t.Context(), "shop", reqs, record.SimOptions{})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if out[0].Err != nil || out[1].Err != nil || out[2].Err == nil {
+					t.Errorf("%v, %v, %v", out[0].Err, out[1].Err, out[2].Err)
+					return
+				}
+				if got := out[1].Result.Account.State.Units["point"].Spendable; got != have+16 {
+					t.Errorf("member %d would have %d, want %d", i, got, have+16)
+				}
+			})
+		}
+		wg.Wait()
+	})
+}

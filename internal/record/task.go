@@ -36,6 +36,8 @@ type task struct {
 	needs func(p *program.Compiled, f *books.Folio) engine.Needs
 	// sweeps says that a look comes of the sweep, replan that it has the version in force plan for the account anew.
 	sweeps, replan bool
+	// trial is a simulation, which this task then only stands for.
+	trial *trial
 	// lost is why the whole transaction failed.
 	lost error
 
