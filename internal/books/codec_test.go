@@ -40,8 +40,8 @@ func fill(r *rand.Rand, v reflect.Value, depth int) {
 	case reflect.Int, reflect.Int64:
 		v.SetInt([]int64{0, 1, -1, 1 << 40, -1 << 63, 1<<63 - 1}[r.IntN(6)])
 	case reflect.Struct:
-		for i := range v.NumField() {
-			fill(r, v.Field(i), depth)
+		for _, field := range v.Fields() {
+			fill(r, field, depth)
 		}
 	case reflect.Pointer:
 		if depth > 0 && r.IntN(3) > 0 {

@@ -159,9 +159,9 @@ func (d *decoder) int() int64 {
 		d.fail()
 		return 0
 	case negative:
-		return -int64(n) //nolint:gosec // checked above
+		return -int64(n)
 	}
-	return int64(n) //nolint:gosec // checked above
+	return int64(n)
 }
 
 func (d *decoder) bool() bool {

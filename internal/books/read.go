@@ -489,7 +489,7 @@ func scanEvents(row db.Scanner, at *Cursor) ([]Event, error) {
 		return nil, err
 	}
 	var d engine.Decision
-	err := error(nil)
+	var err error
 	if text == "" {
 		err = decodeDecision(decision, &d)
 	} else {

@@ -212,7 +212,7 @@ func (l *leading) Scan(dest ...any) error {
 	if len(values) == 0 || len(values[0]) != 8 || rows.FieldDescriptions()[0].Format != pgx.BinaryFormatCode {
 		return errors.New("the ordinal of a row cannot be read")
 	}
-	*l.ord = int64(binary.BigEndian.Uint64(values[0])) //nolint:gosec // a small number
+	*l.ord = int64(binary.BigEndian.Uint64(values[0]))
 	return nil
 }
 
@@ -365,7 +365,7 @@ func (s *sqliteStmt) rows(ctx context.Context, args []driver.NamedValue, scan fu
 	found := sqliteRow(make([]driver.Value, len(rows.Columns())))
 	for {
 		switch err := rows.Next(found); {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
 			return err
@@ -394,7 +394,7 @@ func (r sqliteRow) Scan(dest ...any) error {
 		case *int32:
 			var n int64
 			n, ok = r[i].(int64)
-			*d = int32(n) //nolint:gosec // a column of this width
+			*d = int32(n)
 		case *int:
 			var n int64
 			n, ok = r[i].(int64)

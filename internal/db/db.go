@@ -73,16 +73,17 @@ type Options struct {
 
 // DB is an open database. It is safe for use by many goroutines.
 type DB struct {
-	dialect Dialect
-	path    string  // SQLite: the file
-	write   *sql.DB // SQLite: one connection
-	read    *sql.DB // PostgreSQL: the same pool as write
-	probe   *sql.DB // PostgreSQL: one connection of its own, for Watch
-	watch   watch
-	failing atomic.Bool // the last write failed because of the database or its machine
-	meters  meters
-	log     *slog.Logger
-	slow    time.Duration
+	dialect     Dialect
+	path        string  // SQLite: the file
+	write       *sql.DB // SQLite: one connection
+	read        *sql.DB // PostgreSQL: the same pool as write
+	probe       *sql.DB // PostgreSQL: one connection of its own, for Watch
+	watch       watch
+	failing     atomic.Bool // the last write failed because of the database or its machine
+	meters      meters
+	checkpoints *checkpoints // SQLite
+	log         *slog.Logger
+	slow        time.Duration
 }
 
 // Open opens the database at the URL: sqlite:PATH, a bare PATH, or postgres://….
@@ -161,7 +162,7 @@ func openSQLite(path string, opts Options) (*DB, error) {
 		return nil, err
 	}
 	base := sqliteDSN(path)
-	write, err := sqlitePool(base + "&_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=journal_size_limit(67108864)")
+	write, err := sqlitePool(base + "&_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=journal_size_limit(67108864)&_pragma=wal_autocheckpoint(0)")
 	if err != nil {
 		return nil, err
 	}
@@ -169,10 +170,16 @@ func openSQLite(path string, opts Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
+	side, err := sqlitePool(base)
+	if err != nil {
+		return nil, err
+	}
 	write.SetMaxOpenConns(1)
 	read.SetMaxOpenConns(opts.Connections)
 	read.SetMaxIdleConns(opts.Connections)
-	return &DB{dialect: SQLite, path: path, write: write, read: read}, nil
+	d := &DB{dialect: SQLite, path: path, write: write, read: read}
+	d.startCheckpoints(side)
+	return d, nil
 }
 
 // sqliteDSN gives what all connections to the file have in common. The path is escaped, so that a ? or # in a name
@@ -231,9 +238,9 @@ func (d *DB) ready(ctx context.Context, opts Options) error {
 // Close ends all connections. Transactions under way fail.
 func (d *DB) Close() error {
 	// The writer goes last: the last connection to a SQLite file writes the log back into it.
-	var err error
+	err := d.checkpoints.close()
 	if d.read != d.write {
-		err = d.read.Close()
+		err = errors.Join(err, d.read.Close())
 	}
 	if d.probe != nil {
 		err = errors.Join(err, d.probe.Close())
@@ -338,5 +345,11 @@ func (d *DB) once(ctx context.Context, fn func(*Tx) error, readOnly bool) error 
 	if err := ctx.Err(); err != nil && !readOnly {
 		return fmt.Errorf("before commit: %w", err)
 	}
-	return tx.commit(ctx)
+	if err := tx.commit(ctx); err != nil {
+		return err
+	}
+	if tx.ended {
+		d.checkpoints.committed()
+	}
+	return nil
 }

@@ -100,7 +100,7 @@ func (t *Tx) beginText() string {
 	case t.dialect == SQLite:
 		return "BEGIN IMMEDIATE"
 	case t.readOnly:
-		return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+		return "BEGIN READ ONLY, ISOLATION LEVEL REPEATABLE READ"
 	default:
 		return "BEGIN ISOLATION LEVEL READ COMMITTED"
 	}

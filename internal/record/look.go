@@ -153,18 +153,22 @@ func abreast(ctx context.Context, tx *db.Tx, runs []func(*db.Tx) error) error {
 				return found
 			}))
 		})
-		defer stop()
 		walkers[i] = walker{next, stop}
 	}
-	for len(walkers) > 0 {
-		var asks []db.Ask
-		still := walkers[:0]
+	defer func() {
 		for _, w := range walkers {
+			w.stop()
+		}
+	}()
+	for walking := walkers; len(walking) > 0; {
+		var asks []db.Ask
+		var still []walker
+		for _, w := range walking {
 			if wanted, more := w.next(); more {
 				asks, still = append(asks, wanted...), append(still, w)
 			}
 		}
-		walkers = still
+		walking = still
 		found = tx.Find(ctx, asks...)
 	}
 	return errors.Join(failed...)
