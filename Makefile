@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup check build test race lint fix fmt vet storeys generated generate fuzz real faults bench clean
+.PHONY: help setup check build test race lint fix fmt vet storeys generated generate fuzz real faults bench bench-go clean
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 30s
@@ -55,7 +55,10 @@ generated: ## check that generated files are up to date
 fuzz: ## fuzz every target, FUZZTIME each (default 30s)
 	@scripts/fuzz $(FUZZTIME)
 
-bench: ## run the benchmarks
+bench: build ## measure the program against the limits of this machine, on both databases (BENCH="--quick" and the like)
+	LOJAL_PG_FSYNC=on scripts/with-postgres bash -c 'bin/lojal bench --db "$$LOJAL_TEST_POSTGRES" $(BENCH)'
+
+bench-go: ## run the benchmarks of packages
 	scripts/with-postgres go test -run '^$$' -bench . -benchmem ./...
 
 real: ## import real purchase data on both databases and prove the books

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"os"
@@ -119,14 +120,7 @@ func inCluster(admin, database string) (string, error) {
 // drop takes a database away that nobody uses any more.
 func (g *ground) drop(ctx context.Context, u string) error {
 	if g.dialect == db.SQLite {
-		path := strings.TrimPrefix(u, "sqlite:")
-		var err error
-		for _, end := range []string{"", "-wal", "-shm"} {
-			if failed := os.Remove(path + end); failed != nil && !errors.Is(failed, os.ErrNotExist) {
-				err = errors.Join(err, failed)
-			}
-		}
-		return err
+		return removeSQLite(strings.TrimPrefix(u, "sqlite:"))
 	}
 	full := g.made[u]
 	delete(g.made, u)
@@ -167,4 +161,33 @@ func (g *ground) on(ctx context.Context, u string, commands ...string) error {
 		}
 	}
 	return errors.Join(err, conn.Close(ctx))
+}
+
+// copy gives the URL of a copy of a database that nobody uses.
+func (g *ground) copy(ctx context.Context, from, name string) (string, error) {
+	if g.dialect == db.Postgres {
+		return g.create(ctx, name, g.made[from])
+	}
+	to := filepath.Join(g.dir, name+".db")
+	in, err := os.Open(strings.TrimPrefix(from, "sqlite:"))
+	if err != nil {
+		return "", err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return "", err
+	}
+	_, err = io.Copy(out, in)
+	return "sqlite:" + to, errors.Join(err, out.Sync(), out.Close())
+}
+
+func removeSQLite(path string) error {
+	var err error
+	for _, end := range []string{"", "-wal", "-shm"} {
+		if failed := os.Remove(path + end); failed != nil && !errors.Is(failed, os.ErrNotExist) {
+			err = errors.Join(err, failed)
+		}
+	}
+	return err
 }

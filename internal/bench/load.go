@@ -41,7 +41,8 @@ func newLoad(rawURL string, members, first int, seed uint64, receipts *atomic.Ui
 	if err != nil {
 		return nil, fmt.Errorf("read the address: %w", err)
 	}
-	return &load{base: base, members: members, first: first, seed: seed, receipts: receipts}, nil
+	// What was sent before decides too: no two loads of a run send the same keys.
+	return &load{base: base, members: members, first: first, seed: seed ^ receipts.Add(1)<<20, receipts: receipts}, nil
 }
 
 func (l *load) end() {
@@ -64,7 +65,15 @@ func (l *load) clients(n int) []*client {
 
 // once sends one request and says whether the answer was one of those expected.
 func (c *client) once(ctx context.Context, l *load, r *request) error {
+	return c.send(ctx, l, r, -1)
+}
+
+// send is once for a given member, whoever comes for -1.
+func (c *client) send(ctx context.Context, l *load, r *request, member int) error {
 	c.values.draw(c.rnd, l.members, l.first, l.receipts.Add(1))
+	if member >= 0 {
+		c.values.member = member
+	}
 	c.request, c.scratch = r.append(c.request[:0], c.scratch, &c.values)
 	status, body, err := c.do(ctx, c.request)
 	if err != nil {
@@ -93,6 +102,9 @@ type outcome struct {
 	took []time.Duration
 	// late, in an open loop, is how much later than planned requests were sent.
 	late []time.Duration
+	// cpu and peak are the processor time and the most memory, in bytes, of a command that ended.
+	cpu  time.Duration
+	peak int64
 }
 
 func (o outcome) perSecond() float64 {

@@ -18,13 +18,41 @@ const batchSize = 100
 
 // raw is the raw limit on one kind of database.
 type raw interface {
-	// single writes one purchase a commit, from n connections where the database takes them.
-	single(ctx context.Context, n int, during time.Duration) (outcome, error)
+	// single writes one purchase or redemption a commit, from n connections where the database takes them.
+	single(ctx context.Context, what rawKind, n int, during time.Duration) (outcome, error)
 	// batched writes purchases by batchSize a commit.
 	batched(ctx context.Context, during time.Duration) (outcome, error)
-	// batchers is how many connections batched writes from.
+	// fill gives members lots that are due, lotsEach to each and at most once to each; expire ends them, by batchSize a commit.
+	fill(ctx context.Context, lots int) error
+	expire(ctx context.Context) (outcome, error)
+	// batchers is how many connections batched and expire write from.
 	batchers() int
+	// size is how much of the disk all that takes.
+	size(ctx context.Context) (int64, error)
 	close() error
+}
+
+type rawKind int
+
+const (
+	purchases rawKind = iota
+	redemptions
+)
+
+const (
+	// lotsEach is how many lots of one member end at once: what was earned in a month ends together.
+	lotsEach = 3
+	// endsAtOnce is how many members' lots are ended in one commit.
+	endsAtOnce = batchSize / lotsEach
+	// rawPrice is what a redemption takes, rawLot what a lot holds.
+	rawPrice = 2
+	rawLot   = 25
+)
+
+// dueLots are the lots of some members that are due.
+type dueLots struct {
+	members []string
+	first   int64
 }
 
 // row is what is written of one purchase: the parts that differ from row to row.
@@ -108,6 +136,11 @@ var rawTables = []string{
 	PRIMARY KEY (bucket, program_id, member_id, seq, n))`,
 	`CREATE TABLE outbox (bucket INTEGER NOT NULL, program_id TEXT NOT NULL, id TEXT NOT NULL, type TEXT NOT NULL, member_id TEXT NOT NULL,
 	fact_id TEXT NOT NULL, occurred_at BIGINT NOT NULL, data TEXT NOT NULL, PRIMARY KEY (program_id, id))`,
+	`CREATE TABLE redemptions (bucket INTEGER NOT NULL, program_id TEXT NOT NULL, id TEXT NOT NULL, member_id TEXT NOT NULL, source TEXT NOT NULL,
+	external_id TEXT NOT NULL, status TEXT NOT NULL, reward TEXT NOT NULL, occurred_at BIGINT NOT NULL, recorded_at BIGINT NOT NULL,
+	PRIMARY KEY (bucket, program_id, id), UNIQUE (program_id, source, external_id))`,
+	`CREATE TABLE lots (bucket INTEGER NOT NULL, program_id TEXT NOT NULL, member_id TEXT NOT NULL, lot BIGINT NOT NULL, unit TEXT NOT NULL,
+	expires_at BIGINT NOT NULL, remaining BIGINT NOT NULL CHECK (remaining >= 0), PRIMARY KEY (bucket, program_id, member_id, lot))`,
 }
 
 // Every account begins with enough to take from.

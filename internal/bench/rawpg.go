@@ -38,6 +38,28 @@ l AS (INSERT INTO ledger (bucket, program_id, member_id, seq, n, unit, from_acco
 	SELECT d.bucket, $1, d.member_id, a.seq + d.k, 1, 'star', 'program:issued', 'member', d.amount, 'base', d.at FROM d JOIN a USING (member_id))
 INSERT INTO outbox (bucket, program_id, id, type, member_id, fact_id, occurred_at, data)
 SELECT d.bucket, $1, d.event, 'points.earned', d.member_id, d.id, d.at, d.data FROM d JOIN a USING (member_id)`
+
+	pgRedeem = `
+WITH a AS (UPDATE accounts SET balance = balance - $7, seq = seq + 1 WHERE bucket = $1 AND program_id = $2 AND member_id = $3 AND balance >= $7 RETURNING seq, balance),
+r AS (INSERT INTO redemptions (bucket, program_id, id, member_id, source, external_id, status, reward, occurred_at, recorded_at)
+	SELECT $1, $2, $4, $3, $5, $6, 'committed', 'coffee', $8::bigint AS occurred, $8 FROM a),
+l AS (INSERT INTO ledger (bucket, program_id, member_id, seq, n, unit, from_account, to_account, amount, rule, occurred_at)
+	SELECT $1, $2, $3, seq, 1, 'star', 'member', 'program:redeemed', $7, 'coffee', $8 FROM a),
+o AS (INSERT INTO outbox (bucket, program_id, id, type, member_id, fact_id, occurred_at, data)
+	SELECT $1, $2, $9, 'redemption.committed', $3, $4, $8, '{"reward":"coffee"}' FROM a)
+SELECT balance FROM a`
+
+	// Each member of a batch has lots $6 to $6 + $7 - 1, of $8 each.
+	pgExpire = `
+WITH d AS (SELECT * FROM unnest($2::int[], $3::text[], $4::text[], $5::text[]) AS d (bucket, member_id, id, event)),
+e AS (UPDATE lots l SET remaining = 0 FROM d
+	WHERE l.bucket = d.bucket AND l.program_id = $1 AND l.member_id = d.member_id AND l.lot >= $6 AND l.lot < $6 + $7 AND l.remaining = $8 RETURNING l.bucket, l.member_id, l.lot),
+a AS (UPDATE accounts a SET balance = a.balance - s.n * $8, seq = a.seq + 1 FROM (SELECT bucket, member_id, COUNT(*) AS n FROM e GROUP BY bucket, member_id) s
+	WHERE a.bucket = s.bucket AND a.program_id = $1 AND a.member_id = s.member_id AND a.balance >= s.n * $8 RETURNING a.bucket, a.member_id, a.seq),
+o AS (INSERT INTO outbox (bucket, program_id, id, type, member_id, fact_id, occurred_at, data)
+	SELECT d.bucket, $1, d.event, 'points.expired', d.member_id, d.id, $9, '{"stars":"75"}' FROM d JOIN a USING (member_id))
+INSERT INTO ledger (bucket, program_id, member_id, seq, n, unit, from_account, to_account, amount, rule, occurred_at)
+SELECT e.bucket, $1, e.member_id, a.seq, e.lot - $6 + 1, 'star', 'member', 'program:expired', $8, '', $9 FROM e JOIN a USING (member_id)`
 )
 
 type rawPostgres struct {
@@ -47,6 +69,8 @@ type rawPostgres struct {
 	next  []func() row
 	// batch makes rows for each of the connections that write batches.
 	batch []func() row
+	due   dueLots
+	lots  int64
 }
 
 // rawBatchers is how many connections wrote batches fastest.
@@ -109,7 +133,7 @@ func (r *rawPostgres) close() error {
 
 func (r *rawPostgres) batchers() int { return rawBatchers }
 
-func (r *rawPostgres) single(ctx context.Context, n int, during time.Duration) (outcome, error) {
+func (r *rawPostgres) single(ctx context.Context, what rawKind, n int, during time.Duration) (outcome, error) {
 	if err := r.connect(ctx, n); err != nil {
 		return outcome{}, err
 	}
@@ -117,9 +141,64 @@ func (r *rawPostgres) single(ctx context.Context, n int, during time.Duration) (
 		return alone(ctx, during, 1, func() error {
 			p := r.next[k]()
 			var balance int64
+			if what == redemptions {
+				return r.conns[k].QueryRow(ctx, pgRedeem, p.bucket, programID, p.member, p.id, p.source, p.externalID, int64(rawPrice), p.at, p.event).Scan(&balance)
+			}
 			return r.conns[k].QueryRow(ctx, pgSingle, p.bucket, programID, p.member, p.id, p.source, p.externalID, p.amount, p.at, p.body, p.event, p.data).Scan(&balance)
 		})
 	})
+}
+
+func (r *rawPostgres) fill(ctx context.Context, lots int) error {
+	r.due = dueLots{first: r.lots + 1, members: r.make.members[:min(lots/lotsEach, len(r.make.members))]}
+	r.lots += lotsEach
+	now := time.Now().UnixMicro()
+	_, err := r.conns[0].CopyFrom(ctx, pgx.Identifier{"lots"}, []string{"bucket", "program_id", "member_id", "lot", "unit", "expires_at", "remaining"},
+		pgx.CopyFromSlice(len(r.due.members)*lotsEach, func(i int) ([]any, error) {
+			member := r.due.members[i/lotsEach]
+			return []any{ids.Bucket(programID, member), programID, member, r.due.first + int64(i%lotsEach), "star", now, int64(rawLot)}, nil
+		}))
+	if err != nil {
+		return err
+	}
+	_, err = r.conns[0].Exec(ctx, `VACUUM (ANALYZE) lots`)
+	return err
+}
+
+// expire has each of the connections end the lots of its share of the members.
+func (r *rawPostgres) expire(ctx context.Context) (outcome, error) {
+	if err := r.connect(ctx, rawBatchers); err != nil {
+		return outcome{}, err
+	}
+	return together(rawBatchers, func(k int) (o outcome, err error) {
+		n := len(r.due.members)
+		for members := range slices.Chunk(r.due.members[n*k/rawBatchers:n*(k+1)/rawBatchers], endsAtOnce) {
+			before := time.Now()
+			buckets, facts, events := make([]int32, len(members)), make([]string, len(members)), make([]string, len(members))
+			for i, member := range members {
+				buckets[i] = ids.Bucket(programID, member)
+				facts[i], events[i] = ids.NewIn("fct", before, buckets[i]), ids.NewIn("evt", before, buckets[i])
+			}
+			tag, err := r.conns[k].Exec(ctx, pgExpire, programID, buckets, members, facts, events, r.due.first, int64(lotsEach), int64(rawLot), before.UnixMicro())
+			if err != nil {
+				return o, fmt.Errorf("the raw limit: %w", err)
+			}
+			if tag.RowsAffected() != int64(len(members)*lotsEach) {
+				return o, fmt.Errorf("the raw limit ended %d lots of %d", tag.RowsAffected(), len(members)*lotsEach)
+			}
+			o.took = append(o.took, time.Since(before))
+			o.done += len(members) * lotsEach
+		}
+		return o, ctx.Err()
+	})
+}
+
+func (r *rawPostgres) size(ctx context.Context) (n int64, err error) {
+	if _, err := r.conns[0].Exec(ctx, `CHECKPOINT`); err != nil {
+		return 0, err
+	}
+	err = r.conns[0].QueryRow(ctx, `SELECT pg_database_size(current_database())`).Scan(&n)
+	return n, err
 }
 
 func (r *rawPostgres) batched(ctx context.Context, during time.Duration) (outcome, error) {

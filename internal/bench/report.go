@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -24,6 +25,8 @@ type Report struct {
 	Rounds       int       `json:"rounds"`
 	RoundSeconds float64   `json:"round_seconds"`
 	Members      int       `json:"members"`
+	// Targets are other servers that were measured alone, by their names.
+	Targets map[string]*Database `json:"targets,omitempty"`
 }
 
 // Database is what was measured on one kind of database.
@@ -31,10 +34,53 @@ type Database struct {
 	Ratios   map[string]float64 `json:"ratios"`
 	Compared []*Comparison      `json:"compared"`
 	Measured []*Row             `json:"measured"`
-	Version  string             `json:"version"`
-	Settings map[string]string  `json:"settings"`
+	// Disk is what purchases take on the disk.
+	Disk *Disk `json:"disk,omitempty"`
+	// Sizes are what a purchase costs in large databases.
+	Sizes []*Size `json:"sizes,omitempty"`
+	// Load says how much the load itself matters.
+	Load *LoadShare `json:"load,omitempty"`
+	// Proof compares what was acknowledged with the books.
+	Proof    *Proof            `json:"proof,omitempty"`
+	Version  string            `json:"version,omitempty"`
+	Settings map[string]string `json:"settings,omitempty"`
 	// Fragile says why it is not durable, when it is not.
 	Fragile string `json:"fragile,omitempty"`
+}
+
+// Disk is how much the database grew for each purchase, with all that was kept for it; and the raw one.
+type Disk struct {
+	BytesPerPurchase    float64 `json:"bytes_per_purchase"`
+	RawBytesPerPurchase float64 `json:"raw_bytes_per_purchase"`
+}
+
+// Size is a large database beside a small one.
+type Size struct {
+	Small grown `json:"small"`
+	Large grown `json:"large"`
+	// Processor time of a purchase, in microseconds: server and database together.
+	SmallCPU float64 `json:"small_cpu_us"`
+	LargeCPU float64 `json:"large_cpu_us"`
+	Ratio    float64 `json:"ratio"`
+
+	small, large *Row
+}
+
+// LoadShare shows that the load is not what is measured.
+type LoadShare struct {
+	// EchoPerSecond is how many requests it sent to an echo, at most.
+	EchoPerSecond float64 `json:"echo_per_second"`
+	// Share is its part of the processor time of purchases at 256 clients, 0 to 1.
+	Share float64 `json:"share"`
+}
+
+// Proof is what was found in the books.
+type Proof struct {
+	// Acknowledged purchases were answered as recorded, or imported; InBooks is how many came into the books meanwhile.
+	Acknowledged int `json:"acknowledged"`
+	InBooks      int `json:"in_books"`
+	// Verified counts the databases that were proved whole.
+	Verified int `json:"verified"`
 }
 
 // Comparison is one ratio with what it should be.
@@ -140,19 +186,68 @@ func (d *Database) compare() {
 	for _, r := range d.Measured {
 		r.sum()
 	}
-	one := func(name string, n int) *Row { return d.find(name, "http", n) }
-	single, batch := d.find("one purchase a commit", "raw", 64), d.find("100 purchases a commit", "raw", 0)
-	commit := d.find("one purchase a commit, 1 connection", "raw", 1)
-	d.ratio("purchase_http_c64_vs_single_statement", "purchases a second over HTTP, 64 clients / the same rows, one hand-made statement a commit", 1.0, false, one("purchase", 64), single, perSecond)
-	d.ratio("purchase_http_c256_vs_batched", "purchases a second over HTTP, 256 clients / the same rows by hand, 100 a commit", 0.35, false, one("purchase", 256), batch, perSecond)
-	d.ratio("purchase_http_c1_p50_vs_commit", "p50 of a purchase over HTTP, 1 client / p50 of one hand-made commit", 1.5, true, one("purchase", 1), commit, p50)
-	if half := d.find("purchase", "http at half load", 0); half != nil && len(half.Rounds) > 0 {
+	over := func(name string, n int) *Row { return d.find(name, kindHTTP, n) }
+	limit := func(name string) *Row { return d.find(name, kindRaw, 0) }
+	d.ratio("purchase_http_c64_vs_single_statement", "purchases a second over HTTP, 64 clients / the same rows, one hand-made statement a commit, 64 connections", 1.0, false,
+		over("purchase", connections), limit(rawSingle), perSecond)
+	d.ratio("purchase_http_c256_vs_batched", "purchases a second over HTTP, 256 clients / the same rows by hand, 100 a commit", 0.35, false,
+		over("purchase", mostClients), limit(rawBatched), perSecond)
+	d.ratio("purchase_http_c1_p50_vs_commit", "p50 of a purchase over HTTP, 1 client / p50 of one hand-made commit", 1.5, true,
+		over("purchase", 1), limit(rawCommit), p50)
+	d.ratio("simulate_vs_echo", "simulations a second, 64 clients / HTTP echo of the same bodies", 0.4, false,
+		over("simulate", connections), d.find("simulate", kindEcho, connections), perSecond)
+	d.ratio("balance_vs_echo", "balances read a second, 64 clients / HTTP echo of the same bodies", 0.4, false,
+		over("balance", connections), d.find("balance", kindEcho, connections), perSecond)
+	d.ratio("redeem_http_c64_vs_single_statement", "redemptions a second over HTTP, 64 clients / the same rows, one hand-made statement a commit, 64 connections", 0.8, false,
+		over("redeem", connections), limit(rawRedeem), perSecond)
+	d.ratio("import_vs_batched", "purchases imported a second from a file / the same rows by hand, 100 a commit", 0.5, false,
+		d.find("import", kindCommand, 0), limit(rawBatched+" (import)"), perSecond)
+	d.ratio("sweep_vs_batched", "due lots ended a second / the same rows by hand, 100 a commit", 0.5, false,
+		d.find("sweep", kindCommand, 0), limit(rawExpire), perSecond)
+	d.growth()
+	d.share()
+	if half := d.find("purchase", kindHalfLoad, 0); half != nil && len(half.Rounds) > 0 {
 		c := &Comparison{Key: "p99_at_half_load_vs_p50", What: "p99 / p50 of purchases over HTTP, sent by plan at half the best rate", Aim: 6, AtMost: true,
-			Value: over(half.Median.P99, half.Median.P50), Note: fmt.Sprintf("at %.0f a second", half.Planned)}
+			Value: quotient(half.Median.P99, half.Median.P50), Note: fmt.Sprintf("at %.0f a second", half.Planned)}
 		for _, r := range half.Rounds {
-			c.Rounds = append(c.Rounds, over(r.P99, r.P50))
+			c.Rounds = append(c.Rounds, quotient(r.P99, r.P50))
 		}
 		d.settle(c)
+	}
+}
+
+// share finds out how much the load itself matters.
+func (d *Database) share() {
+	purchase := d.find("purchase", kindHTTP, mostClients)
+	for _, r := range d.Measured {
+		if r.Kind != kindEcho || purchase == nil {
+			continue
+		}
+		if d.Load == nil {
+			m := purchase.Median
+			d.Load = &LoadShare{Share: quotient(m.LoadCPU, m.LoadCPU+m.ServerCPU+m.DatabaseCPU)}
+		}
+		d.Load.EchoPerSecond = max(d.Load.EchoPerSecond, r.Median.PerSecond)
+	}
+}
+
+// growth compares what a purchase costs in the largest database with what it costs in the small one.
+func (d *Database) growth() {
+	cpu := func(r Round) float64 { return r.ServerCPU + r.DatabaseCPU }
+	for i, s := range d.Sizes {
+		s.SmallCPU, s.LargeCPU = median(s.small.column(cpu)), median(s.large.column(cpu))
+		s.Ratio = quotient(s.LargeCPU, s.SmallCPU)
+		if i < len(d.Sizes)-1 {
+			continue
+		}
+		note := fmt.Sprintf("at %d members and %d purchases (%s) / %d and %d", s.Large.Members, s.Large.Purchases, size(s.Large.Bytes), s.Small.Members, s.Small.Purchases)
+		if s.Large.Stopped != "" {
+			note += "; stopped there by the bound on " + s.Large.Stopped
+		}
+		d.ratio("growth_10m_vs_10k", "processor time of a purchase in a large database / in a small one", 1.3, true, s.large, s.small, cpu)
+		if n := len(d.Compared); n > 0 && d.Compared[n-1].Key == "growth_10m_vs_10k" {
+			d.Compared[n-1].Note = note
+		}
 	}
 }
 
@@ -161,9 +256,9 @@ func (d *Database) ratio(key, what string, aim float64, atMost bool, a, b *Row, 
 	if a == nil || b == nil || len(a.Rounds) == 0 || len(b.Rounds) == 0 {
 		return
 	}
-	c := &Comparison{Key: key, What: what, Aim: aim, AtMost: atMost, Value: over(of(a.Median), of(b.Median))}
+	c := &Comparison{Key: key, What: what, Aim: aim, AtMost: atMost, Value: quotient(median(a.column(of)), median(b.column(of)))}
 	for i := range min(len(a.Rounds), len(b.Rounds)) {
-		c.Rounds = append(c.Rounds, over(of(a.Rounds[i]), of(b.Rounds[i])))
+		c.Rounds = append(c.Rounds, quotient(of(a.Rounds[i]), of(b.Rounds[i])))
 	}
 	d.settle(c)
 }
@@ -177,7 +272,7 @@ func (d *Database) settle(c *Comparison) {
 	d.Ratios[c.Key] = c.Value
 }
 
-func over(a, b float64) float64 {
+func quotient(a, b float64) float64 {
 	if b == 0 {
 		return 0
 	}
@@ -191,6 +286,9 @@ func (r *Report) Print(w io.Writer) {
 	for _, name := range r.Order {
 		r.Databases[name].print(w, name)
 	}
+	for _, name := range slices.Sorted(maps.Keys(r.Targets)) {
+		r.Targets[name].print(w, name)
+	}
 }
 
 func (d *Database) print(w io.Writer, name string) {
@@ -201,10 +299,24 @@ func (d *Database) print(w io.Writer, name string) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "\tclients\ta second\tp50 ms\tp99 ms\tserver µs\tdatabase µs\tload µs\tmemory\tpeak\t")
 	for _, m := range d.Measured {
-		fmt.Fprintf(t, "%s\t%d\t%.0f\t%.2f\t%.2f\t%s\t%s\t%s\t%s\t%s\t\n", m.Kind+" "+m.Name, m.Clients, m.Median.PerSecond, m.Median.P50, m.Median.P99,
+		fmt.Fprintf(t, "%s\t%d\t%.0f\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", m.Kind+" "+m.Name, m.Clients, m.Median.PerSecond, millis(m.Median.P50), millis(m.Median.P99),
 			micros(m.Median.ServerCPU), micros(m.Median.DatabaseCPU), micros(m.Median.LoadCPU), size(m.Memory), size(m.PeakMemory))
 	}
 	_ = t.Flush() // the writer's own errors are met when it is written to
+	fmt.Fprintln(w)
+	if d.Disk != nil {
+		fmt.Fprintf(w, "On the disk a purchase takes %.0f bytes with all that is kept for it; the rows of the raw limit take %.0f.\n", d.Disk.BytesPerPurchase, d.Disk.RawBytesPerPurchase)
+	}
+	if d.Load != nil {
+		fmt.Fprintf(w, "The load can send %.0f requests a second to the echo, and takes %.0f %% of the processor time of purchases at %d clients.\n", d.Load.EchoPerSecond, 100*d.Load.Share, mostClients)
+	}
+	if d.Proof != nil && d.Proof.InBooks > 0 {
+		fmt.Fprintf(w, "%d purchases were acknowledged, and %d are in the books.\n", d.Proof.Acknowledged, d.Proof.InBooks)
+	}
+	for _, s := range d.Sizes {
+		fmt.Fprintf(w, "With %d members and %d purchases there (%s) a purchase costs %.0f µs of processor time, with %d and %d %.0f: %.2f times as much.\n", s.Large.Members,
+			s.Large.Purchases, size(s.Large.Bytes), s.LargeCPU, s.Small.Members, s.Small.Purchases, s.SmallCPU, s.Ratio)
+	}
 	fmt.Fprintln(w)
 	t = tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, c := range d.Compared {
@@ -225,6 +337,13 @@ func spread(v []float64) string {
 		return ""
 	}
 	return strings.TrimSpace(fmt.Sprintf("%.2f to %.2f", slices.Min(v), slices.Max(v)))
+}
+
+func millis(v float64) string {
+	if v == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f", v)
 }
 
 func micros(v float64) string {

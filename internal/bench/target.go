@@ -23,11 +23,14 @@ type Target struct {
 	Name string `yaml:"name"`
 	// URL is where the server is: http://HOST:PORT or https://….
 	URL string `yaml:"url"`
-	// Headers go with every request.
+	// Headers go with every request. $NAME stands for a variable of the environment, so that secrets need not be written
+	// down.
 	Headers map[string]string `yaml:"headers"`
 	// Members is how many members there are: {{member}} is a number from FirstMember on.
 	Members     int `yaml:"members"`
 	FirstMember int `yaml:"first_member"`
+	// Setup is sent once for each member before anything is measured: to make it, or to give it something to spend.
+	Setup []Operation `yaml:"setup"`
 	// Operations by name. purchase, simulate, balance and redeem are known to the report; others are measured alike.
 	Operations map[string]Operation `yaml:"operations"`
 }
@@ -59,6 +62,24 @@ func ReadTarget(path string) (*Target, error) {
 	}
 	if len(t.Operations) == 0 {
 		return nil, errs.Invalid("invalid_target", fmt.Sprintf("%s describes no operation: give at least one under operations.", path))
+	}
+	if t.Members < 1 {
+		t.Members = 1000
+	}
+	for name, op := range t.Operations {
+		if _, err := t.ready(name, op, nil); err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(op.Clients, func(n int) bool { return n < 1 }) {
+			return nil, errs.Invalid("invalid_target", fmt.Sprintf("The clients of %s are numbers from 1 on.", name))
+		}
+	}
+	if t.Name == "" {
+		base, err := url.Parse(t.URL)
+		if err != nil {
+			return nil, errs.Invalid("invalid_target", fmt.Sprintf("%q is no address of a server.", t.URL))
+		}
+		t.Name = base.Host
 	}
 	return t, nil
 }
@@ -214,6 +235,10 @@ func (t *Target) compile(name string, known map[string]string) (*request, error)
 	if !ok {
 		return nil, errs.Invalid("invalid_target", fmt.Sprintf("The description has no operation %q.", name))
 	}
+	return t.ready(name, op, known)
+}
+
+func (t *Target) ready(name string, op Operation, known map[string]string) (*request, error) {
 	base, err := url.Parse(t.URL)
 	if err != nil || base.Host == "" {
 		return nil, errs.Invalid("invalid_target", fmt.Sprintf("%q is no address of a server: write url: http://HOST:PORT.", t.URL))
@@ -235,7 +260,7 @@ func (t *Target) compile(name string, known map[string]string) (*request, error)
 		if strings.ContainsAny(k+headers[k], "\r\n") {
 			return nil, errs.Invalid("invalid_target", fmt.Sprintf("The header %s has more than one line.", k))
 		}
-		fmt.Fprintf(&head, "%s: %s\r\n", k, headers[k])
+		fmt.Fprintf(&head, "%s: %s\r\n", k, os.ExpandEnv(headers[k]))
 	}
 	r := &request{name: name, ok: op.Expect}
 	if len(r.ok) == 0 {

@@ -8,10 +8,7 @@ import (
 	"time"
 
 	"lojal.dev/lojal/internal/db"
-	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/key"
-	"lojal.dev/lojal/internal/member"
-	"lojal.dev/lojal/internal/money"
 	"lojal.dev/lojal/internal/program"
 	"lojal.dev/lojal/internal/record"
 	"lojal.dev/lojal/internal/version"
@@ -26,14 +23,11 @@ const programID = "bench"
 // actor is who recorded what is there before the measuring begins.
 const actor = "bench"
 
-// build makes a database with the program, a key and members 1 to n, each with stars to spend, and gives the key's secret.
-// Everything goes the road that a till's requests go.
-func build(ctx context.Context, url string, n int, stars int64) (secret string, err error) {
-	d, err := db.Open(ctx, url, db.Options{Migrate: true})
-	if err != nil {
-		return "", err
-	}
-	defer func() { err = errors.Join(err, d.Close()) }()
+// firstCard is the number of the first member's card.
+const firstCard = 10_000_001
+
+// publish puts the program in force and makes a key.
+func publish(ctx context.Context, d *db.DB) (secret string, err error) {
 	doc, err := program.Parse(programText, "program.yaml")
 	if err != nil {
 		return "", err
@@ -47,50 +41,77 @@ func build(ctx context.Context, url string, n int, stars int64) (secret string, 
 		_, secret, err = key.Create(ctx, tx, key.New{Program: doc.Program, Name: "bench", Scopes: []string{key.Admin}, Now: now})
 		return err
 	})
+	return secret, err
+}
+
+// world is a database with a program in it.
+type world struct {
+	url    string
+	secret string
+	grown
+	// purchasesBefore counts the purchases that were there before the measuring.
+	caster *caster
+}
+
+// found makes a database with the program and nobody in it.
+func (b *run) found(ctx context.Context, name string) (_ *world, err error) {
+	u, err := b.ground.fresh(ctx, name)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	r := record.New(d, &version.Cache{})
-	defer r.Close()
-	if err := enrol(ctx, r, 1, n, now); err != nil {
-		return "", err
+	d, err := db.Open(ctx, u, db.Options{Migrate: true})
+	if err != nil {
+		return nil, err
 	}
-	if stars > 0 {
-		if err := grant(ctx, r, n, stars, now); err != nil {
-			return "", err
-		}
+	secret, err := publish(ctx, d)
+	if b.ground.version == "" {
+		b.ground.version = sqliteVersion(ctx, d)
+		b.out.Version = b.ground.version
 	}
-	return secret, nil
+	return &world{url: u, secret: secret, caster: &caster{card: firstCard}}, errors.Join(err, d.Close())
 }
 
-// enrol makes members first to last, each with a card of that number.
-func enrol(ctx context.Context, r *record.Recorder, first, last int, now time.Time) error {
-	var reqs []record.Request
-	for i := first; i <= last; i++ {
-		reqs = append(reqs, record.Request{
-			Program: programID, Now: now, Actor: actor, Fact: engine.Fact{Kind: engine.Enrolment, Enrolment: &engine.EnrolmentBody{Store: "torggata", Channel: "till"}},
-			Enrol: &member.New{Profile: member.Profile{Name: fmt.Sprintf("Member %d", i)}, Identifiers: []member.Identifier{{Kind: member.Card, Value: cardOf(i)}}},
-		})
-	}
-	return taken(r.Batch(ctx, reqs))
+func sqliteVersion(ctx context.Context, d *db.DB) (v string) {
+	_ = d.Read(ctx, func(tx *db.Tx) error { // without it the report lacks a word
+		return tx.QueryRow(ctx, `SELECT sqlite_version()`).Scan(&v)
+	})
+	return v
 }
 
-// firstCard is the number of the first member's card.
-const firstCard = 10_000_001
-
-// cardOf is the number of the card of a member, from 1.
-func cardOf(i int) string { return itoa(firstCard + i - 1) }
-
-func grant(ctx context.Context, r *record.Recorder, n int, stars int64, now time.Time) error {
-	amount := money.New(stars, 0)
-	var reqs []record.Request
-	for i := 1; i <= n; i++ {
-		reqs = append(reqs, record.Request{
-			Program: programID, Member: "card:" + cardOf(i), Now: now, Actor: actor,
-			Fact: engine.Fact{Kind: engine.AdjustmentK, Adjustment: &engine.Adjustment{Unit: "star", Amount: &amount, Reason: "To be spent"}},
-		})
+// settle lets members with the given histories in.
+func (b *run) settle(ctx context.Context, w *world, moulds []*mould, members int, limit bound) error {
+	w.caster.moulds, w.caster.turn = moulds, 0
+	more, err := w.caster.grow(ctx, b.ground, w.url, members, limit)
+	w.Members += more.Members
+	w.Purchases += more.Purchases
+	w.lots += more.lots
+	w.Stopped = more.Stopped
+	if err != nil {
+		return err
 	}
-	return taken(r.Batch(ctx, reqs))
+	if err := b.ground.settle(ctx, w.url); err != nil {
+		return err
+	}
+	w.Bytes, err = b.ground.size(ctx, w.url)
+	return err
+}
+
+// regulars are members of the last half year with stars to spend.
+func (b *run) regulars() history {
+	now := time.Now()
+	return history{name: "regulars", moulds: b.opts.Moulds, purchases: spread7, from: now.AddDate(0, -6, 0), until: now.Add(-time.Hour), stars: 5000, seed: b.opts.Seed}
+}
+
+// inBooks counts the purchases in the books.
+func (w *world) inBooks(ctx context.Context) (n int, err error) {
+	d, err := db.Open(ctx, w.url, db.Options{})
+	if err != nil {
+		return 0, err
+	}
+	err = d.Read(ctx, func(tx *db.Tx) error {
+		return tx.QueryRow(ctx, `SELECT COUNT(*) FROM facts WHERE program_id = $1 AND kind = 'purchase'`, programID).Scan(&n)
+	})
+	return n, errors.Join(err, d.Close())
 }
 
 func taken(outs []record.Outcome) error {

@@ -56,6 +56,7 @@ type grammar struct {
 	Export     exportCmd     `cmd:"" help:"Write all tables as JSON lines."`
 	Migrate    migrateCmd    `cmd:"" help:"Bring the database to this program's version."`
 	Bench      benchCmd      `cmd:"" help:"Measure this program against the limits of the machine."`
+	BenchEcho  benchEchoCmd  `cmd:"" hidden:"" name:"bench-echo" help:"Answer with bytes that are there: the limit beside which bench measures."`
 	Completion completionCmd `cmd:"" help:"Print a script that completes commands in a shell."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
