@@ -420,6 +420,9 @@ func eventID(fact string, i int) string {
 // Cursor is a place in the feed; the zero value is before its begin.
 type Cursor struct{ Stamp, N int64 }
 
+// Sequence is the place as text that sorts as the feed does.
+func (c Cursor) Sequence() string { return fmt.Sprintf("%016x%08x", c.Stamp, c.N) }
+
 // A reader may have stopped between the events of one fact: it goes on with that fact.
 const feedStart = `
 SELECT n FROM facts WHERE program_id = $1 AND stamp = $2 AND n <= $3 ORDER BY n DESC LIMIT 1`
@@ -503,6 +506,51 @@ func scanEvents(row db.Scanner, at *Cursor) ([]Event, error) {
 		out[i] = Event{Cursor{at.Stamp, at.N + int64(i)}, eventID(id, i+1), e.Type, member, id, toTime(occurred), toTime(recorded), e.Data}
 	}
 	return out, nil
+}
+
+// wholeStamp is the last place of a transaction in the feed.
+const wholeStamp = math.MaxInt32
+
+// Here gives a place in the feed after which every event stands that is not committed yet, whoever has begun to record it. It must be a
+// transaction of Write.
+func Here(ctx context.Context, tx *db.Tx) (Cursor, error) {
+	stamp, err := tx.Stamp(ctx)
+	if err != nil {
+		return Cursor{}, err
+	}
+	horizon, err := db.Horizon(ctx, tx)
+	if err != nil {
+		return Cursor{}, err
+	}
+	return Cursor{min(stamp, horizon-1), wholeStamp}, nil
+}
+
+// askew is how far the recorded times of neighbours in the feed may be apart against its order: it is that of transactions, and the
+// clocks of nodes differ.
+const askew = 10 * time.Minute
+
+// Before gives a place in the feed of the program before every event that was recorded at or after the time, and not far before. It must
+// be a transaction of Write.
+func Before(ctx context.Context, tx *db.Tx, program string, t time.Time) (Cursor, error) {
+	end, err := Here(ctx, tx)
+	if err != nil {
+		return Cursor{}, err
+	}
+	t = t.Add(-askew)
+	low, high := int64(0), end.Stamp // the place is in this range of stamps; the feed has no other order to search by
+	for low < high {
+		middle := low + (high-low)/2
+		next, err := Events(ctx, tx, program, Cursor{middle, wholeStamp}, nil, 1)
+		if err != nil {
+			return Cursor{}, err
+		}
+		if len(next) == 0 || !next[0].RecordedAt.Before(t) {
+			high = middle
+		} else {
+			low = next[0].Stamp
+		}
+	}
+	return Cursor{low, wholeStamp}, nil
 }
 
 // Totals counts the rows of a program.

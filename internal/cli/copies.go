@@ -14,7 +14,8 @@ type exportCmd struct {
 
 func (exportCmd) Help() string {
 	return `One file of JSON lines for each table, and a manifest with counts and checksums: one snapshot, taken while the database
-is in use. It can be restored on SQLite and on PostgreSQL. It holds personal data and hashes of keys: keep it safe.
+is in use. It can be restored on SQLite and on PostgreSQL. It holds personal data and hashes of keys: keep it safe. The
+secrets of webhooks are not in it: after a restore, give each webhook a new one with lojal webhook rotate.
 
 Examples:
 
@@ -46,7 +47,8 @@ type backupCmd struct {
 
 func (backupCmd) Help() string {
 	return `Of SQLite it is a database file, of PostgreSQL an archive of an export; both are one snapshot, taken while the database is
-in use, and both can be restored on either. For large PostgreSQL databases use the server's own base backups.
+in use, and both can be restored on either. For large PostgreSQL databases use the server's own base backups. The file of
+SQLite holds the secrets of webhooks; the archive does not, and after its restore they are made anew with lojal webhook rotate.
 
 Examples:
 

@@ -22,6 +22,8 @@ var tables = []Table{
 	{"imports", false},
 	{"job_pauses", false},
 	{"replans", false},
+	{"webhooks", false},
+	{"webhook_secrets", false},
 
 	{"members", true},
 	{"identifiers", true},
@@ -34,6 +36,8 @@ var tables = []Table{
 	{"receipts", true},
 	{"idempotency", true},
 	{"jobs", true},
+	{"webhook_places", true},
+	{"deliveries", true},
 }
 
 // Tables gives all tables of the schema, a table after those that it refers to.

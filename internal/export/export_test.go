@@ -19,6 +19,7 @@ import (
 	"lojal.dev/lojal/internal/export"
 	"lojal.dev/lojal/internal/record"
 	"lojal.dev/lojal/internal/version"
+	"lojal.dev/lojal/internal/webhook"
 )
 
 var now = time.Date(2026, 4, 1, 12, 0, 0, 0, time.UTC)
@@ -180,6 +181,40 @@ func TestAnArchiveThatIsCutIsNotRestored(t *testing.T) {
 	}
 }
 
+func TestAnExportHoldsNoSecretOfAWebhook(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		fill(t, d)
+		var secret string
+		err := d.Write(t.Context(), func(tx *db.Tx) (err error) {
+			programs, err := version.Programs(t.Context(), tx)
+			if err != nil {
+				return err
+			}
+			_, secret, err = webhook.Create(t.Context(), tx, webhook.New{Program: programs[0].ID, Settings: webhook.Settings{URL: new("https://example.com/hook")}, Now: now})
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir, m := write(t, d)
+		found := false
+		for _, table := range m.Tables {
+			text, err := os.ReadFile(filepath.Join(dir, table.File))
+			if err != nil {
+				t.Fatal(err)
+			}
+			found = found || strings.Contains(string(text), "https://example.com/hook")
+			if strings.Contains(string(text), secret) {
+				t.Errorf("the secret is in %s", table.File)
+			}
+		}
+		if !found {
+			t.Error("the webhook is not in the export")
+		}
+	})
+}
+
 // A new table that nobody adds to the export would be lost by the next restore.
 func TestNoTableIsForgotten(t *testing.T) {
 	t.Parallel()
@@ -202,7 +237,7 @@ func TestNoTableIsForgotten(t *testing.T) {
 			t.Fatal(err)
 		}
 		have = slices.DeleteFunc(have, func(name string) bool {
-			return name == "stamp" || name == "schema_version"
+			return name == "stamp" || name == "schema_version" || name == "webhook_secrets"
 		})
 		_, m := write(t, d)
 		var told []string

@@ -40,6 +40,7 @@ func TestScenarios(t *testing.T) {
 			t.Error("\n" + out.String())
 		}
 		prove(t, d)
+		described(t, d)
 	})
 }
 

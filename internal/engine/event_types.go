@@ -1,0 +1,125 @@
+package engine
+
+// EventType describes a type of event for those who read the feed or receive webhooks.
+//
+// Within a version, a field may be added to Data and a text may change; a field that is taken away or means something else
+// raises the version, and is told of as the API's other changes are.
+type EventType struct {
+	Type string
+	// Version is that of Data.
+	Version int
+	// Text says when there is one.
+	Text string
+	// Fields are those of Data.
+	Fields []EventField
+}
+
+// EventField is a field of an event's data. All values are text.
+type EventField struct {
+	Name, Text, Example string
+	// Optional fields are not in every event of the type.
+	Optional bool
+	// Time says that it is a moment as RFC 3339 writes it.
+	Time bool
+}
+
+var (
+	unitField       = EventField{Name: "unit", Text: "The unit.", Example: "star"}
+	amountField     = EventField{Name: "amount", Text: "How many, as a decimal number; below zero where points were taken.", Example: "12"}
+	redemptionField = EventField{Name: "redemption", Text: "The id of the redemption.", Example: "red_01k9zjq3hfe1f8m6v7j0q3x5c4"}
+	rewardField     = EventField{Name: "reward", Text: "The reward.", Example: "coffee"}
+	setField        = EventField{Name: "set", Text: "The tier set.", Example: "club"}
+)
+
+// EventTypes are all types of events that facts lead to, in the order in which they are documented. A test compares them with what
+// is decided.
+var EventTypes = []EventType{
+	{EvEnrolled, 1, "A member was enrolled.", nil},
+	{EvProfile, 1, "What rules may ask about a member changed: time zone, language or attributes.", nil},
+	{EvStatus, 1, "A member was blocked, unblocked or closed.", []EventField{
+		{Name: "to", Text: "What the member is now: active, blocked or closed.", Example: "blocked"},
+		{Name: "was", Text: "What the member was before.", Example: "active"},
+	}},
+	{EvMerged, 1, "Two members became one. There is one event for each of the two.", []EventField{
+		{Name: "into", Text: "The member who stays, in the event of the one who goes.", Example: "mem_01k9zjq3hfe1f8m6v7j0q3x5c4", Optional: true},
+		{Name: "from", Text: "The member who goes, in the event of the one who stays.", Example: "mem_01k9zjq3hfe1f8m6v7j0q3x5c4", Optional: true},
+	}},
+	{EvPurchase, 1, "A purchase was recorded.", []EventField{
+		{Name: "total", Text: "What it came to, in the program's currency.", Example: "129.00"},
+		{Name: "currency", Text: "The program's currency.", Example: "NOK"},
+	}},
+	{EvReturn, 1, "Goods of a purchase came back.", []EventField{
+		{Name: "purchase", Text: "The id of the purchase.", Example: "pur_01k9zjq3hfe1f8m6v7j0q3x5c4"},
+	}},
+	{EvActivity, 1, "An activity was recorded.", []EventField{
+		{Name: "kind", Text: "The activity, as the program names it.", Example: "own_cup"},
+	}},
+	{EvEarned, 1, "A member earned points; they may still be pending.", []EventField{
+		unitField, amountField, {Name: "fact", Text: "The fact that earned them.", Example: "pur_01k9zjq3hfe1f8m6v7j0q3x5c4"},
+	}},
+	{EvReversed, 1, "Points were taken back, as goods came back.", []EventField{
+		unitField, amountField,
+		{Name: "fact", Text: "The fact that had earned them.", Example: "pur_01k9zjq3hfe1f8m6v7j0q3x5c4"},
+		{Name: "rule", Text: "The rule that had given them.", Example: "base"},
+	}},
+	{EvReleased, 1, "Pending points became spendable.", []EventField{unitField, amountField}},
+	{EvCancelled, 1, "Pending points were called off.", []EventField{
+		unitField, amountField, {Name: "fact", Text: "The fact that had earned them.", Example: "pur_01k9zjq3hfe1f8m6v7j0q3x5c4"},
+	}},
+	{EvExpired, 1, "Points came to their end.", []EventField{
+		unitField, amountField, {Name: "reason", Text: "inactive, when they ended because nothing had happened for long.", Example: "inactive", Optional: true},
+	}},
+	{EvExpiring, 1, "Points will come to their end soon.", []EventField{
+		unitField, amountField,
+		{Name: "expires_at", Text: "When.", Example: "2027-01-31T00:00:00+01:00", Time: true},
+		{Name: "reason", Text: "inactive, when they will end because nothing happens.", Example: "inactive", Optional: true},
+	}},
+	{EvAdjusted, 1, "Staff gave or took points by hand.", []EventField{unitField, amountField}},
+	{EvTransferred, 1, "Points went from one member to another. There is one event for each of the two.", []EventField{
+		unitField, amountField,
+		{Name: "to", Text: "Who got them, in the event of the giver.", Example: "mem_01k9zjq3hfe1f8m6v7j0q3x5c4", Optional: true},
+		{Name: "from", Text: "Who gave them, in the event of the receiver.", Example: "mem_01k9zjq3hfe1f8m6v7j0q3x5c4", Optional: true},
+		{Name: "transfer", Text: "The id of the transfer.", Example: "trf_01k9zjq3hfe1f8m6v7j0q3x5c4"},
+	}},
+	{EvTierFloor, 1, "Staff set a tier by hand, or took it away again.", []EventField{
+		setField,
+		{Name: "tier", Text: "The tier; empty when it was taken away.", Example: "gold"},
+		{Name: "until", Text: "Until when it holds; for good without it.", Example: "2027-12-31T23:59:59+01:00", Optional: true, Time: true},
+	}},
+	{EvTierUp, 1, "A member reached a higher tier.", []EventField{
+		setField,
+		{Name: "tier", Text: "The tier now.", Example: "gold"},
+		{Name: "was", Text: "The tier before.", Example: "member"},
+		{Name: "by_hand", Text: "true, when staff set it.", Example: "false"},
+	}},
+	{EvTierDown, 1, "A member fell to a lower tier.", []EventField{
+		setField,
+		{Name: "tier", Text: "The tier now; empty when there is none.", Example: "member"},
+		{Name: "was", Text: "The tier before.", Example: "gold"},
+	}},
+	{EvTierWarning, 1, "A member will fall to a lower tier soon.", []EventField{
+		setField,
+		{Name: "tier", Text: "The tier now.", Example: "gold"},
+		{Name: "falls_at", Text: "When.", Example: "2027-01-31T00:00:00+01:00", Time: true},
+		{Name: "to", Text: "The tier then, where it is known.", Example: "member", Optional: true},
+	}},
+	{EvReserved, 1, "Points were reserved for a reward.", []EventField{redemptionField, rewardField}},
+	{EvCommitted, 1, "A reward was redeemed.", []EventField{redemptionField, rewardField}},
+	{EvCancelledRedeem, 1, "A reservation was cancelled.", []EventField{redemptionField, rewardField}},
+	{EvLapsed, 1, "A reservation came to the end of its time.", []EventField{redemptionField, rewardField}},
+	{EvRefunded, 1, "A redemption was given back, in whole or in part.", []EventField{redemptionField, rewardField}},
+	{EvVoucher, 1, "A voucher was issued. The code is not in the event: the redemption shows it.", []EventField{redemptionField, rewardField}},
+	{EvLimit, 1, "A rule gave less than it would have, or nothing, since a limit that all members share was reached: its budget is spent.", []EventField{
+		{Name: "rule", Text: "The rule.", Example: "own-cup"},
+	}},
+}
+
+// EventTypeOf gives the description of a type; false for one that facts do not lead to.
+func EventTypeOf(name string) (EventType, bool) {
+	for _, t := range EventTypes {
+		if t.Type == name {
+			return t, true
+		}
+	}
+	return EventType{}, false
+}
