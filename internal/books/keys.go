@@ -71,6 +71,8 @@ type Answer struct {
 	Status int
 	Body   string
 	At     time.Time
+	// Home, when set, is the member in whose bucket the answer stands instead of in that of its key.
+	Home Ref
 }
 
 var someAnswers = db.NewLookup(wantAnswer, `

@@ -438,10 +438,18 @@ ORDER BY stamp, n LIMIT $5`
 // Events gives the program's events after the cursor in the order of the feed, of the types (none is all). An event that is
 // not given because its transaction may still have older neighbours comes later; none is ever passed over.
 func Events(ctx context.Context, tx *db.Tx, program string, after Cursor, types []string, limit int) ([]Event, error) {
+	if tx.Distributed() {
+		return eventsInLine(ctx, tx, program, after, types, limit)
+	}
 	horizon, err := db.Horizon(ctx, tx)
 	if err != nil {
 		return nil, err
 	}
+	return eventsBelow(ctx, tx, program, after, horizon, types, limit)
+}
+
+// eventsBelow gives events in the order of their stamps, as far as those below the horizon.
+func eventsBelow(ctx context.Context, tx *db.Tx, program string, after Cursor, horizon int64, types []string, limit int) ([]Event, error) {
 	from := Cursor{max(after.Stamp, 1), after.N} // 0 have facts of before that told nothing
 	switch err := tx.QueryRow(ctx, feedStart, program, after.Stamp, after.N).Scan(&from.N); {
 	case errors.Is(err, sql.ErrNoRows):

@@ -14,9 +14,14 @@ import (
 )
 
 var (
-	insertFacts = db.NewStamped("facts", []string{"bucket integer", "program_id text", "member_id text", "seq bigint", "id text", "kind text", "source text",
+	wantFact = []string{"bucket integer", "program_id text", "member_id text", "seq bigint", "id text", "kind text", "source text",
 		"external_id text", "parent text", "occurred_at bigint", "recorded_at bigint", "version bigint", "actor text", "body text", "decision text", "seen text", "n bigint",
-		"events text"}, "")
+		"events text"}
+
+	insertFacts = db.NewStamped("facts", wantFact, "")
+
+	// Where the database is distributed, stamps are those of the buckets: see line.go.
+	insertFactsAt = db.NewInsert("facts", append(slices.Clone(wantFact), "stamp bigint"), "")
 
 	insertPostings = db.NewInsert("postings", []string{"bucket integer", "program_id text", "member_id text", "seq bigint", "n integer", "unit text", "lot bigint",
 		"from_account text", "to_account text", "amount bigint", "rule text", "of_fact text", "occurred_at bigint", "recorded_at bigint"}, "")
@@ -48,6 +53,13 @@ ON CONFLICT (bucket, program_id, id) DO UPDATE SET status = excluded.status, exp
 
 	insertAnswers = db.NewInsert("idempotency", []string{"bucket integer", "program_id text", "client text", "key text", "hash text", "status integer",
 		"answer text", "created_at bigint"}, "")
+
+	// A home answer may stand where the claim of its key stood, when both have one bucket.
+	insertHomeAnswers = db.NewInsert("idempotency", []string{"bucket integer", "program_id text", "client text", "key text", "hash text", "status integer",
+		"answer text", "created_at bigint"}, `
+ON CONFLICT (bucket, program_id, client, key) DO UPDATE
+SET hash = excluded.hash, status = excluded.status, answer = excluded.answer, created_at = excluded.created_at
+WHERE idempotency.status = 0`)
 )
 
 // rows gathers the rows of one table.
@@ -82,9 +94,17 @@ func (s *Sheet) Write(ctx context.Context, tx *db.Tx) error {
 		redemptions = rows{writeRedemptions, nil}
 		receipts    = rows{insertReceipts, nil}
 		answers     = rows{insertAnswers, nil}
+		atHome      = rows{insertHomeAnswers, nil}
 		unused      []any
 		place       int64 // in the feed of this transaction
 	)
+	stamps, err := stampsOf(ctx, tx, folios)
+	if err != nil {
+		return err
+	}
+	if tx.Distributed() {
+		facts.into = insertFactsAt
+	}
 	for _, f := range folios {
 		if f.stored == 0 && len(f.entries) == 0 {
 			unused = append(unused, f.bucket, f.Program, f.Member)
@@ -105,6 +125,9 @@ func (s *Sheet) Write(ctx context.Context, tx *db.Tx) error {
 			if err := f.factRows(&f.entries[i], &place, &facts, &postings); err != nil {
 				return err
 			}
+			if tx.Distributed() {
+				facts.add(stamps[shelf{f.bucket, f.Program}])
+			}
 		}
 		f.lotRows(&lots)
 		f.tallyRows(&tallies)
@@ -113,9 +136,9 @@ func (s *Sheet) Write(ctx context.Context, tx *db.Tx) error {
 		}
 	}
 	s.counterRows(&tallies)
-	s.keyRows(&receipts, &answers)
+	s.keyRows(&receipts, &answers, &atHome)
 
-	for _, r := range []*rows{&receipts, &answers, &facts, &postings, &accounts, &lots, &tallies, &redemptions} {
+	for _, r := range []*rows{&receipts, &answers, &atHome, &facts, &postings, &accounts, &lots, &tallies, &redemptions} {
 		tx.InsertLater(r.into, r.args)
 	}
 	return among(ctx, tx, discardAccounts, unused, nil)
@@ -224,7 +247,7 @@ func (f *Folio) redemptionRows(out *rows) error {
 }
 
 // keyRows go in the order of their keys, so that two transactions with the same ones wait and never lock each other out.
-func (s *Sheet) keyRows(receipts, answers *rows) {
+func (s *Sheet) keyRows(receipts, answers, atHome *rows) {
 	slices.SortFunc(s.receipts, func(a, b Receipt) int {
 		return cmp.Or(strings.Compare(a.Program, b.Program), strings.Compare(a.Source, b.Source), strings.Compare(a.ExternalID, b.ExternalID))
 	})
@@ -235,6 +258,10 @@ func (s *Sheet) keyRows(receipts, answers *rows) {
 		receipts.add(r.bucket(), r.Program, r.Source, r.ExternalID, r.Member, r.Fact, r.Hash)
 	}
 	for _, a := range s.answers {
+		if a.Home != (Ref{}) {
+			atHome.add(a.Home.Bucket(), a.Program, a.Client, a.Key, a.Hash, a.Status, a.Body, instant(a.At))
+			continue
+		}
 		answers.add(a.bucket(), a.Program, a.Client, a.Key, a.Hash, a.Status, a.Body, instant(a.At))
 	}
 }

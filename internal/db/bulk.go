@@ -47,25 +47,33 @@ func names(cols []column) string {
 	return strings.Join(list, ", ")
 }
 
-// lists is the set as a relation on PostgreSQL: unnest($1::integer[], …).
-func lists(cols []column) string {
+// lists is the set as a relation on PostgreSQL: unnest($1::integer[], …), with the parameters from start on.
+func lists(cols []column, start int) string {
 	var b strings.Builder
 	b.WriteString("unnest(")
 	for i, c := range cols {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		b.WriteString("$" + strconv.Itoa(i+1) + "::" + c.typ + "[]")
+		b.WriteString("$" + strconv.Itoa(start+i) + "::" + c.typ + "[]")
 	}
 	b.WriteString(")")
 	return b.String()
 }
 
+// set is a statement on a set, as each engine takes it.
+type set struct {
+	cols                 []column
+	sqliteText, listText string
+	// Of a distributed database: the text for rows that share the bucket $1, or what stands before and after the rows.
+	bucketText   string
+	into, suffix string
+}
+
 // Insert is an INSERT of many rows. Make it once, with [NewInsert].
 type Insert struct {
-	cols                 []column
-	stamped              bool
-	sqliteText, listText string
+	set
+	stamped bool
 }
 
 // NewInsert makes an INSERT into the table. cols name its columns with their types, "bucket integer" or "due_at bigint null";
@@ -73,22 +81,23 @@ type Insert struct {
 func NewInsert(table string, cols []string, suffix string) *Insert {
 	c := columns(cols)
 	into := "INSERT INTO " + table + " (" + names(c) + ") "
-	return &Insert{cols: c,
+	return &Insert{set: set{cols: c,
 		sqliteText: into + "VALUES " + Rows(1, len(c), 1) + " " + suffix,
-		listText:   into + "SELECT * FROM " + lists(c) + " " + suffix,
-	}
+		listText:   into + "SELECT * FROM " + lists(c, 1) + " " + suffix,
+		into:       into, suffix: " " + suffix,
+	}}
 }
 
 // NewStamped is NewInsert for rows of a log: their column stamp gets the stamp of the transaction (see stamp.go), and no
-// value is given for it. All rows of a transaction go in one statement.
+// value is given for it. All rows of a transaction go in one statement. A distributed database has no such stamps.
 func NewStamped(table string, cols []string, suffix string) *Insert {
 	c := columns(cols)
 	into := "INSERT INTO " + table + " (" + names(c) + ", stamp) "
 	one := strings.TrimSuffix(Rows(1, len(c), 1), ")")
-	return &Insert{cols: c, stamped: true,
+	return &Insert{stamped: true, set: set{cols: c,
 		sqliteText: into + "VALUES " + one + ", (SELECT n FROM stamp)) " + suffix,
-		listText:   into + "SELECT rows.*, (" + stampPostgres + ") FROM " + lists(c) + " rows " + suffix,
-	}
+		listText:   into + "SELECT rows.*, (" + stampPostgres + ") FROM " + lists(c, 1) + " rows " + suffix,
+	}}
 }
 
 // Columns is the number of values in a row.
@@ -96,8 +105,8 @@ func (in *Insert) Columns() int { return len(in.cols) }
 
 // Lookup is a SELECT that finds rows by a set of wanted ones. Make it once, with [NewLookup].
 type Lookup struct {
-	cols                 []column
-	sqliteText, listText string
+	set
+
 	// sharedText says of each row which of the wanted ones it belongs to.
 	sharedText string
 }
@@ -105,6 +114,10 @@ type Lookup struct {
 // NewLookup makes a SELECT that joins want, the wanted rows, whose columns cols names with their types. The query begins with
 // SELECT and says FROM want CROSS JOIN …, which keeps SQLite from reading the large table first. An order holds among
 // the rows that one wanted row brings, not among all.
+//
+// Where the first column is bucket, a distributed database is asked for each bucket by itself, and bucket is a parameter there
+// that its planner can go by. So the query compares with want.bucket, or says (bucket, …) IN (SELECT bucket, …), and names it
+// nowhere else.
 func NewLookup(cols []string, query string) *Lookup {
 	c := columns(cols)
 	casts := make([]string, len(c))
@@ -112,12 +125,19 @@ func NewLookup(cols []string, query string) *Lookup {
 		casts[i] = "CAST($" + strconv.Itoa(i+1) + " AS " + c[i].typ + ")"
 	}
 	with := "WITH want (" + names(c) + ") AS ("
-	l := &Lookup{cols: c,
+	l := &Lookup{set: set{cols: c,
 		sqliteText: with + "VALUES (" + strings.Join(casts, ", ") + ")) " + query,
-		listText:   with + "SELECT * FROM " + lists(c) + ") " + query,
+		listText:   with + "SELECT * FROM " + lists(c, 1) + ") " + query,
+	}}
+	if c[0].name == "bucket" && len(c) > 1 {
+		text := strings.NewReplacer("want.bucket", "$1", "(bucket, ", "bucket = $1 AND (", "SELECT bucket, ", "SELECT ").Replace(query)
+		if text == query || strings.Contains(text, "want.bucket") {
+			panic("db: a look-up by bucket does not compare with want.bucket: " + query)
+		}
+		l.bucketText = "WITH want (" + names(c[1:]) + ") AS (SELECT * FROM " + lists(c[1:], 2) + ") " + text
 	}
 	if rest, ok := strings.CutPrefix(strings.TrimSpace(query), "SELECT "); ok {
-		l.sharedText = "WITH want (" + names(c) + ", ord) AS (SELECT * FROM " + lists(c) + " WITH ORDINALITY) SELECT want.ord, " + rest
+		l.sharedText = "WITH want (" + names(c) + ", ord) AS (SELECT * FROM " + lists(c, 1) + " WITH ORDINALITY) SELECT want.ord, " + rest
 	}
 	return l
 }
@@ -150,7 +170,7 @@ func (t *Tx) Find(ctx context.Context, asks ...Ask) error {
 		if len(a.Args) == 0 {
 			continue
 		}
-		if t.dialect == Postgres && a.Lookup.sharedText != "" {
+		if t.dialect == Postgres && a.Lookup.sharedText != "" && !t.splits(&a.Lookup.set) {
 			if slices.ContainsFunc(asks[:i], a.alike) {
 				continue // it went along with the first of its kind
 			}
@@ -159,7 +179,7 @@ func (t *Tx) Find(ctx context.Context, asks ...Ask) error {
 				continue
 			}
 		}
-		list = t.spell(list, a.Lookup.cols, a.Lookup.sqliteText, a.Lookup.listText, a.Args, a.Scan)
+		list = t.spell(list, &a.Lookup.set, a.Args, a.Scan)
 	}
 	return t.send(ctx, list)
 }
@@ -219,12 +239,12 @@ func (l *leading) Scan(dest ...any) error {
 // Aside gives the same transaction with another way to find: for work that goes on side by side, whose look-ups somebody
 // gathers and runs together.
 func (t *Tx) Aside(find func(ctx context.Context, asks []Ask) error) *Tx {
-	return &Tx{conn: t.conn, dialect: t.dialect, readOnly: t.readOnly, begun: true, find: find}
+	return &Tx{conn: t.conn, dialect: t.dialect, distributed: t.distributed, readOnly: t.readOnly, begun: true, find: find}
 }
 
 // Insert writes the rows now. scan, when the suffix has RETURNING, gets what it returns, in any order; nil otherwise.
 func (t *Tx) Insert(ctx context.Context, in *Insert, args []any, scan func(Scanner) error) error {
-	return t.send(ctx, t.spell(nil, in.cols, in.sqliteText, in.listText, args, scan))
+	return t.send(ctx, t.spell(nil, &in.set, args, scan))
 }
 
 // InsertLater writes the rows before the next statement of the transaction, at the latest with COMMIT. What is wrong with
@@ -233,21 +253,24 @@ func (t *Tx) InsertLater(in *Insert, args []any) {
 	if in.stamped && t.dialect == SQLite && len(args) > 0 {
 		t.later = append(t.later, statement{query: raiseStampSQLite})
 	}
-	t.later = t.spell(t.later, in.cols, in.sqliteText, in.listText, args, nil)
+	t.later = t.spell(t.later, &in.set, args, nil)
 }
 
 // spell appends the statement for a set as the engine takes it.
-func (t *Tx) spell(list []statement, cols []column, one, whole string, args []any, scan func(Scanner) error) []statement {
+func (t *Tx) spell(list []statement, s *set, args []any, scan func(Scanner) error) []statement {
 	if len(args) == 0 {
 		return list
 	}
-	if len(args)%len(cols) != 0 {
-		panic(fmt.Sprintf("db: %d values do not make rows of %d columns: %s", len(args), len(cols), one))
+	if len(args)%len(s.cols) != 0 {
+		panic(fmt.Sprintf("db: %d values do not make rows of %d columns: %s", len(args), len(s.cols), s.sqliteText))
 	}
-	if t.dialect == SQLite {
-		return append(list, statement{query: one, args: args, scan: scan, each: len(cols)})
+	switch {
+	case t.dialect == SQLite:
+		return append(list, statement{query: s.sqliteText, args: args, scan: scan, each: len(s.cols)})
+	case t.splits(s):
+		return s.byBucket(list, args, scan)
 	}
-	return append(list, statement{query: whole, args: transpose(cols, args), scan: scan})
+	return append(list, statement{query: s.listText, args: transpose(s.cols, args), scan: scan})
 }
 
 // transpose makes a list for each column.

@@ -84,6 +84,8 @@ type DB struct {
 	checkpoints *checkpoints // SQLite
 	log         *slog.Logger
 	slow        time.Duration
+	// distributed is nil on one machine
+	distributed atomic.Pointer[distribution]
 }
 
 // Open opens the database at the URL: sqlite:PATH, a bare PATH, or postgres://….
@@ -232,7 +234,10 @@ func (d *DB) ready(ctx context.Context, opts Options) error {
 	if pending > 0 && !opts.Unmigrated {
 		return errs.Conflict(ReasonOldSchema, fmt.Sprintf("The database wants %d migrations before this program can use it: run lojal migrate.", pending))
 	}
-	return nil
+	if pending > 0 {
+		return nil
+	}
+	return d.findDistribution(ctx)
 }
 
 // Close ends all connections. Transactions under way fail.
@@ -332,7 +337,7 @@ func (d *DB) once(ctx context.Context, fn func(*Tx) error, readOnly bool) error 
 	}
 	defer conn.Close() // it only returns the connection to the pool
 
-	tx := &Tx{conn: conn, dialect: d.dialect, readOnly: readOnly}
+	tx := &Tx{conn: conn, dialect: d.dialect, readOnly: readOnly, distributed: d.distributed.Load()}
 	defer tx.rollback(ctx) // after a commit it does nothing
 	if err := fn(tx); err != nil {
 		if !readOnly && d.dialect == Postgres && isReadOnly(err) {

@@ -34,7 +34,11 @@ const (
 // number of migrations it ran. Two programs may do it at the same time: each migration happens once, and both
 // come back when all are done. A schema newer than this program is a conflict with [ReasonNewSchema].
 func (d *DB) Migrate(ctx context.Context) (int, error) {
-	return d.migrate(ctx, embedded())
+	ran, err := d.migrate(ctx, embedded())
+	if err != nil {
+		return ran, err
+	}
+	return ran, d.findDistribution(ctx)
 }
 
 // Pending gives the number of migrations that [DB.Migrate] would run. It writes nothing. A schema newer than this

@@ -37,7 +37,8 @@ func Rows(n, cols, start int) string {
 // rows that were written.
 //
 // prefix is such as "INSERT INTO lot (bucket, id)", suffix such as "ON CONFLICT DO NOTHING" or empty; neither has
-// parameters. A suffix with RETURNING loses what it returns: see [QueryRows].
+// parameters. A suffix with RETURNING loses what it returns: see [QueryRows]. In a distributed database rows of different buckets go
+// in different statements, if bucket is the first column.
 func InsertRows(ctx context.Context, tx *Tx, prefix, suffix string, cols int, args []any) (int64, error) {
 	var written int64
 	err := chunks(tx, prefix, suffix, cols, args, func(query string, args []any) error {
@@ -86,6 +87,19 @@ func chunks(tx *Tx, prefix, suffix string, cols int, args []any, run func(query 
 	if cols < 1 || len(args)%cols != 0 {
 		return fmt.Errorf("%d values do not make rows of %d columns", len(args), cols)
 	}
+	if tx.distributed != nil && strings.Contains(prefix, "(bucket,") {
+		var failed error
+		runs(args, cols, func(args []any) {
+			if failed == nil {
+				failed = pieces(tx, prefix, suffix, cols, args, run)
+			}
+		})
+		return failed
+	}
+	return pieces(tx, prefix, suffix, cols, args, run)
+}
+
+func pieces(tx *Tx, prefix, suffix string, cols int, args []any, run func(query string, args []any) error) error {
 	most := maxParameters[tx.dialect] / cols * cols
 	for len(args) > 0 {
 		n := min(len(args), most)

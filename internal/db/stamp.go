@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 )
@@ -15,6 +16,8 @@ import (
 // transaction's own number, and the horizon the oldest number still running: nothing below it can appear any
 // more. Nothing is locked, and no row is hot. The price: a reader sees no further than the oldest transaction
 // that is still open in the whole cluster.
+//
+// Where a database is distributed each server has numbers of its own, and neither is to be had: see books.LineUp.
 //
 // PostgreSQL counts anew in a new cluster, so after the content of a database was brought from another,
 // [RaiseStamp] must put the stamps to come above those that are there: stamp.n is added to the number.
@@ -35,6 +38,9 @@ const (
 // transaction of [DB.Write]. On PostgreSQL it is the same however often it is asked; on SQLite ask once
 // and use it for all rows.
 func (t *Tx) Stamp(ctx context.Context) (int64, error) {
+	if t.distributed != nil {
+		return 0, errManyServers
+	}
 	query := stampSQLite
 	if t.dialect == Postgres {
 		query = stampPostgres
@@ -49,6 +55,9 @@ func (t *Tx) Stamp(ctx context.Context) (int64, error) {
 // Horizon gives the stamp below which all rows are there to see and none will come. Ask before reading the
 // rows, in the same transaction; any kind will do.
 func Horizon(ctx context.Context, tx *Tx) (int64, error) {
+	if tx.distributed != nil {
+		return 0, errManyServers
+	}
 	if tx.dialect == SQLite {
 		return math.MaxInt64, nil
 	}
@@ -71,3 +80,5 @@ func RaiseStamp(ctx context.Context, tx *Tx, last int64) error {
 	}
 	return nil
 }
+
+var errManyServers = errors.New("a distributed database has no number for a transaction: its events are numbered by bucket")

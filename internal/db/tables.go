@@ -14,6 +14,7 @@ type Table struct {
 var tables = []Table{
 	{"schema_version", false},
 	{"stamp", false},
+	{"distribution", false},
 
 	{"programs", false},
 	{"versions", false},
@@ -35,6 +36,10 @@ var tables = []Table{
 	{"redemptions", true},
 	{"receipts", true},
 	{"idempotency", true},
+	{"event_counts", true},
+	{"event_line", true},
+	{"event_places", true},
+	{"void_facts", true},
 	{"jobs", true},
 	{"webhook_places", true},
 	{"deliveries", true},

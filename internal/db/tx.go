@@ -17,13 +17,15 @@ import (
 // It begins with its first statement, so that on PostgreSQL BEGIN travels with what follows, and what was put off with
 // [Tx.InsertLater] travels with COMMIT: a round trip costs more than most statements.
 type Tx struct {
-	conn     *sql.Conn
-	dialect  Dialect
-	readOnly bool
-	begun    bool
-	ended    bool
-	later    []statement
-	find     func(ctx context.Context, asks []Ask) error // see Aside
+	conn    *sql.Conn
+	dialect Dialect
+	// distributed is nil on one machine
+	distributed *distribution
+	readOnly    bool
+	begun       bool
+	ended       bool
+	later       []statement
+	find        func(ctx context.Context, asks []Ask) error // see Aside
 }
 
 // statement is one statement of a pipeline; scan, when set, gets its rows.

@@ -51,21 +51,28 @@ func (w *writer) submit(ctx context.Context, t *task) (*Result, error) {
 		go w.drain()
 	}
 	w.mu.Unlock()
+	if err := q.wait(ctx); err != nil {
+		return nil, err
+	}
+	return t.result, t.err
+}
 
+// wait waits until the request was written. An error says that nobody waits for that any more.
+func (q *waiting) wait(ctx context.Context) error {
 	select {
 	case <-q.done:
-		return t.result, t.err
+		return nil
 	case <-ctx.Done():
 	}
 	if q.state.CompareAndSwap(queued, left) {
-		return nil, ctx.Err()
+		return ctx.Err()
 	}
 	// It is being written: whether it will be is not known to a caller who does not wait.
 	select {
 	case <-q.done:
-		return t.result, t.err
+		return nil
 	default:
-		return nil, errs.Unavailable("gave_up_waiting", "The request may have been taken: repeat it with the same key.").Because(ctx.Err())
+		return errs.Unavailable("gave_up_waiting", "The request may have been taken: repeat it with the same key.").Because(ctx.Err())
 	}
 }
 

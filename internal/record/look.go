@@ -187,7 +187,7 @@ func (r *Recorder) BringUp(ctx context.Context, refs []books.Ref, now time.Time)
 		tasks[i] = lookAt(ref.Program, ref.Member, now)
 		tasks[i].sweeps = true
 	}
-	r.commit(ctx, tasks)
+	r.commitAll(ctx, tasks)
 	return dues(tasks)
 }
 
@@ -209,7 +209,7 @@ func (r *Recorder) Replan(ctx context.Context, refs []books.Ref, now time.Time) 
 			changed[len(changed)-1].replan = true
 		}
 	}
-	r.commit(ctx, changed)
+	r.commitAll(ctx, changed)
 	return dues(changed)
 }
 

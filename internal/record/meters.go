@@ -60,6 +60,9 @@ func newMeters(reg prometheus.Registerer, waiting func() int) *meters {
 // note counts what came of the tasks.
 func (m *meters) note(tasks []*task) {
 	for _, t := range tasks {
+		if again(t.err) {
+			continue
+		}
 		if t.result != nil && len(t.result.Dues) > 0 && !t.result.Replayed {
 			m.due.Add(float64(len(t.result.Dues)))
 		}

@@ -104,7 +104,8 @@ type Options struct {
 	Gather int
 	// Chunk is the most requests in one transaction of Batch, 500 when 0.
 	Chunk int
-	// Writers is how many transactions Record runs at once: when 0, one on SQLite and two on PostgreSQL.
+	// Writers is how many transactions Record runs at once: when 0, one on SQLite, two on PostgreSQL, and 16 where the database is
+	// distributed, since there each holds one bucket.
 	Writers int
 	// Metrics is where the recorder's meters are shown; nil shows them to nobody.
 	Metrics prometheus.Registerer
@@ -118,6 +119,7 @@ type Recorder struct {
 	writers  []*writer
 	readers  []*writer // of looks, which are gathered in the same way
 	turn     atomic.Uint32
+	lanes    lanes
 	merged   sync.Map // see unit
 	meters   *meters
 	ctx      context.Context //nolint:containedctx // the transactions belong to the recorder, not to one of the callers they serve
@@ -140,8 +142,12 @@ func NewWith(d *db.DB, versions *version.Cache, opts Options) *Recorder {
 		if d.Dialect() == db.Postgres {
 			opts.Writers = 2
 		}
+		if d.Distributed() {
+			opts.Writers = 16
+		}
 	}
 	r := &Recorder{db: d, versions: versions, opts: opts}
+	r.lanes = lanes{r: r, wait: map[int32][]*waiting{}, runs: map[int32]bool{}}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	for range opts.Writers {
 		r.writers = append(r.writers, &writer{r: r, run: r.commit, metered: true})
@@ -165,6 +171,7 @@ func (r *Recorder) Close() {
 	for _, w := range r.writers {
 		w.close()
 	}
+	r.lanes.close()
 	r.cancel()
 }
 
@@ -178,6 +185,9 @@ func (r *Recorder) Record(ctx context.Context, req Request) (*Result, error) {
 	t := newTask(req, false)
 	if t.err != nil {
 		return nil, t.err
+	}
+	if r.db.Distributed() {
+		return r.recordSpread(ctx, t)
 	}
 	w := r.writers[0]
 	if len(r.writers) > 1 {
@@ -197,7 +207,7 @@ func (r *Recorder) Batch(ctx context.Context, reqs []Request) []Outcome {
 		}
 		err := ctx.Err()
 		if err == nil {
-			r.commit(ctx, tasks)
+			r.commitAll(ctx, tasks)
 		}
 		for _, t := range tasks {
 			if err != nil {
@@ -222,7 +232,7 @@ func (r *Recorder) waiting() (n int) {
 		n += len(w.queue)
 		w.mu.Unlock()
 	}
-	return n
+	return n + r.lanes.length()
 }
 
 // commit runs the tasks in one transaction and gives each its outcome.
@@ -270,9 +280,14 @@ func (r *Recorder) write(ctx context.Context, tasks []*task) error {
 			return u.run(ctx)
 		})
 		var late *lateRefusal
+		var open *openClaims
 		switch {
 		case err == nil:
 			return nil
+		case errors.As(err, &open) && n < conflicts:
+			if err := r.clear(ctx, open); err != nil {
+				return err
+			}
 		case errors.As(err, &late):
 			refused[late.task] = late.err
 		case db.IsUnique(err) && n < conflicts:

@@ -177,7 +177,7 @@ func day(n int) time.Time { return noon.AddDate(0, 0, n) }
 
 func TestAPurchaseEarns(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := open(t, d)
 		m := k.enrol("a")
 		r := k.must(purchase("ext:a", "125.50", day(1)))
@@ -196,7 +196,7 @@ func TestAPurchaseEarns(t *testing.T) {
 
 func TestAGuestsPurchaseIsToldAndNotKept(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := open(t, d)
 		r := k.must(purchase("", "100", noon))
 		if r.Recorded || len(r.Decision.Postings) != 0 || k.totals() != (books.Totals{}) {
@@ -207,7 +207,7 @@ func TestAGuestsPurchaseIsToldAndNotKept(t *testing.T) {
 
 func TestAnUnknownMemberLeavesNothing(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := open(t, d)
 		for _, ref := range []string{"mem_01m81j18kvex7r636m654g500h", "ext:nobody"} {
 			_, err := k.take(purchase(ref, "100", noon))
@@ -226,7 +226,7 @@ func TestAnUnknownMemberLeavesNothing(t *testing.T) {
 
 func TestSixtyFourRedemptionsOfAHundredFromAThousand(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := open(t, d)
 		m := k.enrol("a")
 		k.must(purchase(m, "1000", day(1)))
@@ -266,7 +266,7 @@ func (k *desk) race(n int, f func(i int) error, reason string) (done, refused in
 
 func TestTwoNodesSpendOneBalance(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := open(t, d)
 		second := record.NewWith(d, &version.Cache{}, record.Options{Writers: 3, Gather: 2})
 		t.Cleanup(second.Close)
@@ -291,7 +291,7 @@ func TestTwoNodesSpendOneBalance(t *testing.T) {
 
 func TestStockIsExactOverMembers(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := openWith(t, d, record.Options{Writers: 3, Gather: 2}, shop)
 		var members []string
 		for i := range 12 {
@@ -311,7 +311,7 @@ func TestStockIsExactOverMembers(t *testing.T) {
 
 func TestABudgetIsClippedInOneBatch(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := open(t, d)
 		var reqs []record.Request
 		for i := range 8 {
@@ -333,7 +333,7 @@ func TestABudgetIsClippedInOneBatch(t *testing.T) {
 
 func TestFiftyTimesOneReceipt(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := openWith(t, d, record.Options{Writers: 4, Gather: 3}, shop)
 		m := k.enrol("a")
 		var mu sync.Mutex
@@ -367,7 +367,7 @@ func TestFiftyTimesOneReceipt(t *testing.T) {
 
 func TestAReceiptNumberWithOtherContent(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := open(t, d)
 		a, b := k.enrol("a"), k.enrol("b")
 		with := func(m, amount string) record.Request {
@@ -406,7 +406,7 @@ func keyed(req record.Request, key string, hash byte) record.Request {
 
 func TestAnIdempotencyKeyReplaysTheFirstAnswer(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := openWith(t, d, record.Options{Writers: 4, Gather: 5}, shop)
 		m := k.enrol("a")
 		var mu sync.Mutex
@@ -443,7 +443,7 @@ func TestAnIdempotencyKeyReplaysTheFirstAnswer(t *testing.T) {
 
 func TestARefusalTouchesNobodyElse(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := open(t, d)
 		a, b := k.enrol("a"), k.enrol("b")
 		reqs := []record.Request{
@@ -476,7 +476,7 @@ func TestARefusalTouchesNobodyElse(t *testing.T) {
 
 func TestABatchIsTakenInItsOrder(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := openWith(t, d, record.Options{Chunk: 7}, shop)
 		reqs := []record.Request{enrolment("a", noon), purchase("ext:a", "100", day(1)), redeem("ext:a", "hundred", day(2))}
 		for i := range 20 {
@@ -500,7 +500,7 @@ func TestABatchIsTakenInItsOrder(t *testing.T) {
 
 func TestAnIdentifierThatIsTaken(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := openWith(t, d, record.Options{Writers: 3, Gather: 4}, shop)
 		done, refused := k.race(20, func(int) error {
 			_, err := k.take(enrolment("same", noon))
@@ -517,7 +517,7 @@ func TestAnIdentifierThatIsTaken(t *testing.T) {
 
 func TestWhatTimeBringsComesBeforeTheFact(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := open(t, d)
 		m := k.enrol("a")
 		k.must(purchase(m, "100", day(1)))
@@ -545,7 +545,7 @@ func TestWhatTimeBringsComesBeforeTheFact(t *testing.T) {
 
 func TestALateFactsAnswerStandsNow(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := open(t, d)
 		m := k.enrol("a")
 		facts := k.totals().Facts
@@ -571,7 +571,7 @@ func transfer(from, to, amount string, at time.Time) record.Request {
 
 func TestATransferHasTwoSidesOrNone(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := open(t, d)
 		a, b := k.enrol("a"), k.enrol("b")
 		k.must(purchase(a, "100", day(1)))
@@ -604,7 +604,7 @@ func TestATransferHasTwoSidesOrNone(t *testing.T) {
 
 func TestTwentyGiftsOfAllThereIs(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := openWith(t, d, record.Options{Writers: 3, Gather: 3}, shop)
 		a := k.enrol("a")
 		k.must(purchase(a, "100", day(1)))
@@ -624,7 +624,7 @@ func TestTwentyGiftsOfAllThereIs(t *testing.T) {
 
 func TestAMergedMemberLivesOnInTheOther(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := open(t, d)
 		a, b := k.enrol("a"), k.enrol("b")
 		req := purchase(a, "100", day(1))
@@ -661,7 +661,7 @@ func TestAMergedMemberLivesOnInTheOther(t *testing.T) {
 
 func TestARefundAfterAMergeIsKnownToItsRedemption(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := open(t, d)
 		a, b := k.enrol("a"), k.enrol("b")
 		k.must(purchase(a, "100", day(1)))
@@ -679,7 +679,7 @@ func TestARefundAfterAMergeIsKnownToItsRedemption(t *testing.T) {
 
 func TestASimulationAnswersAlikeAndLeavesNothing(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := open(t, d)
 		m := k.enrol("a")
 		k.must(purchase(m, "100", day(1)))
@@ -730,7 +730,7 @@ func TestASimulationAnswersAlikeAndLeavesNothing(t *testing.T) {
 
 func TestAVoucherHasACode(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := open(t, d)
 		m := k.enrol("a")
 		req := purchase(m, "200", day(1))
@@ -792,7 +792,7 @@ func TestAWaitingRequestCanBeGivenUp(t *testing.T) {
 
 func TestARetryAfterALostCommit(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := open(t, d)
 		m := k.enrol("a")
 		req := keyed(purchase(m, "100", day(1)), "k", 1)
@@ -807,7 +807,7 @@ func TestARetryAfterALostCommit(t *testing.T) {
 
 func TestAnAnswerThatCannotBeMadeTakesItsFactAlong(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := open(t, d)
 		a, b := k.enrol("a"), k.enrol("b")
 		bad := purchase(a, "100", day(1))
@@ -833,7 +833,7 @@ func TestAnAnswerThatCannotBeMadeTakesItsFactAlong(t *testing.T) {
 
 func TestKeysThatCannotBeStored(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := open(t, d)
 		m := k.enrol("a")
 		for _, text := range []string{"a\x00b", "\xff"} {

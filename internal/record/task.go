@@ -40,6 +40,11 @@ type task struct {
 	trial *trial
 	// lost is why the whole transaction failed.
 	lost error
+	// hold is the task's place, void are the ids that it may not use, in a distributed database: see claim.go.
+	hold *hold
+	void map[string]bool
+	// told says that its outcome is known, whatever becomes of others.
+	told bool
 
 	result *Result
 	err    error
@@ -52,8 +57,10 @@ type task struct {
 	other  books.Ref
 	enrols member.Member
 	dues   []engine.Past
-	next   func() (books.Deciding, bool)
-	stop   func()
+	// there says which of the claimed facts are there.
+	there map[books.FactOf]bool
+	next  func() (books.Deciding, bool)
+	stop  func()
 }
 
 type stage int
@@ -75,7 +82,8 @@ func (t *task) done(r *Result) { t.result, t.err, t.state = r, nil, done }
 
 // reset makes the task as it was before its transaction was tried.
 func (t *task) reset() {
-	fresh := task{req: t.req, base: t.base, fact: t.base, natural: t.natural, hash: t.hash, peek: t.peek, needs: t.needs, sweeps: t.sweeps, replan: t.replan}
+	fresh := task{req: t.req, base: t.base, fact: t.base, natural: t.natural, hash: t.hash, peek: t.peek, needs: t.needs,
+		sweeps: t.sweeps, replan: t.replan, hold: t.hold, void: t.void, told: t.told}
 	*t = fresh
 }
 
@@ -256,10 +264,14 @@ func (t *task) keyHash() string { return base64.RawURLEncoding.EncodeToString(t.
 // replay answers from what is stored under the request's Idempotency-Key.
 func (t *task) replay(a books.Answer) {
 	if a.Hash != t.keyHash() {
-		t.fail(errs.Invalid("idempotency_key_reused", "This Idempotency-Key was used for another request: use a new key for each request."))
+		t.fail(errReused())
 		return
 	}
 	t.done(&Result{Status: a.Status, Answer: []byte(a.Body), Replayed: true})
+}
+
+func errReused() error {
+	return errs.Invalid("idempotency_key_reused", "This Idempotency-Key was used for another request: use a new key for each request.")
 }
 
 // isID tells an id from a natural key as SOURCE/EXTERNAL_ID.

@@ -104,6 +104,9 @@ func (u *unit) run(ctx context.Context) error {
 	if u.simulated {
 		return nil
 	}
+	if err := u.giveUp(ctx); err != nil {
+		return err
+	}
 	if err := u.sheet.Write(ctx, u.tx); err != nil {
 		return err
 	}
@@ -131,6 +134,9 @@ func (u *unit) open() []*task {
 
 // prepare reads, for all tasks together, what does not depend on what they decide.
 func (u *unit) prepare(ctx context.Context) error {
+	if u.tasks[0].hold != nil {
+		return u.prepareHeld(ctx)
+	}
 	if err := u.ask(ctx); err != nil {
 		return err
 	}
@@ -254,7 +260,10 @@ func (u *unit) ask(ctx context.Context) error {
 	}
 	var err error
 	u.first, err = books.Entries(ctx, u.tx, facts)
-	return err
+	if err != nil || !u.tx.Distributed() {
+		return err
+	}
+	return u.followClaims(ctx)
 }
 
 // resolveAll finds members by what the requests call them.
@@ -770,9 +779,14 @@ func (u *unit) finish(t *task, r *Result) {
 	if u.simulated || t.fact.Kind == look {
 		return
 	}
+	if t.hold != nil && r.Recorded {
+		u.first[books.FactOf{Program: t.req.Program, ID: r.Fact.ID}] = books.Entry{Seq: r.Seq, Fact: r.Fact, Decision: r.Decision}
+	}
 	if t.natural && r.Recorded {
 		receipt := books.Receipt{NaturalKey: t.naturalKey(), Member: r.Fact.Member, Fact: r.Fact.ID, Hash: t.hash}
-		u.sheet.AddReceipt(receipt)
+		if t.hold == nil { // else it is written already
+			u.sheet.AddReceipt(receipt)
+		}
 		u.receipts[receipt.NaturalKey] = receipt
 		u.first[books.FactOf{Program: receipt.Program, ID: receipt.Fact}] = books.Entry{Seq: r.Seq, Fact: r.Fact, Decision: r.Decision}
 	}
@@ -783,6 +797,9 @@ func (u *unit) finish(t *task, r *Result) {
 	r.Status, r.Answer = status, body
 	if t.req.Key != nil {
 		a := books.Answer{AnswerKey: t.answerKey(), Hash: t.keyHash(), Status: status, Body: string(body), At: t.req.Now}
+		if t.hold != nil {
+			a.Home = t.hold.home
+		}
 		u.sheet.AddAnswer(a)
 		u.answers[a.AnswerKey] = a
 	}

@@ -46,6 +46,11 @@ func (w *walk) road() (*Result, error) {
 	if r, known := w.u.receipts[t.naturalKey()]; known && t.natural {
 		return w.duplicate(r)
 	}
+	if t.hold != nil && t.hold.id != "" {
+		if e, ok := w.u.first[books.FactOf{Program: t.req.Program, ID: t.hold.id}]; ok {
+			return w.again(e, t.hold.home)
+		}
+	}
 	ref := w.u.survivor(t.ref)
 	if ref.Member == "" {
 		return w.guest()
@@ -111,7 +116,9 @@ func (w *walk) one(f *books.Folio) (*Result, error) {
 // named gives the fact its id and what chance decides.
 func (w *walk) named(f *books.Folio, p *program.Compiled, fact engine.Fact) engine.Fact {
 	bucket := f.Bucket()
-	fact.ID = ids.NewIn(prefixOf(fact.Kind), fact.RecordedAt, bucket)
+	if fact.ID = ids.NewIn(prefixOf(fact.Kind), fact.RecordedAt, bucket); w.t.hold != nil && w.t.hold.id != "" {
+		fact.ID = w.t.hold.id
+	}
 	codes, redemptions := engine.Draws(p, &f.State, &fact)
 	if codes+redemptions == 0 {
 		return fact
@@ -320,8 +327,13 @@ func (w *walk) duplicate(r books.Receipt) (*Result, error) {
 	home := w.u.survivor(books.Ref{Program: r.Program, Member: r.Member})
 	sameMember := t.fact.Kind == engine.Enrolment || t.ref.Member != "" && w.u.survivor(t.ref) == home
 	if r.Hash != t.hash || !sameMember {
-		return nil, errs.Conflict("duplicate_external_id", "This receipt number of this source is known already, with other content.").With("fact", r.Fact)
+		return nil, errKnown(r.Fact)
 	}
+	return w.again(e, home)
+}
+
+// again answers a fact that is there already.
+func (w *walk) again(e books.Entry, home books.Ref) (*Result, error) {
 	out := &Result{Fact: e.Fact, Seq: e.Seq, Decision: e.Decision, Program: w.version(e), Duplicate: true}
 	var err error
 	out.Account, err = w.now(w.u.sheet.Folio(home))
