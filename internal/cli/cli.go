@@ -70,9 +70,9 @@ type env struct {
 	model *kong.Application
 }
 
-// Run runs one command and gives the exit status of the process.
-func Run(ctx context.Context, args []string, s Streams, b Build) int {
-	e := &env{Streams: s, ctx: ctx, build: b, now: time.Now}
+// Run runs one command and gives the exit status of the process. now is the clock of everything that the command does.
+func Run(ctx context.Context, args []string, s Streams, b Build, now func() time.Time) int {
+	e := &env{Streams: s, ctx: ctx, build: b, now: now}
 	parser, exit, err := newParser(e)
 	if err != nil {
 		return e.fail(err)

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -21,7 +22,7 @@ const reference = "../../docs/cli.md"
 func help(t *testing.T, path ...string) string {
 	t.Helper()
 	var out, errs bytes.Buffer
-	status := Run(context.Background(), append(path, "--help"), Streams{strings.NewReader(""), &out, &errs}, Build{Version: "dev"})
+	status := Run(context.Background(), append(path, "--help"), Streams{strings.NewReader(""), &out, &errs}, Build{Version: "dev"}, time.Now)
 	if status != 0 || errs.Len() > 0 {
 		t.Fatalf("lojal %v --help: exit status %d: %s", path, status, errs.String())
 	}

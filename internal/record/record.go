@@ -31,7 +31,8 @@ import (
 	"lojal.dev/lojal/internal/version"
 )
 
-// Ahead is how far a fact's business time may lie ahead of the real one; what lies ahead less counts as now.
+// Ahead is how far a fact's business time may lie ahead of the real one; what lies ahead less counts as now. The clocks of nodes may be
+// off by as much.
 const Ahead = 5 * time.Minute
 
 // Request is one fact to take.

@@ -147,7 +147,25 @@ func (u *unit) prepare(ctx context.Context) error {
 	if err := u.openAccounts(ctx, open); err != nil {
 		return err
 	}
+	u.keepPace(open)
 	return u.lockCounters(ctx, open)
+}
+
+// pace is how far apart two nodes can be: each off by Ahead, and a request a minute on its way.
+const pace = 2*Ahead + time.Minute
+
+// keepPace has what happens now happen no earlier than the last that the member's account knows, where that came from a node whose clock is a
+// little ahead: else what was acknowledged there could not be spent here until this clock has come as far.
+func (u *unit) keepPace(tasks []*task) {
+	for _, t := range tasks {
+		f := u.sheet.Folio(u.survivor(t.ref))
+		if f == nil || t.state == done || t.fact.Kind == look || !t.req.Fact.OccurredAt.IsZero() {
+			continue
+		}
+		if at := f.State.At; at.After(t.fact.OccurredAt) && !at.After(t.fact.OccurredAt.Add(pace)) {
+			t.fact.OccurredAt = at
+		}
+	}
 }
 
 // lockCounters takes the counters of whole programs that the facts will want, all in one order: those of their rules and

@@ -47,7 +47,7 @@ func (b *Buckets) Take(name string, n int, now time.Time) Quota {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	full := b.full[name]
-	if full.Before(now) {
+	if full.Before(now) || full.Sub(now) > b.rate.Window { // the latter when the clock was set back: nobody waits for it to come again
 		full = now
 	}
 	then := full.Add(time.Duration(max(n, 1)) * each)

@@ -205,6 +205,12 @@ func TestBuckets(t *testing.T) {
 	if q := b.Take("a", 1, now.Add(time.Second)); !q.OK || q.Left != 0 {
 		t.Errorf("after a second: %+v", q)
 	}
+	for range 3 {
+		b.Take("set back", 1, now.Add(time.Hour))
+	}
+	if q := b.Take("set back", 1, now); !q.OK || q.Left != 2 {
+		t.Errorf("a clock that was set back shuts nobody out: %+v", q)
+	}
 	if q := NewBuckets(Rate{Burst: -1}).Take("a", 1, now); !q.OK {
 		t.Errorf("no limit: %+v", q)
 	}

@@ -118,6 +118,9 @@ type run struct {
 	rnd *rand.Rand
 	dir string
 	url string
+	// bin and env are of its commands, where they are not the ordinary ones.
+	bin string
+	env []string
 
 	mu     sync.Mutex
 	counts map[string]int64

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -230,13 +231,13 @@ func (r ran) String() string {
 // command makes a command of the program on the run's database.
 func (r *run) command(ctx context.Context, args ...string) *exec.Cmd {
 	r.Helper()
-	return r.commandOf(ctx, program(r.T, "lojal"), args...)
-}
-
-func (r *run) commandOf(ctx context.Context, bin string, args ...string) *exec.Cmd {
+	bin := r.bin
+	if bin == "" {
+		bin = program(r.T, "lojal")
+	}
 	cmd := exec.CommandContext(ctx, bin, args...)
 	cmd.Dir = r.dir
-	cmd.Env = append(os.Environ(), "LOJAL_DB="+r.url)
+	cmd.Env = append(append(os.Environ(), "LOJAL_DB="+r.url), r.env...)
 	return cmd
 }
 
@@ -290,8 +291,7 @@ func (r *run) testdata(name string) string {
 // publish puts the bank's program in force and gives the secret of a key that may do everything.
 func (r *run) publish() string {
 	r.Helper()
-	r.ok("program", "publish", r.testdata("bank.yaml"))
-	return strings.TrimSpace(r.ok("key", "create", "bank"))
+	return r.publishFile("bank.yaml")
 }
 
 var _ io.Writer = (*tail)(nil)
@@ -304,4 +304,15 @@ func (r *run) write(name, text string) string {
 		r.Fatal(err)
 	}
 	return path
+}
+
+// decode runs a command with --json and reads what it prints.
+func decode[T any](r *run, args ...string) T {
+	r.Helper()
+	var v T
+	out := r.ok(append(args, "--json")...)
+	if err := json.Unmarshal([]byte(out), &v); err != nil {
+		r.Fatalf("lojal %v: %v: %s", args, err, out)
+	}
+	return v
 }
