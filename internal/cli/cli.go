@@ -51,6 +51,7 @@ type grammar struct {
 	Scenario   scenarioCmd   `cmd:"" help:"Play given/when/then files and say what differs."`
 	Sweep      sweepCmd      `cmd:"" help:"Do now what time has brought: expiry, releases, tiers."`
 	Verify     verifyCmd     `cmd:"" help:"Prove the books."`
+	Seal       sealCmd       `cmd:"" help:"Seal the books, and print the heads to keep."`
 	Backup     backupCmd     `cmd:"" help:"Copy the database to one file while it is in use."`
 	Restore    restoreCmd    `cmd:"" help:"Fill an empty database from a backup or export."`
 	Export     exportCmd     `cmd:"" help:"Write all tables as JSON lines."`

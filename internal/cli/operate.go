@@ -9,7 +9,6 @@ import (
 	"lojal.dev/lojal/internal/record"
 	"lojal.dev/lojal/internal/scenario"
 	"lojal.dev/lojal/internal/sweep"
-	"lojal.dev/lojal/internal/verify"
 	"lojal.dev/lojal/internal/version"
 )
 
@@ -159,89 +158,4 @@ func (c *versionCmd) Run(e *env) error {
 	}
 	e.printf("lojal %s\n", strings.TrimSpace(e.build.Version+" "+e.build.Commit))
 	return nil
-}
-
-type verifyCmd struct {
-	jsonFlag
-	database
-	programFlag
-}
-
-func (verifyCmd) Help() string {
-	return `Every fact is decided again, and every lot, balance, counter and event is compared with what follows from the facts.
-Without --program all programs are proved. Nothing is written. The exit status is 5 when something does not hold.
-
-Examples:
-
-    lojal verify
-    lojal verify --json`
-}
-
-func (c *verifyCmd) Run(e *env) (err error) {
-	d, err := c.open(e)
-	if err != nil {
-		return err
-	}
-	defer closing(d, &err)
-	var all []version.Program
-	if c.Program != "" {
-		id, err := c.of(e, d)
-		if err != nil {
-			return err
-		}
-		all = []version.Program{{ID: id}}
-	} else if err := d.Read(e.ctx, func(tx *db.Tx) (err error) {
-		all, err = version.Programs(e.ctx, tx)
-		return err
-	}); err != nil {
-		return err
-	}
-	var versions version.Cache
-	reports := []*verify.Report{}
-	var broken error
-	for _, p := range all {
-		r, err := c.prove(e, d, &versions, p.ID)
-		if err != nil {
-			return err
-		}
-		reports = append(reports, r)
-		if broken == nil {
-			broken = r.Err()
-		}
-		if !c.JSON {
-			printProof(e, r)
-		}
-	}
-	if c.JSON {
-		if err := e.json(reports); err != nil {
-			return err
-		}
-	} else if len(all) == 0 {
-		e.printf("There is no program in this database, and nothing to prove.\n")
-	}
-	return broken
-}
-
-func (c *verifyCmd) prove(e *env, d *db.DB, versions *version.Cache, id string) (*verify.Report, error) {
-	tell, end := e.progress("auto", "facts")
-	defer end()
-	opts := verify.Options{}
-	if tell != nil {
-		opts.Progress = func(done, all int64) { tell(int(done), int(all)) }
-	}
-	return verify.Run(e.ctx, d, versions, id, opts)
-}
-
-func printProof(e *env, r *verify.Report) {
-	e.printf("%s: %d members, %d facts, %d postings, %d lots, %d events; %d facts decided again.\n", r.Program, r.Members, r.Facts, r.Postings, r.Lots, r.Events, r.Replayed)
-	if r.OK() {
-		e.printf("The books hold.\n")
-		return
-	}
-	for _, f := range r.Findings {
-		e.printf("  %s\n", f)
-	}
-	if r.More > 0 {
-		e.printf("  … and %d more findings\n", r.More)
-	}
 }

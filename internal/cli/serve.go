@@ -22,6 +22,7 @@ import (
 	"lojal.dev/lojal/internal/job"
 	"lojal.dev/lojal/internal/ops"
 	"lojal.dev/lojal/internal/record"
+	"lojal.dev/lojal/internal/seal"
 	"lojal.dev/lojal/internal/sweep"
 	"lojal.dev/lojal/internal/version"
 )
@@ -38,6 +39,7 @@ type listening struct {
 	SlowAfter  time.Duration `name:"slow-after" default:"1s" placeholder:"DURATION" help:"A transaction that takes longer is warned of in the log, ${default} when left out; 0s is never."`
 	Drain      time.Duration `name:"drain" default:"0s" placeholder:"DURATION" help:"How long to go on serving at a stop while /readyz says 503, so that a load balancer stops sending; ${default} when left out."`
 	SweepEvery time.Duration `name:"sweep-every" default:"1m" placeholder:"DURATION" help:"How often what time brings is done, every ${default} when left out; 0s is never."`
+	SealEvery  time.Duration `name:"seal-every" default:"5m" placeholder:"DURATION" help:"How often the books are sealed, every ${default} when left out; 0s is never."`
 	Lease      time.Duration `default:"15s" placeholder:"DURATION" help:"How long this server may stand still before others take over the work that it has begun, ${default} when left out."`
 }
 
@@ -160,6 +162,7 @@ func (s *server) run(ready func(url string)) error {
 	life.Go(func() { s.db.Watch(living, s.log) })
 	jobs := job.NewRunner(job.Options{DB: s.db, Clock: s.e.now, Logger: s.log, Lease: s.c.Lease})
 	sweep.Handle(jobs, s.db, s.recorder, s.e.now, s.c.SweepEvery, s.log, sweep.NewMeters(s.registry))
+	seal.Handle(jobs, s.db, s.e.now, s.c.SealEvery, s.log)
 	flows.Go(func() { jobs.Run(s.stopping) })
 	go func() { failed <- public.Serve(listener) }()
 	ready("http://" + listener.Addr().String())

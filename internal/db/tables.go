@@ -43,6 +43,7 @@ var tables = []Table{
 	{"jobs", true},
 	{"webhook_places", true},
 	{"deliveries", true},
+	{"seals", true},
 }
 
 // Tables gives all tables of the schema, a table after those that it refers to.

@@ -25,6 +25,7 @@ import (
 
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/seal"
 )
 
 // Format is the version of the form. A reader refuses a higher one.
@@ -44,6 +45,8 @@ type Manifest struct {
 	// Stamp is above every stamp in the log of events.
 	Stamp  int64   `json:"stamp"`
 	Tables []Table `json:"tables"`
+	// Heads are the heads of the chains over the books, by program, as HASH@NUMBER: lojal verify --head compares with them.
+	Heads map[string]string `json:"heads,omitempty"`
 }
 
 // Table is one file.
@@ -88,6 +91,7 @@ var tables = []struct{ name, key string }{
 	{"redemptions", "bucket, program_id, id"},
 	{"receipts", "bucket, program_id, source, external_id"},
 	{"idempotency", "bucket, program_id, client, key"},
+	{"seals", "bucket, program_id, number"},
 }
 
 // page is how many rows are read or written in one statement.
@@ -109,7 +113,12 @@ func Write(ctx context.Context, d *db.DB, dir, lojal string, now time.Time) (*Ma
 			}
 			m.Tables = append(m.Tables, out)
 		}
-		return tx.QueryRow(ctx, `SELECT COALESCE(MAX(stamp), 0) FROM facts`).Scan(&m.Stamp)
+		if err := tx.QueryRow(ctx, `SELECT COALESCE(MAX(stamp), 0) FROM facts`).Scan(&m.Stamp); err != nil {
+			return err
+		}
+		var err error
+		m.Heads, err = seal.Heads(ctx, tx)
+		return err
 	})
 	if err != nil {
 		return nil, err

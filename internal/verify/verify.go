@@ -23,6 +23,7 @@ import (
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/money"
+	"lojal.dev/lojal/internal/seal"
 	"lojal.dev/lojal/internal/version"
 )
 
@@ -45,13 +46,19 @@ const MaxFindings = 200
 
 // Report is what a proof came to.
 type Report struct {
-	Program  string    `json:"program"`
-	Members  int64     `json:"members"`
-	Facts    int64     `json:"facts"`
-	Postings int64     `json:"postings"`
-	Lots     int64     `json:"lots"`
-	Events   int64     `json:"events"`
-	Replayed int64     `json:"replayed"`
+	Program  string `json:"program"`
+	Members  int64  `json:"members"`
+	Facts    int64  `json:"facts"`
+	Postings int64  `json:"postings"`
+	Lots     int64  `json:"lots"`
+	Events   int64  `json:"events"`
+	Replayed int64  `json:"replayed"`
+	// Seals and Sealed are how many seals were compared and how many facts they cover, Unsealed how many facts are not yet; Head
+	// is the last seal as HASH@NUMBER.
+	Seals    int64     `json:"seals"`
+	Sealed   int64     `json:"sealed"`
+	Unsealed int64     `json:"unsealed"`
+	Head     string    `json:"head,omitempty"`
 	Findings []Finding `json:"findings"`
 	// More is the number of findings beyond those listed.
 	More int64 `json:"more,omitempty"`
@@ -82,6 +89,8 @@ func (r *Report) add(f Finding) {
 type Options struct {
 	// Progress is called now and then with the number of facts proved and the number of all.
 	Progress func(done, all int64)
+	// Heads are heads of the chain of seals that were kept: the books must still hold them.
+	Heads []seal.Head
 }
 
 // atOnce is how many facts are held in memory together, unless one bucket has more.
@@ -101,10 +110,29 @@ func Run(ctx context.Context, d *db.DB, versions *version.Cache, program string,
 		out = p.report
 		return p.run(opts)
 	})
+	if err == nil {
+		err = out.seals(ctx, d, opts)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("verify %s: %w", program, err)
 	}
 	return out, nil
+}
+
+// seals compares the chain over the books.
+func (r *Report) seals(ctx context.Context, d *db.DB, opts Options) error {
+	chain, err := seal.Check(ctx, d, r.Program, seal.CheckOptions{Heads: opts.Heads})
+	if err != nil {
+		return err
+	}
+	r.Seals, r.Sealed, r.Unsealed = chain.Seals, chain.Facts, chain.Unsealed
+	if chain.Head != nil {
+		r.Head = chain.Head.Head().String()
+	}
+	for _, f := range chain.Findings {
+		r.add(Finding{Check: "seals", Row: f.Row, Member: f.Member, Fact: f.Fact, Message: f.Message})
+	}
+	return nil
 }
 
 // proof is one run over one program.

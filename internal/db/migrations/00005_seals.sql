@@ -12,3 +12,27 @@ CREATE TABLE replans (
 	bucket INTEGER NOT NULL DEFAULT 0,
 	member_id TEXT NOT NULL DEFAULT ''
 );
+
+-- The chain over the books: each row covers the facts, with their postings, that came after those of the row before it, in the
+-- order of commits. bucket is that of the program and the word "seals". Written every few minutes where something happens.
+CREATE TABLE seals (
+	bucket INTEGER NOT NULL,
+	program_id TEXT NOT NULL REFERENCES programs (program_id),
+	-- 1, 2, 3 … within the program: two nodes that seal at once meet at the primary key
+	number BIGINT NOT NULL,
+	-- how the hash is made
+	form INTEGER NOT NULL,
+	hash TEXT NOT NULL,
+	previous TEXT NOT NULL,
+	-- the last place that is covered: stamp and n of a fact; with stamp 0, how many facts without a place are
+	stamp BIGINT NOT NULL,
+	n BIGINT NOT NULL,
+	-- the last published version that is covered
+	version BIGINT NOT NULL,
+	facts BIGINT NOT NULL,
+	postings BIGINT NOT NULL,
+	sealed_at BIGINT NOT NULL,
+	-- the first bytes of each fact's own hash, to say which one was changed
+	prints TEXT NOT NULL,
+	PRIMARY KEY (bucket, program_id, number)
+);

@@ -1,0 +1,187 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/seal"
+	"lojal.dev/lojal/internal/verify"
+	"lojal.dev/lojal/internal/version"
+)
+
+type sealCmd struct {
+	jsonFlag
+	Head bool `help:"Print the heads of the chains, and seal nothing."`
+	database
+	programFlag
+}
+
+func (sealCmd) Help() string {
+	return `The books are sealed by a chain of hashes over all facts and postings: whoever changes history in the database breaks it. A
+server seals by itself, every few minutes. The head of the chain stands for everything up to it: keep it elsewhere, where those who
+run the database cannot change it, and compare later with: lojal verify --head HASH@NUMBER
+
+Examples:
+
+    lojal seal
+    lojal seal --head >> heads.txt`
+}
+
+func (c *sealCmd) Run(e *env) (err error) {
+	d, err := c.open(e)
+	if err != nil {
+		return err
+	}
+	defer closing(d, &err)
+	programs, err := c.all(e, d)
+	if err != nil {
+		return err
+	}
+	done := []seal.Sealed{}
+	for _, id := range programs {
+		s := seal.Sealed{Program: id}
+		if c.Head {
+			err = d.Read(e.ctx, func(tx *db.Tx) (err error) {
+				s.Head, err = seal.Last(e.ctx, tx, id)
+				return err
+			})
+			if errs.Is(err, errs.CodeNotFound, "not_sealed") && c.Program == "" {
+				err = nil
+			}
+		} else {
+			s, err = seal.Program(e.ctx, d, id, e.now())
+		}
+		if err != nil {
+			return err
+		}
+		done = append(done, s)
+	}
+	if c.JSON {
+		return e.json(done)
+	}
+	for _, s := range done {
+		switch {
+		case c.Head && s.Head != nil:
+			e.printf("%s %s\n", s.Program, s.Head.Head())
+		case c.Head:
+		case s.Head == nil:
+			e.printf("%s: nothing to seal yet.\n", s.Program)
+		default:
+			e.printf("%s: %s sealed in %s. The head is %s\n", s.Program, plural(int(s.Facts), "fact"), plural(int(s.Seals), "seal"), s.Head.Head())
+		}
+	}
+	return nil
+}
+
+// all gives the program that is named, or every one.
+func (p programFlag) all(e *env, d *db.DB) (out []string, err error) {
+	if p.Program != "" {
+		id, err := p.of(e, d)
+		return []string{id}, err
+	}
+	var all []version.Program
+	err = d.Read(e.ctx, func(tx *db.Tx) (err error) {
+		all, err = version.Programs(e.ctx, tx)
+		return err
+	})
+	for _, one := range all {
+		out = append(out, one.ID)
+	}
+	return out, err
+}
+
+type verifyCmd struct {
+	jsonFlag
+	Heads []string `name:"head" placeholder:"HASH@NUMBER" help:"Head that was kept: the books must still hold it. May be given several times."`
+	database
+	programFlag
+}
+
+func (verifyCmd) Help() string {
+	return `Every fact is decided again, and every lot, balance, counter and event is compared with what follows from the facts.
+Without --program all programs are proved. Nothing is written. The exit status is 5 when something does not hold.
+
+Examples:
+
+    lojal verify
+    lojal verify --json
+    lojal verify --head 4f1cb1…@128`
+}
+
+func (c *verifyCmd) Run(e *env) (err error) {
+	d, err := c.open(e)
+	if err != nil {
+		return err
+	}
+	defer closing(d, &err)
+	programs, err := c.all(e, d)
+	if err != nil {
+		return err
+	}
+	var heads []seal.Head
+	for _, text := range c.Heads {
+		h, err := seal.ParseHead(text)
+		if err != nil {
+			return err
+		}
+		heads = append(heads, h)
+	}
+	if len(heads) > 0 && len(programs) > 1 {
+		return errs.Malformed("which_program", fmt.Sprintf("A head is of one program: name one of %s with --program.", strings.Join(programs, ", ")))
+	}
+	var versions version.Cache
+	reports := []*verify.Report{}
+	var broken error
+	for _, id := range programs {
+		r, err := c.prove(e, d, &versions, id, heads)
+		if err != nil {
+			return err
+		}
+		reports = append(reports, r)
+		if broken == nil {
+			broken = r.Err()
+		}
+		if !c.JSON {
+			printProof(e, r)
+		}
+	}
+	if c.JSON {
+		if err := e.json(reports); err != nil {
+			return err
+		}
+	} else if len(programs) == 0 {
+		e.printf("There is no program in this database, and nothing to prove.\n")
+	}
+	return broken
+}
+
+func (c *verifyCmd) prove(e *env, d *db.DB, versions *version.Cache, id string, heads []seal.Head) (*verify.Report, error) {
+	tell, end := e.progress("auto", "facts")
+	defer end()
+	opts := verify.Options{Heads: heads}
+	if tell != nil {
+		opts.Progress = func(done, all int64) { tell(int(done), int(all)) }
+	}
+	return verify.Run(e.ctx, d, versions, id, opts)
+}
+
+func printProof(e *env, r *verify.Report) {
+	e.printf("%s: %d members, %d facts, %d postings, %d lots, %d events; %d facts decided again.\n", r.Program, r.Members, r.Facts, r.Postings, r.Lots, r.Events, r.Replayed)
+	if r.Head == "" {
+		e.printf("Nothing is sealed yet: `lojal seal` does, and a server does by itself.\n")
+	} else {
+		e.printf("%d seals over %d facts compared; %d facts are not sealed yet. The head is %s\n", r.Seals, r.Sealed, r.Unsealed, r.Head)
+	}
+	if r.OK() {
+		e.printf("The books hold.\n")
+		return
+	}
+	for _, f := range r.Findings {
+		e.printf("  %s\n", f)
+	}
+	if r.More > 0 {
+		e.printf("  … and %d more findings\n", r.More)
+	}
+}
