@@ -94,12 +94,14 @@ type counter struct {
 	recorder *record.Recorder
 	id       string
 	members  []string
+	versions int // how many were published
 }
 
 const actor = "scenario"
 
 func (c *counter) publish(ctx context.Context, d *program.Document, from *time.Time, now time.Time) error {
 	d.Program = c.id
+	c.versions++
 	return c.db.Write(ctx, func(tx *db.Tx) error {
 		_, err := version.Publish(ctx, tx, version.PublishInput{Program: c.id, Document: d, From: from, By: actor, Now: now})
 		return err
@@ -185,7 +187,11 @@ func (c *counter) sweep(ctx context.Context, now time.Time) error {
 	for i, m := range c.members {
 		refs[i] = books.Ref{Program: c.id, Member: m}
 	}
-	_, err := c.recorder.Replan(ctx, refs, now)
+	if c.versions > 1 {
+		_, err := c.recorder.Replan(ctx, refs, now)
+		return err
+	}
+	_, err := c.recorder.BringUp(ctx, refs, now)
 	return err
 }
 

@@ -370,7 +370,8 @@ func (d *Desk) catchUp(f engine.Fact, dues *[]engine.Past) error {
 	return d.bringUp(f.Member, st.At, f.RecordedAt, dues)
 }
 
-// Sweep brings every account up to now, with the version in force at its own clock planning anew, and gives the due facts.
+// Sweep brings every account up to now, where there are several versions with the one in force at its own clock planning anew, and
+// gives the due facts.
 func (d *Desk) Sweep(now time.Time) ([]engine.Past, error) {
 	var dues []engine.Past
 	for _, m := range slices.Sorted(maps.Keys(d.members)) {
@@ -378,7 +379,7 @@ func (d *Desk) Sweep(now time.Time) ([]engine.Past, error) {
 			return nil, err
 		}
 		st := d.file(m).state
-		if !engine.Replans(&st) {
+		if !engine.Replans(&st) || len(d.versions) == 1 {
 			continue
 		}
 		if err := d.due(m, st.At, now, true, &dues); err != nil {
