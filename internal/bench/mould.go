@@ -231,7 +231,7 @@ func takeMoulds(ctx context.Context, d *db.DB) ([]*mould, error) {
 }
 
 func takeTable(ctx context.Context, tx *db.Tx, name string, byMember map[string]*mould) error {
-	rows, err := tx.Query(ctx, `SELECT * FROM `+name+` ORDER BY 1, 2, 3, 4`) //nolint:unqueryvet // whatever columns there are
+	rows, err := tx.Query(ctx, `SELECT * FROM `+name+` ORDER BY 1, 2, 3`) //nolint:unqueryvet // whatever columns there are
 	if err != nil {
 		return err
 	}
