@@ -159,6 +159,9 @@ func explain(ctx context.Context, err error) error {
 	}
 	cause := ctx.Err()
 	switch {
+	case cause == nil && isReadOnly(err):
+		return errs.Unavailable(ReasonUnavailable, "The database can only be read: the program must be allowed to write the file and its folder (SQLite), or be given the server that takes writes (PostgreSQL).").
+			With("retry_after", 2).Because(err)
 	case cause == nil && IsUnavailable(err):
 		return errs.Unavailable(ReasonUnavailable, "The database is not available now.").With("retry_after", 2).Because(err)
 	case cause == nil || !errors.Is(err, cause) && !isCancelled(err):

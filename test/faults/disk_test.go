@@ -161,7 +161,7 @@ func TestR09FullDiskImport(t *testing.T) {
 	r.url = "sqlite:" + filepath.Join(d.path, "lojal.db")
 	r.ok("migrate")
 	r.publish()
-	line := r.receipts(times(3000, 20_000), 0)
+	line := r.receipts(receipts{n: times(3000, 20_000)}).line
 	d.fill(int64(512+r.rnd.IntN(512)) << 10)
 	out := r.cli(line...)
 	if out.status != 10 || !strings.Contains(out.err, "lojal: ") {
@@ -178,29 +178,6 @@ func TestR09FullDiskImport(t *testing.T) {
 		t.Errorf("%d facts on the full disk, then %d, %d of them of the %d receipts", before.all, after.all, len(after.facts), rows)
 	}
 	r.count("receipts before the disk was full", len(before.facts))
-}
-
-// receipts writes a file of so many receipts, some of them bad, and a mapping, and gives the command that imports them.
-func (r *run) receipts(n, bad int) []string {
-	r.Helper()
-	var b strings.Builder
-	b.WriteString("receipt,member,at,amount\n")
-	begin := time.Date(2025, 1, 6, 8, 0, 0, 0, time.UTC)
-	for i := range n {
-		amount := strconv.Itoa(1 + r.rnd.IntN(500))
-		if bad > 0 && i%bad == bad-1 {
-			amount = "much"
-		}
-		fmt.Fprintf(&b, "%d,%d,%s,%s\n", i, r.rnd.IntN(1+n/20), begin.Add(time.Duration(r.rnd.IntN(8000))*time.Hour).Format(time.RFC3339), amount)
-	}
-	r.write("receipts.yaml", `
-import: purchases
-source: till
-member: {column: member, as: ext, enrol: true}
-purchase: {receipt: receipt, at: at}
-line: {amount: amount}
-`)
-	return []string{"import", "purchases", r.write("receipts.csv", b.String()), "--map", filepath.Join(r.dir, "receipts.yaml"), "--batch", "100", "--refused", filepath.Join(r.dir, "refused.csv")}
 }
 
 // TestR09FullDiskPostgres fills the disk of the database server, which may end by that. Whoever looks after it starts it again

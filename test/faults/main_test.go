@@ -10,6 +10,7 @@
 package faults
 
 import (
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -48,6 +49,9 @@ func TestMain(m *testing.M) {
 	status := 1
 	dir, err := os.MkdirTemp("", "lojal-faults")
 	if err == nil {
+		err = os.Chmod(dir, 0o755) // some tests run the program as somebody else
+	}
+	if err == nil {
 		binaries = dir
 		status = m.Run()
 		err = os.RemoveAll(dir)
@@ -70,6 +74,24 @@ var builds = map[string]func() (string, error){
 	"lojal":           sync.OnceValues(func() (string, error) { return build("lojal", "CGO_ENABLED=0") }),
 	"lojal-race":      sync.OnceValues(func() (string, error) { return build("lojal-race", "CGO_ENABLED=1", "-race") }),
 	"lojal-testclock": sync.OnceValues(func() (string, error) { return build("lojal-testclock", "CGO_ENABLED=0", "-tags", "testclock") }),
+	"lojal-next":      sync.OnceValues(buildNext),
+}
+
+// buildNext builds the program of a version to come: this one with one more migration.
+func buildNext() (string, error) {
+	repository, err := filepath.Abs("../..")
+	if err != nil {
+		return "", err
+	}
+	migration, overlay := filepath.Join(binaries, "to_come.sql"), filepath.Join(binaries, "overlay.json")
+	replace, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(repository, "internal", "db", "migrations", "09999_to_come.sql"): migration}})
+	if err != nil {
+		return "", err
+	}
+	if err := errors.Join(os.WriteFile(migration, []byte("-- +goose Up\nCREATE TABLE to_come (id integer PRIMARY KEY);\n"), 0o600), os.WriteFile(overlay, replace, 0o600)); err != nil {
+		return "", err
+	}
+	return build("lojal-next", "CGO_ENABLED=0", "-overlay", overlay)
 }
 
 func build(name, env string, args ...string) (string, error) {
@@ -193,6 +215,12 @@ func lasting(short, whole time.Duration) time.Duration {
 func each(t *testing.T, body func(r *run)) {
 	t.Helper()
 	dbtest.EachURL(t, func(t *testing.T, url string) { body(newRun(t, url)) })
+}
+
+// eachEmpty is each with a database that has no table yet.
+func eachEmpty(t *testing.T, body func(r *run)) {
+	t.Helper()
+	dbtest.EachEmpty(t, func(t *testing.T, url string) { body(newRun(t, url)) })
 }
 
 // sqlite says whether the test runs on SQLite.
