@@ -172,6 +172,11 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 	if err != nil {
 		return nil, err
 	}
+	var meters []meter
+	for _, g := range grounds {
+		meters = append(meters, g.cpu)
+	}
+	others := watch(meters)
 	for _, g := range grounds {
 		b := &run{opts: &o, ground: g, dir: dir, pace: 1, out: newDatabase(g)}
 		err := b.all(ctx)
@@ -187,6 +192,7 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 		return nil, err
 	}
 	out.Seconds = time.Since(began).Seconds()
+	out.Others = others.share()
 	return out, nil
 }
 

@@ -25,6 +25,9 @@ type Report struct {
 	Rounds       int       `json:"rounds"`
 	RoundSeconds float64   `json:"round_seconds"`
 	Members      int       `json:"members"`
+	// Others is the part of the machine, 0 to 1, that other programs used meanwhile: ratios are right only where it is small
+	// or even.
+	Others float64 `json:"others_share"`
 	// Targets are other servers that were measured alone, by their names.
 	Targets map[string]*Database `json:"targets,omitempty"`
 }
@@ -283,6 +286,9 @@ func quotient(a, b float64) float64 {
 func (r *Report) Print(w io.Writer) {
 	fmt.Fprintf(w, "%s, %d cores, %s memory, %s/%s, %s; seed %d, %d rounds of %.1f s, %d members; %.0f s in all\n", r.Machine.CPU, r.Machine.Cores, size(r.Machine.MemoryBytes),
 		r.Machine.OS, r.Machine.Arch, r.Machine.Go, r.Seed, r.Rounds, r.RoundSeconds, r.Members, r.Seconds)
+	if r.Others > 0.05 {
+		fmt.Fprintf(w, "Other programs used %.0f %% of the machine meanwhile: read the ratios with care.\n", 100*r.Others)
+	}
 	for _, name := range r.Order {
 		r.Databases[name].print(w, name)
 	}

@@ -130,3 +130,58 @@ func machine() Machine {
 	}
 	return m
 }
+
+// busy is the processor time that all processes of the machine have used so far, and how much there was; not ok where that
+// cannot be known.
+func busy() (used, all time.Duration, ok bool) {
+	data, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, 0, false
+	}
+	line, _, _ := strings.Cut(string(data), "\n")
+	f := strings.Fields(line)
+	if len(f) < 9 || f[0] != "cpu" {
+		return 0, 0, false
+	}
+	for i, text := range f[1:9] { // what guests use is in user time already
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return 0, 0, false
+		}
+		all += time.Duration(n) * tick
+		if i != 3 && i != 4 { // idle, and waiting for the disk
+			used += time.Duration(n) * tick
+		}
+	}
+	return used, all, true
+}
+
+// company watches how much of the machine others use meanwhile.
+type company struct {
+	used, all, ours time.Duration
+	own             func() time.Duration
+}
+
+// watch begins; databases are the meters of what belongs to the run besides this process and its children.
+func watch(databases []meter) *company {
+	c := &company{own: func() time.Duration {
+		p, _ := statOf(os.Getpid())
+		sum := p.cpu + p.reaped
+		for _, m := range databases {
+			sum += m.read()
+		}
+		return sum
+	}}
+	c.used, c.all, _ = busy()
+	c.ours = c.own()
+	return c
+}
+
+// share is the part of the machine, 0 to 1, that others have used since then; 0 where that cannot be known.
+func (c *company) share() float64 {
+	used, all, ok := busy()
+	if !ok || all <= c.all {
+		return 0
+	}
+	return max(0, quotient(float64(used-c.used-(c.own()-c.ours)), float64(all-c.all)))
+}
