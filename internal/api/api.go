@@ -29,6 +29,7 @@ import (
 	"lojal.dev/lojal/internal/lang"
 	"lojal.dev/lojal/internal/program"
 	"lojal.dev/lojal/internal/record"
+	"lojal.dev/lojal/internal/relay"
 	"lojal.dev/lojal/internal/version"
 	"lojal.dev/lojal/internal/web"
 )
@@ -48,6 +49,10 @@ type Config struct {
 	Health *health.State
 	// Metrics is where the door's meters are shown; nil shows them to nobody.
 	Metrics prometheus.Registerer
+	// Targets are what webhooks may be sent to besides public addresses.
+	Targets relay.Targets
+	// Wake, when set, has the relay look at its webhooks now.
+	Wake func()
 }
 
 // BuildInfo says which program this is.

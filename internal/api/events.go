@@ -89,13 +89,7 @@ func (s *Server) readEvents(ctx context.Context, c *Call, after books.Cursor, ty
 		list = list[:min(len(list), limit)]
 		last := after
 		for _, e := range list {
-			one := Event{
-				ID: e.ID, Type: e.Type, Member: e.Member, Fact: e.Fact, OccurredAt: v.time(e.OccurredAt), RecordedAt: v.time(e.RecordedAt), Data: e.Data,
-			}
-			if one.Data == nil {
-				one.Data = map[string]string{}
-			}
-			out.Items = append(out.Items, one)
+			out.Items = append(out.Items, v.event(e))
 			last = e.Cursor
 		}
 		out.Cursor = web.Cursor("events", struct {

@@ -52,8 +52,10 @@ func (s *story) tell(operation string) *answer {
 			secret = ""
 		}
 		a := s.as(secret, r.Method, path, body).want(r.Status)
-		if id, ok := a.get("id").(string); ok {
-			s.real[strings.SplitN(id, "_", 2)[0]] = id
+		for _, key := range []string{"id", "event"} {
+			if id, ok := a.get(key).(string); ok {
+				s.real[strings.SplitN(id, "_", 2)[0]] = id
+			}
 		}
 		s.answers[operation] = stable(s.t, a.raw)
 		return a
@@ -63,11 +65,13 @@ func (s *story) tell(operation string) *answer {
 }
 
 var (
-	anyID     = regexp.MustCompile(`\b([a-z]{3})_[0-9a-hjkmnp-tv-z]{26}\b`)
-	anySecret = regexp.MustCompile(`"secret":"lj_(live|test)_[^"]*"`)
-	anyPrefix = regexp.MustCompile(`"prefix":"lj_(live|test)_[^"]*"`)
-	anyCode   = regexp.MustCompile(`"code":"[0-9A-Z]{17}"`)
-	anyCursor = regexp.MustCompile(`"next_cursor":"[^"]*"`)
+	anyID       = regexp.MustCompile(`\b([a-z]{3})_[0-9a-hjkmnp-tv-z]{26}(_[0-9]+)?\b`)
+	anySecret   = regexp.MustCompile(`"secret":"lj_(live|test)_[^"]*"`)
+	anySigner   = regexp.MustCompile(`"secret":"whsec_[^"]*"`)
+	anySequence = regexp.MustCompile(`"sequence":"[^"]*"`)
+	anyPrefix   = regexp.MustCompile(`"prefix":"lj_(live|test)_[^"]*"`)
+	anyCode     = regexp.MustCompile(`"code":"[0-9A-Z]{17}"`)
+	anyCursor   = regexp.MustCompile(`"next_cursor":"[^"]*"`)
 )
 
 // stable replaces what chance made: ids are numbered by their kind, secrets and codes are hidden. Lists are kept short.
@@ -83,11 +87,14 @@ func stable(tb testing.TB, raw []byte) json.RawMessage {
 					n++
 				}
 			}
-			seen[string(id)] = fmt.Sprintf("%s_01k9zjq3hfe1f8m6v7j0q3x5c%d", prefix, n)
+			_, number, _ := strings.Cut(string(id[4:]), "_") // that of an event in its fact
+			seen[string(id)] = strings.TrimSuffix(fmt.Sprintf("%s_01k9zjq3hfe1f8m6v7j0q3x5c%d_%s", prefix, n, number), "_")
 		}
 		return []byte(seen[string(id)])
 	})
 	raw = anySecret.ReplaceAll(raw, []byte(`"secret":"lj_${1}_…"`))
+	raw = anySigner.ReplaceAll(raw, []byte(`"secret":"whsec_…"`))
+	raw = anySequence.ReplaceAll(raw, []byte(`"sequence":"000000000000002a00000001"`))
 	raw = anyPrefix.ReplaceAll(raw, []byte(`"prefix":"lj_${1}_4nTr"`))
 	raw = anyCode.ReplaceAll(raw, []byte(`"code":"7KXQ2M9D4VWTR80HE"`))
 	raw = anyCursor.ReplaceAll(raw, []byte(`"next_cursor":"eyJzIjoxfQ"`))
@@ -145,7 +152,9 @@ func exampleAnswers(tb testing.TB) map[string]json.RawMessage {
 	}
 	for _, op := range []string{
 		"getMembersMemberBalances", "getMembersMemberPostings", "getMembersMemberFacts", "getMembersMemberExplanations", "postMembersMemberTiers", "getMembersMemberTiers",
-		"postMembersMemberBlock", "postMembersMemberUnblock", "getEvents", "getMe", "postKeys", "getKeysKey", "postKeysKeyRotate", "getKeys", "postKeysKeyRevoke", "getAudit",
+		"postMembersMemberBlock", "postMembersMemberUnblock", "getEvents", "postWebhooks", "getWebhooks", "patchWebhooksWebhook", "getWebhooksWebhook", "postWebhooksWebhookRotate",
+		"postWebhooksWebhookDisable", "postWebhooksWebhookEnable", "postWebhooksWebhookTest", "getWebhooksWebhookDeliveriesEvent", "postWebhooksWebhookDeliveriesEventReplay", "getWebhooksWebhookDeliveries",
+		"postWebhooksWebhookReplay", "deleteWebhooksWebhook", "getMe", "postKeys", "getKeysKey", "postKeysKeyRotate", "getKeys", "postKeysKeyRevoke", "getAudit",
 		"getProgram", "getProgramVersions", "getProgramVersionsVersion", "postMembersMemberMerge",
 	} {
 		s.tell(op)

@@ -22,12 +22,15 @@ func (v view) key(k key.Key, secret string) Key {
 
 // withoutSecret is what is kept of an answer with a secret: the secret is stored nowhere, so a repetition cannot show it.
 func withoutSecret(answer any) any {
-	k, ok := answer.(Key)
-	if !ok {
-		return answer
+	switch a := answer.(type) {
+	case Key:
+		a.Secret = ""
+		return a
+	case Webhook:
+		a.Secret = ""
+		return a
 	}
-	k.Secret = ""
-	return k
+	return answer
 }
 
 type newKeyIn struct {

@@ -16,10 +16,12 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/invopop/jsonschema"
 
+	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/key"
 	"lojal.dev/lojal/internal/money"
 	"lojal.dev/lojal/internal/program"
 	"lojal.dev/lojal/internal/web"
+	"lojal.dev/lojal/internal/webhook"
 )
 
 // The document is made of the table of routes, the Go types and their comments (comments_gen.go), so that it cannot say
@@ -138,6 +140,7 @@ func makeDocument(strict bool) (*document, error) {
 		{"security", []any{pairs{{"key", []string{}}}}},
 		{"tags", d.tags()},
 		{"paths", d.paths()},
+		{"webhooks", d.callbacks()},
 		{"components", pairs{
 			{"securitySchemes", pairs{{"key", pairs{
 				{"type", "http"}, {"scheme", "bearer"}, {"bearerFormat", "lj_live_…"},
@@ -195,6 +198,7 @@ var tagTexts = [][2]string{
 	{"Simulation and batches", "Many facts at once, with or without trace."},
 	{"Program", "The document that decides, and its versions."},
 	{"Events", "The ordered feed of what happened."},
+	{"Webhooks", "Who is told of events, and what came of telling."},
 	{"Keys and audit", "API keys and who changed what."},
 	{"Health", "Whether the program can work."},
 }
@@ -606,3 +610,95 @@ func (r *Route) example(name string) string {
 	}
 	return ""
 }
+
+// callbacks is the document's section webhooks: each type of event as it is sent to a webhook, with the schema of its body.
+func (d *document) callbacks() pairs {
+	var out pairs
+	for _, t := range engine.EventTypes {
+		out = append(out, pair{t.Type, pairs{{"post", d.callback(t, false)}}})
+	}
+	for _, t := range webhook.OwnTypes {
+		out = append(out, pair{t.Type, pairs{{"post", d.callback(t, true)}}})
+	}
+	return out
+}
+
+func (d *document) callback(t engine.EventType, own bool) pairs {
+	text := func(description, example string) pairs {
+		return pairs{{"type", "string"}, {"description", description}, {"examples", []string{example}}}
+	}
+	fields, required, example := pairs{}, []string{}, pairs{}
+	for _, f := range t.Fields {
+		s := text(f.Text, f.Example)
+		if f.Time {
+			s = append(s, pair{"format", "date-time"})
+		}
+		fields = append(fields, pair{f.Name, s})
+		if !f.Optional {
+			required = append(required, f.Name)
+			example = append(example, pair{f.Name, f.Example})
+		}
+	}
+	details := pairs{{"type", "object"}, {"properties", fields}}
+	if len(required) > 0 {
+		details = append(details, pair{"required", required})
+	}
+	event := pairs{{"id", text("The id of the event, and what the header webhook-id says.", exampleEvent)}, {"type", pairs{{"const", t.Type}}}}
+	names := []string{"id", "type", "occurred_at", "recorded_at", "data"}
+	value := pairs{{"id", exampleEvent}, {"type", t.Type}}
+	if !own {
+		event = append(event, pair{"member", text("The member.", exampleMember)}, pair{"fact", text("The fact that led to it.", exampleFact)})
+		names = append(names, "member", "fact", "sequence")
+		value = append(value, pair{"member", exampleMember}, pair{"fact", exampleFact})
+	}
+	moment := func(description string) pairs {
+		return pairs{{"type", "string"}, {"format", "date-time"}, {"description", description}}
+	}
+	event = append(event, pair{"occurred_at", moment("When it happened.")}, pair{"recorded_at", moment("When it was recorded.")})
+	value = append(value, pair{"occurred_at", exampleTime}, pair{"recorded_at", exampleTime})
+	if !own {
+		event = append(event, pair{"sequence", text("Sorts as text in the order of the feed.", "000000000000002a00000001")},
+			pair{"resource", pairs{{"$ref", "#/components/schemas/Fact"}}},
+			pair{"resource_omitted", pairs{{"type", "boolean"}, {"description", "The fact is too large for a message: get it by its id."}}})
+		value = append(value, pair{"sequence", "000000000000002a00000001"})
+	}
+	event, value = append(event, pair{"data", details}), append(value, pair{"data", example})
+	body := pairs{
+		{"type", "object"}, {"required", []string{"type", "timestamp", "data"}},
+		{"properties", pairs{
+			{"type", pairs{{"const", t.Type}}},
+			{"timestamp", moment("When it happened.")},
+			{"data", pairs{{"type", "object"}, {"required", names}, {"properties", event}}},
+		}},
+	}
+	header := func(name, text string) pairs {
+		return pairs{{"name", name}, {"in", "header"}, {"required", true}, {"description", text}, {"schema", pairs{{"type", "string"}}}}
+	}
+	return pairs{
+		{"operationId", "on" + strings.ReplaceAll(strings.ToUpper(t.Type[:1])+t.Type[1:], ".", "_")},
+		{"tags", []string{"Webhooks"}},
+		{"summary", t.Type},
+		{"description", fmt.Sprintf("%s\n\nVersion %d of its data.", t.Text, t.Version)},
+		{"x-event-version", t.Version},
+		{"security", []any{}},
+		{"parameters", []any{
+			header(webhook.HeaderID, "The id of the event: the same in every attempt and replay."),
+			header(webhook.HeaderTimestamp, "When this attempt was made, in seconds since 1970."),
+			header(webhook.HeaderSignature, "One or more signatures, v1, and HMAC-SHA256 in base 64, separated by spaces."),
+		}},
+		{"requestBody", pairs{{"required", true}, {"content", pairs{{"application/json", pairs{{"schema", body}, {"example", pairs{
+			{"type", t.Type}, {"timestamp", exampleTime}, {"data", value},
+		}}}}}}}},
+		{"responses", pairs{
+			{"2XX", pairs{{"description", "It was taken. Any other answer, or none in time, has it sent again."}}},
+			{"410", pairs{{"description", "Nothing more is to be sent here: the webhook is disabled."}}},
+		}},
+	}
+}
+
+const (
+	exampleEvent  = "evt_01k9zjq3hfe1f8m6v7j0q3x5c4_1"
+	exampleMember = "mem_01k9zjq3hfe1f8m6v7j0q3x5c4"
+	exampleFact   = "pur_01k9zjq3hfe1f8m6v7j0q3x5c4"
+	exampleTime   = "2026-11-22T12:00:00Z"
+)

@@ -206,11 +206,13 @@ func TestForeign(t *testing.T) {
 		h.enrol("2")
 		trf := h.do("POST", "/v1/transfers", `{"from": "ext:1", "to": "ext:2", "unit": "star", "amount": 1}`).want(201).text("id")
 		keyID := h.do("GET", "/v1/keys", "").want(200).text("items", 0, "id")
+		whk := h.do("POST", "/v1/webhooks", `{"url": "https://example.com/hook"}`).want(201).text("id")
+		event := h.do("POST", "/v1/webhooks/"+whk+"/test", "").want(201).text("event")
 		h.publish(strings.ReplaceAll(coffee, "kaffebaren", "tehuset"))
 		other := h.key("tehuset", key.Admin)
 		before := h.count()
 		foreign := map[string]string{
-			"mem": id, "pur": pur, "adj": adj, "red": red, "trf": trf, "key": keyID,
+			"mem": id, "pur": pur, "adj": adj, "red": red, "trf": trf, "key": keyID, "whk": whk,
 		}
 		nowhere := "_01k9zjq3hfe1f8m6v7j0q3x5c4"
 		requests := []struct{ method, path, kind, body string }{
@@ -225,6 +227,10 @@ func TestForeign(t *testing.T) {
 			{"GET", "/v1/redemptions/{}", "red", ""}, {"POST", "/v1/redemptions/{}/commit", "red", `{}`}, {"POST", "/v1/redemptions/{}/cancel", "red", `{}`}, {"POST", "/v1/redemptions/{}/refund", "red", `{}`},
 			{"POST", "/v1/adjustments/{}/reverse", "adj", `{}`}, {"POST", "/v1/transfers/{}/reverse", "trf", `{}`},
 			{"GET", "/v1/keys/{}", "key", ""}, {"POST", "/v1/keys/{}/revoke", "key", `{}`}, {"POST", "/v1/keys/{}/rotate", "key", `{}`},
+			{"GET", "/v1/webhooks/{}", "whk", ""}, {"PATCH", "/v1/webhooks/{}", "whk", `{}`}, {"DELETE", "/v1/webhooks/{}", "whk", ""}, {"POST", "/v1/webhooks/{}/test", "whk", ""},
+			{"POST", "/v1/webhooks/{}/rotate", "whk", ""}, {"POST", "/v1/webhooks/{}/disable", "whk", ""}, {"POST", "/v1/webhooks/{}/enable", "whk", ""},
+			{"GET", "/v1/webhooks/{}/deliveries", "whk", ""}, {"GET", "/v1/webhooks/{}/deliveries/" + event, "whk", ""}, {"POST", "/v1/webhooks/{}/deliveries/" + event + "/replay", "whk", ""},
+			{"POST", "/v1/webhooks/{}/replay", "whk", `{"dead": true}`},
 		}
 		same := func(a *answer) string {
 			var p web.Problem

@@ -12,6 +12,7 @@ func table() []*Route {
 		facts     = "Facts"
 		many      = "Simulation and batches"
 		prog      = "Program"
+		hooks     = "Webhooks"
 		keys      = "Keys and audit"
 	)
 	const (
@@ -19,6 +20,8 @@ func table() []*Route {
 		pur = "till-1:R-1001"
 		red = "red_01k9zjq3hfe1f8m6v7j0q3x5c4"
 		fct = "pur_01k9zjq3hfe1f8m6v7j0q3x5c4"
+		whk = "whk_01k9zjq3hfe1f8m6v7j0q3x5c4"
+		evt = "evt_01k9zjq3hfe1f8m6v7j0q3x5c4"
 	)
 	again := []Also{{http.StatusOK, "The same was recorded before under its source and external id: this is what was decided then."}}
 	guest := []Also{{http.StatusOK, "The same was recorded before under its source and external id, or it is the purchase of a guest, which is decided and not kept."}}
@@ -230,6 +233,50 @@ func table() []*Route {
 			Tag: "Events", Summary: "Read the feed of events",
 			Text:  "Every event of the program in the order in which it was committed, from the beginning or after a cursor; none is ever passed over. `?wait=` holds the answer back until something comes.",
 			Query: "type=points.earned,tier.up&wait=10",
+		}),
+
+		// Webhooks
+		route("POST", "/v1/webhooks", "webhooks:write", (*Server).createWebhook, About{
+			Tag: hooks, Summary: "Make a webhook", Status: http.StatusCreated,
+			Text: "From now on every event of the types is sent to the address, signed by Standard Webhooks. The secret is in this answer and nowhere else: not even a repetition under the same Idempotency-Key shows it again. How to receive is told in docs/webhooks.md.",
+			Body: `{"url": "https://shop.example.com/lojal", "description": "The web shop", "types": ["points.*", "tier.up"]}`,
+		}),
+		route("GET", "/v1/webhooks", "webhooks:read", (*Server).listWebhooks, About{Tag: hooks, Summary: "List webhooks"}),
+		route("GET", "/v1/webhooks/{webhook}", "webhooks:read", (*Server).getWebhook, About{Tag: hooks, Summary: "Get a webhook", Example: []string{whk}}),
+		route("PATCH", "/v1/webhooks/{webhook}", "webhooks:write", (*Server).patchWebhook, About{
+			Tag: hooks, Summary: "Change a webhook", Example: []string{whk}, Merge: true, Problems: []int{http.StatusPreconditionFailed},
+			Text: "What is left out stays. With If-Match it changes only what was read. Messages that were made before stay as they are.",
+			Body: `{"types": ["points.*"], "concurrency": 4}`,
+		}),
+		route("DELETE", "/v1/webhooks/{webhook}", "webhooks:write", (*Server).removeWebhook, About{
+			Tag: hooks, Summary: "Remove a webhook", Example: []string{whk}, Text: "Nothing is sent any more, and its deliveries are deleted.",
+		}),
+		route("POST", "/v1/webhooks/{webhook}/test", "webhooks:write", (*Server).testWebhook, About{
+			Tag: hooks, Summary: "Send a test event", Status: http.StatusCreated, Example: []string{whk}, Text: "Sends webhook.test. The delivery says what came of it, in a moment.",
+		}),
+		route("POST", "/v1/webhooks/{webhook}/rotate", "webhooks:write", (*Server).rotateWebhook, About{
+			Tag: hooks, Summary: "Make a new secret", Example: []string{whk}, Body: `{"overlap_seconds": 86400}`,
+			Text: "Messages are signed with both secrets during the overlap, so that the receiver can be changed over without losing one. The new secret is in this answer and nowhere else.",
+		}),
+		route("POST", "/v1/webhooks/{webhook}/disable", "webhooks:write", (*Server).disableWebhook, About{
+			Tag: hooks, Summary: "Disable a webhook", Example: []string{whk}, Text: "Nothing is sent until it is enabled. What happens meanwhile waits.",
+		}),
+		route("POST", "/v1/webhooks/{webhook}/enable", "webhooks:write", (*Server).enableWebhook, About{
+			Tag: hooks, Summary: "Enable a webhook", Example: []string{whk}, Body: `{"skip_missed": false}`, Text: "Goes on where it stopped, or from now on.",
+		}),
+		route("GET", "/v1/webhooks/{webhook}/deliveries", "webhooks:read", (*Server).listDeliveries, About{
+			Tag: hooks, Summary: "List deliveries", Example: []string{whk}, Query: "status=dead",
+			Text: "Those of the newest events first, with the last attempts. What was delivered is kept for a week, what is dead for thirty days.",
+		}),
+		route("GET", "/v1/webhooks/{webhook}/deliveries/{event}", "webhooks:read", (*Server).getDelivery, About{
+			Tag: hooks, Summary: "Get a delivery", Example: []string{whk, evt}, Text: "With the message that is sent.",
+		}),
+		route("POST", "/v1/webhooks/{webhook}/deliveries/{event}/replay", "webhooks:write", (*Server).replayDelivery, About{
+			Tag: hooks, Summary: "Send one delivery again", Example: []string{whk, evt}, Text: "It has the same id and body, and all its attempts again.",
+		}),
+		route("POST", "/v1/webhooks/{webhook}/replay", "webhooks:write", (*Server).replayWebhook, About{
+			Tag: hooks, Summary: "Send many events again", Example: []string{whk}, Body: `{"since": "2026-11-21T00:00:00+01:00"}`,
+			Text: "All events that were recorded since a time, also those from before the webhook was there; or all that are dead. The ids stay the same.",
 		}),
 
 		// Keys and audit

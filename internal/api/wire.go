@@ -741,12 +741,171 @@ type RewardFor struct {
 type Event struct {
 	ID string `json:"id"`
 	// Type is NOUN.VERB, for example points.earned.
-	Type       string            `json:"type"`
-	Member     string            `json:"member"`
-	Fact       string            `json:"fact"`
-	OccurredAt time.Time         `json:"occurred_at"`
-	RecordedAt time.Time         `json:"recorded_at"`
-	Data       map[string]string `json:"data"`
+	Type       string    `json:"type"`
+	Member     string    `json:"member"`
+	Fact       string    `json:"fact"`
+	OccurredAt time.Time `json:"occurred_at"`
+	RecordedAt time.Time `json:"recorded_at"`
+	// Sequence sorts as text in the order of the feed.
+	Sequence string `json:"sequence"`
+	// Data is what the event is about; docs/events.md says what it holds for each type.
+	Data map[string]string `json:"data"`
+}
+
+// FullEvent is an event with the fact that led to it.
+type FullEvent struct {
+	Event
+	// Resource is the fact, as GET /v1/facts/{fact} shows it, for webhooks that ask for it.
+	Resource *Fact `json:"resource,omitempty"`
+	// ResourceOmitted says that the fact is too large for a message: get it by its id.
+	ResourceOmitted bool `json:"resource_omitted,omitempty,omitzero"`
+}
+
+// NewWebhook is an endpoint to be told of events.
+type NewWebhook struct {
+	// URL is where to send to: https, unless the operator allows the host.
+	URL string `json:"url"`
+	// Description is for people.
+	Description *string `json:"description,omitempty"`
+	// Types are the types of events that are wanted, points.* for all that begin so; without any, every event.
+	Types *[]string `json:"types,omitempty"`
+	// Payload is thin (the default) for the event alone, or full for the fact that led to it besides.
+	Payload *string `json:"payload,omitempty"`
+	// Format is standard (the default) for the body of Standard Webhooks, or cloudevents.
+	Format *string `json:"format,omitempty"`
+	// Concurrency is how many messages are sent at once, 1 to 64; 8 when left out.
+	Concurrency *int `json:"concurrency,omitempty"`
+	// PerSecond is how many messages may be begun in a second; 0, the default, is no bound.
+	PerSecond *int `json:"per_second,omitempty"`
+	// Secret is one that the receiver knows already, whsec_ and 24 to 64 bytes in base 64; without it one is made.
+	Secret string `json:"secret,omitempty"`
+}
+
+// WebhookPatch changes an endpoint: what is left out stays.
+type WebhookPatch struct {
+	// URL is where to send to: https, unless the operator allows the host.
+	URL *string `json:"url,omitempty"`
+	// Description is for people.
+	Description *string `json:"description,omitempty"`
+	// Types are the types of events that are wanted, points.* for all that begin so; an empty list is every event.
+	Types *[]string `json:"types,omitempty"`
+	// Payload is thin for the event alone, or full for the fact that led to it besides.
+	Payload *string `json:"payload,omitempty"`
+	// Format is standard for the body of Standard Webhooks, or cloudevents.
+	Format *string `json:"format,omitempty"`
+	// Concurrency is how many messages are sent at once, 1 to 64.
+	Concurrency *int `json:"concurrency,omitempty"`
+	// PerSecond is how many messages may be begun in a second; 0 is no bound.
+	PerSecond *int `json:"per_second,omitempty"`
+}
+
+// Webhook is an endpoint that is told of events.
+type Webhook struct {
+	ID          string `json:"id"`
+	URL         string `json:"url"`
+	Description string `json:"description,omitempty"`
+	// Types are the types of events that are wanted; without any, every event.
+	Types []string `json:"types"`
+	// Payload is thin or full.
+	Payload string `json:"payload"`
+	// Format is standard or cloudevents.
+	Format      string `json:"format"`
+	Concurrency int    `json:"concurrency"`
+	PerSecond   int    `json:"per_second"`
+	// Status is active, or disabled: then nothing is sent, and nothing gets lost.
+	Status string `json:"status"`
+	// DisabledReason is by_hand, gone (it answered 410) or failing (nothing was taken for five days).
+	DisabledReason string     `json:"disabled_reason,omitempty"`
+	DisabledAt     *time.Time `json:"disabled_at,omitempty"`
+	// FailingSince is since when nothing was taken, while nothing is.
+	FailingSince  *time.Time `json:"failing_since,omitempty"`
+	LastSuccessAt *time.Time `json:"last_success_at,omitempty"`
+	// Replaying says that a part of the feed is being sent again.
+	Replaying bool `json:"replaying,omitempty,omitzero"`
+	// PreviousSecretUntil is how long messages are signed with the secret before the newest too.
+	PreviousSecretUntil *time.Time `json:"previous_secret_until,omitempty"`
+	// SecretMissing says that there is no secret to sign with, as after a restore from an export, and so nothing is sent: rotate it.
+	SecretMissing bool `json:"secret_missing,omitempty,omitzero"`
+	// Deliveries counts what waits and what is dead, where one webhook is asked for.
+	Deliveries *DeliveryCounts `json:"deliveries,omitempty"`
+	CreatedAt  time.Time       `json:"created_at"`
+	UpdatedAt  time.Time       `json:"updated_at"`
+	// Secret is shown once, when the webhook is made and when its secret is rotated.
+	Secret string `json:"secret,omitempty"`
+
+	tag string
+}
+
+// ETag changes with what may be chosen of the webhook and with its status.
+func (w *Webhook) ETag() string { return w.tag }
+
+// DeliveryCounts counts the deliveries of a webhook.
+type DeliveryCounts struct {
+	Pending int64 `json:"pending"`
+	Dead    int64 `json:"dead"`
+	// OldestPendingAt is when the oldest of those that wait was made.
+	OldestPendingAt *time.Time `json:"oldest_pending_at,omitempty"`
+}
+
+// WebhookRotation makes a new secret.
+type WebhookRotation struct {
+	// OverlapSeconds is how long messages are signed with the old secret too, a day when left out.
+	OverlapSeconds *int64 `json:"overlap_seconds,omitempty"`
+	// Secret is one that the receiver knows already; without it one is made.
+	Secret string `json:"secret,omitempty"`
+}
+
+// Enabling goes on with a webhook.
+type Enabling struct {
+	// SkipMissed goes on from now: what happened meanwhile is not sent, and what waited is dead.
+	SkipMissed bool `json:"skip_missed,omitempty"`
+}
+
+// Replay sends events again, with the ids that they had.
+type Replay struct {
+	// Since has all events sent again that were recorded since the time, also those from before the webhook was there.
+	Since *time.Time `json:"since,omitempty"`
+	// Dead has all dead deliveries sent again.
+	Dead bool `json:"dead,omitempty"`
+}
+
+// Replayed says what is sent again.
+type Replayed struct {
+	Webhook string `json:"webhook"`
+	// Since is the time since which all is sent again.
+	Since *time.Time `json:"since,omitempty"`
+	// Dead is how many dead deliveries are sent again.
+	Dead *int64 `json:"dead,omitempty"`
+}
+
+// Delivery is one event for one webhook.
+type Delivery struct {
+	// Event is the id of the event, and of the delivery: what the header webhook-id says.
+	Event string `json:"event"`
+	Type  string `json:"type"`
+	// Status is pending, delivered, or dead when all attempts failed.
+	Status        string     `json:"status"`
+	NextAttemptAt *time.Time `json:"next_attempt_at,omitempty"`
+	// Attempts are the last ones, the newest last.
+	Attempts []DeliveryAttempt `json:"attempts"`
+	MadeAt   time.Time         `json:"made_at"`
+	// DoneAt is when it was delivered or given up.
+	DoneAt *time.Time `json:"done_at,omitempty"`
+	// Message is what is sent, where one delivery is asked for.
+	Message map[string]any `json:"message,omitempty"`
+}
+
+// DeliveryAttempt is one time that a message was sent.
+type DeliveryAttempt struct {
+	At time.Time `json:"at"`
+	// Status is the HTTP status of the answer, when there was one.
+	Status int `json:"status,omitempty,omitzero"`
+	// Milliseconds is how long it took.
+	Milliseconds int64 `json:"milliseconds"`
+	// Error says what went wrong, when it did.
+	Error string `json:"error,omitempty"`
+	// Answer is the beginning of the answer's body.
+	Answer string `json:"answer,omitempty"`
 }
 
 // Feed is a part of the event feed.

@@ -22,6 +22,7 @@ import (
 	"lojal.dev/lojal/internal/job"
 	"lojal.dev/lojal/internal/ops"
 	"lojal.dev/lojal/internal/record"
+	"lojal.dev/lojal/internal/relay"
 	"lojal.dev/lojal/internal/seal"
 	"lojal.dev/lojal/internal/sweep"
 	"lojal.dev/lojal/internal/version"
@@ -41,6 +42,10 @@ type listening struct {
 	SweepEvery time.Duration `name:"sweep-every" default:"1m" placeholder:"DURATION" help:"How often what time brings is done, every ${default} when left out; 0s is never."`
 	SealEvery  time.Duration `name:"seal-every" default:"5m" placeholder:"DURATION" help:"How often the books are sealed, every ${default} when left out; 0s is never."`
 	Lease      time.Duration `default:"15s" placeholder:"DURATION" help:"How long this server may stand still before others take over the work that it has begun, ${default} when left out."`
+
+	WebhookAllow   []string      `name:"webhook-allow" placeholder:"CIDR|HOST" help:"Network, address or host that webhooks may be sent to though it is not public, also without https; may be given several times."`
+	WebhookTimeout time.Duration `name:"webhook-timeout" default:"15s" placeholder:"DURATION" help:"How long the receiver of a webhook may take for its answer, ${default} when left out."`
+	NoWebhooks     bool          `name:"no-webhooks" help:"Send no webhooks from here, as on a copy of the database that others must not hear of."`
 }
 
 type serveCmd struct {
@@ -101,6 +106,7 @@ type server struct {
 	health   *health.State
 	recorder *record.Recorder
 	door     *api.Server
+	relay    *relay.Relay
 	// stopping ends when nothing new is to be begun.
 	stopping context.Context //nolint:containedctx // it is the life of the process, not of a call
 	stop     context.CancelFunc
@@ -125,13 +131,20 @@ func (c *listening) serve(e *env, open opening, ready func(d *db.DB, url string)
 	s.stopping, s.stop = context.WithCancel(context.Background())
 	defer s.stop()
 
+	targets, err := relay.ParseTargets(c.WebhookAllow)
+	if err != nil {
+		return err
+	}
 	versions := &version.Cache{}
 	s.health = health.New(s.db)
 	s.recorder = record.NewWith(s.db, versions, record.Options{Metrics: s.registry})
 	defer s.recorder.Close()
 	s.door = api.New(api.Config{
 		DB: s.db, Recorder: s.recorder, Versions: versions, Clock: e.now, Logger: s.log, Build: api.BuildInfo(e.build),
-		Health: s.health, Metrics: s.registry,
+		Health: s.health, Metrics: s.registry, Targets: targets, Wake: func() { s.relay.Wake() },
+	})
+	s.relay = relay.New(relay.Options{
+		DB: s.db, Clock: e.now, Logger: s.log, Render: s.door.RenderEvents, Targets: targets, Timeout: c.WebhookTimeout, Version: e.build.Version,
 	})
 	return s.run(func(url string) { ready(s.db, url) })
 }
@@ -162,6 +175,10 @@ func (s *server) run(ready func(url string)) error {
 	life.Go(func() { s.db.Watch(living, s.log) })
 	jobs := job.NewRunner(job.Options{DB: s.db, Clock: s.e.now, Logger: s.log, Lease: s.c.Lease})
 	sweep.Handle(jobs, s.db, s.recorder, s.e.now, s.c.SweepEvery, s.log, sweep.NewMeters(s.registry))
+	if !s.c.NoWebhooks {
+		s.relay.Handle(jobs)
+		s.registry.MustRegister(s.relay)
+	}
 	seal.Handle(jobs, s.db, s.e.now, s.c.SealEvery, s.log)
 	flows.Go(func() { jobs.Run(s.stopping) })
 	go func() { failed <- public.Serve(listener) }()

@@ -16,6 +16,7 @@ type checkpoints struct {
 	side  *sql.DB
 	dirty chan struct{}
 	stop  chan struct{}
+	once  sync.Once // a database may be closed twice
 	done  sync.WaitGroup
 }
 
@@ -78,7 +79,7 @@ func (c *checkpoints) close() error {
 	if c == nil {
 		return nil
 	}
-	close(c.stop)
+	c.once.Do(func() { close(c.stop) })
 	c.done.Wait()
 	return c.side.Close()
 }

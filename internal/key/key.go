@@ -37,6 +37,7 @@ var Scopes = []string{
 	"transfers:write",
 	"programs:read", "programs:write",
 	"events:read",
+	"webhooks:read", "webhooks:write",
 	"simulations:write",
 	Admin,
 }

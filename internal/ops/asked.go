@@ -12,6 +12,8 @@ import (
 	"lojal.dev/lojal/internal/books"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/job"
+	"lojal.dev/lojal/internal/relay"
+	"lojal.dev/lojal/internal/webhook"
 )
 
 // Asking is kept off the database: however often and from however many sides the metrics are read, it is asked once in
@@ -29,6 +31,9 @@ var (
 	ageDesc  = prometheus.NewDesc("lojal_due_oldest_seconds", "How long the first of the due accounts has waited.", nil, nil)
 	feedDesc = prometheus.NewDesc("lojal_feed_lag_seconds", "How long the oldest fact has been written that the feed cannot show yet, since an older transaction is open.", nil, nil)
 	jobsDesc = prometheus.NewDesc("lojal_jobs", "Jobs by kind and state. Those that are available and wait, and those that are discarded, want a look.", []string{"kind", "state"}, nil)
+	hookDesc = prometheus.NewDesc("lojal_webhook_deliveries", "Deliveries to webhooks that wait (pending) or were given up (dead).", []string{"status"}, nil)
+	lateDesc = prometheus.NewDesc("lojal_webhook_oldest_seconds", "How long the oldest delivery has waited that is neither taken nor dead.", nil, nil)
+	makeDesc = prometheus.NewDesc("lojal_webhook_feed_lag_seconds", "How old the oldest event is that an active webhook has not got from the feed yet.", nil, nil)
 	sizeDesc = prometheus.NewDesc("lojal_db_size_bytes", "Size of the database on disk, on SQLite with its log.", nil, nil)
 )
 
@@ -43,6 +48,9 @@ type asked struct {
 	sizedAt time.Time
 	backlog books.Backlog
 	jobs    []job.Count
+	hooks   webhook.Backlog
+	late    time.Duration
+	unmade  time.Duration
 	size    int64
 	err     error
 	sizeErr error
@@ -52,7 +60,7 @@ func newAsked(c Config) *asked { return &asked{db: c.DB, clock: c.Clock, log: c.
 
 // Describe is part of prometheus.Collector.
 func (a *asked) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{upDesc, dueDesc, ageDesc, feedDesc, jobsDesc, sizeDesc} {
+	for _, d := range []*prometheus.Desc{upDesc, dueDesc, ageDesc, feedDesc, jobsDesc, hookDesc, lateDesc, makeDesc, sizeDesc} {
 		ch <- d
 	}
 }
@@ -73,6 +81,10 @@ func (a *asked) Collect(ch chan<- prometheus.Metric) {
 		for _, j := range a.jobs {
 			ch <- prometheus.MustNewConstMetric(jobsDesc, prometheus.GaugeValue, float64(j.Jobs), j.Kind, string(j.State))
 		}
+		ch <- prometheus.MustNewConstMetric(hookDesc, prometheus.GaugeValue, float64(a.hooks.Pending), "pending")
+		ch <- prometheus.MustNewConstMetric(hookDesc, prometheus.GaugeValue, float64(a.hooks.Dead), "dead")
+		gauge(lateDesc, a.late.Seconds())
+		gauge(makeDesc, a.unmade.Seconds())
 	}
 	if a.sizeErr == nil && !a.sizedAt.IsZero() {
 		gauge(sizeDesc, float64(a.size))
@@ -90,6 +102,16 @@ func (a *asked) ask() {
 	a.err = a.db.Read(ctx, func(tx *db.Tx) (err error) {
 		if a.backlog, err = books.Waiting(ctx, tx, a.clock()); err == nil {
 			a.jobs, err = job.Counts(ctx, tx)
+		}
+		if err == nil {
+			a.hooks, err = webhook.WholeBacklog(ctx, tx)
+		}
+		if err == nil {
+			a.unmade, err = relay.Unmade(ctx, tx, a.clock())
+		}
+		a.late = 0
+		if a.hooks.Oldest != nil {
+			a.late = max(a.clock().Sub(*a.hooks.Oldest), 0)
 		}
 		return err
 	})

@@ -444,12 +444,17 @@ func (p *pump) settle(ctx context.Context) error {
 			p.nextDue = &at
 		}
 	}
-	p.unwritten = nil
-	if well {
+	switch {
+	case well && p.place.FailingSince != nil:
+		p.log.Info("a webhook takes messages again", "host", p.endpoint.Host(), "failed_for", now.Sub(*p.place.FailingSince).Round(time.Second))
 		p.place.FailingSince, p.noted = nil, &now
-	} else if ill {
+	case well:
+		p.noted = &now
+	case ill:
+		p.log.Warn("a webhook fails", "host", p.endpoint.Host(), "error", p.unwritten[0].Attempt.Error)
 		p.place.FailingSince = &now
 	}
+	p.unwritten = nil
 	if disabled != nil {
 		p.endpoint = disabled
 		p.log.Warn("disabled a webhook", "reason", reason, "host", disabled.Host())

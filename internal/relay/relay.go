@@ -218,36 +218,40 @@ func (r *Relay) Counts() Stats {
 
 // Stats gives what was done and what waits. It reads a few rows for each endpoint.
 func (r *Relay) Stats(ctx context.Context) (Stats, error) {
-	s, now := r.Counts(), r.o.Clock()
-	err := r.o.DB.Read(ctx, func(tx *db.Tx) error {
-		var err error
-		if s.Backlog, err = webhook.WholeBacklog(ctx, tx); err != nil {
-			return err
+	s := r.Counts()
+	err := r.o.DB.Read(ctx, func(tx *db.Tx) (err error) {
+		if s.Backlog, err = webhook.WholeBacklog(ctx, tx); err == nil {
+			s.Unmade, err = Unmade(ctx, tx, r.o.Clock())
 		}
-		all, err := webhook.Attended(ctx, tx)
-		if err != nil {
-			return err
-		}
-		s.Unmade = 0
-		for _, e := range all {
-			if e.Removed() {
-				continue
-			}
-			place, err := webhook.PlaceOf(ctx, tx, e.Ref())
-			if err != nil {
-				return err
-			}
-			next, err := books.Events(ctx, tx, e.Program, place.At, nil, 1)
-			if err != nil {
-				return err
-			}
-			if len(next) > 0 {
-				s.Unmade = max(s.Unmade, now.Sub(next[0].RecordedAt))
-			}
-		}
-		return nil
+		return err
 	})
 	return s, err
+}
+
+// Unmade gives the age of the oldest event of which an active endpoint's delivery is not made yet; 0 when all are.
+func Unmade(ctx context.Context, tx *db.Tx, now time.Time) (time.Duration, error) {
+	all, err := webhook.Attended(ctx, tx)
+	if err != nil {
+		return 0, err
+	}
+	oldest := time.Duration(0)
+	for _, e := range all {
+		if e.Removed() {
+			continue
+		}
+		place, err := webhook.PlaceOf(ctx, tx, e.Ref())
+		if err != nil {
+			return 0, err
+		}
+		next, err := books.Events(ctx, tx, e.Program, place.At, nil, 1)
+		if err != nil {
+			return 0, err
+		}
+		if len(next) > 0 {
+			oldest = max(oldest, now.Sub(next[0].RecordedAt))
+		}
+	}
+	return oldest, nil
 }
 
 // jitter is a wait ten per cent more or less by chance, so that what failed together does not come back together.

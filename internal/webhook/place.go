@@ -210,3 +210,30 @@ func giveUp(ctx context.Context, tx *db.Tx, ref Ref, now time.Time) error {
 	}
 	return nil
 }
+
+// State is how an endpoint does.
+type State struct {
+	Place
+	Backlog
+	// Secrets is how many sign, and PreviousUntil until when the one before the newest does.
+	Secrets       int
+	PreviousUntil *time.Time
+}
+
+// StateOf gives how an endpoint does; counted says whether its deliveries are counted, which takes a while when there are many.
+func StateOf(ctx context.Context, tx *db.Tx, ref Ref, counted bool, now time.Time) (State, error) {
+	var s State
+	var err error
+	if s.Place, err = PlaceOf(ctx, tx, ref); err != nil {
+		return s, err
+	}
+	list, until, err := secrets(ctx, tx, ref, now)
+	if err != nil {
+		return s, err
+	}
+	s.Secrets, s.PreviousUntil = len(list), until
+	if counted {
+		s.Backlog, err = BacklogOf(ctx, tx, ref)
+	}
+	return s, err
+}

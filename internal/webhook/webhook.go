@@ -10,6 +10,8 @@
 // are used up, and while its endpoint is disabled it waits; a secret is shown once, and is in no list, log, audit or export.
 package webhook
 
+//go:generate go test . -run ^TestTheEventsAreDocumented$ -update
+
 import (
 	"context"
 	"database/sql"

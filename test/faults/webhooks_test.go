@@ -1,0 +1,306 @@
+package faults
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+)
+
+// receiver is an endpoint that keeps what it gets, and checks each signature with the reference library.
+type receiver struct {
+	r      *run
+	id     string
+	server *httptest.Server
+
+	mu     sync.Mutex
+	verify *standardwebhooks.Webhook
+	bodies map[string]string // by webhook-id
+	taken  int               // messages in all
+}
+
+// receiver makes an endpoint that answers so; n counts its messages from 1.
+func (d *desk) receiver(answer func(w http.ResponseWriter, q *http.Request, n int)) *receiver {
+	d.Helper()
+	v := &receiver{r: d.run, bodies: map[string]string{}}
+	v.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		body, err := io.ReadAll(q.Body)
+		if err != nil {
+			return // the program was killed
+		}
+		answer(w, q, v.take(q, string(body)))
+	}))
+	d.Cleanup(func() {
+		v.server.CloseClientConnections()
+		v.server.Close()
+	})
+	var made struct{ ID, Secret string }
+	d.caller.must(d.T, d.base(0), post("/v1/webhooks", "", map[string]any{"url": v.server.URL + "/hook"}), &made)
+	verify, err := standardwebhooks.NewWebhook(made.Secret)
+	if err != nil {
+		d.Fatal(err)
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.id, v.verify = made.ID, verify
+	return v
+}
+
+func (v *receiver) take(q *http.Request, body string) int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	id := q.Header.Get("webhook-id")
+	if err := v.verify.Verify([]byte(body), q.Header); err != nil || id == "" {
+		v.r.Errorf("a message without a right signature: %v %v", err, q.Header)
+	}
+	if first, again := v.bodies[id]; again && first != body {
+		v.r.Errorf("%s came again with another body:\n%s\n%s", id, first, body)
+	}
+	v.bodies[id] = body
+	v.taken++
+	return v.taken
+}
+
+// feed reads the ids of all events after a cursor, and gives where to go on.
+func (d *desk) feed(cursor string) (ids map[string]bool, next string) {
+	d.Helper()
+	ids = map[string]bool{}
+	for {
+		var page struct {
+			Items []struct {
+				ID string `json:"id"`
+			} `json:"items"`
+			Next string `json:"next_cursor"`
+			More bool   `json:"more"`
+		}
+		d.caller.must(d.T, d.base(0), get("/v1/events?limit=500&cursor="+cursor), &page)
+		for _, e := range page.Items {
+			ids[e.ID] = true
+		}
+		if cursor = page.Next; !page.More {
+			return ids, cursor
+		}
+	}
+}
+
+// missing says how many events of the feed a receiver has not got, and which of what it got are none.
+func (v *receiver) missing(feed map[string]bool) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for id := range v.bodies {
+		if !feed[id] && strings.Count(id, "_") > 1 { // webhook.disabled is not in the feed
+			v.r.Errorf("%s was sent, and is not in the feed", id)
+		}
+	}
+	left := 0
+	for id := range feed {
+		if _, ok := v.bodies[id]; !ok {
+			left++
+		}
+	}
+	if left > 0 {
+		return fmt.Errorf("%d of %d events have not come", left, len(feed))
+	}
+	return nil
+}
+
+// TestR14KilledBetweenCommitAndDispatch kills nodes at random while purchases are recorded and sent: every committed event comes at
+// least once, under one id and with one body, and nothing else comes.
+func TestR14KilledBetweenCommitAndDispatch(t *testing.T) {
+	t.Parallel()
+	each(t, func(r *run) {
+		d := openDesk(r, 2, "--webhook-allow", "127.0.0.1", "--lease", "150ms")
+		member := d.caller.enrol(r.T, d.base(0), "person", 1)[0]
+		_, from := d.feed("")
+		v := d.receiver(func(w http.ResponseWriter, _ *http.Request, n int) {
+			if n%7 == 0 { // now and then it fails by itself
+				w.WriteHeader(http.StatusInternalServerError)
+			}
+		})
+		bought := 0
+		for range times(8, 100) {
+			victim := d.nodes[r.rnd.IntN(len(d.nodes))]
+			timer := time.AfterFunc(between(r.rnd, 0, 600*time.Millisecond), victim.kill)
+			for {
+				p := d.caller.send(context.WithoutCancel(d.Context()), victim.address(), purchase(member, 10, bankIs, "w"+strconv.Itoa(bought)))
+				if o := p.outcome(); o == broken || o == refused && !p.unsent {
+					r.Errorf("%s", p)
+				}
+				bought++
+				if cmd, _ := victim.running(); cmd == nil {
+					break
+				}
+				r.pause(5 * time.Millisecond)
+			}
+			timer.Stop()
+			victim.kill()
+			victim.start()
+			r.count("kills", 1)
+		}
+		r.until("every event has come", 90*time.Second, func() error {
+			feed, _ := d.feed(from)
+			return v.missing(feed)
+		})
+		feed, _ := d.feed(from)
+		v.mu.Lock()
+		r.count("events", len(feed))
+		r.count("messages", v.taken)
+		v.mu.Unlock()
+		if len(feed) == 0 {
+			r.Error("nothing was recorded")
+		}
+		for _, n := range d.nodes {
+			n.stop()
+		}
+		r.prove()
+	})
+}
+
+// TestR13ReceiversThatDoEverythingWrong has one good receiver beside ones that do everything wrong: it gets every event in time, the
+// redirects lead nowhere, and the program's memory stays flat.
+func TestR13ReceiversThatDoEverythingWrong(t *testing.T) {
+	t.Parallel()
+	each(t, func(r *run) {
+		d := openDesk(r, 1, "--webhook-allow", "127.0.0.1", "--webhook-timeout", "5s")
+		member := d.caller.enrol(r.T, d.base(0), "person", 1)[0]
+		leave := make(chan struct{})
+		r.Cleanup(func() { close(leave) })
+		wait := func(q *http.Request) {
+			select {
+			case <-leave:
+			case <-q.Context().Done():
+			}
+		}
+		trap := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { r.Error("a redirect was followed") }))
+		r.Cleanup(trap.Close)
+		status := func(code int, head ...string) func(http.ResponseWriter, *http.Request, int) {
+			return func(w http.ResponseWriter, _ *http.Request, _ int) {
+				for i := 0; i < len(head); i += 2 {
+					w.Header().Set(head[i], head[i+1])
+				}
+				w.WriteHeader(code)
+			}
+		}
+		cut := func(text string) func(http.ResponseWriter, *http.Request, int) {
+			return func(w http.ResponseWriter, _ *http.Request, _ int) {
+				c, _, err := http.NewResponseController(w).Hijack()
+				if err != nil {
+					r.Error(err)
+					return
+				}
+				_, _ = io.WriteString(c, text)
+				_ = c.(*net.TCPConn).SetLinger(0)
+				c.Close()
+			}
+		}
+		_, from := d.feed("")
+		bad := map[string]*receiver{
+			"500":          d.receiver(status(500)),
+			"hang":         d.receiver(func(_ http.ResponseWriter, q *http.Request, _ int) { wait(q) }),
+			"reset":        d.receiver(cut("")),
+			"reset inside": d.receiver(cut("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf")),
+			"drip": d.receiver(func(w http.ResponseWriter, q *http.Request, _ int) {
+				for q.Context().Err() == nil {
+					_, _ = io.WriteString(w, "x")
+					_ = http.NewResponseController(w).Flush()
+					time.Sleep(50 * time.Millisecond) // the slowness is the point
+				}
+			}),
+			"redirect":      d.receiver(status(302, "Location", "http://169.254.169.254/latest/meta-data/")),
+			"redirect here": d.receiver(status(307, "Location", trap.URL)),
+			"gone":          d.receiver(status(410)),
+			"busy":          d.receiver(status(429, "Retry-After", "3600")),
+			"huge": d.receiver(func(w http.ResponseWriter, _ *http.Request, _ int) {
+				chunk := make([]byte, 1<<20)
+				for range 1 << 10 {
+					if _, err := w.Write(chunk); err != nil {
+						return
+					}
+				}
+			}),
+		}
+		later := d.receiver(func(w http.ResponseWriter, _ *http.Request, n int) {
+			if n <= 3 {
+				w.WriteHeader(http.StatusServiceUnavailable)
+			}
+		})
+		good := d.receiver(func(http.ResponseWriter, *http.Request, int) {})
+		buy := func(round, n int) {
+			for i := range n {
+				d.caller.must(r.T, d.base(0), purchase(member, 10, bankIs, fmt.Sprintf("b%d-%d", round, i)), nil)
+			}
+		}
+		comes := func() {
+			took := r.until("the good receiver has every event", 20*time.Second, func() error {
+				feed, _ := d.feed(from)
+				return good.missing(feed)
+			})
+			r.count("milliseconds until all had come", int(took.Milliseconds()))
+		}
+		buy(0, 50)
+		comes()
+		before := d.nodes[0].memory()
+		for round := range times(4, 60) {
+			buy(1+round, 50)
+			comes()
+		}
+		if after := d.nodes[0].memory(); after > before+64<<10 {
+			r.Errorf("the program grew from %d to %d kB", before, after)
+		}
+		r.until("a receiver that comes back has every event", 60*time.Second, func() error {
+			feed, _ := d.feed(from)
+			return later.missing(feed)
+		})
+		var one struct {
+			Status string `json:"status"`
+			Reason string `json:"disabled_reason"`
+		}
+		if d.caller.must(r.T, d.base(0), get("/v1/webhooks/"+bad["gone"].id), &one); one.Status != "disabled" || one.Reason != "gone" {
+			r.Errorf("who is gone: %+v", one)
+		}
+		for name, v := range bad {
+			v.mu.Lock()
+			n := v.taken
+			v.mu.Unlock()
+			if n == 0 {
+				r.Errorf("nothing was sent to %s", name)
+			}
+			r.count("messages to "+name, n)
+		}
+		d.nodes[0].stop()
+		r.prove()
+	})
+}
+
+// memory gives the memory of the process that is resident, in kB.
+func (n *node) memory() int {
+	n.r.Helper()
+	cmd, _ := n.running()
+	if cmd == nil {
+		n.r.Fatal("the program ended by itself")
+	}
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid))
+	_, rest, found := strings.Cut(string(data), "VmRSS:")
+	if !found && err == nil {
+		err = errors.New("there is no VmRSS")
+	}
+	var kb int
+	if err == nil {
+		_, err = fmt.Sscan(rest, &kb)
+	}
+	if err != nil {
+		n.r.Fatal(err)
+	}
+	return kb
+}
