@@ -40,11 +40,15 @@ type watchedConn struct {
 	w *watch
 }
 
-// Close is called by the driver, and by the watch.
+// Close is called by the driver, and by the watch; what one has closed is no failure to the other.
 func (c *watchedConn) Close() error {
 	c.w.mu.Lock()
+	_, open := c.w.open[c]
 	delete(c.w.open, c)
 	c.w.mu.Unlock()
+	if !open {
+		return nil
+	}
 	return c.Conn.Close()
 }
 

@@ -40,9 +40,25 @@ func TestWhileTheDatabaseHangsEveryTransactionFailsAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer d.Close()
+	defer func() {
+		if err := d.Close(); err != nil { // of connections that the watch has closed
+			t.Error(err)
+		}
+	}()
 	d.Hurry(10*time.Millisecond, time.Second)
 	must(t, d, `CREATE TABLE thing (id bigint PRIMARY KEY)`)
+	var idle func(left int) func(*db.Tx) error
+	idle = func(left int) func(*db.Tx) error {
+		return func(tx *db.Tx) error {
+			if _, err := tx.Exec(t.Context(), `SELECT 1`); err != nil || left == 0 {
+				return err
+			}
+			return d.Read(t.Context(), idle(left-1))
+		}
+	}
+	if err := d.Read(t.Context(), idle(3)); err != nil { // four connections stay open
+		t.Fatal(err)
+	}
 	lines := make(chan string, 1)
 	ctx, stop := context.WithCancel(t.Context())
 	var watching sync.WaitGroup

@@ -56,6 +56,8 @@ type bank struct {
 	seq     atomic.Int64
 	// right is the clock of the run's commands, where they have one of their own. Nodes then are off by up to skew.
 	right *clock
+	// hasty clients never repeat what is unknown, and for who is only stopped none of it may have been done.
+	hasty bool
 	// gate is held to read by who has the database open besides the program, to write by who kills it.
 	gate sync.RWMutex
 
@@ -222,7 +224,7 @@ func (t *teller) perform(o *op) {
 		if o.last.unsent && open {
 			o.out = unknown
 		}
-		if o.out != unknown && !o.last.unsent || o.out == unknown && !t.stubborn && t.rnd.IntN(3) == 0 || t.Failed() {
+		if o.out != unknown && !o.last.unsent || o.out == unknown && (t.hasty || !t.stubborn && t.rnd.IntN(3) == 0) || t.Failed() {
 			break
 		}
 		t.node = (t.node + 1) % len(t.nodes) // another node may know
@@ -450,6 +452,9 @@ func (b *bank) settle() {
 			b.Errorf("%s %s was refused (%s) and is in the books: %v", o.kind, o.id, o.last, found)
 		}
 		applied[o] = len(found) > 0
+		if o.out == unknown && applied[o] && b.hasty {
+			b.Errorf("%s %s was done, and whoever asked for it was told: %s", o.kind, o.id, o.last)
+		}
 		if o.out == unknown {
 			b.count("unknown "+map[bool]string{true: "applied", false: "not applied"}[applied[o]], 1)
 		}

@@ -187,6 +187,23 @@ func (n *node) stop() {
 	}
 }
 
+// memory is the resident memory of the process in bytes.
+func (n *node) memory() int64 {
+	cmd, _ := n.running()
+	if cmd == nil {
+		return 0
+	}
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", cmd.Process.Pid))
+	var all, resident int64
+	if err == nil {
+		_, err = fmt.Sscan(string(data), &all, &resident)
+	}
+	if err != nil {
+		return 0
+	}
+	return resident * int64(os.Getpagesize())
+}
+
 // tail keeps the last of what a process says.
 type tail struct {
 	mu   sync.Mutex
