@@ -20,7 +20,7 @@ var storeys = []struct{ name, rooms string }{
 	{"FLOWS", "record sweep relay journey importer backtest insight seal verify export scenario demo bench"},
 	{"BOOKS", "audit version key member books webhook reward event consent"},
 	{"HEART", "condition ledger program engine explain"},
-	{"GROUND", "errs money ids lang db health job web"},
+	{"GROUND", "errs money ids lang logs trace db health job web"},
 }
 
 // impure is what the heart may not know: it decides from what it is given, and the same again each time.

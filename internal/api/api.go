@@ -10,7 +10,6 @@ package api
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -30,6 +29,7 @@ import (
 	"lojal.dev/lojal/internal/program"
 	"lojal.dev/lojal/internal/record"
 	"lojal.dev/lojal/internal/relay"
+	"lojal.dev/lojal/internal/trace"
 	"lojal.dev/lojal/internal/version"
 	"lojal.dev/lojal/internal/web"
 )
@@ -53,6 +53,13 @@ type Config struct {
 	Targets relay.Targets
 	// Wake, when set, has the relay look at its webhooks now.
 	Wake func()
+	// Tracer makes a span of each request; nil makes none.
+	Tracer *trace.Tracer
+	// Proxies are trusted for where a request came from; nil trusts nobody.
+	Proxies *web.Proxies
+	// LogEvery logs one of so many requests that went well; 0 is each of them and a negative number none. Slow warns of one that took longer.
+	LogEvery int64
+	Slow     time.Duration
 }
 
 // BuildInfo says which program this is.
@@ -69,6 +76,8 @@ type Limits struct {
 	FailedAuth web.Rate
 	// MaxBody and MaxBatchBody bound bodies in bytes.
 	MaxBody, MaxBatchBody int64
+	// Requests is how many are answered at once, Bodies how many bytes of their bodies are held. More are told to wait.
+	Requests, Bodies int64
 }
 
 // The defaults of Limits. A till in a busy chain does not come near PerKey; a loop gone wild does.
@@ -80,6 +89,11 @@ var (
 const (
 	defaultMaxBody      = 1 << 20
 	defaultMaxBatchBody = 8 << 20
+	// DefaultRequests bounds the requests that are answered at once, so that more callers mean more waiting and not more memory. A
+	// thousand tills in the same instant fit in.
+	DefaultRequests = 1024
+	// DefaultBodies bounds the bytes of their bodies.
+	DefaultBodies = 64 << 20
 	// MaxBatch is the most facts in one batch or simulation.
 	MaxBatch = 1000
 	// MaxWait bounds a long poll, in seconds.
@@ -96,6 +110,7 @@ type Server struct {
 	perKey   *web.Buckets
 	failed   *web.Buckets
 	waiting  chan struct{} // one for each long poll
+	bodies   *web.Budget
 	known    knownKeys
 	uses     key.Uses
 	flushing atomic.Bool
@@ -122,10 +137,23 @@ func New(c Config) *Server {
 	if c.Limits.MaxBatchBody <= 0 {
 		c.Limits.MaxBatchBody = defaultMaxBatchBody
 	}
+	if c.Limits.Requests == 0 {
+		c.Limits.Requests = DefaultRequests
+	}
+	if c.Limits.Bodies <= 0 {
+		c.Limits.Bodies = DefaultBodies
+	}
+	c.Limits.Bodies = max(c.Limits.Bodies, c.Limits.MaxBatchBody) // or no batch would ever fit
+	switch {
+	case c.LogEvery == 0:
+		c.LogEvery = 1
+	case c.LogEvery < 0:
+		c.LogEvery = 0
+	}
 	if c.Health == nil {
 		c.Health = health.New(c.DB)
 	}
-	s := &Server{Config: c, perKey: web.NewBuckets(c.Limits.PerKey), failed: web.NewBuckets(c.Limits.FailedAuth), waiting: make(chan struct{}, mostWaiting)}
+	s := &Server{Config: c, perKey: web.NewBuckets(c.Limits.PerKey), failed: web.NewBuckets(c.Limits.FailedAuth), waiting: make(chan struct{}, mostWaiting), bodies: web.NewBudget(c.Limits.Bodies)}
 	mux := http.NewServeMux()
 	var patterns []string
 	for _, r := range table() {
@@ -135,7 +163,10 @@ func New(c Config) *Server {
 	}
 	s.document = newDocument()
 	pages := s.pages(mux)
-	s.handler = web.Wrap(mux, web.Outside{Log: c.Logger, Now: c.Clock, Meters: web.NewMeters(c.Metrics, append(patterns, pages...))})
+	s.handler = web.Wrap(mux, web.Outside{
+		Log: c.Logger, Now: c.Clock, Meters: web.NewMeters(c.Metrics, append(patterns, pages...)), Tracer: c.Tracer, Proxies: c.Proxies,
+		LogEvery: c.LogEvery, Slow: c.Slow, Most: c.Limits.Requests,
+	})
 	return s
 }
 
@@ -203,7 +234,7 @@ func (s *Server) guard(r *Route) http.Handler {
 		MaxBody: maxBody,
 		Types:   r.types,
 		Prepare: s.prepare,
-		Failed:  s.logInternal,
+		Bodies:  s.bodies,
 	})
 	if r.Scope == Open {
 		return h
@@ -212,7 +243,6 @@ func (s *Server) guard(r *Route) http.Handler {
 		now := s.Clock()
 		k, err := s.authenticate(w, req, now)
 		if err != nil {
-			s.logInternal(req, err)
 			web.Fail(w, req, err)
 			return
 		}
@@ -236,13 +266,6 @@ func (s *Server) guard(r *Route) http.Handler {
 	})
 }
 
-func (s *Server) logInternal(r *http.Request, err error) {
-	e := errs.As(err)
-	if (e.Code == errs.CodeInternal || e.Code == errs.CodeUnavailable) && !errors.Is(err, context.Canceled) {
-		s.Logger.ErrorContext(r.Context(), "request failed", "request_id", web.RequestID(r.Context()), "error", err.Error())
-	}
-}
-
 func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, now time.Time) (key.Key, error) {
 	secret, err := bearer(r.Header)
 	var k key.Key
@@ -252,7 +275,7 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, now time.T
 	if err == nil || errs.CodeOf(err) != errs.CodeUnauthenticated {
 		return k, err
 	}
-	q := s.failed.Take(web.ClientIP(r), 1, now)
+	q := s.failed.Take(web.Household(web.ClientIP(r.Context())), 1, now)
 	if !q.OK {
 		s.failed.Headers(w.Header(), "failed-auth", q)
 		return key.Key{}, web.TooMany(q)

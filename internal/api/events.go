@@ -50,6 +50,7 @@ func (s *Server) listEvents(ctx context.Context, in *eventsIn) (*Feed, error) {
 	if err != nil || len(out.Items) > 0 || wait == 0 {
 		return out, err
 	}
+	web.Waits(ctx)
 	select {
 	case s.waiting <- struct{}{}:
 		defer func() { <-s.waiting }()

@@ -503,7 +503,7 @@ func (r *Route) failures() []int {
 		}
 		params, body := web.Params(r.in)
 		if body != nil {
-			out = append(out, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity)
+			out = append(out, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity)
 		}
 		if len(params) > 0 {
 			out = append(out, http.StatusUnprocessableEntity)
@@ -521,6 +521,7 @@ var problemTexts = map[int]string{
 	401: "There is no API key, or not a valid one.",
 	403: "The key lacks the scope.",
 	404: "There is no such thing, or it is not yours.",
+	408: "The body came too slowly; send it again.",
 	409: "It contradicts what is there, or there is not enough of something now.",
 	412: "It was changed since the entity tag was given.",
 	413: "The body is too large.",
@@ -528,7 +529,7 @@ var problemTexts = map[int]string{
 	422: "It can be read and is wrong in itself; errors[] names every mistake.",
 	429: "Too many requests; wait as Retry-After says.",
 	500: "A fault of the program.",
-	503: "Something needed is away; repeat under the same Idempotency-Key.",
+	503: "Something needed is away, or there is more to do than can be done; repeat under the same Idempotency-Key after the wait of Retry-After.",
 }
 
 func problems(schema *jsonschema.Schema) pairs {

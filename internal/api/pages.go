@@ -27,11 +27,17 @@ var pageFiles embed.FS
 type still struct {
 	kind, tag string
 	body      []byte
+	// zipped is the body compressed, nil where that is not worth it.
+	zipped []byte
 }
 
 func newStill(kind string, body []byte) still {
 	sum := sha256.Sum256(body)
-	return still{kind, `"` + hex.EncodeToString(sum[:8]) + `"`, body}
+	s := still{kind: kind, tag: `"` + hex.EncodeToString(sum[:8]) + `"`, body: body}
+	if len(body) >= 1024 {
+		s.zipped = web.Zip(body)
+	}
+	return s
 }
 
 func (p still) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -39,13 +45,24 @@ func (p still) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	h.Set("Cache-Control", "public, max-age=300")
 	h.Set("ETag", p.tag)
+	body := p.body
+	if p.zipped != nil {
+		h.Set("Vary", "Accept-Encoding")
+		if web.TakesGzip(r) {
+			body = p.zipped
+			h.Set("ETag", web.Zipped(p.tag))
+		}
+	}
 	if web.Matches(r.Header.Get("If-None-Match"), p.tag, true) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
 	h.Set("Content-Type", p.kind)
-	h.Set("Content-Length", strconv.Itoa(len(p.body)))
-	_, _ = w.Write(p.body) // the client may be gone
+	if len(body) != len(p.body) {
+		h.Set("Content-Encoding", "gzip")
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	_, _ = w.Write(body) // the client may be gone
 }
 
 // pages puts them up, and gives their patterns.

@@ -19,35 +19,16 @@ func runCommand(ctx context.Context, binary string, args ...string) (outcome, []
 	var log tail
 	cmd.Stdout, cmd.Stderr = &out, &log
 	start := time.Now()
-	if err := cmd.Start(); err != nil {
-		return outcome{}, nil, fmt.Errorf("start lojal %s: %w", args[0], err)
+	err := cmd.Run()
+	o := outcome{wall: time.Since(start)}
+	if cmd.ProcessState != nil {
+		o.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+		o.peak = peakOf(cmd.ProcessState)
 	}
-	over, peak := make(chan struct{}), make(chan int64)
-	go func() { peak <- watchPeak(cmd.Process.Pid, over) }()
-	err := cmd.Wait()
-	o := outcome{wall: time.Since(start), cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}
-	close(over)
-	o.peak = <-peak
 	if err != nil {
 		err = fmt.Errorf("lojal %s: %w: %s", args[0], err, short([]byte(log.text())))
 	}
 	return o, out.Bytes(), err
-}
-
-// watchPeak looks now and then at the most memory of a process, until it is over. What the system tells of a process that
-// ended counts what its parent had when it was started.
-func watchPeak(pid int, over <-chan struct{}) (most int64) {
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		select {
-		case <-over:
-			return most
-		case <-tick.C:
-			_, peak := memoryOf(pid)
-			most = max(most, peak)
-		}
-	}
 }
 
 // receiptsFile writes a file of new receipts with three lines each.

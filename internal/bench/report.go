@@ -98,9 +98,6 @@ type Comparison struct {
 	Met    bool    `json:"met"`
 	// Rounds are the ratios round by round.
 	Rounds []float64 `json:"rounds"`
-	// Processor is, for a ratio of rates, the same in processor time: what the limit takes for each / what this program takes,
-	// load and database with it. It is the steadier of the two on a machine that others use.
-	Processor float64 `json:"processor,omitempty"`
 	// Note says what is to be known of it.
 	Note string `json:"note,omitempty"`
 }
@@ -185,10 +182,7 @@ func (r *Row) sum() {
 }
 
 func perSecond(r Round) float64 { return r.PerSecond }
-
-// whole is all processor time that each took.
-func whole(r Round) float64 { return r.ServerCPU + r.DatabaseCPU + r.LoadCPU }
-func p50(r Round) float64   { return r.P50 }
+func p50(r Round) float64       { return r.P50 }
 
 // compare makes the ratios of what was measured.
 func (d *Database) compare() {
@@ -197,22 +191,22 @@ func (d *Database) compare() {
 	}
 	over := func(name string, n int) *Row { return d.find(name, kindHTTP, n) }
 	limit := func(name string) *Row { return d.find(name, kindRaw, 0) }
-	d.rate("purchase_http_c64_vs_single_statement", "purchases a second over HTTP, 64 clients / the same rows, one hand-made statement a commit, 64 connections", 1.0,
-		over("purchase", connections), limit(rawSingle))
-	d.rate("purchase_http_c256_vs_batched", "purchases a second over HTTP, 256 clients / the same rows by hand, 100 a commit", 0.35,
-		over("purchase", mostClients), limit(rawBatched))
+	d.ratio("purchase_http_c64_vs_single_statement", "purchases a second over HTTP, 64 clients / the same rows, one hand-made statement a commit, 64 connections", 1.0, false,
+		over("purchase", connections), limit(rawSingle), perSecond)
+	d.ratio("purchase_http_c256_vs_batched", "purchases a second over HTTP, 256 clients / the same rows by hand, 100 a commit", 0.35, false,
+		over("purchase", mostClients), limit(rawBatched), perSecond)
 	d.ratio("purchase_http_c1_p50_vs_commit", "p50 of a purchase over HTTP, 1 client / p50 of one hand-made commit", 1.5, true,
-		over("purchase", 1), limit(rawCommit), p50, false)
-	d.rate("simulate_vs_echo", "simulations a second, 64 clients / HTTP echo of the same bodies", 0.4,
-		over("simulate", connections), d.find("simulate", kindEcho, connections))
-	d.rate("balance_vs_echo", "balances read a second, 64 clients / HTTP echo of the same bodies", 0.4,
-		over("balance", connections), d.find("balance", kindEcho, connections))
-	d.rate("redeem_http_c64_vs_single_statement", "redemptions a second over HTTP, 64 clients / the same rows, one hand-made statement a commit, 64 connections", 0.8,
-		over("redeem", connections), limit(rawRedeem))
-	d.rate("import_vs_batched", "purchases imported a second from a file / the same rows by hand, 100 a commit", 0.5,
-		d.find("import", kindCommand, 0), limit(rawBatched+" (import)"))
-	d.rate("sweep_vs_batched", "due lots ended a second / the same rows by hand, 100 a commit", 0.5,
-		d.find("sweep", kindCommand, 0), limit(rawExpire))
+		over("purchase", 1), limit(rawCommit), p50)
+	d.ratio("simulate_vs_echo", "simulations a second, 64 clients / HTTP echo of the same bodies", 0.4, false,
+		over("simulate", connections), d.find("simulate", kindEcho, connections), perSecond)
+	d.ratio("balance_vs_echo", "balances read a second, 64 clients / HTTP echo of the same bodies", 0.4, false,
+		over("balance", connections), d.find("balance", kindEcho, connections), perSecond)
+	d.ratio("redeem_http_c64_vs_single_statement", "redemptions a second over HTTP, 64 clients / the same rows, one hand-made statement a commit, 64 connections", 0.8, false,
+		over("redeem", connections), limit(rawRedeem), perSecond)
+	d.ratio("import_vs_batched", "purchases imported a second from a file / the same rows by hand, 100 a commit", 0.5, false,
+		d.find("import", kindCommand, 0), limit(rawBatched+" (import)"), perSecond)
+	d.ratio("sweep_vs_batched", "due lots ended a second / the same rows by hand, 100 a commit", 0.5, false,
+		d.find("sweep", kindCommand, 0), limit(rawExpire), perSecond)
 	d.growth()
 	d.share()
 	if half := d.find("purchase", kindHalfLoad, 0); half != nil && len(half.Rounds) > 0 {
@@ -253,27 +247,19 @@ func (d *Database) growth() {
 		if s.Large.Stopped != "" {
 			note += "; stopped there by the bound on " + s.Large.Stopped
 		}
-		d.ratio("growth_10m_vs_10k", "processor time of a purchase in a large database / in a small one", 1.3, true, s.large, s.small, cpu, false)
+		d.ratio("growth_10m_vs_10k", "processor time of a purchase in a large database / in a small one", 1.3, true, s.large, s.small, cpu)
 		if n := len(d.Compared); n > 0 && d.Compared[n-1].Key == "growth_10m_vs_10k" {
 			d.Compared[n-1].Note = note
 		}
 	}
 }
 
-// rate compares how many a second there were, when both were measured.
-func (d *Database) rate(key, what string, aim float64, a, b *Row) {
-	d.ratio(key, what, aim, false, a, b, perSecond, true)
-}
-
-// ratio compares two rows by anything, when both were measured.
-func (d *Database) ratio(key, what string, aim float64, atMost bool, a, b *Row, of func(Round) float64, rate bool) {
+// ratio compares two rows, when both were measured.
+func (d *Database) ratio(key, what string, aim float64, atMost bool, a, b *Row, of func(Round) float64) {
 	if a == nil || b == nil || len(a.Rounds) == 0 || len(b.Rounds) == 0 {
 		return
 	}
 	c := &Comparison{Key: key, What: what, Aim: aim, AtMost: atMost, Value: quotient(median(a.column(of)), median(b.column(of)))}
-	if rate {
-		c.Processor = quotient(median(b.column(whole)), median(a.column(whole)))
-	}
 	for i := range min(len(a.Rounds), len(b.Rounds)) {
 		c.Rounds = append(c.Rounds, quotient(of(a.Rounds[i]), of(b.Rounds[i])))
 	}
@@ -347,11 +333,7 @@ func (d *Database) print(w io.Writer, name string) {
 		if !c.Met {
 			met = "NOT MET"
 		}
-		processor := ""
-		if c.Processor > 0 {
-			processor = fmt.Sprintf("%.2f by processor time", c.Processor)
-		}
-		fmt.Fprintf(t, "%s\t%.3f\t%s\t%s\t(%s)\t%s\t%s\n", c.Key, c.Value, aim, met, spread(c.Rounds), processor, c.Note)
+		fmt.Fprintf(t, "%s\t%.3f\t%s\t%s\t(%s)\t%s\n", c.Key, c.Value, aim, met, spread(c.Rounds), c.Note)
 	}
 	_ = t.Flush()
 }

@@ -70,6 +70,8 @@ type env struct {
 	build Build
 	now   func() time.Time
 	model *kong.Application
+	// parsed is the command line as it was understood.
+	parsed *kong.Context
 }
 
 // Run runs one command and gives the exit status of the process. now is the clock of everything that the command does.
@@ -89,6 +91,7 @@ func Run(ctx context.Context, args []string, s Streams, b Build, now func() time
 	if err != nil {
 		return e.misused(err)
 	}
+	e.parsed = k
 	return e.fail(k.Run(e))
 }
 
@@ -110,6 +113,7 @@ func newParser(e *env) (*kong.Kong, *exited, error) {
 				out.done, out.status = true, status
 			}
 		}),
+		kong.Resolvers(fromFiles()),
 		kong.Vars{"scopes": scopesText(), "blueprints": blueprintsText(), "parts": strings.Join(bench.Parts, ", ")},
 	)
 	if err != nil {
@@ -121,6 +125,9 @@ func newParser(e *env) (*kong.Kong, *exited, error) {
 
 // misused says what is wrong with the arguments, and how the command is used.
 func (e *env) misused(err error) int {
+	if known, ok := errors.AsType[*errs.Error](err); ok {
+		return e.fail(known)
+	}
 	if parse, ok := errors.AsType[*kong.ParseError](err); ok {
 		usage, path := e.model.Summary(), "lojal"
 		if node := parse.Context.Selected(); node != nil {
@@ -166,7 +173,7 @@ func (e *env) fail(err error) int {
 		fmt.Fprintf(e.Err, "  %s%s\n", at, field.Message)
 	}
 	if cause := errors.Unwrap(f); cause != nil && f.Code == errs.CodeUnavailable && !errors.Is(cause, context.Canceled) {
-		fmt.Fprintf(e.Err, "  %s\n", firstLine(cause.Error()))
+		fmt.Fprintf(e.Err, "  %s\n", strings.Join(strings.Fields(cause.Error()), " "))
 	}
 	return f.Code.Exit()
 }

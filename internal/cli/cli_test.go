@@ -43,15 +43,16 @@ func TestMain(m *testing.M) {
 
 // shell runs the program in a folder of its own, on one database.
 type shell struct {
-	t   *testing.T
-	dir string
-	url string
+	t    *testing.T
+	dir  string
+	url  string
+	vars []string // of the environment
 }
 
 // each runs a test on both databases, empty and not migrated.
 func each(t *testing.T, body func(t *testing.T, s *shell)) {
 	t.Helper()
-	dbtest.EachEmpty(t, func(t *testing.T, url string) { body(t, &shell{t, t.TempDir(), url}) })
+	dbtest.EachEmpty(t, func(t *testing.T, url string) { body(t, &shell{t: t, dir: t.TempDir(), url: url}) })
 }
 
 // dialect is the engine of a URL.
@@ -72,8 +73,16 @@ type ran struct {
 func (s *shell) command(args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(s.t.Context(), bin, args...)
 	cmd.Dir = s.dir
-	cmd.Env = append(os.Environ(), "LOJAL_DB="+s.url)
+	cmd.Env = s.environment()
 	return cmd
+}
+
+func (s *shell) environment() []string {
+	all := append(os.Environ(), s.vars...)
+	if s.url != "" {
+		all = append(all, "LOJAL_DB="+s.url)
+	}
+	return all
 }
 
 func (s *shell) feed(in string, args ...string) ran {
@@ -362,7 +371,7 @@ func TestCopiesComeBackOnEitherEngine(t *testing.T) {
 		for _, engine := range []db.Dialect{db.SQLite, db.Postgres} {
 			for _, from := range []string{"copy.backup", "out"} {
 				t.Run(from+" to "+string(engine), func(t *testing.T) {
-					other := &shell{t, s.dir, dbtest.EmptyURL(t, engine)}
+					other := &shell{t: t, dir: s.dir, url: dbtest.EmptyURL(t, engine)}
 					other.ok(args("restore", from), "Restored")
 					if got := other.ok(args("member show ext:2001 --json")); got != shown {
 						t.Errorf("%s\nwant\n%s", got, shown)
@@ -384,13 +393,22 @@ type server struct {
 	cmd  *exec.Cmd
 	url  string
 	out  []string
+	errs *bytes.Buffer // whole when done
 	done chan error
 }
 
 // start runs a command that serves, and waits until it says where and, if asked, a line that ends what it has to say.
 func (s *shell) start(until string, args ...string) *server {
 	s.t.Helper()
-	cmd := s.command(append(args, "--addr", "127.0.0.1:0")...)
+	return s.startBy(nil, until, args...)
+}
+
+// startBy is start through another command.
+func (s *shell) startBy(by []string, until string, args ...string) *server {
+	s.t.Helper()
+	line := append(append(append([]string{}, by...), bin), append(args, "--addr", "127.0.0.1:0")...)
+	cmd := exec.CommandContext(s.t.Context(), line[0], line[1:]...)
+	cmd.Dir, cmd.Env = s.dir, s.environment()
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
 	pipe, err := cmd.StdoutPipe()
@@ -400,12 +418,12 @@ func (s *shell) start(until string, args ...string) *server {
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	srv := &server{t: s.t, cmd: cmd, done: make(chan error, 1)}
+	srv := &server{t: s.t, cmd: cmd, errs: &errs, done: make(chan error, 1)}
 	lines := bufio.NewScanner(pipe)
 	for lines.Scan() {
 		line := lines.Text()
 		srv.out = append(srv.out, line)
-		if i := strings.Index(line, "http://"); i >= 0 && srv.url == "" {
+		if i := strings.Index(line, "http"); i >= 0 && srv.url == "" {
 			srv.url, _, _ = strings.Cut(line[i:], " ")
 		}
 		if strings.Contains(line, until) {
@@ -569,7 +587,7 @@ func TestAStopDoesNotWaitForWhoWaits(t *testing.T) {
 
 func TestWrongUseSaysHowItIsUsed(t *testing.T) {
 	t.Parallel()
-	s := &shell{t, t.TempDir(), "sqlite:x.db"}
+	s := &shell{t: t, dir: t.TempDir(), url: "sqlite:x.db"}
 	for _, c := range []struct {
 		args  string
 		words []string
@@ -600,7 +618,7 @@ func TestWrongUseSaysHowItIsUsed(t *testing.T) {
 
 func TestCompletionsAreScripts(t *testing.T) {
 	t.Parallel()
-	s := &shell{t, t.TempDir(), "sqlite:x.db"}
+	s := &shell{t: t, dir: t.TempDir(), url: "sqlite:x.db"}
 	script := s.ok(args("completion bash"), "complete -o filenames -F _lojal lojal")
 	s.ok(args("completion zsh"), "#compdef lojal")
 	s.ok(args("completion fish"), "complete -c lojal")

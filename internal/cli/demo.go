@@ -50,7 +50,8 @@ func (c *demoCmd) Run(e *env) error {
 	}
 	var id, secret string
 	var s sample
-	open := func(opts db.Options) (d *db.DB, err error) {
+	run := &server{c: &c.listening, t: &tuning{LogRequests: 1, SlowAfter: time.Second}, e: e}
+	run.open = func(opts db.Options) (d *db.DB, err error) {
 		opts.Migrate = true
 		if d, err = db.Open(e.ctx, c.DB, opts); err != nil {
 			return nil, err
@@ -66,7 +67,7 @@ func (c *demoCmd) Run(e *env) error {
 		}
 		return d, nil
 	}
-	return c.serve(e, open, func(_ *db.DB, url string) { c.welcome(e, url, id, secret, s) })
+	return run.serve(func(_ *db.DB, url string) { c.welcome(e, url, id, secret, s) })
 }
 
 // writable says whether files can be made in a folder.

@@ -87,7 +87,7 @@ func TestAnImportKilledAtRandomGivesTheSameBooks(t *testing.T) {
 		}
 		s.ok(args("verify"), "The books hold")
 
-		clean := &shell{t, t.TempDir(), dbtest.EmptyURL(t, dialect(s.url))}
+		clean := &shell{t: t, dir: t.TempDir(), url: dbtest.EmptyURL(t, dialect(s.url))}
 		clean.publish()
 		clean.ok(clean.history(), "1,500 purchases recorded")
 		if d := cmp.Diff(clean.standing(), s.standing()); d != "" {
@@ -99,7 +99,7 @@ func TestAnImportKilledAtRandomGivesTheSameBooks(t *testing.T) {
 
 func TestDemo(t *testing.T) {
 	t.Parallel()
-	s := &shell{t, t.TempDir(), ""}
+	s := &shell{t: t, dir: t.TempDir(), url: ""}
 	s.write("lojal-demo.db.making", "half") // what a killed start left is no harm
 	srv := s.start("Stop with Ctrl-C", "demo")
 	text := strings.Join(srv.out, "\n")

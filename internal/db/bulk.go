@@ -351,7 +351,8 @@ func (c *sqliteConn) each(s *statement) error {
 	if !kept {
 		return fmt.Errorf("db: a statement is run inside its own rows: %s", s.query)
 	}
-	row := c.row[:0]
+	var buf [20]driver.NamedValue
+	row := append(buf[:0], make([]driver.NamedValue, max(0, s.each-len(buf)))...)[:0]
 	for at := 0; at < len(s.args) || s.each == 0; at += s.each {
 		row = row[:0]
 		for i, v := range s.args[at : at+s.each] {
@@ -363,7 +364,6 @@ func (c *sqliteConn) each(s *statement) error {
 			}
 			row = append(row, driver.NamedValue{Ordinal: i + 1, Value: v})
 		}
-		c.row = row
 		if s.scan == nil {
 			_, err = prepared.stmt.ExecContext(ctx, row)
 		} else {

@@ -35,6 +35,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/trace"
 )
 
 // Dialect names the engine, for the rare places where one text does not serve both.
@@ -101,12 +102,14 @@ func Open(ctx context.Context, rawURL string, opts Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.meters, d.log, d.slow = newMeters(opts.Metrics), opts.Log, opts.Slow
-	if err := d.register(opts.Metrics); err != nil {
-		return nil, errors.Join(fmt.Errorf("show the database's meters: %w", err), d.Close())
-	}
+	d.meters, d.log, d.slow = newMeters(nil), opts.Log, opts.Slow
 	if err := d.ready(ctx, opts); err != nil {
 		return nil, errors.Join(err, d.Close())
+	}
+	// Only now, so that who tries again does not show the same meters twice.
+	d.meters = newMeters(opts.Metrics)
+	if err := d.register(opts.Metrics); err != nil {
+		return nil, errors.Join(fmt.Errorf("show the database's meters: %w", err), d.Close())
 	}
 	return d, nil
 }
@@ -291,23 +294,25 @@ func (d *DB) Read(ctx context.Context, fn func(*Tx) error) error {
 
 func (d *DB) run(ctx context.Context, fn func(*Tx) error, readOnly bool) error {
 	began := time.Now() // a duration, not a business time
+	ctx, span := trace.Child(ctx, "transaction")
+	defer span.End()
 	for attempt := 1; ; attempt++ {
 		err := d.once(ctx, fn, readOnly)
 		if err == nil {
-			d.note(ctx, readOnly, attempt, began, nil)
+			d.note(ctx, span, readOnly, attempt, began, nil)
 			return nil
 		}
 		if readOnly && isReadOnly(err) {
 			return fmt.Errorf("a write inside Read: %w", err)
 		}
 		if attempt == attempts || ctx.Err() != nil || !IsRetryable(err) {
-			d.note(ctx, readOnly, attempt, began, err)
+			d.note(ctx, span, readOnly, attempt, began, err)
 			return explain(ctx, err)
 		}
 		d.meters.retries.Inc()
 		select {
 		case <-ctx.Done():
-			d.note(ctx, readOnly, attempt, began, err)
+			d.note(ctx, span, readOnly, attempt, began, err)
 			return explain(ctx, err)
 		case <-time.After(backoff(attempt)):
 		}

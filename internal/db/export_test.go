@@ -3,8 +3,6 @@ package db
 import (
 	"context"
 	"io/fs"
-	"strconv"
-	"testing/fstest"
 	"time"
 )
 
@@ -22,27 +20,3 @@ func (d *DB) CheckLayoutOf(ctx context.Context, declared []Table) ([]string, err
 
 // Hurry lets a watch ask more often than a server does.
 func (d *DB) Hurry(every, patience time.Duration) { d.watch.every, d.watch.patience = every, patience }
-
-// Upto gives the migrations up to a number.
-func Upto(n int) fs.FS {
-	out := fstest.MapFS{}
-	entries, err := fs.ReadDir(embedded(), ".")
-	if err != nil {
-		panic(err)
-	}
-	for _, e := range entries {
-		number, err := strconv.Atoi(e.Name()[:5])
-		if err != nil {
-			panic(err)
-		}
-		if number > n {
-			continue
-		}
-		text, err := fs.ReadFile(embedded(), e.Name())
-		if err != nil {
-			panic(err)
-		}
-		out[e.Name()] = &fstest.MapFile{Data: text}
-	}
-	return out
-}

@@ -13,6 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"lojal.dev/lojal/internal/trace"
 )
 
 // meters are what an operator sees of the database. Without a registry they count for nobody, so that no caller asks
@@ -54,7 +56,7 @@ func (d *DB) register(reg prometheus.Registerer) error {
 }
 
 // note counts a transaction that is over, and warns of one that took long.
-func (d *DB) note(ctx context.Context, readOnly bool, attempt int, began time.Time, err error) {
+func (d *DB) note(ctx context.Context, span trace.Span, readOnly bool, attempt int, began time.Time, err error) {
 	took := time.Since(began)
 	if readOnly {
 		d.meters.reads.Observe(took.Seconds())
@@ -62,6 +64,13 @@ func (d *DB) note(ctx context.Context, readOnly bool, attempt int, began time.Ti
 		d.meters.writes.Observe(took.Seconds())
 	}
 	away := err != nil && IsUnavailable(err)
+	if span.Kept() {
+		span.String("db.system.name", string(d.dialect))
+		span.Int("lojal.attempts", attempt)
+		if away {
+			span.Fail("unavailable")
+		}
+	}
 	switch {
 	case away && errors.Is(err, ErrUnknownCommit):
 		d.meters.unknown.Inc()

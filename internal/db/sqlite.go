@@ -65,7 +65,6 @@ type sqliteConn struct {
 	sqliteDriverConn
 	kept   map[string]*list.Element // of *sqliteStmt, by the caller's text
 	recent list.List                // the least recently used last
-	row    []driver.NamedValue      // room for the values of one row
 }
 
 type sqliteStmt struct {

@@ -120,7 +120,7 @@ func (e *Error) Error() string {
 		b.WriteString(f.Message)
 	}
 	if e.cause != nil {
-		b.WriteString(": " + e.cause.Error())
+		return strings.TrimSuffix(b.String(), ".") + ": " + e.cause.Error()
 	}
 	return b.String()
 }

@@ -14,8 +14,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/trace"
 )
 
 // The defaults of Options.
@@ -41,6 +44,10 @@ type Options struct {
 	// Lease is how long this node may stand still before others take over what it has; Poll how often it looks for work; Grace
 	// how long jobs may take to end when the node stops.
 	Lease, Poll, Grace time.Duration
+	// Metrics is where the runner's meters are shown; nil shows them to nobody.
+	Metrics prometheus.Registerer
+	// Tracer makes a trace of each run; nil makes none.
+	Tracer *trace.Tracer
 }
 
 // Worker is what is done for the jobs of a kind.
@@ -72,6 +79,7 @@ type Runner struct {
 	o       Options
 	workers map[string]Worker
 	wake    chan struct{}
+	meters  meters
 
 	mu   sync.Mutex
 	held map[string]*held
@@ -123,7 +131,7 @@ func NewRunner(o Options) *Runner {
 	if o.Grace <= 0 {
 		o.Grace = DefaultGrace
 	}
-	return &Runner{o: o, workers: map[string]Worker{}, wake: make(chan struct{}, 1), held: map[string]*held{}, seen: map[string]sight{}}
+	return &Runner{o: o, meters: newMeters(o.Metrics), workers: map[string]Worker{}, wake: make(chan struct{}, 1), held: map[string]*held{}, seen: map[string]sight{}}
 }
 
 // ThisNode names the process: host and process number.
@@ -338,10 +346,23 @@ func (r *Runner) work(ctx context.Context, end context.CancelCauseFunc, j *Job, 
 		run, cancel = context.WithTimeout(ctx, w.Timeout)
 		defer cancel()
 	}
+	began := time.Now()
+	run, span := r.o.Tracer.Start(run, "job "+j.Kind)
 	err := call(run, w, j)
 	cause := context.Cause(ctx)
 	now := r.o.Clock()
-	if out, ok := judge(j, w, err, cause, now); ok {
+	out, ok := judge(j, w, err, cause, now)
+	state := out.state
+	if !ok {
+		state = "lost"
+	}
+	r.meters.note(j.Kind, state, time.Since(began))
+	span.String("lojal.job_state", string(state))
+	if state == Retryable || state == Discarded {
+		span.Fail(string(state))
+	}
+	span.End()
+	if ok {
 		r.settle(j, out, err)
 	}
 	end(nil)

@@ -6,7 +6,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+
 	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/trace"
 )
 
 // writer gathers waiting requests: while one transaction runs, the next requests collect. Nobody waits when nothing runs.
@@ -26,6 +29,9 @@ type waiting struct {
 	task  *task
 	done  chan struct{}
 	since time.Time // of the machine: a wait is no business time
+	// at is when a transaction took it, with how many in all.
+	at   time.Time
+	with int
 	// state goes from queued to taken or to left, once.
 	state atomic.Int32
 }
@@ -38,12 +44,20 @@ const (
 
 var errClosed = errs.Unavailable("closing", "The program is about to stop: repeat the request with the same key.")
 
+// errOverloaded is for who comes when the queue is longer than anybody waits: to take the request as well would make all wait for
+// answers that nobody is there to hear.
+var errOverloaded = errs.Unavailable("overloaded", "There is more to record than can be recorded at once; nothing of this request was done. Repeat it under the same key after the wait of Retry-After.").With("retry_after", 2)
+
 func (w *writer) submit(ctx context.Context, t *task) (*Result, error) {
 	q := &waiting{task: t, done: make(chan struct{}), since: time.Now()}
 	w.mu.Lock()
 	if w.closed {
 		w.mu.Unlock()
 		return nil, errClosed
+	}
+	if n := len(w.queue); n >= w.r.opts.Queue || n > 0 && q.since.Sub(w.queue[0].since) > w.r.opts.Patience {
+		w.mu.Unlock()
+		return nil, errOverloaded
 	}
 	w.queue = append(w.queue, q)
 	if !w.running {
@@ -61,6 +75,8 @@ func (w *writer) submit(ctx context.Context, t *task) (*Result, error) {
 func (q *waiting) wait(ctx context.Context) error {
 	select {
 	case <-q.done:
+		trace.Past(ctx, "wait for a transaction", q.since, q.at)
+		trace.Past(ctx, "transaction", q.at, time.Now(), attribute.Int("lojal.batch_size", q.with))
 		return nil
 	case <-ctx.Done():
 	}
@@ -73,6 +89,14 @@ func (q *waiting) wait(ctx context.Context) error {
 		return nil
 	default:
 		return errs.Unavailable("gave_up_waiting", "The request may have been taken: repeat it with the same key.").Because(ctx.Err())
+	}
+}
+
+// begin notes that a transaction begins with these requests.
+func begin(batch []*waiting) {
+	now := time.Now()
+	for _, q := range batch {
+		q.at, q.with = now, len(batch)
 	}
 }
 
@@ -106,6 +130,7 @@ func (w *writer) drain() {
 			}
 		}
 		if len(tasks) > 0 {
+			begin(mine)
 			if w.metered {
 				w.r.meters.gathered(mine)
 			}

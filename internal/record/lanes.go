@@ -77,6 +77,10 @@ func (l *lanes) do(ctx context.Context, t *task) error {
 	q := &waiting{task: t, done: make(chan struct{}), since: time.Now()}
 	lane := t.bucket()
 	l.mu.Lock()
+	if first := l.wait[lane]; l.inside > l.r.opts.Queue || len(first) > 0 && q.since.Sub(first[0].since) > l.r.opts.Patience {
+		l.mu.Unlock()
+		return errOverloaded
+	}
 	if l.wait[lane] == nil && !l.runs[lane] {
 		l.turn = append(l.turn, lane)
 	}
@@ -107,6 +111,7 @@ func (l *lanes) drain() {
 			}
 		}
 		if len(tasks) > 0 {
+			begin(mine)
 			l.r.meters.gathered(mine)
 			l.r.commit(l.r.ctx, tasks)
 		}

@@ -1,8 +1,6 @@
 package record
 
 import (
-	"time"
-
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
@@ -94,9 +92,8 @@ func outcomeOf(t *task) int {
 
 // gathered counts the requests of one transaction and how long each waited.
 func (m *meters) gathered(batch []*waiting) {
-	now := time.Now()
 	m.size.Observe(float64(len(batch)))
 	for _, q := range batch {
-		m.wait.Observe(now.Sub(q.since).Seconds())
+		m.wait.Observe(q.at.Sub(q.since).Seconds())
 	}
 }

@@ -108,6 +108,10 @@ type Options struct {
 	// Writers is how many transactions Record runs at once: when 0, one on SQLite, two on PostgreSQL, and 16 where the database is
 	// distributed, since there each holds one bucket.
 	Writers int
+	// Queue is the most requests that wait for a transaction, 4096 when 0, and Patience how long the first of them may have waited, five
+	// seconds when 0. Who comes then is refused at once, with code unavailable and reason overloaded.
+	Queue    int
+	Patience time.Duration
 	// Metrics is where the recorder's meters are shown; nil shows them to nobody.
 	Metrics prometheus.Registerer
 }
@@ -137,6 +141,12 @@ func NewWith(d *db.DB, versions *version.Cache, opts Options) *Recorder {
 	}
 	if opts.Chunk <= 0 {
 		opts.Chunk = 500
+	}
+	if opts.Queue <= 0 {
+		opts.Queue = 4096
+	}
+	if opts.Patience <= 0 {
+		opts.Patience = 5 * time.Second
 	}
 	if opts.Writers <= 0 {
 		opts.Writers = 1

@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"os"
 	"reflect"
 	"slices"
 	"strconv"
@@ -57,8 +58,8 @@ type Options struct {
 	Types []string
 	// Prepare is called after binding and before the handler, with the body as it came.
 	Prepare func(r *http.Request, body []byte, in any) error
-	// Failed is called with each failure before it is answered.
-	Failed func(r *http.Request, err error)
+	// Bodies bounds the bytes of bodies that are held at once; nil does not.
+	Bodies *Budget
 }
 
 // Handle makes an http.Handler of a handler. It panics when In has a field it cannot bind, which is a fault of the program.
@@ -71,13 +72,19 @@ func Handle[In, Out any](fn Func[In, Out], opt Options) http.Handler {
 		opt.Status = http.StatusOK
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fail := func(err error) {
-			if opt.Failed != nil {
-				opt.Failed(r, err)
-			}
-			Fail(w, r, err)
-		}
+		fail := func(err error) { Fail(w, r, err) }
 		in := new(In)
+		if plan.body != nil {
+			n := r.ContentLength
+			if n < 0 || n > opt.MaxBody {
+				n = opt.MaxBody
+			}
+			if !opt.Bodies.take(n) {
+				fail(Overloaded())
+				return
+			}
+			defer opt.Bodies.give(n)
+		}
 		body, err := plan.bind(w, r, reflect.ValueOf(in).Elem(), opt)
 		if err == nil && opt.Prepare != nil {
 			err = opt.Prepare(r, body, in)
@@ -120,7 +127,7 @@ func write(w http.ResponseWriter, r *http.Request, out any, status int) error {
 		if reply.Status != 0 {
 			status = reply.Status
 		}
-		return send(w, status, reply.JSON)
+		return send(w, r, status, reply.JSON)
 	}
 	if status == http.StatusNoContent {
 		w.WriteHeader(status)
@@ -130,11 +137,12 @@ func write(w http.ResponseWriter, r *http.Request, out any, status int) error {
 	if err != nil {
 		return err
 	}
-	return send(w, status, body)
+	return send(w, r, status, body)
 }
 
-func send(w http.ResponseWriter, status int, body []byte) error {
+func send(w http.ResponseWriter, r *http.Request, status int, body []byte) error {
 	w.Header().Set("Content-Type", "application/json")
+	body = Pack(w.Header(), r, body)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // the client may be gone; there is no one left to tell
@@ -144,7 +152,7 @@ func send(w http.ResponseWriter, status int, body []byte) error {
 // Matches says whether an If-Match or If-None-Match header names the tag. Weak comparison ignores W/.
 func Matches(header, tag string, weak bool) bool {
 	for part := range strings.SplitSeq(header, ",") {
-		part = strings.TrimSpace(part)
+		part = unzipped(strings.TrimSpace(part))
 		if part == "*" {
 			return true
 		}
@@ -320,6 +328,9 @@ func read(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
 	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, errs.Malformed("body_too_large", "The body is larger than "+strconv.FormatInt(most, 10)+" bytes.").With("limit", most)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, errs.Unavailable("body_too_slow", "The body did not arrive within the time for a request. Send it again.").Because(err)
 	}
 	return nil, errs.Malformed("body_unreadable", "The body could not be read to its end.").Because(err)
 }

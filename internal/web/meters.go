@@ -16,6 +16,7 @@ type Meters struct {
 	routes   map[string]*routeMeters
 	other    *routeMeters
 	inFlight prometheus.Gauge
+	away     prometheus.Counter
 }
 
 // routeMeters are all that one route may need, found by the status's first digit.
@@ -39,6 +40,7 @@ func NewMeters(reg prometheus.Registerer, patterns []string) *Meters {
 	}, []string{"route", "method"})
 	m := &Meters{
 		routes:   make(map[string]*routeMeters, len(patterns)),
+		away:     auto.NewCounter(prometheus.CounterOpts{Name: "lojal_http_turned_away_total", Help: "Requests that were answered 503 overloaded before anything was done."}),
 		inFlight: auto.NewGauge(prometheus.GaugeOpts{Name: "lojal_http_requests_in_flight", Help: "Requests that are being answered."}),
 	}
 	for _, p := range patterns {
@@ -62,6 +64,12 @@ func newRouteMeters(requests *prometheus.CounterVec, took *prometheus.HistogramV
 func (m *Meters) begin() {
 	if m != nil {
 		m.inFlight.Inc()
+	}
+}
+
+func (m *Meters) turnAway() {
+	if m != nil {
+		m.away.Inc()
 	}
 }
 

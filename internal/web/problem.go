@@ -68,6 +68,7 @@ var statuses = map[string]int{
 	"method_not_allowed":     http.StatusMethodNotAllowed,
 	"stale_revision":         http.StatusPreconditionFailed,
 	"body_too_large":         http.StatusRequestEntityTooLarge,
+	"body_too_slow":          http.StatusRequestTimeout,
 	"unsupported_media_type": http.StatusUnsupportedMediaType,
 }
 
@@ -128,6 +129,9 @@ func Fail(w http.ResponseWriter, r *http.Request, err error) {
 	e := errs.As(err)
 	if e.Code == errs.CodeInternal && r.Context().Err() != nil { // the client left, or the time for it was over: no fault of ours
 		e = errs.Unavailable("gave_up", "The request was given up before it was done. Repeat it under the same Idempotency-Key.").Because(err)
+	}
+	if e.Code == errs.CodeInternal || e.Code == errs.CodeUnavailable {
+		scopeOf(r.Context()).failure = err // the log has what the answer does not tell
 	}
 	p := ProblemOf(e, RequestID(r.Context()))
 	h := w.Header()

@@ -8,8 +8,7 @@ package web
 
 import (
 	"context"
-	"net"
-	"net/http"
+	"log/slog"
 	"time"
 
 	"lojal.dev/lojal/internal/ids"
@@ -21,6 +20,13 @@ type scope struct {
 	id    string
 	actor string
 	route string
+	ip    string
+	// trace and span are hexadecimal digits, "" where nothing is traced.
+	trace, span string
+	// waits says that the answer was held back because the caller wanted so.
+	waits bool
+	// failure is why the request failed, where that is for the log alone.
+	failure error
 }
 
 type scopeKey struct{}
@@ -34,6 +40,21 @@ func scopeOf(ctx context.Context) *scope {
 
 // RequestID gives the id of the request that ctx belongs to, "" outside of one.
 func RequestID(ctx context.Context) string { return scopeOf(ctx).id }
+
+// About gives what a line of the log says of the request that ctx belongs to.
+func About(ctx context.Context) []slog.Attr {
+	s, ok := ctx.Value(scopeKey{}).(*scope)
+	switch {
+	case !ok:
+		return nil
+	case s.trace == "":
+		return []slog.Attr{slog.String("request_id", s.id)}
+	}
+	return []slog.Attr{slog.String("request_id", s.id), slog.String("trace_id", s.trace), slog.String("span_id", s.span)}
+}
+
+// Waits notes that the answer is held back because the caller wants so, which is no reason to warn of a slow one.
+func Waits(ctx context.Context) { scopeOf(ctx).waits = true }
 
 // SetActor notes who asks, for the access log.
 func SetActor(ctx context.Context, actor string) { scopeOf(ctx).actor = actor }
@@ -56,11 +77,5 @@ func requestID(given string, now time.Time) string {
 	return ids.New("req", now)
 }
 
-// ClientIP is the address the request came from, without the port.
-func ClientIP(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
-}
+// ClientIP is the address that the request of ctx came from, without the port.
+func ClientIP(ctx context.Context) string { return scopeOf(ctx).ip }

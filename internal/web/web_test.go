@@ -62,7 +62,7 @@ func testServer(t *testing.T) (http.Handler, *bytes.Buffer) {
 	}, Options{}))
 	var log bytes.Buffer
 	now := func() time.Time { return time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC) }
-	return Wrap(mux, Outside{Log: slog.New(slog.NewJSONHandler(&log, nil)), Now: now}), &log
+	return Wrap(mux, Outside{Log: slog.New(slog.NewJSONHandler(&log, nil)), Now: now, LogEvery: 1}), &log
 }
 
 func do(h http.Handler, method, target, body string, head ...string) *httptest.ResponseRecorder {

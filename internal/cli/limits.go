@@ -1,0 +1,58 @@
+package cli
+
+import (
+	"math"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"strings"
+
+	"lojal.dev/lojal/internal/api"
+)
+
+// A server lives within what its machine or container gives it, and asks for less rather than failing in the middle.
+
+// limitMemory gives the memory that Go keeps to, in bytes, 0 for no limit: GOMEMLIMIT, or nine tenths of what the container may
+// have, so that the collector works harder before the kernel ends the process.
+func limitMemory() int64 {
+	if limit := debug.SetMemoryLimit(-1); limit != math.MaxInt64 {
+		return limit
+	}
+	text, err := os.ReadFile("/sys/fs/cgroup/memory.max")
+	if err != nil {
+		return 0
+	}
+	most, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+	if err != nil { // it says max
+		return 0
+	}
+	limit := most / 10 * 9
+	debug.SetMemoryLimit(limit)
+	return limit
+}
+
+// bodyMemory is how much of the memory may be bodies of requests: read, they take about ten times as much.
+func bodyMemory(limit int64) int64 {
+	if limit <= 0 {
+		return api.DefaultBodies
+	}
+	return min(api.DefaultBodies, limit/16)
+}
+
+// databaseConnections and callerConnections share the files that may be open. A connection to SQLite holds three.
+func databaseConnections(wanted, files int) int {
+	if wanted > 0 || files <= 0 {
+		return wanted
+	}
+	return max(2, min(16, files/16))
+}
+
+func callerConnections(wanted, files int) int {
+	switch {
+	case wanted > 0:
+		return wanted
+	case files <= 0:
+		return 10_000
+	}
+	return max(8, min(10_000, files/2-8))
+}
