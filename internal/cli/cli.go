@@ -51,6 +51,7 @@ type grammar struct {
 	Simulate   simulateCmd   `cmd:"" help:"Say what facts would lead to, without recording them."`
 	Scenario   scenarioCmd   `cmd:"" help:"Play given/when/then files and say what differs."`
 	Sweep      sweepCmd      `cmd:"" help:"Do now what time has brought: expiry, releases, tiers."`
+	Job        jobCmd        `cmd:"" help:"Look at what servers do beside requests, and steer it."`
 	Verify     verifyCmd     `cmd:"" help:"Prove the books."`
 	Seal       sealCmd       `cmd:"" help:"Seal the books, and print the heads to keep."`
 	Backup     backupCmd     `cmd:"" help:"Copy the database to one file while it is in use."`

@@ -90,3 +90,28 @@ func TestWebhooksFromTheCommandLine(t *testing.T) {
 		s.fails(2, args("serve --webhook-allow http://x"), "no network")
 	})
 }
+
+func TestJobsFromTheCommandLine(t *testing.T) {
+	t.Parallel()
+	each(t, func(_ *testing.T, s *shell) {
+		s.publish()
+		s.ok(args("job list"), "There is none")
+		srv := s.start("An API key", "serve")
+		waits := func() { // until the sweep waits for its next time
+			for told := ""; !strings.Contains(told, "due"); {
+				told = s.ok(args("job list --kind sweep --state scheduled"))
+			}
+		}
+		waits()
+		sweep := decode[map[string][]map[string]any](s, "job", "list", "--kind", "sweep")["jobs"][0]["id"].(string)
+		s.ok(args("job pause sweep"), "No server takes")
+		s.ok(args("job retry", sweep), "available")
+		s.ok(args("job list"), "Paused: sweep", "available")
+		s.ok(args("job resume sweep"), "done again")
+		waits()
+		s.ok(args("job cancel", sweep), "cancelled")
+		s.ok(args("job list --state cancelled"), sweep)
+		srv.stop()
+		s.fails(4, args("job cancel job_unknown"), "no such job")
+	})
+}

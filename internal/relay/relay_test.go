@@ -932,3 +932,56 @@ func TestTheScheduleSpansThreeDays(t *testing.T) {
 		t.Errorf("Retry-After makes %s", got)
 	}
 }
+
+// A transaction that began first and commits last must not be passed over. SQLite has one writer, so it happens on PostgreSQL alone.
+func TestWhatCommitsLateIsSent(t *testing.T) {
+	t.Parallel()
+	o := open(t, dbtest.Open(t, db.Postgres))
+	b := o.box(webhook.Settings{Types: &[]string{"purchase.recorded"}}, ok)
+	o.node(nil)
+	ten := money.MustParse("10")
+	second, err := o.rec.Record(t.Context(), record.Request{Program: "shop", Now: o.now(), Fact: engine.Fact{Kind: engine.Enrolment}, Enrol: &member.New{Profile: member.Profile{ExternalID: "ola"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	entered, leave, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	var once sync.Once
+	slow := record.New(o.d, &version.Cache{}) // its own, so that it holds up nobody else
+	t.Cleanup(slow.Close)
+	go func() {
+		_, err := slow.Record(o.ctx(), record.Request{Program: "shop", Now: o.now(), Member: second.Fact.Member, Key: &record.Key{Client: "c", Key: "late"},
+			Fact: engine.Fact{Kind: engine.PurchaseK, Purchase: &engine.Purchase{Amount: &ten}},
+			Render: func(*record.Result) (int, []byte) { // it stands still before its commit
+				once.Do(func() { close(entered) })
+				<-leave
+				return 201, []byte("{}")
+			}})
+		done <- err
+	}()
+	<-entered
+	o.buy(3) // they commit first, and have higher stamps
+	close(leave)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	o.buy(1)
+	want := map[string]bool{}
+	for _, e := range o.events(b.start) {
+		if e.Type == "purchase.recorded" {
+			want[e.ID] = true
+		}
+	}
+	if len(want) != 5 {
+		t.Fatalf("%d purchases are in the feed", len(want))
+	}
+	list := b.until(func(list []got) bool { return distinct(list) >= 5 })
+	b.settled()
+	for _, g := range list {
+		if !want[g.id] {
+			t.Errorf("%s is not in the feed", g.id)
+		}
+	}
+	if n := len(b.list()); n != 5 {
+		t.Errorf("%d messages", n)
+	}
+}
