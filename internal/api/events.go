@@ -81,6 +81,15 @@ func (s *Server) listEvents(ctx context.Context, in *eventsIn) (*Feed, error) {
 
 func (s *Server) readEvents(ctx context.Context, c *Call, after books.Cursor, types []string, limit int) (*Feed, error) {
 	out := &Feed{}
+	if s.DB.Distributed() {
+		err := s.DB.Write(ctx, func(tx *db.Tx) error {
+			_, err := books.LineUp(ctx, tx, c.program())
+			return err
+		})
+		if err != nil {
+			return out, err
+		}
+	}
 	return out, s.look(ctx, c, func(tx *db.Tx, v view, _ *version.Set) error {
 		list, err := books.Events(ctx, tx, c.program(), after, types, limit+1)
 		if err != nil {

@@ -57,11 +57,11 @@ func (s *Server) timeline(ctx context.Context, c *Call, list, ref string, paging
 	var versions *version.Set
 	err = s.look(ctx, c, func(tx *db.Tx, v view, set *version.Set) error {
 		now, versions = v, set
-		m, err := existing(ctx, tx, v, ref)
+		id, err := existing(ctx, tx, v, ref)
 		if err != nil {
 			return err
 		}
-		entries, err = books.Facts(ctx, tx, books.Ref{Program: c.program(), Member: m.ID}, page)
+		entries, err = books.Facts(ctx, tx, books.Ref{Program: c.program(), Member: id}, page)
 		return err
 	})
 	if err != nil {

@@ -235,12 +235,12 @@ func resolve(ctx context.Context, tx *db.Tx, v view, ref string) (string, error)
 }
 
 // existing is resolve for what must also be there: an id by itself proves nothing.
-func existing(ctx context.Context, tx *db.Tx, v view, ref string) (member.Member, error) {
+func existing(ctx context.Context, tx *db.Tx, v view, ref string) (string, error) {
 	id, err := resolve(ctx, tx, v, ref)
 	if err != nil {
-		return member.Member{}, err
+		return "", err
 	}
-	return member.Get(ctx, tx, v.p.Doc.Program, id)
+	return id, member.Exists(ctx, tx, v.p.Doc.Program, id)
 }
 
 type patchMemberIn struct {
@@ -305,11 +305,11 @@ func (s *Server) addIdentifier(ctx context.Context, in *addIdentifierIn) (*Answe
 		if err != nil {
 			return nil, err
 		}
-		old, err := existing(ctx, tx, v, in.Member)
+		id, err := existing(ctx, tx, v, in.Member)
 		if err != nil {
 			return nil, err
 		}
-		m, err := member.AddIdentifier(ctx, tx, v.p, old.ID, member.Identifier(in.Body), in.now)
+		m, err := member.AddIdentifier(ctx, tx, v.p, id, member.Identifier(in.Body), in.now)
 		if err != nil {
 			return nil, err
 		}
@@ -333,11 +333,11 @@ func (s *Server) removeIdentifier(ctx context.Context, in *removeIdentifierIn) (
 		if err != nil {
 			return nil, err
 		}
-		old, err := existing(ctx, tx, v, in.Member)
+		id, err := existing(ctx, tx, v, in.Member)
 		if err != nil {
 			return nil, err
 		}
-		m, err := member.RemoveIdentifier(ctx, tx, v.p, old.ID, member.Identifier{Kind: in.Kind, Value: in.Value}, in.now)
+		m, err := member.RemoveIdentifier(ctx, tx, v.p, id, member.Identifier{Kind: in.Kind, Value: in.Value}, in.now)
 		if err != nil {
 			return nil, err
 		}
@@ -407,10 +407,9 @@ func (s *Server) getBalances(ctx context.Context, in *balancesIn) (*Balances, er
 func (s *Server) named(ctx context.Context, c *Call, ref string) (string, view, error) {
 	var id string
 	var v view
-	err := s.look(ctx, c, func(tx *db.Tx, now view, _ *version.Set) error {
+	err := s.look(ctx, c, func(tx *db.Tx, now view, _ *version.Set) (err error) {
 		v = now
-		m, err := existing(ctx, tx, now, ref)
-		id = m.ID
+		id, err = existing(ctx, tx, now, ref)
 		return err
 	})
 	return id, v, err
@@ -438,11 +437,11 @@ func (s *Server) listPostings(ctx context.Context, in *postingsIn) (*Page[Postin
 	}
 	out := &Page[Posting]{Items: []Posting{}}
 	return out, s.look(ctx, &in.Call, func(tx *db.Tx, v view, _ *version.Set) error {
-		m, err := existing(ctx, tx, v, in.Member)
+		id, err := existing(ctx, tx, v, in.Member)
 		if err != nil {
 			return err
 		}
-		list, err := books.Postings(ctx, tx, books.Ref{Program: in.program(), Member: m.ID},
+		list, err := books.Postings(ctx, tx, books.Ref{Program: in.program(), Member: id},
 			books.PostingPage{Unit: in.Unit, BeforeSeq: at.Seq, BeforeN: at.N, Limit: limit + 1})
 		if err != nil {
 			return err

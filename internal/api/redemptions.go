@@ -121,11 +121,11 @@ func (s *Server) listRedemptions(ctx context.Context, in *memberRedemptionsIn) (
 	}
 	out := &Page[RedemptionView]{}
 	return out, s.look(ctx, &in.Call, func(tx *db.Tx, v view, _ *version.Set) error {
-		m, err := existing(ctx, tx, v, in.Member)
+		id, err := existing(ctx, tx, v, in.Member)
 		if err != nil {
 			return err
 		}
-		list, err := books.Redemptions(ctx, tx, books.Ref{Program: in.program(), Member: m.ID}, in.Status, at.ID, limit+1)
+		list, err := books.Redemptions(ctx, tx, books.Ref{Program: in.program(), Member: id}, in.Status, at.ID, limit+1)
 		if err != nil {
 			return err
 		}

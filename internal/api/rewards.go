@@ -56,8 +56,8 @@ func (s *Server) rewards(ctx context.Context, c *Call, ref string) ([]Reward, er
 		if ref == "" {
 			return nil
 		}
-		m, err := existing(ctx, tx, now, ref)
-		member = m.ID
+		var err error
+		member, err = existing(ctx, tx, now, ref)
 		return err
 	})
 	if err != nil {

@@ -14,7 +14,8 @@ type Backlog struct {
 	Due int64
 	// Oldest is how long the first of them has waited, 0 when there is none.
 	Oldest time.Duration
-	// Feed is how long the oldest fact has been written without being readable: an older transaction is still open.
+	// Feed is how long the oldest fact has been written without being readable: an older transaction is still open, or, where the
+	// database is distributed, it has no place in the line yet.
 	Feed time.Duration
 }
 
@@ -39,12 +40,14 @@ func Waiting(ctx context.Context, tx *db.Tx, now time.Time) (Backlog, error) {
 	if err := tx.QueryRow(ctx, dueBacklog, instant(now), MostDue).Scan(&out.Due, &oldest); err != nil {
 		return out, fmt.Errorf("count the due accounts: %w", err)
 	}
-	horizon, err := db.Horizon(ctx, tx)
+	var err error
+	if tx.Distributed() {
+		unread, err = firstUnlined(ctx, tx)
+	} else {
+		unread, err = firstUnread(ctx, tx)
+	}
 	if err != nil {
 		return out, err
-	}
-	if err := tx.QueryRow(ctx, feedBacklog, horizon).Scan(&unread); err != nil {
-		return out, fmt.Errorf("look for facts that cannot be read yet: %w", err)
 	}
 	for _, x := range []struct {
 		at   *int64
@@ -55,4 +58,16 @@ func Waiting(ctx context.Context, tx *db.Tx, now time.Time) (Backlog, error) {
 		}
 	}
 	return out, nil
+}
+
+func firstUnread(ctx context.Context, tx *db.Tx) (*int64, error) {
+	horizon, err := db.Horizon(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	var at *int64
+	if err := tx.QueryRow(ctx, feedBacklog, horizon).Scan(&at); err != nil {
+		return nil, fmt.Errorf("look for facts that cannot be read yet: %w", err)
+	}
+	return at, nil
 }

@@ -250,6 +250,10 @@ func OpenClaims(ctx context.Context, tx *db.Tx, program string) (int64, error) {
 		if err != nil {
 			return 0, err
 		}
-		n += int64(len(facts) - len(there))
+		for _, f := range facts {
+			if !there[f] {
+				n++
+			}
+		}
 	}
 }

@@ -3,6 +3,7 @@ package books
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"lojal.dev/lojal/internal/db"
@@ -115,6 +116,45 @@ SELECT bucket, program_id, client, key FROM idempotency WHERE created_at < $1 OR
 
 var deleteAnswers = db.NewLookup(wantAnswer, `
 DELETE FROM idempotency WHERE (bucket, program_id, client, key) IN (SELECT bucket, program_id, client, key FROM want)`)
+
+// OldBuckets gives some of the buckets of a distributed database that hold answers or marks of before the time: each is for a
+// transaction of its own.
+func OldBuckets(ctx context.Context, tx *db.Tx, before time.Time, limit int) ([]int32, error) {
+	var out []int32
+	for _, query := range []string{answerBuckets, voidBuckets} {
+		err := db.Collect(ctx, tx, func(row db.Scanner) error {
+			var b int32
+			err := row.Scan(&b)
+			out = append(out, b)
+			return err
+		}, query, instant(before), limit)
+		if err != nil {
+			return nil, fmt.Errorf("look for old answers: %w", err)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out), nil
+}
+
+const (
+	answerBuckets = `SELECT bucket FROM idempotency WHERE created_at < $1 GROUP BY bucket ORDER BY bucket LIMIT $2`
+	voidBuckets   = `SELECT bucket FROM void_facts WHERE at < $1 GROUP BY bucket ORDER BY bucket LIMIT $2`
+
+	emptyAnswers = `DELETE FROM idempotency WHERE bucket = $1 AND created_at < $2`
+	emptyVoids   = `DELETE FROM void_facts WHERE bucket = $1 AND at < $2`
+)
+
+// EmptyBucket takes away the answers and marks of before the time that lie in a bucket, and says how many answers.
+func EmptyBucket(ctx context.Context, tx *db.Tx, bucket int32, before time.Time) (int64, error) {
+	result, err := tx.Exec(ctx, emptyAnswers, bucket, instant(before))
+	if err == nil {
+		_, err = tx.Exec(ctx, emptyVoids, bucket, instant(before))
+	}
+	if err != nil {
+		return 0, fmt.Errorf("delete old answers: %w", err)
+	}
+	return result.RowsAffected()
+}
 
 // DeleteAnswers takes away up to limit answers that were given before the time, and says how many.
 func DeleteAnswers(ctx context.Context, tx *db.Tx, before time.Time, limit int) (int64, error) {

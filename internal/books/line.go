@@ -18,7 +18,8 @@ import (
 // as a place has missed nothing before it: what commits late stands further on.
 //
 // What it costs: a line of a few numbers for each bucket and round, whatever the number of facts, and one reader at a time
-// who waits for a look into all buckets.
+// who waits for a look into all buckets. Neighbours in the line may be as far apart in time as two rounds, since a round takes bucket
+// after bucket: so somebody lines up now and then even while nobody reads.
 
 var (
 	raiseCounts = db.NewInsert("event_counts", []string{"bucket integer", "program_id text", "stamp bigint"}, `
@@ -68,6 +69,18 @@ func stampsOf(ctx context.Context, tx *db.Tx, folios []*Folio) (map[shelf]int64,
 
 // lineBucket is where a program's line is.
 func lineBucket(program string) int32 { return ids.Bucket(program, "") }
+
+// endOfLine is Here for a distributed database: what has no place yet comes later.
+func endOfLine(ctx context.Context, tx *db.Tx, program string) (Cursor, error) {
+	if _, err := LineUp(ctx, tx, program); err != nil {
+		return Cursor{}, err
+	}
+	end := Cursor{N: wholeStamp}
+	if err := tx.QueryRow(ctx, lockLine, lineBucket(program), program, tx.Before()).Scan(&end.Stamp); err != nil {
+		return Cursor{}, fmt.Errorf("find the end of the line of events: %w", err)
+	}
+	return end, nil
+}
 
 const (
 	lockLine = `
@@ -254,3 +267,53 @@ type behind struct {
 
 // Scan reads the first column and then those asked for.
 func (b behind) Scan(dest ...any) error { return b.Scanner.Scan(append([]any{b.first}, dest...)...) }
+
+const (
+	allCounts = `SELECT bucket, program_id, stamp FROM event_counts`
+	allPlaces = `SELECT of_bucket, program_id, stamp FROM event_places WHERE of_bucket >= 0`
+)
+
+var recordedAt = db.NewLookup([]string{"bucket integer", "program_id text", "stamp bigint"}, `
+SELECT f.recorded_at FROM want CROSS JOIN facts f
+WHERE f.bucket = want.bucket AND f.program_id = want.program_id AND f.stamp = want.stamp`)
+
+// mostUnlined bounds the buckets that are looked into, so that it stays cheap after a long stop.
+const mostUnlined = 200
+
+// firstUnlined gives when the oldest of the facts was recorded that have no place in the line, nil for none.
+func firstUnlined(ctx context.Context, tx *db.Tx) (*int64, error) {
+	counts, places := map[shelf]int64{}, map[shelf]int64{}
+	for query, into := range map[string]map[shelf]int64{allCounts: counts, allPlaces: places} {
+		err := db.Collect(ctx, tx, func(row db.Scanner) error {
+			var at shelf
+			var stamp int64
+			err := row.Scan(&at.bucket, &at.program, &stamp)
+			into[at] = stamp
+			return err
+		}, query)
+		if err != nil {
+			return nil, fmt.Errorf("compare counts with the line of events: %w", err)
+		}
+	}
+	var args []any
+	for at, last := range counts {
+		if place := max(places[at], tx.Before()); place < last && len(args) < 3*mostUnlined {
+			args = append(args, at.bucket, at.program, place+1)
+		}
+	}
+	var oldest *int64
+	err := among(ctx, tx, recordedAt, args, func(row db.Scanner) error {
+		var at int64
+		if err := row.Scan(&at); err != nil {
+			return err
+		}
+		if oldest == nil || at < *oldest {
+			oldest = &at
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for facts without a place: %w", err)
+	}
+	return oldest, nil
+}

@@ -519,9 +519,12 @@ func scanEvents(row db.Scanner, at *Cursor) ([]Event, error) {
 // wholeStamp is the last place of a transaction in the feed.
 const wholeStamp = math.MaxInt32
 
-// Here gives a place in the feed after which every event stands that is not committed yet, whoever has begun to record it. It must be a
+// Here gives a place in the feed of the program after which every event stands that is not committed yet, whoever has begun to record it. It must be a
 // transaction of Write.
-func Here(ctx context.Context, tx *db.Tx) (Cursor, error) {
+func Here(ctx context.Context, tx *db.Tx, program string) (Cursor, error) {
+	if tx.Distributed() {
+		return endOfLine(ctx, tx, program)
+	}
 	stamp, err := tx.Stamp(ctx)
 	if err != nil {
 		return Cursor{}, err
@@ -540,7 +543,7 @@ const askew = 10 * time.Minute
 // Before gives a place in the feed of the program before every event that was recorded at or after the time, and not far before. It must
 // be a transaction of Write.
 func Before(ctx context.Context, tx *db.Tx, program string, t time.Time) (Cursor, error) {
-	end, err := Here(ctx, tx)
+	end, err := Here(ctx, tx, program)
 	if err != nil {
 		return Cursor{}, err
 	}

@@ -195,6 +195,15 @@ func TestFromAnEmptyFolderToAProgram(t *testing.T) {
 			s.ok(args("migrate --status"), "to run")
 			s.ok(args("migrate"), "run; the database is of this program's version")
 		}
+		if strings.HasPrefix(s.url, "sqlite") {
+			s.ok(args("migrate"))
+			s.fails(3, args("migrate --distributed"), "SQLite file is for one machine")
+		} else {
+			s.fails(3, args("migrate --distributed"), "is one for one machine", "Citus")
+			s.ok(args("migrate --distributed --print"), "create_distributed_table('accounts', 'bucket'", "Nothing of this was run")
+		}
+		s.fails(2, args("migrate --print"), "--distributed")
+		s.fails(2, args("migrate --distributed --status"), "--print")
 		s.ok(args("program publish program.yaml"), "Version 1 of kaffebaren is published", "from the beginning")
 		s.ok(args("program publish program.yaml"), "Nothing to do")
 		s.ok(args("migrate --status"), "of this program's version")

@@ -14,7 +14,9 @@ import (
 
 type migrateCmd struct {
 	jsonFlag
-	Status bool `help:"Say how many migrations wait, and run none."`
+	Status      bool `help:"Say how many migrations wait, and run none."`
+	Distributed bool `help:"Spread the database over the machines of a distributed PostgreSQL, such as Citus. There is no way back but a restore: see docs/distribution.md."`
+	Print       bool `help:"With --distributed: print the commands, and run none."`
 	database
 }
 
@@ -24,10 +26,18 @@ func (migrateCmd) Help() string {
 Examples:
 
     lojal migrate --status
-    lojal migrate`
+    lojal migrate
+    lojal migrate --distributed --print --db postgres://lojal@coordinator/lojal
+    lojal migrate --distributed --db postgres://lojal@coordinator/lojal`
 }
 
 func (c *migrateCmd) Run(e *env) (err error) {
+	if c.Print && !c.Distributed {
+		return errs.Malformed("usage", "--print belongs to --distributed.")
+	}
+	if c.Distributed {
+		return c.distribute(e)
+	}
 	d, err := db.Open(e.ctx, c.DB, db.Options{Unmigrated: true})
 	if errs.Is(err, errs.CodeNotFound, "database") && !c.Status {
 		d, err = db.Open(e.ctx, c.DB, db.Options{Migrate: true})
@@ -53,6 +63,48 @@ func (c *migrateCmd) Run(e *env) (err error) {
 		return err
 	}
 	return c.told(e, "migrated", n, 0)
+}
+
+// distribute brings the database to this program's version and spreads it.
+func (c *migrateCmd) distribute(e *env) (err error) {
+	if c.Status {
+		return errs.Malformed("usage", "--status and --distributed do not go together: --print says what would be done.")
+	}
+	d, err := db.Open(e.ctx, c.DB, db.Options{Unmigrated: !c.Print, Connections: 1})
+	if err != nil {
+		return hint(err)
+	}
+	defer closing(d, &err)
+	var sql []string
+	if c.Print {
+		if sql, err = d.DistributeSQL(e.ctx); err != nil {
+			return err
+		}
+	} else {
+		if _, err := d.Migrate(e.ctx); err != nil {
+			return err
+		}
+		if sql, err = d.Distribute(e.ctx, e.now()); err != nil {
+			return err
+		}
+	}
+	if c.JSON {
+		return e.json(map[string]any{"commands": append([]string{}, sql...), "ran": !c.Print})
+	}
+	for _, s := range sql {
+		e.printf("%s;\n", s)
+	}
+	switch {
+	case c.Print && len(sql) == 0:
+		e.printf("-- Everything is distributed already.\n")
+	case c.Print:
+		e.printf("-- Nothing of this was run.\n")
+	case len(sql) == 0:
+		e.printf("Everything was distributed already.\n")
+	default:
+		e.printf("The database is distributed. Every lojal that is started now knows it by itself.\n")
+	}
+	return nil
 }
 
 func (c *migrateCmd) told(e *env, what string, ran, waiting int) error {

@@ -70,6 +70,8 @@ type Options struct {
 	// Log takes warnings of transactions that took Slow or longer; without either there are none.
 	Log  *slog.Logger
 	Slow time.Duration
+	// Trace is told of every statement that goes to PostgreSQL: for tests that look at all of them.
+	Trace pgx.QueryTracer
 }
 
 // DB is an open database. It is safe for use by many goroutines.
@@ -144,6 +146,7 @@ func openPostgres(rawURL string, opts Options) (*DB, error) {
 	d := &DB{dialect: Postgres}
 	watched := config.Copy()
 	watched.DialFunc = d.watch.dial(config.DialFunc)
+	watched.Tracer = opts.Trace
 	pool := stdlib.OpenDB(*watched)
 	pool.SetMaxOpenConns(opts.Connections)
 	pool.SetMaxIdleConns(opts.Connections)

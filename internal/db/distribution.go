@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"lojal.dev/lojal/internal/errs"
 )
 
 // A database that is distributed says so itself, so that no node can forget it: in the table distribution, which is read as
@@ -59,6 +57,8 @@ const (
 INSERT INTO distribution (id, distributed_at, stamp) SELECT 1, CAST($1 AS bigint), pg_current_xact_id()::text::bigint + n FROM stamp
 ON CONFLICT DO NOTHING`
 	endStamps = `DELETE FROM stamp`
+	// The feed is read bucket by bucket; on one machine nobody does, and the index would only cost.
+	feedIndex = `CREATE INDEX IF NOT EXISTS facts_bucket_feed ON facts (bucket, program_id, stamp, n)`
 )
 
 // NoteDistributed makes the database one whose transactions keep to one bucket. [DB.Distribute] does it after it has spread
@@ -66,7 +66,7 @@ ON CONFLICT DO NOTHING`
 // else may use the database meanwhile.
 func (d *DB) NoteDistributed(ctx context.Context, now time.Time) error {
 	if d.dialect == SQLite {
-		return errs.Invalid("not_distributable", "A SQLite file cannot be distributed: only PostgreSQL with an engine such as Citus can.")
+		return errNotDistributable("A SQLite file is for one machine.")
 	}
 	err := d.Write(ctx, func(tx *Tx) error {
 		if _, err := tx.Exec(ctx, noteDistribution, now.UnixMicro()); err != nil {
@@ -75,6 +75,9 @@ func (d *DB) NoteDistributed(ctx context.Context, now time.Time) error {
 		_, err := tx.Exec(ctx, endStamps)
 		return err
 	})
+	if err == nil { // outside of the transaction, since a distributed engine wants its commands alone
+		_, err = d.write.ExecContext(ctx, feedIndex)
+	}
 	if err != nil {
 		return fmt.Errorf("note that the database is distributed: %w", err)
 	}

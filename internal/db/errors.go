@@ -30,6 +30,8 @@ const (
 	ReasonTimeout = "database_timeout"
 	// ReasonUnknownCommit, with code unavailable: see [ErrUnknownCommit].
 	ReasonUnknownCommit = "unknown_commit"
+	// ReasonNotDistributable, with code invalid: the engine cannot spread tables over machines.
+	ReasonNotDistributable = "not_distributable"
 	// ReasonOldSchema, with code conflict: the database must be migrated first.
 	ReasonOldSchema = "schema_too_old"
 	// ReasonNewSchema, with code conflict: the database was migrated by a newer program.

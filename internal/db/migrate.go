@@ -38,7 +38,10 @@ func (d *DB) Migrate(ctx context.Context) (int, error) {
 	if err != nil {
 		return ran, err
 	}
-	return ran, d.findDistribution(ctx)
+	if err := d.findDistribution(ctx); err != nil || ran == 0 {
+		return ran, err
+	}
+	return ran, d.spreadNew(ctx)
 }
 
 // Pending gives the number of migrations that [DB.Migrate] would run. It writes nothing. A schema newer than this

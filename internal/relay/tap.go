@@ -70,6 +70,12 @@ func (t *taps) run(ctx context.Context, one *tap, after books.Cursor) {
 		case <-tick.C:
 		}
 		var list []books.Event
+		if t.db.Distributed() { // what follows fails too where this does
+			_ = t.db.Write(ctx, func(tx *db.Tx) error {
+				_, err := books.LineUp(ctx, tx, one.program)
+				return err
+			})
+		}
 		err := t.db.Read(ctx, func(tx *db.Tx) (err error) {
 			list, err = books.Events(ctx, tx, one.program, after, nil, pageSize)
 			return err

@@ -17,6 +17,7 @@ import (
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/job"
 	"lojal.dev/lojal/internal/record"
+	"lojal.dev/lojal/internal/version"
 )
 
 // batch is how many accounts one transaction brings up: short enough that a till does not wait for it.
@@ -83,6 +84,9 @@ const deleteAtOnce = 500
 // Forget deletes the answers that are older than Kept, and says how many.
 func Forget(ctx context.Context, d *db.DB, now time.Time) (int64, error) {
 	var all int64
+	if d.Distributed() {
+		return forgetByBucket(ctx, d, now.Add(-Kept))
+	}
 	for {
 		var n int64
 		err := d.Write(ctx, func(tx *db.Tx) (err error) {
@@ -96,16 +100,64 @@ func Forget(ctx context.Context, d *db.DB, now time.Time) (int64, error) {
 	}
 }
 
+func forgetByBucket(ctx context.Context, d *db.DB, before time.Time) (int64, error) {
+	var all int64
+	for {
+		var buckets []int32
+		err := d.Read(ctx, func(tx *db.Tx) (err error) {
+			buckets, err = books.OldBuckets(ctx, tx, before, deleteAtOnce)
+			return err
+		})
+		if err != nil || len(buckets) == 0 {
+			return all, err
+		}
+		for _, b := range buckets {
+			var n int64
+			err := d.Write(ctx, func(tx *db.Tx) (err error) {
+				n, err = books.EmptyBucket(ctx, tx, b, before)
+				return err
+			})
+			if all += n; err != nil {
+				return all, err
+			}
+		}
+	}
+}
+
+// lineUp gives all events of a distributed database their places in the feed.
+func lineUp(ctx context.Context, d *db.DB) error {
+	var programs []version.Program
+	err := d.Read(ctx, func(tx *db.Tx) (err error) {
+		programs, err = version.Programs(ctx, tx)
+		return err
+	})
+	for _, p := range programs {
+		if err == nil {
+			err = d.Write(ctx, func(tx *db.Tx) error {
+				_, err := books.LineUp(ctx, tx, p.ID)
+				return err
+			})
+		}
+	}
+	return err
+}
+
 // The kinds of the jobs.
 const (
 	// Kind is the job that sweeps.
 	Kind = "sweep"
 	// ForgetKind is the job that deletes old answers.
 	ForgetKind = "answers.forget"
+	// LineKind is the job that puts the events of a distributed database in line, also while nobody reads them.
+	LineKind = "feed.line"
 )
 
-// forgetEvery is how often old answers are deleted.
-const forgetEvery = time.Hour
+const (
+	// forgetEvery is how often old answers are deleted.
+	forgetEvery = time.Hour
+	// lineEvery is how often events are put in line when nobody reads them.
+	lineEvery = 10 * time.Second
+)
 
 // Handle has the runner sweep at the given pace, 0 for never, and delete old answers. On however many nodes it is called, one of
 // them sweeps at a time, and another goes on where it died.
@@ -114,6 +166,9 @@ func Handle(jobs *job.Runner, d *db.DB, r *record.Recorder, clock func() time.Ti
 		_, err := Forget(ctx, d, clock())
 		return err
 	}})
+	if d.Distributed() {
+		jobs.Handle(LineKind, job.Worker{Every: lineEvery, Run: func(ctx context.Context, _ *job.Job) error { return lineUp(ctx, d) }})
+	}
 	if every <= 0 {
 		return
 	}

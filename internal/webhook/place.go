@@ -32,7 +32,7 @@ type Replay struct {
 const insertPlace = `INSERT INTO webhook_places (bucket, program_id, webhook_id, stamp, n) VALUES ($1, $2, $3, $4, $5)`
 
 func addPlace(ctx context.Context, tx *db.Tx, ref Ref) error {
-	here, err := books.Here(ctx, tx)
+	here, err := books.Here(ctx, tx, ref.Program)
 	if err == nil {
 		_, err = tx.Exec(ctx, insertPlace, ref.bucket(), ref.Program, ref.ID, here.Stamp, here.N)
 	}
@@ -198,7 +198,7 @@ UPDATE deliveries SET status = 'dead', due_at = NULL, done_at = $1 WHERE bucket 
 
 // giveUp passes over what happened until now, and makes what waits dead.
 func giveUp(ctx context.Context, tx *db.Tx, ref Ref, now time.Time) error {
-	here, err := books.Here(ctx, tx)
+	here, err := books.Here(ctx, tx, ref.Program)
 	if err == nil {
 		_, err = tx.Exec(ctx, skipTo, here.Stamp, here.N, ref.bucket(), ref.Program, ref.ID)
 	}

@@ -24,16 +24,26 @@ import (
 	"lojal.dev/lojal/internal/db"
 )
 
-// Each runs the body as subtests sqlite and postgres, in parallel, each on a database of its own.
+// Each runs the body as subtests sqlite and postgres, in parallel, each on a database of its own. Where LOJAL_TEST_DISTRIBUTED_URL
+// names the machines of a distributed engine, a subtest distributed runs there: see [Nodes].
 func Each(t *testing.T, body func(t *testing.T, d *db.DB)) {
 	t.Helper()
 	each(t, func(t *testing.T, dialect db.Dialect) { body(t, Open(t, dialect)) })
+	if len(Nodes()) > 0 {
+		t.Run("distributed", func(t *testing.T) {
+			t.Parallel()
+			body(t, Distributed(t))
+		})
+	}
 }
 
 // EachLayout is [Each] with a third subtest, distributed, on a [Distributed] database: for what must come out the same there.
 func EachLayout(t *testing.T, body func(t *testing.T, d *db.DB)) {
 	t.Helper()
 	Each(t, body)
+	if len(Nodes()) > 0 {
+		return // Each did it
+	}
 	t.Run("distributed", func(t *testing.T) {
 		t.Parallel()
 		body(t, Distributed(t))

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -33,16 +32,6 @@ func MirrorURL(tb testing.TB) string {
 func Mirror(tb testing.TB) *db.DB {
 	tb.Helper()
 	return open(tb, MirrorURL(tb), db.Options{})
-}
-
-// Distributed gives a fresh database that is distributed, closed and removed when the test ends: a mirror that says so.
-func Distributed(tb testing.TB) *db.DB {
-	tb.Helper()
-	d := Mirror(tb)
-	if err := d.NoteDistributed(tb.Context(), time.Unix(0, 0)); err != nil {
-		tb.Fatal(err)
-	}
-	return d
 }
 
 func makeMirror() (string, error) {
