@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -162,6 +163,13 @@ type Sealed struct {
 // them seals, the other goes on after.
 func Program(ctx context.Context, d *db.DB, program string, now time.Time) (Sealed, error) {
 	out := Sealed{Program: program}
+	err := d.Write(ctx, func(tx *db.Tx) error {
+		_, err := books.LineUp(ctx, tx, program)
+		return err
+	})
+	if err != nil {
+		return out, fmt.Errorf("seal %s: %w", program, err)
+	}
 	for {
 		var last, next *Seal
 		some := false
@@ -194,9 +202,11 @@ func Program(ctx context.Context, d *db.DB, program string, now time.Time) (Seal
 
 // after makes the seal after the last one, and says whether anything has come since.
 func after(ctx context.Context, tx *db.Tx, last *Seal, now time.Time) (next *Seal, some bool, err error) {
-	horizon, err := db.Horizon(ctx, tx)
-	if err != nil {
-		return nil, false, err
+	horizon := int64(math.MaxInt64)
+	if !tx.Distributed() { // there, what stands in the line is committed
+		if horizon, err = db.Horizon(ctx, tx); err != nil {
+			return nil, false, err
+		}
 	}
 	next = &Seal{Program: last.Program, Number: last.Number + 1, Previous: last.Hash, Version: last.Version, SealedAt: now.UTC().Truncate(time.Microsecond), form: form}
 	versions, err := version.List(ctx, tx, last.Program)
