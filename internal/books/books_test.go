@@ -343,7 +343,7 @@ func TestWhatIsTakenBackLeavesNothing(t *testing.T) {
 			if err != nil || total != (books.Totals{Accounts: 1, Facts: 1}) {
 				t.Errorf("%+v %v", total, err)
 			}
-			counters, err := books.Counters(ctx, tx, "shop")
+			counters, _, err := books.Counters(ctx, tx, "shop")
 			if err != nil || len(counters) != 0 {
 				t.Errorf("%v %v", counters, err)
 			}

@@ -33,25 +33,39 @@ func scanEntry(row db.Scanner, program, decision *string) (Entry, error) {
 		return Entry{}, err
 	}
 	f.Kind, f.OccurredAt, f.RecordedAt = engine.Kind(kind), toTime(occurred), toTime(recorded)
+	unreadable := func(what string, err error) (Entry, error) {
+		return e, &Unreadable{Ref{*program, f.Member}, fmt.Sprintf("facts %s seq %d", Ref{*program, f.Member}, e.Seq), f.ID, fmt.Errorf("%s: %w", what, err)}
+	}
 	if err := setBody(f, text); err != nil {
-		return Entry{}, err
+		return unreadable("its body", err)
 	}
 	if err := decodeDecision(*decision, &e.Decision); err != nil {
-		return Entry{}, fmt.Errorf("the decision on fact %s: %w", f.ID, err)
+		return unreadable("its decision", err)
 	}
 	if told != "" {
 		var err error
 		if e.Decision.Events, err = decodeEvents(told); err != nil {
-			return Entry{}, fmt.Errorf("the events of fact %s: %w", f.ID, err)
+			return unreadable("its events", err)
 		}
 	}
 	if seenBy != "" {
 		if err := readJSON(seenBy, &e.Seen); err != nil {
-			return Entry{}, fmt.Errorf("what the decision on fact %s saw: %w", f.ID, err)
+			return unreadable("what its decision saw", err)
 		}
 	}
 	return e, nil
 }
+
+// Unreadable is a row with a text that is not what was written.
+type Unreadable struct {
+	Ref
+	// Row names it: table and key. Fact is the fact's id, where it is one.
+	Row, Fact string
+	Cause     error
+}
+
+func (u *Unreadable) Error() string { return fmt.Sprintf("%s cannot be read: %v", u.Row, u.Cause) }
+func (u *Unreadable) Unwrap() error { return u.Cause }
 
 func readJSON(text string, into any) error {
 	if err := json.Unmarshal([]byte(text), into); err != nil {

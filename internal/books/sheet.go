@@ -115,7 +115,10 @@ func (s *Sheet) Open(ctx context.Context, tx *db.Tx, refs []Ref) error {
 		}
 		f := s.folios[ref]
 		f.stored = seq
-		return readState(&f.State, state)
+		if err := readState(&f.State, state); err != nil {
+			return &Unreadable{ref, "accounts " + ref.String(), "", err}
+		}
+		return nil
 	}
 	var err error
 	if s.lock && tx.Dialect() != db.SQLite { // SQLite's one writer needs no lock on what it reads
@@ -408,7 +411,7 @@ func (s *Sheet) fetchRedemptions(ctx context.Context, tx *db.Tx, all []Deciding)
 			return err
 		}
 		if err := readJSON(text, &r.state); err != nil {
-			return fmt.Errorf("redemption %s: %w", id, err)
+			return &Unreadable{r.owner, fmt.Sprintf("redemptions %s %s", r.owner, id), "", err}
 		}
 		found = append(found, r)
 		return nil

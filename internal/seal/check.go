@@ -12,6 +12,7 @@ import (
 
 	"lojal.dev/lojal/internal/books"
 	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/errs"
 )
 
 // Finding is a link of the chain that does not hold.
@@ -35,8 +36,9 @@ type Checked struct {
 type CheckOptions struct {
 	// Heads are heads that were kept: the chain must still hold them.
 	Heads []Head
-	// After leaves away the seals up to this number.
-	After int64
+	// After leaves away the seals up to this number, HeadsOnly all of them.
+	After     int64
+	HeadsOnly bool
 	// Progress is called now and then with the number of facts compared.
 	Progress func(facts int64)
 }
@@ -51,6 +53,19 @@ const (
 // waiting, however long the chain is. The error tells that it could not be done.
 func Check(ctx context.Context, d *db.DB, program string, opts CheckOptions) (*Checked, error) {
 	c := &check{program: program, opts: opts, out: &Checked{Findings: []Finding{}}, last: &Seal{Program: program, Hash: zeros}}
+	if opts.HeadsOnly {
+		err := d.Read(ctx, func(tx *db.Tx) (err error) {
+			c.out = &Checked{Findings: []Finding{}}
+			if c.out.Head, err = Last(ctx, tx, program); errs.Is(err, errs.CodeNotFound, "not_sealed") {
+				c.out.Head, err = nil, nil
+			}
+			if err != nil {
+				return err
+			}
+			return c.heads(ctx, tx)
+		})
+		return c.out, err
+	}
 	for more := true; more; {
 		err := d.Read(ctx, func(tx *db.Tx) (err error) {
 			again := *c // the transaction may be run again

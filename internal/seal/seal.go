@@ -121,6 +121,21 @@ func Last(ctx context.Context, tx *db.Tx, program string) (*Seal, error) {
 	return s, nil
 }
 
+const sealBefore = `
+SELECT ` + sealColumns + ` FROM seals WHERE bucket = $1 AND program_id = $2 AND sealed_at < $3 ORDER BY number DESC LIMIT 1`
+
+// Before gives the place where the last seal before a time ends, and its number; zero when there is none.
+func Before(ctx context.Context, tx *db.Tx, program string, at time.Time) (books.Cursor, int64, error) {
+	s, err := scan(tx.QueryRow(ctx, sealBefore, bucketOf(program), program, at.UnixMicro()), program)
+	if errors.Is(err, sql.ErrNoRows) {
+		return books.Cursor{}, 0, nil
+	}
+	if err != nil {
+		return books.Cursor{}, 0, fmt.Errorf("look for the last seal of %s before a time: %w", program, err)
+	}
+	return s.until, s.Number, nil
+}
+
 // lastOr is Last, with a seal that covers nothing where there is none.
 func lastOr(ctx context.Context, tx *db.Tx, program string) (*Seal, error) {
 	s, err := Last(ctx, tx, program)

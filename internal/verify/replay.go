@@ -16,11 +16,21 @@ import (
 )
 
 // replay decides every fact of the member again, from nothing, and compares decision by decision and then the end.
-func (c *check) replay() error {
+func (c *check) replay() (err error) {
 	sheet := books.ReadSheet()
 	f := sheet.Whole(c.v.Ref)
+	var e *books.VolumeEntry
+	defer func() {
+		if p := recover(); p != nil { // what was never recorded so may be more than the engine bears
+			c.failf(c.factRow(e.Seq), e.Fact.ID, "cannot be decided again: %v", p)
+		}
+		if u, ok := errors.AsType[*books.Unreadable](err); ok { // in the books of a member who was merged
+			c.failf(u.Row, u.Fact, "cannot be read: %v", u.Cause)
+			err = nil
+		}
+	}()
 	for i := range c.v.Entries {
-		e := &c.v.Entries[i]
+		e = &c.v.Entries[i]
 		p := c.set.Version(e.Version)
 		if p == nil {
 			return nil // told among the facts
@@ -94,7 +104,10 @@ func (c *check) replayEnd(f *books.Folio) error {
 	for name, periods := range c.v.Tallies {
 		stored[name] = maps.Clone(periods)
 	}
-	c.compareTallies("tallies", c.v.Member, "", stored, f.Tallies())
+	if row, message := compareTallies(stored, f.Tallies()); row != "" {
+		c.name, c.bad = "tallies", false
+		c.failf("tallies "+c.v.Ref.String()+row, "", "%s", message)
+	}
 	return nil
 }
 
