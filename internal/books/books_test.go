@@ -94,7 +94,7 @@ func earns(n int64, l int64) engine.Decision {
 
 func TestWhatIsWrittenIsRead(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := open(t, d)
 		ends := day(30)
 		for i := range 5 {
@@ -216,7 +216,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 
 func TestAFolioBringsWhatIsAskedFor(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := open(t, d)
 		hold := ids.NewIn("red", noon, k.ref.Bucket())
 		first := k.post(engine.Fact{Kind: engine.PurchaseK, OccurredAt: noon, Source: "till", ExternalID: "1"}, engine.Decision{
@@ -290,7 +290,7 @@ func lotNumbers(in engine.Input) []int64 {
 
 func TestAFactOfSomebodyElseIsNoPast(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := open(t, d)
 		theirs := k.post(engine.Fact{Kind: engine.PurchaseK, OccurredAt: noon}, earns(10, 1), nil)
 		k.ref.Member = ids.New("mem", noon)
@@ -314,7 +314,7 @@ func TestAFactOfSomebodyElseIsNoPast(t *testing.T) {
 
 func TestWhatIsTakenBackLeavesNothing(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := open(t, d)
 		k.post(engine.Fact{Kind: engine.Enrolment, OccurredAt: noon}, engine.Decision{}, nil)
 		ctx := t.Context()
@@ -354,7 +354,7 @@ func TestWhatIsTakenBackLeavesNothing(t *testing.T) {
 
 func TestACounterThatWouldOverflowIsRefused(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := open(t, d)
 		k.read(func(*db.Tx) error {
 			f := books.ReadSheet().Whole(k.ref)
@@ -372,7 +372,7 @@ func TestACounterThatWouldOverflowIsRefused(t *testing.T) {
 // Transactions commit in another order than they began, and a reader with a cursor still sees every event once.
 func TestTheFeedSkipsNothing(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := open(t, d)
 		const writers, each = 6, 15
 		refs := make([]books.Ref, writers)
@@ -393,6 +393,13 @@ func TestTheFeedSkipsNothing(t *testing.T) {
 		seen := map[string]bool{}
 		var at books.Cursor
 		follow := func() {
+			err := d.Write(t.Context(), func(tx *db.Tx) error {
+				_, err := books.LineUp(t.Context(), tx, "shop")
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
 			k.read(func(tx *db.Tx) error {
 				list, err := books.Events(t.Context(), tx, "shop", at, []string{engine.EvEarned}, 7)
 				for _, e := range list {

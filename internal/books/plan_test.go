@@ -11,7 +11,7 @@ import (
 // What is asked in a request finds its rows by a key: the cost must not grow with the number of members.
 func TestLookUpsGoByKey(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachServer(t, func(t *testing.T, d *db.DB) {
 		for _, c := range []struct {
 			name string
 			look *db.Lookup

@@ -386,8 +386,8 @@ func (u *unit) findPrograms(ctx context.Context) error {
 	return nil
 }
 
-// prepareHeld is prepare for tasks that have their places, all in one bucket.
-func (u *unit) prepareHeld(ctx context.Context) error {
+// findHeld is find for tasks that have their places, all in one bucket.
+func (u *unit) findHeld(ctx context.Context) error {
 	if err := u.findPrograms(ctx); err != nil {
 		return err
 	}
@@ -405,10 +405,7 @@ func (u *unit) prepareHeld(ctx context.Context) error {
 			t.fail(errMoved)
 		}
 	}
-	if err := u.meetClaims(ctx); err != nil {
-		return err
-	}
-	return u.lockCounters(ctx, u.open())
+	return u.meetClaims(ctx)
 }
 
 // meetClaims finds what became of the claims: a void one ends the task, a fulfilled one answers it.

@@ -14,7 +14,7 @@ import (
 
 func TestWhatAFastNodeGaveCanBeSpentOnASlowOne(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := open(t, d)
 		m := k.enrol("a")
 		give := money.FromMinor(250, 0)

@@ -19,7 +19,7 @@ func amount(s string) *money.Decimal { d := money.MustParse(s); return &d }
 
 func TestChangedProfileReachesTheRules(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := open(t, d)
 		m := k.must(ask(engine.Enrolment, "", &member.New{Profile: member.Profile{Name: "Kari"}})).Fact.Member
 		zone, red := "America/New_York", "red"
@@ -37,7 +37,7 @@ func TestChangedProfileReachesTheRules(t *testing.T) {
 
 func TestReturnOfAPurchaseOfAMergedMember(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := open(t, d)
 		old := k.must(ask(engine.Enrolment, "", &member.New{Profile: member.Profile{Name: "Kari"}})).Fact.Member
 		one := k.must(ask(engine.Enrolment, "", &member.New{Profile: member.Profile{Name: "Kari N"}})).Fact.Member
@@ -66,7 +66,7 @@ func TestReturnOfAPurchaseOfAMergedMember(t *testing.T) {
 
 func TestReceiptRepeatedInTheBatchThatEnrolsItsMember(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := open(t, d)
 		enrol := ask(engine.Enrolment, "", &member.New{Profile: member.Profile{ExternalID: "7"}})
 		buy := ask(engine.PurchaseK, "ext:7", nil)

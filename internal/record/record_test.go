@@ -852,7 +852,7 @@ func TestKeysThatCannotBeStored(t *testing.T) {
 // Simulations and looks that come at once share what they read, and nothing else: each sees the books and its own facts.
 func TestTrialsSideBySide(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := open(t, d)
 		members := make([]string, 5)
 		for i := range members {

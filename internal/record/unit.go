@@ -134,9 +134,20 @@ func (u *unit) open() []*task {
 
 // prepare reads, for all tasks together, what does not depend on what they decide.
 func (u *unit) prepare(ctx context.Context) error {
+	find := u.find
 	if u.tasks[0].hold != nil {
-		return u.prepareHeld(ctx)
+		find = u.findHeld
 	}
+	if err := find(ctx); err != nil {
+		return err
+	}
+	open := u.open()
+	u.keepPace(open)
+	return u.lockCounters(ctx, open)
+}
+
+// find finds what the tasks name, and opens their accounts.
+func (u *unit) find(ctx context.Context) error {
 	if err := u.ask(ctx); err != nil {
 		return err
 	}
@@ -144,11 +155,7 @@ func (u *unit) prepare(ctx context.Context) error {
 	if err := u.resolve(ctx, open); err != nil {
 		return err
 	}
-	if err := u.openAccounts(ctx, open); err != nil {
-		return err
-	}
-	u.keepPace(open)
-	return u.lockCounters(ctx, open)
+	return u.openAccounts(ctx, open)
 }
 
 // pace is how far apart two nodes can be: each off by Ahead, and a request a minute on its way.

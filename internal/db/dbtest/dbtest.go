@@ -37,6 +37,12 @@ func Each(t *testing.T, body func(t *testing.T, d *db.DB)) {
 	}
 }
 
+// EachServer is [Each] for what is only so on one machine, such as a plan: it does not run on a distributed engine.
+func EachServer(t *testing.T, body func(t *testing.T, d *db.DB)) {
+	t.Helper()
+	each(t, func(t *testing.T, dialect db.Dialect) { body(t, Open(t, dialect)) })
+}
+
 // EachLayout is [Each] with a third subtest, distributed, on a [Distributed] database: for what must come out the same there.
 func EachLayout(t *testing.T, body func(t *testing.T, d *db.DB)) {
 	t.Helper()

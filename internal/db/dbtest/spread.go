@@ -101,8 +101,14 @@ func EmptyClusterURLs(tb testing.TB) []string {
 		if i == 0 {
 			query = `SELECT citus_set_coordinator_host($1, $2)`
 		}
-		if _, err := conn.Exec(ctx, query, host, port); err != nil {
-			tb.Fatalf("%s: %v", query, err)
+		for try := 1; ; try++ { // machines lose connections to each other as other tests drop databases
+			_, err := conn.Exec(ctx, query, host, port)
+			if err == nil {
+				break
+			}
+			if try == 10 {
+				tb.Fatalf("%s: %v", query, err)
+			}
 		}
 	}
 	if len(urls) > 1 { // else the coordinator holds the shards itself
