@@ -435,13 +435,12 @@ func (b *bank) settle() {
 
 	at := map[string]*op{}
 	applied := map[*op]bool{}
-	byKind := map[string]int{}
 	for _, o := range b.log {
 		at[o.id] = o
 		if o.kind == "read" {
 			continue
 		}
-		byKind[o.kind+" "+string(o.out)]++
+		b.count("operations "+string(o.out), 1)
 		found := books.facts[natural{bankIs, o.id}]
 		switch {
 		case o.out == acked && len(found) == 0:
@@ -456,7 +455,7 @@ func (b *bank) settle() {
 			b.Errorf("%s %s was done, and whoever asked for it was told: %s", o.kind, o.id, o.last)
 		}
 		if o.out == unknown {
-			b.count("unknown "+map[bool]string{true: "applied", false: "not applied"}[applied[o]], 1)
+			b.count(map[bool]string{true: "unknown that were done", false: "unknown that were not"}[applied[o]], 1)
 		}
 		if o.sendings > 1 {
 			b.count("resolved by repeating", 1)
@@ -498,10 +497,21 @@ func (b *bank) settle() {
 		b.Errorf("%d sparks were given and %d spent; in the books %d were spent and %d expired", sparks, flashes, books.spent["spark"], books.expired["spark"])
 	}
 	b.count("sparks expired", int(books.expired["spark"]))
-	for what, n := range byKind {
-		b.count(what, n)
-	}
 	b.linearizable(applied, final)
+}
+
+// TestR01BankWatchedForRaces is the same in the program that Go's race detector watches.
+func TestR01BankWatchedForRaces(t *testing.T) {
+	t.Parallel()
+	if !*long {
+		t.Skip("left out: building the watched program is for the long form")
+	}
+	each(t, func(r *run) {
+		r.program = "lojal-race"
+		b := openBank(r, slices.Repeat([]string{r.url}, map[bool]int{true: 1, false: 2}[r.sqlite()])...)
+		b.under(func() { b.pause(lasting(0, time.Minute)) })
+		b.settle()
+	})
 }
 
 // TestR01Bank lets eight clients earn, redeem, reserve, return, refund, transfer, adjust and let expire on twenty members.

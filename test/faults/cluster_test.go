@@ -206,7 +206,7 @@ func TestR07PostgresKilled(t *testing.T) {
 			c.start()
 			b.gate.Unlock()
 			for _, n := range b.nodes {
-				slowest = max(slowest, b.until("the program works again", 10*time.Second, func() error {
+				slowest = max(slowest, b.until("the program works again", 30*time.Second, func() error {
 					if p := probe.send(b.Context(), n.address(), get("/v1/members/"+b.members[0]+"/balances")); p.outcome() != acked {
 						return fmt.Errorf("%s", p)
 					}
@@ -265,7 +265,7 @@ func TestR08ConnectionsLost(t *testing.T) {
 		pg.reset()
 		probe := newCaller(b.secret)
 		for i := range 20 {
-			b.until("the pool recovers", 10*time.Second, func() error {
+			b.until("the pool recovers", 30*time.Second, func() error {
 				q := get("/v1/members/" + b.members[i] + "/balances")
 				if p := probe.send(b.Context(), b.nodes[i%2].address(), q); p.outcome() != acked {
 					return errors.New(p.String())

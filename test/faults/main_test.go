@@ -140,9 +140,10 @@ type run struct {
 	rnd *rand.Rand
 	dir string
 	url string
-	// bin and env are of its commands, where they are not the ordinary ones.
-	bin string
-	env []string
+	// program is the build that its servers are of, bin and env are of its commands, where they are not the ordinary ones.
+	program string
+	bin     string
+	env     []string
 
 	mu     sync.Mutex
 	counts map[string]int64
@@ -152,16 +153,21 @@ type run struct {
 // newRun begins a test. The same seed and name give the same choices.
 func newRun(t *testing.T, url string) *run {
 	t.Helper()
-	r := &run{T: t, rnd: chance(t.Name()), dir: t.TempDir(), url: url, counts: map[string]int64{}}
+	r := &run{T: t, rnd: chance(t.Name()), dir: t.TempDir(), url: url, program: "lojal", counts: map[string]int64{}}
 	t.Cleanup(func() {
 		var b strings.Builder
 		for _, what := range slices.Sorted(maps.Keys(r.counts)) {
 			fmt.Fprintf(&b, ", %d %s", r.counts[what], what)
 		}
 		t.Logf("%s: seed %d%s", t.Name(), *seed, b.String())
-		if t.Failed() {
-			for i, n := range r.nodes {
-				t.Logf("the last words of node %d:\n%s", i, n.out.last(20))
+		for i, n := range r.nodes {
+			for _, word := range []string{"panic", "DATA RACE", "fatal error"} {
+				if strings.Contains(n.out.text(), word) {
+					t.Errorf("node %d said %q", i, word)
+				}
+			}
+			if t.Failed() {
+				t.Logf("the last words of node %d:\n%s", i, n.out.last(40))
 			}
 		}
 	})

@@ -47,7 +47,7 @@ type node struct {
 // node makes a server of the run's database. It is not started.
 func (r *run) node(args ...string) *node {
 	r.Helper()
-	n := &node{r: r, bin: program(r.T, "lojal"), url: r.url, args: append([]string{"--sweep-every", "300ms"}, args...)}
+	n := &node{r: r, bin: program(r.T, r.program), url: r.url, args: append([]string{"--sweep-every", "300ms"}, args...)}
 	r.nodes = append(r.nodes, n)
 	r.Cleanup(func() { n.kill() })
 	return n
@@ -55,13 +55,18 @@ func (r *run) node(args ...string) *node {
 
 var serves = regexp.MustCompile(`lojal serves (http://\S+)`)
 
-// startWithin bounds a start, with whatever must be repaired after a kill (R-02).
-const startWithin = 5 * time.Second
+// startWithin bounds a start, with whatever must be repaired after a kill (R-02). The short form runs beside all other tests.
+func startWithin() time.Duration {
+	if *long {
+		return 5 * time.Second
+	}
+	return 20 * time.Second
+}
 
 // start starts the program and waits until it listens. It gives how long that took.
 func (n *node) start() time.Duration {
 	n.r.Helper()
-	took, err := n.tryStart(startWithin)
+	took, err := n.tryStart(startWithin())
 	if err != nil {
 		n.r.Fatalf("start: %v\n%s", err, n.out.text())
 	}

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -166,5 +167,76 @@ func TestR10EveryCommitIsSynced(t *testing.T) {
 		r.count("commits synced", 1)
 	}
 	n.kill()
+	r.prove()
+}
+
+// atWrite runs a command that is killed at its n-th write to a file, by the kernel as it were. It says whether it came so far.
+func (r *run) atWrite(n int, args ...string) (killed bool) {
+	r.Helper()
+	cmd := r.command(r.Context(), args...)
+	cmd.Args = append([]string{"strace", "-f", "-qq", "-o", filepath.Join(r.dir, "trace"), "-e", "trace=pwrite64",
+		"-e", "inject=pwrite64:signal=SIGKILL:when=" + strconv.Itoa(n), cmd.Path}, args...)
+	var err error
+	if cmd.Path, err = exec.LookPath("strace"); err != nil {
+		r.Skip("LEFT OUT: strace is not installed, which kills at a chosen write")
+	}
+	out, err := finish(cmd)
+	if err != nil {
+		r.Fatal(err)
+	}
+	if out.status > 0 && out.status != 137 {
+		r.Errorf("killed at write %d: %s", n, out)
+	}
+	return out.status != 0
+}
+
+// TestR06KilledAtAWrite kills an import, a backup and the making of the schema just at their n-th write to the file: in the middle of a
+// commit, of a checkpoint, of a VACUUM, of a migration. The file is whole each time, and the same command comes to its end.
+func TestR06KilledAtAWrite(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, dbtest.EmptyURL(t, db.SQLite))
+	empty := r.url
+	// step is where to kill next: everywhere in the long form's first writes, then here and there.
+	step := func(n int) int { return n + 1 + r.rnd.IntN(times(120, 1+n/40)) }
+	for n := step(0); ; n = step(n) {
+		r.url = strings.TrimSuffix(empty, ".db") + strconv.Itoa(n) + ".db"
+		if !r.atWrite(n, "migrate") {
+			break
+		}
+		r.ok("migrate")
+		r.integrity(file(r.url))
+		r.count("migrations killed", 1)
+	}
+	r.url = empty
+	r.ok("migrate")
+	r.publish()
+	m := r.receipts(receipts{n: 400})
+	whole := r.copyDatabase(empty, "before")
+	for n := step(0); ; n = step(n) {
+		r.url = r.copyDatabase(whole, "import"+strconv.Itoa(n))
+		if !r.atWrite(n, m.line...) {
+			break
+		}
+		r.ok(m.line...)
+		r.integrity(file(r.url))
+		r.count("imports killed", 1)
+	}
+	after := r.prove()
+	if d := difference(m.earned, r.points(after)); d != "" {
+		t.Error(d)
+	}
+	for n := step(0); ; n = step(n) {
+		path := filepath.Join(r.dir, "at"+strconv.Itoa(n)+".backup")
+		if !r.atWrite(n, "backup", path) {
+			break
+		}
+		if _, err := os.Stat(path); err == nil {
+			r.integrity(path)
+		} else {
+			r.ok("backup", path)
+		}
+		r.integrity(path)
+		r.count("backups killed", 1)
+	}
 	r.prove()
 }
