@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"lojal.dev/lojal/internal/books"
@@ -23,6 +24,8 @@ type eventsIn struct {
 const (
 	// pollEvery is how often a waiting request looks.
 	pollEvery = 200 * time.Millisecond
+	// eventsAtOnce is how many events are read at once, mostLooked how many one request may look at for the types it wants.
+	eventsAtOnce, mostLooked = 500, 10_000
 	// mostWaiting bounds the requests that wait, since each of them looks: more are answered at once.
 	mostWaiting = 64
 )
@@ -45,8 +48,7 @@ func (s *Server) listEvents(ctx context.Context, in *eventsIn) (*Feed, error) {
 	if err := web.ReadCursor("events", in.Cursor, &at); err != nil {
 		return nil, err
 	}
-	after := books.Cursor{Stamp: at.Stamp, N: at.N}
-	out, err := s.readEvents(ctx, &in.Call, after, in.Type, limit)
+	out, after, err := s.readEvents(ctx, &in.Call, books.Cursor{Stamp: at.Stamp, N: at.N}, in.Type, limit)
 	if err != nil || len(out.Items) > 0 || wait == 0 {
 		return out, err
 	}
@@ -69,9 +71,12 @@ func (s *Server) listEvents(ctx context.Context, in *eventsIn) (*Feed, error) {
 			return out, nil
 		case <-tick.C:
 		}
-		next, err := s.readEvents(ctx, &in.Call, after, in.Type, limit)
+		next, looked, err := s.readEvents(ctx, &in.Call, after, in.Type, limit)
 		if err != nil && ctx.Err() == nil {
 			return nil, err
+		}
+		if err == nil {
+			out, after = next, looked
 		}
 		if err == nil && len(next.Items) > 0 {
 			return next, nil
@@ -79,28 +84,49 @@ func (s *Server) listEvents(ctx context.Context, in *eventsIn) (*Feed, error) {
 	}
 }
 
-func (s *Server) readEvents(ctx context.Context, c *Call, after books.Cursor, types []string, limit int) (*Feed, error) {
+// readEvents gives the events after a place, and the place it looked to: also past those of other types, so that nobody
+// looks at them twice.
+func (s *Server) readEvents(ctx context.Context, c *Call, after books.Cursor, types []string, limit int) (*Feed, books.Cursor, error) {
 	out := &Feed{}
+	page := limit + 1
+	if len(types) > 0 {
+		page = eventsAtOnce
+	}
+	last := after
 	if s.DB.Distributed() {
 		err := s.DB.Write(ctx, func(tx *db.Tx) error {
 			_, err := books.LineUp(ctx, tx, c.program())
 			return err
 		})
 		if err != nil {
-			return out, err
+			return out, after, err
 		}
 	}
-	return out, s.look(ctx, c, func(tx *db.Tx, v view, _ *version.Set) error {
-		list, err := books.Events(ctx, tx, c.program(), after, types, limit+1)
-		if err != nil {
-			return err
-		}
-		out.Items, out.More = []Event{}, len(list) > limit
-		list = list[:min(len(list), limit)]
-		last := after
-		for _, e := range list {
-			out.Items = append(out.Items, v.event(e))
-			last = e.Cursor
+	err := s.look(ctx, c, func(tx *db.Tx, v view, _ *version.Set) error {
+		out.Items = []Event{}
+		last = after
+		for looked := 0; ; {
+			list, err := books.Events(ctx, tx, c.program(), last, page)
+			if err != nil {
+				return err
+			}
+			for _, e := range list {
+				wanted := len(types) == 0 || slices.Contains(types, e.Type)
+				if out.More = wanted && len(out.Items) == limit; out.More {
+					break
+				}
+				if wanted {
+					out.Items = append(out.Items, v.event(e))
+				}
+				last = e.Cursor
+			}
+			looked += len(list)
+			if out.More || len(list) < page {
+				break
+			}
+			if out.More = looked >= mostLooked; out.More { // whoever asks goes on from there
+				break
+			}
 		}
 		out.Cursor = web.Cursor("events", struct {
 			Stamp int64 `json:"s"`
@@ -108,4 +134,5 @@ func (s *Server) readEvents(ctx context.Context, c *Call, after books.Cursor, ty
 		}{last.Stamp, last.N})
 		return nil
 	})
+	return out, last, err
 }

@@ -143,7 +143,7 @@ func TestWhatIsSentIsWhatTheFeedShows(t *testing.T) {
 		feed := h.do("GET", "/v1/events?limit=500", "").want(200).items()
 		var thin, full []json.RawMessage
 		err := h.d.Read(t.Context(), func(tx *db.Tx) error {
-			list, err := books.Events(t.Context(), tx, "kaffebaren", books.Cursor{}, nil, 500)
+			list, err := books.Events(t.Context(), tx, "kaffebaren", books.Cursor{}, 500)
 			if err != nil {
 				return err
 			}

@@ -401,7 +401,7 @@ func TestTheFeedSkipsNothing(t *testing.T) {
 				t.Error(err)
 			}
 			k.read(func(tx *db.Tx) error {
-				list, err := books.Events(t.Context(), tx, "shop", at, []string{engine.EvEarned}, 7)
+				list, err := books.Events(t.Context(), tx, "shop", at, 7)
 				for _, e := range list {
 					if seen[e.ID] {
 						t.Errorf("event %s came twice", e.ID)

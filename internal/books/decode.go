@@ -165,6 +165,7 @@ func (d *decoder) int() int64 {
 }
 
 func (d *decoder) bool() bool {
+	d.space()
 	for word, value := range map[string]bool{"true": true, "false": false} {
 		if strings.HasPrefix(d.s[d.at:], word) {
 			d.at += len(word)

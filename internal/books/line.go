@@ -185,11 +185,11 @@ func line(ctx context.Context, tx *db.Tx, program string, place int64) ([]stretc
 const lineLimit = 200
 
 // eventsInLine is Events for a distributed database. What is older than that is in the order it had.
-func eventsInLine(ctx context.Context, tx *db.Tx, program string, after Cursor, types []string, limit int) ([]Event, error) {
+func eventsInLine(ctx context.Context, tx *db.Tx, program string, after Cursor, limit int) ([]Event, error) {
 	var out []Event
 	if after.Stamp <= tx.Before() {
 		var err error
-		if out, err = eventsBelow(ctx, tx, program, after, tx.Before()+1, types, limit); err != nil || len(out) == limit {
+		if out, err = eventsBelow(ctx, tx, program, after, tx.Before()+1, limit); err != nil || len(out) == limit {
 			return out, err
 		}
 		after = Cursor{Stamp: tx.Before() + 1}
@@ -209,7 +209,7 @@ func eventsInLine(ctx context.Context, tx *db.Tx, program string, after Cursor, 
 		}
 		for _, e := range found {
 			behind := e.Stamp > after.Stamp || e.Stamp == after.Stamp && e.N > after.N
-			if behind && len(out) < limit && (len(types) == 0 || slices.Contains(types, e.Type)) {
+			if behind && len(out) < limit {
 				out = append(out, e)
 			}
 		}

@@ -435,52 +435,45 @@ WHERE program_id = $1 AND (stamp, n) >= ($2, $3) AND stamp < $4`
 const feedOrder = `
 ORDER BY stamp, n LIMIT $5`
 
-// Events gives the program's events after the cursor in the order of the feed, of the types (none is all). An event that is
+// Events gives the program's events after the cursor in the order of the feed. An event that is
 // not given because its transaction may still have older neighbours comes later; none is ever passed over.
-func Events(ctx context.Context, tx *db.Tx, program string, after Cursor, types []string, limit int) ([]Event, error) {
+func Events(ctx context.Context, tx *db.Tx, program string, after Cursor, limit int) ([]Event, error) {
 	if tx.Distributed() {
-		return eventsInLine(ctx, tx, program, after, types, limit)
+		return eventsInLine(ctx, tx, program, after, limit)
 	}
 	horizon, err := db.Horizon(ctx, tx)
 	if err != nil {
 		return nil, err
 	}
-	return eventsBelow(ctx, tx, program, after, horizon, types, limit)
+	return eventsBelow(ctx, tx, program, after, horizon, limit)
 }
 
 // eventsBelow gives events in the order of their stamps, as far as those below the horizon.
-func eventsBelow(ctx context.Context, tx *db.Tx, program string, after Cursor, horizon int64, types []string, limit int) ([]Event, error) {
-	from := Cursor{max(after.Stamp, 1), after.N} // 0 have facts of before that told nothing
+func eventsBelow(ctx context.Context, tx *db.Tx, program string, after Cursor, horizon int64, limit int) ([]Event, error) {
+	from := after
+	if from.Stamp < 1 {
+		from = Cursor{1, 0} // stamp 0 have facts of before that told nothing
+	}
 	switch err := tx.QueryRow(ctx, feedStart, program, after.Stamp, after.N).Scan(&from.N); {
 	case errors.Is(err, sql.ErrNoRows):
 	case err != nil:
 		return nil, fmt.Errorf("read events: %w", err)
 	}
-	query, args := feedFrom, []any{program, from.Stamp, from.N, horizon, limit}
-	if len(types) > 0 {
-		// A fact that tells none of them is not even read. What is read is looked at again below.
-		query += " AND (events = ''"
-		for _, t := range types {
-			args = append(args, `%["`+t+`"%`)
-			query += fmt.Sprintf(" OR events LIKE $%d", len(args))
-		}
-		query += ")"
-	}
+	args := []any{program, from.Stamp, from.N, horizon, limit}
 	var out []Event
-	for query += feedOrder; ; {
+	for {
 		facts := 0
 		var last Cursor
 		err := db.Collect(ctx, tx, func(row db.Scanner) error {
 			facts++
 			list, err := scanEvents(row, &last)
 			for _, e := range list {
-				wanted := len(types) == 0 || slices.Contains(types, e.Type)
-				if wanted && len(out) < limit && (e.Stamp > after.Stamp || e.Stamp == after.Stamp && e.N > after.N) {
+				if len(out) < limit && (e.Stamp > after.Stamp || e.Stamp == after.Stamp && e.N > after.N) {
 					out = append(out, e)
 				}
 			}
 			return err
-		}, query, args...)
+		}, feedFrom+feedOrder, args...)
 		if err != nil {
 			return nil, fmt.Errorf("read events: %w", err)
 		}
@@ -551,7 +544,7 @@ func Before(ctx context.Context, tx *db.Tx, program string, t time.Time) (Cursor
 	low, high := int64(0), end.Stamp // the place is in this range of stamps; the feed has no other order to search by
 	for low < high {
 		middle := low + (high-low)/2
-		next, err := Events(ctx, tx, program, Cursor{middle, wholeStamp}, nil, 1)
+		next, err := Events(ctx, tx, program, Cursor{middle, wholeStamp}, 1)
 		if err != nil {
 			return Cursor{}, err
 		}

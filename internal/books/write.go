@@ -138,10 +138,14 @@ func (s *Sheet) Write(ctx context.Context, tx *db.Tx) error {
 	s.counterRows(&tallies)
 	s.keyRows(&receipts, &answers, &atHome)
 
+	// First, since any statement sends what was put off, which is to go with COMMIT.
+	if err := among(ctx, tx, discardAccounts, unused, nil); err != nil {
+		return fmt.Errorf("discard unused accounts: %w", err)
+	}
 	for _, r := range []*rows{&receipts, &answers, &atHome, &facts, &postings, &accounts, &lots, &tallies, &redemptions} {
 		tx.InsertLater(r.into, r.args)
 	}
-	return among(ctx, tx, discardAccounts, unused, nil)
+	return nil
 }
 
 // An account that Open made and nothing came of goes away again.

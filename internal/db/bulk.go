@@ -35,6 +35,9 @@ func columns(descriptions []string) []column {
 		default:
 			panic("db: a column of a set is integer, bigint or text, not " + d)
 		}
+		if list[i].typ == "text" && list[i].null {
+			panic("db: a text in a set is never null: " + d)
+		}
 	}
 	return list
 }
@@ -136,7 +139,8 @@ func NewLookup(cols []string, query string) *Lookup {
 		}
 		l.bucketText = "WITH want (" + names(c[1:]) + ") AS (" + lists(c[1:], 2) + ") " + text
 	}
-	if rest, ok := strings.CutPrefix(strings.TrimSpace(query), "SELECT "); ok {
+	rest, ok := strings.CutPrefix(strings.TrimSpace(query), "SELECT ")
+	if ok && !strings.Contains(query, "UNION") && !strings.Contains(query, "GROUP BY") && !strings.Contains(query, "DISTINCT") { // they say of no row whose it is
 		l.sharedText = "WITH want (" + names(c) + ", ord) AS (" + lists(c, 1) +
 			", CAST(generate_series(1, cardinality($1::" + c[0].typ + "[])) AS bigint)) SELECT want.ord, " + rest
 	}
@@ -238,7 +242,7 @@ func (l *leading) Scan(dest ...any) error {
 }
 
 // Aside gives the same transaction with another way to find: for work that goes on side by side, whose look-ups somebody
-// gathers and runs together.
+// gathers and runs together. The transaction must have begun: see [Tx.Begin].
 func (t *Tx) Aside(find func(ctx context.Context, asks []Ask) error) *Tx {
 	return &Tx{conn: t.conn, dialect: t.dialect, distributed: t.distributed, readOnly: t.readOnly, begun: true, find: find}
 }

@@ -78,6 +78,9 @@ func (r Row) Scan(dest ...any) error {
 	return r.row.Scan(dest...)
 }
 
+// Begin begins the transaction now, and not with its first statement.
+func (t *Tx) Begin(ctx context.Context) error { return t.begin(ctx) }
+
 // begin begins the transaction if it has not begun, and sends what was put off, so that statements keep their order.
 func (t *Tx) begin(ctx context.Context) error {
 	if len(t.later) > 0 {
@@ -206,6 +209,9 @@ func (t *Tx) results(r pgx.BatchResults, list []statement) error {
 func (t *Tx) send(ctx context.Context, list []statement) error {
 	if len(list) == 0 {
 		return nil
+	}
+	if len(t.later) > 0 {
+		list, t.later = append(t.later, list...), nil
 	}
 	if t.dialect == SQLite {
 		return t.sendSQLite(ctx, list)

@@ -27,7 +27,7 @@ type lanes struct {
 // wideLanes is how many transactions of the wide road run side by side.
 const wideLanes = 4
 
-// lane is where the task waits: its bucket, or one of the wide road's lanes, which are below 0.
+// bucket is the lane in which the task waits: its bucket, or one of the wide road's lanes, which are below 0.
 func (t *task) bucket() int32 {
 	if t.hold != nil {
 		return t.hold.home.Bucket()

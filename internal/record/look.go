@@ -31,7 +31,13 @@ func (r *Recorder) Simulate(ctx context.Context, id string, reqs []Request, opts
 			tasks = append(tasks, all[i])
 		}
 	}
-	if len(tasks) > 0 {
+	switch {
+	case len(tasks) == 0:
+	case len(tasks) > fewFacts: // others would wait for it
+		if err := r.read(ctx, tasks, opts.Draft); err != nil {
+			return nil, err
+		}
+	default:
 		if _, err := r.reader().submit(ctx, &task{trial: &trial{tasks, opts.Draft}}); err != nil {
 			return nil, err
 		}
@@ -42,6 +48,9 @@ func (r *Recorder) Simulate(ctx context.Context, id string, reqs []Request, opts
 	}
 	return out, nil
 }
+
+// fewFacts is how many facts a simulation may have that goes together with others.
+const fewFacts = 10
 
 // trial is a simulation: tasks that see each other and nobody else.
 type trial struct {
@@ -102,7 +111,8 @@ const longestLook = time.Minute
 func (r *Recorder) lookAll(ctx context.Context, tasks []*task) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), longestLook) // also after Close
 	defer cancel()
-	err := r.db.Read(ctx, func(tx *db.Tx) error {
+	err := r.db.Read(ctx, func(tx *db.Tx) (err error) {
+		defer caught(&err)
 		var looks []*task
 		var runs []func(*db.Tx) error
 		for _, t := range tasks {
@@ -140,6 +150,9 @@ func abreast(ctx context.Context, tx *db.Tx, runs []func(*db.Tx) error) error {
 	type walker struct {
 		next func() ([]db.Ask, bool)
 		stop func()
+	}
+	if err := tx.Begin(ctx); err != nil {
+		return err
 	}
 	var found error
 	failed := make([]error, len(runs))

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -283,7 +284,8 @@ const conflicts = 20
 func (r *Recorder) write(ctx context.Context, tasks []*task) error {
 	refused := map[*task]error{}
 	for n := 0; ; n++ {
-		err := r.db.Write(ctx, func(tx *db.Tx) error {
+		err := r.db.Write(ctx, func(tx *db.Tx) (err error) {
+			defer caught(&err)
 			u := r.newUnit(tx, tasks)
 			for t, why := range refused {
 				t.fail(why)
@@ -305,6 +307,13 @@ func (r *Recorder) write(ctx context.Context, tasks []*task) error {
 		default:
 			return err
 		}
+	}
+}
+
+// caught makes a panic inside a transaction an error of it: it is undone, and whoever brought it about fails alone.
+func caught(err *error) {
+	if p := recover(); p != nil {
+		*err = errs.Internal("panic", "The request could not be worked on.").Because(fmt.Errorf("%v\n%s", p, debug.Stack()))
 	}
 }
 

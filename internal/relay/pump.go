@@ -248,7 +248,7 @@ func (p *pump) moved(err error) error {
 func (p *pump) pageAfter(ctx context.Context, at books.Cursor, inside func(books.Event) bool) (list []books.Event, made []*webhook.Delivery, err error) {
 	err = p.r.o.DB.Read(ctx, func(tx *db.Tx) error {
 		made = nil
-		if list, err = books.Events(ctx, tx, p.ref.Program, at, nil, pageSize); err != nil {
+		if list, err = books.Events(ctx, tx, p.ref.Program, at, pageSize); err != nil {
 			return err
 		}
 		wanted := make([]books.Event, 0, len(list))

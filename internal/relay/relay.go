@@ -243,7 +243,7 @@ func Unmade(ctx context.Context, tx *db.Tx, now time.Time) (time.Duration, error
 		if err != nil {
 			return 0, err
 		}
-		next, err := books.Events(ctx, tx, e.Program, place.At, nil, 1)
+		next, err := books.Events(ctx, tx, e.Program, place.At, 1)
 		if err != nil {
 			return 0, err
 		}

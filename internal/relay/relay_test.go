@@ -123,7 +123,7 @@ func (o *office) events(after books.Cursor) (out []books.Event) {
 	o.write(func(tx *db.Tx) error {
 		out = nil
 		for {
-			list, err := books.Events(o.ctx(), tx, "shop", after, nil, 500)
+			list, err := books.Events(o.ctx(), tx, "shop", after, 500)
 			if err != nil || len(list) == 0 {
 				return err
 			}

@@ -77,7 +77,7 @@ func (t *taps) run(ctx context.Context, one *tap, after books.Cursor) {
 			})
 		}
 		err := t.db.Read(ctx, func(tx *db.Tx) (err error) {
-			list, err = books.Events(ctx, tx, one.program, after, nil, pageSize)
+			list, err = books.Events(ctx, tx, one.program, after, pageSize)
 			return err
 		})
 		if err != nil {

@@ -26,7 +26,7 @@ func described(t *testing.T, d *db.DB) {
 		}
 		for _, p := range programs {
 			for after := (books.Cursor{}); ; {
-				list, err := books.Events(t.Context(), tx, p.ID, after, nil, 500)
+				list, err := books.Events(t.Context(), tx, p.ID, after, 500)
 				if err != nil {
 					return err
 				}
