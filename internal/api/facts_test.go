@@ -86,6 +86,22 @@ func TestActivities(t *testing.T) {
 		}
 		h.do("POST", "/v1/activities", `{"member": "ext:1", "kind": "survey", "properties": {"score": "7"}}`).want(201)
 		h.do("POST", "/v1/activities", `{"member": "ext:1", "kind": "survey", "properties": {"score": "x"}}`).want(422)
+		for _, properties := range []string{
+			`{"score": 7, "weight": 4.50, "again": true, "remark": "fine"}`, `{"score": "7", "weight": "4.50", "again": "yes", "remark": "fine"}`,
+		} { // the same content, so the second is the first again
+			h.do("POST", "/v1/activities", `{"member": "ext:1", "source": "web", "external_id": "s1", "kind": "survey", "properties": `+properties+`}`)
+		}
+		kept := h.do("GET", "/v1/facts/web:s1", "").want(200)
+		for name, want := range map[string]string{"score": "7", "weight": "4.50", "again": "yes", "remark": "fine"} {
+			kept.is(want, "body", "activity", "properties", name)
+		}
+		if n := h.count().Facts; n != 5 { // an enrolment, two cups, two surveys
+			t.Errorf("%d facts", n)
+		}
+		for _, bad := range []string{`1e3`, `1234567890123456789`, `null`, `{}`, `[1]`} {
+			h.do("POST", "/v1/activities", `{"member": "ext:1", "kind": "survey", "properties": {"score": `+bad+`}}`).refused(422, "invalid_body", "/properties/score")
+		}
+		h.do("POST", "/v1/activities", `{"member": "ext:1", "kind": "survey", "properties": {"score": 7.5}}`).want(422)
 		h.do("POST", "/v1/activities", `{"member": "ext:1", "kind": "dance"}`).want(422)
 		h.do("POST", "/v1/activities", `{"kind": "own_cup"}`).refused(422, "invalid_body", "/member")
 		h.do("POST", "/v1/activities", `{"member": "shoe:1", "kind": "own_cup"}`).want(400)

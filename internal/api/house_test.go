@@ -45,7 +45,7 @@ units:
 activities:
   own_cup: {}
   flown: {}
-  survey: {properties: {score: whole}}
+  survey: {properties: {score: whole, weight: number, again: yes/no, remark: text}}
 identifiers:
   wallet: {name: Wallet}
 earn:

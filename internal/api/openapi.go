@@ -105,6 +105,9 @@ func makeDocument(strict bool) (*document, error) {
 		AnyOf:       []*jsonschema.Schema{{Type: "string", Pattern: `^-?(0|[1-9][0-9]*)(\.[0-9]+)?$`}, {Type: "number"}},
 		Examples:    []any{"12.50"},
 	}
+	d.schemas["Property"] = &jsonschema.Schema{
+		Description: comments["api.Property"], AnyOf: []*jsonschema.Schema{{Type: "string"}, {Type: "number"}, {Type: "boolean"}}, Examples: []any{"own", 4.5, true},
+	}
 	d.schemas["Amount"] = &jsonschema.Schema{
 		Type: "string", Pattern: `^-?[0-9]+(\.[0-9]+)?$`, Description: comments["api.Amount"], Examples: []any{"12.50"},
 	}
@@ -263,6 +266,8 @@ var word = regexp.MustCompile(`(^|[.,;:]? |\()[A-Z][A-Za-z]*`)
 
 func mapped(t reflect.Type) *jsonschema.Schema {
 	switch t {
+	case reflect.TypeFor[Property]():
+		return &jsonschema.Schema{Ref: "#/$defs/Property"}
 	case reflect.TypeFor[money.Decimal]():
 		return &jsonschema.Schema{Ref: "#/$defs/Decimal"}
 	case reflect.TypeFor[Amount]():

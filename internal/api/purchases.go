@@ -231,9 +231,21 @@ type activityIn struct {
 	Body Activity
 }
 
+// Body is the activity as it is decided and kept.
+func (a Activity) Body() *engine.Activity {
+	out := &engine.Activity{Kind: a.Kind, Store: a.Store, Channel: a.Channel, Confirms: a.Confirms}
+	for name, v := range a.Properties {
+		if out.Properties == nil {
+			out.Properties = make(map[string]string, len(a.Properties))
+		}
+		out.Properties[name] = string(v)
+	}
+	return out
+}
+
 func (a Activity) fact() engine.Fact {
 	f := a.FactKey.fact(engine.ActivityK)
-	f.Activity = &a.Activity
+	f.Activity = a.Body()
 	return f
 }
 

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -289,6 +291,16 @@ func TestIdempotency(t *testing.T) {
 		}
 		h.do("POST", "/v1/purchases", body, "Idempotency-Key", strings.Repeat("x", 255)).want(201)
 
+		// A refusal did not happen: the key is free for what comes of it later, or for what is mended.
+		const cup = `{"member": "ext:1", "reward": "voucher", "commit": true}`
+		h.do("POST", "/v1/members", `{"external_id": "poor"}`).want(201)
+		poor := strings.Replace(cup, "ext:1", "ext:poor", 1)
+		h.do("POST", "/v1/redemptions", poor, "Idempotency-Key", "refused").refused(409, "balance_too_low")
+		h.do("POST", "/v1/adjustments", `{"member": "ext:poor", "unit": "star", "amount": 100, "reason": "now there is enough"}`).want(201)
+		h.do("POST", "/v1/redemptions", poor, "Idempotency-Key", "refused").want(201)
+		h.do("POST", "/v1/activities", `{"member": "ext:1", "kind": "own_cap"}`, "Idempotency-Key", "wrong").want(422)
+		h.do("POST", "/v1/activities", `{"member": "ext:1", "kind": "own_cup"}`, "Idempotency-Key", "wrong").want(201)
+
 		card := `{"kind": "card", "value": "555001"}`
 		one := h.do("POST", "/v1/members/ext:1/identifiers", card, "Idempotency-Key", "card").want(201)
 		two := h.do("POST", "/v1/members/ext:1/identifiers", card, "Idempotency-Key", "card").want(201)
@@ -443,4 +455,45 @@ func TestMalformed(t *testing.T) {
 			t.Errorf("something was recorded: %+v, before %+v", after, before)
 		}
 	})
+}
+
+// Behind a proxy all callers have one address. Where the proxy is trusted each is counted for itself, and none can be counted for another.
+func TestWrongKeysAreCountedForTheCallerBehindAProxy(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, dbtest.Open(t, db.SQLite), Limits{})
+	behind := func(trusted ...string) func(caller string) int {
+		p := &web.Proxies{}
+		for _, text := range trusted {
+			p.Trusted = append(p.Trusted, netip.MustParsePrefix(text))
+		}
+		srv := New(Config{DB: h.d, Recorder: h.rec, Versions: h.vs, Clock: h.clock, Proxies: p, Limits: Limits{FailedAuth: web.Rate{Burst: 2, Window: time.Minute}}})
+		return func(caller string) int {
+			req := httptest.NewRequest(http.MethodGet, "/v1/me", http.NoBody)
+			req.RemoteAddr = "10.0.0.1:4711"
+			req.Header.Set("X-Forwarded-For", caller)
+			req.Header.Set("Authorization", "Bearer wrong")
+			w := httptest.NewRecorder()
+			srv.ServeHTTP(w, req)
+			return w.Code
+		}
+	}
+	trusted := behind("10.0.0.0/8")
+	for _, c := range []struct {
+		caller string
+		want   int
+	}{
+		{"203.0.113.1", 401}, {"203.0.113.1", 401}, {"203.0.113.1", 429}, {"203.0.113.2", 401},
+		{"198.51.100.7, 203.0.113.1", 429}, // a lie on the left does not make it somebody else
+		{"2001:db8:0:1::1", 401}, {"2001:db8:0:1::2", 401}, {"2001:db8:0:1:ffff::3", 429}, {"2001:db8:0:2::1", 401},
+	} {
+		if got := trusted(c.caller); got != c.want {
+			t.Errorf("%s: %d, want %d", c.caller, got, c.want)
+		}
+	}
+	nobody := behind()
+	for i, want := range []int{401, 401, 429} {
+		if got := nobody(fmt.Sprintf("203.0.113.%d", i)); got != want {
+			t.Errorf("without trust, %d: %d, want %d", i, got, want)
+		}
+	}
 }

@@ -1,8 +1,10 @@
 package api
 
 import (
+	"errors"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"lojal.dev/lojal/internal/engine"
@@ -212,7 +214,42 @@ type BatchReturn struct {
 // Activity is something a member did, of a kind that the program declares.
 type Activity struct {
 	Head
-	engine.Activity
+	// Kind is one of the program's activities.
+	Kind string `json:"kind"`
+	// Properties are the declared values. Answers hold them as text.
+	Properties map[string]Property `json:"properties,omitempty"`
+	Store      string              `json:"store,omitempty"`
+	Channel    string              `json:"channel,omitempty"`
+	// Confirms is the id, or SOURCE/EXTERNAL_ID, of the fact whose pending points this activity confirms.
+	Confirms string `json:"confirms,omitempty"`
+}
+
+// Property is a value of an activity: a text, the digits of a number, or true or false, which are yes and no. It is kept as
+// text, so that a number stays as exact as it was written.
+type Property string
+
+// UnmarshalJSON reads any of the three. A number with an exponent is refused, as everywhere.
+func (p *Property) UnmarshalJSON(b []byte) error {
+	switch v := jsontext.Value(b); v.Kind() {
+	case '"':
+		var s string
+		err := json.Unmarshal(b, &s)
+		*p = Property(s)
+		return err
+	case 't':
+		*p = "yes"
+	case 'f':
+		*p = "no"
+	case '0':
+		d, err := money.Parse(string(b))
+		if err != nil {
+			return err
+		}
+		*p = Property(d.String())
+	default:
+		return errors.New("a property is a text, a number, or true or false")
+	}
+	return nil
 }
 
 // Redemption spends points on a reward: held until it is committed, or in one step.

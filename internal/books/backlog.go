@@ -2,6 +2,8 @@ package books
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -32,6 +34,22 @@ SELECT COUNT(*), MIN(due_at) FROM (
 SELECT MIN(f.recorded_at) FROM programs p CROSS JOIN facts f
 WHERE f.program_id = p.program_id AND f.stamp >= $1`
 )
+
+const recordedAfter = `
+SELECT recorded_at FROM facts WHERE program_id = $1 AND (stamp, n) > ($2, $3) AND stamp > 0 ORDER BY stamp, n LIMIT 1`
+
+// RecordedAfter gives when the program's first fact after a place in the feed was recorded, and false when there is none.
+func RecordedAfter(ctx context.Context, tx *db.Tx, program string, after Cursor) (time.Time, bool, error) {
+	var at int64
+	err := tx.QueryRow(ctx, recordedAfter, program, after.Stamp, after.N).Scan(&at)
+	if errors.Is(err, sql.ErrNoRows) {
+		return time.Time{}, false, nil
+	}
+	if err != nil {
+		return time.Time{}, false, fmt.Errorf("look for a fact after a place: %w", err)
+	}
+	return toTime(at), true, nil
+}
 
 // Waiting gives the backlog at a time.
 func Waiting(ctx context.Context, tx *db.Tx, now time.Time) (Backlog, error) {

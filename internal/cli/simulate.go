@@ -208,7 +208,7 @@ func requestOf(a api.AnyFact) (record.Request, error) {
 		head(f.FactKey, "")
 	}
 	if f := a.Activity; f != nil {
-		req.Fact.Kind, req.Fact.Activity = engine.ActivityK, &f.Activity
+		req.Fact.Kind, req.Fact.Activity = engine.ActivityK, f.Body()
 		head(f.FactKey, f.Member)
 	}
 	if f := a.Redemption; f != nil {

@@ -13,6 +13,7 @@ import (
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/job"
 	"lojal.dev/lojal/internal/relay"
+	"lojal.dev/lojal/internal/seal"
 	"lojal.dev/lojal/internal/webhook"
 )
 
@@ -34,6 +35,7 @@ var (
 	hookDesc = prometheus.NewDesc("lojal_webhook_deliveries", "Deliveries to webhooks that wait (pending) or were given up (dead).", []string{"status"}, nil)
 	lateDesc = prometheus.NewDesc("lojal_webhook_oldest_seconds", "How long the oldest delivery has waited that is neither taken nor dead.", nil, nil)
 	makeDesc = prometheus.NewDesc("lojal_webhook_feed_lag_seconds", "How old the oldest event is that an active webhook has not got from the feed yet.", nil, nil)
+	sealDesc = prometheus.NewDesc("lojal_seal_lag_seconds", "How long the oldest fact has stood in the books without a seal.", nil, nil)
 	sizeDesc = prometheus.NewDesc("lojal_db_size_bytes", "Size of the database on disk, on SQLite with its log.", nil, nil)
 )
 
@@ -50,8 +52,10 @@ type asked struct {
 	jobs    []job.Count
 	hooks   webhook.Backlog
 	late    time.Duration
+	unseal  time.Duration
 	unmade  time.Duration
 	size    int64
+	here    bool
 	err     error
 	sizeErr error
 }
@@ -60,7 +64,7 @@ func newAsked(c Config) *asked { return &asked{db: c.DB, clock: c.Clock, log: c.
 
 // Describe is part of prometheus.Collector.
 func (a *asked) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{upDesc, dueDesc, ageDesc, feedDesc, jobsDesc, hookDesc, lateDesc, makeDesc, sizeDesc} {
+	for _, d := range []*prometheus.Desc{upDesc, dueDesc, ageDesc, feedDesc, jobsDesc, hookDesc, lateDesc, makeDesc, sealDesc, sizeDesc} {
 		ch <- d
 	}
 }
@@ -71,10 +75,12 @@ func (a *asked) Collect(ch chan<- prometheus.Metric) {
 	defer a.mu.Unlock()
 	a.ask()
 	gauge := func(d *prometheus.Desc, v float64) { ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v) }
-	if a.err != nil {
-		gauge(upDesc, 0)
-	} else {
+	if a.here {
 		gauge(upDesc, 1)
+	} else {
+		gauge(upDesc, 0)
+	}
+	if a.err == nil {
 		gauge(dueDesc, float64(a.backlog.Due))
 		gauge(ageDesc, a.backlog.Oldest.Seconds())
 		gauge(feedDesc, a.backlog.Feed.Seconds())
@@ -85,6 +91,7 @@ func (a *asked) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(hookDesc, prometheus.GaugeValue, float64(a.hooks.Dead), "dead")
 		gauge(lateDesc, a.late.Seconds())
 		gauge(makeDesc, a.unmade.Seconds())
+		gauge(sealDesc, a.unseal.Seconds())
 	}
 	if a.sizeErr == nil && !a.sizedAt.IsZero() {
 		gauge(sizeDesc, float64(a.size))
@@ -99,6 +106,11 @@ func (a *asked) ask() {
 	ctx, cancel := context.WithTimeout(context.Background(), askPatience)
 	defer cancel()
 	a.at = now
+	if a.err = a.db.Ping(ctx); a.err != nil {
+		a.here = false
+		return
+	}
+	a.here = true
 	a.err = a.db.Read(ctx, func(tx *db.Tx) (err error) {
 		if a.backlog, err = books.Waiting(ctx, tx, a.clock()); err == nil {
 			a.jobs, err = job.Counts(ctx, tx)
@@ -108,6 +120,9 @@ func (a *asked) ask() {
 		}
 		if err == nil {
 			a.unmade, err = relay.Unmade(ctx, tx, a.clock())
+		}
+		if err == nil {
+			a.unseal, err = seal.Lag(ctx, tx, a.clock())
 		}
 		a.late = 0
 		if a.hooks.Oldest != nil {

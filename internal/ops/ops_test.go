@@ -180,6 +180,7 @@ func TestTheMetricsTellWhatHappened(t *testing.T) {
 			`lojal_due_accounts 0`,
 			`lojal_due_oldest_seconds 0`,
 			`lojal_db_up 1`,
+			`lojal_seal_lag_seconds 0`, // the clock stands still
 			`lojal_db_unknown_commits_total 0`,
 		)
 		if !regexp.MustCompile(`\nlojal_build_info\{commit="abc",go="go1\.[^"]+",version="v1"\} 1\n`).MatchString(text) {
@@ -224,7 +225,7 @@ func TestTheMetricsTellWhatWaitsAndWhatTheSweepDid(t *testing.T) {
 			}
 		}
 		h.now = noon.Add(3 * 24 * time.Hour) // the points expired on the evening of the next day or so
-		text := h.shows(`lojal_due_accounts 2`)
+		text := h.shows(`lojal_due_accounts 2`, `lojal_seal_lag_seconds 259200`)
 		oldest := regexp.MustCompile(`\nlojal_due_oldest_seconds (\S+)\n`).FindStringSubmatch(text)
 		if len(oldest) != 2 || oldest[1] == "0" {
 			t.Errorf("oldest: %v", oldest)

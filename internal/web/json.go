@@ -287,6 +287,8 @@ func wanted(t reflect.Type) string {
 	switch {
 	case t == timeType:
 		return "a time with offset, such as 2026-11-22T10:00:00+01:00"
+	case t.Name() == "Property":
+		return "a text, a number of at most 18 digits and without exponent, or true or false"
 	case t.Name() == "Decimal":
 		return "a decimal number, such as \"12.50\", of at most 18 digits and without exponent"
 	}
