@@ -76,6 +76,8 @@ type Limits struct {
 	FailedAuth web.Rate
 	// MaxBody and MaxBatchBody bound bodies in bytes.
 	MaxBody, MaxBatchBody int64
+	// MaxUpload bounds the files of one upload; importer.MaxUpload when 0.
+	MaxUpload int64
 	// Requests is how many are answered at once, Bodies how many bytes of their bodies are held. More are told to wait.
 	Requests, Bodies int64
 }
@@ -260,7 +262,10 @@ func (s *Server) guard(r *Route) http.Handler {
 			}
 		}
 		s.noteUse(k, now)
-		ctx, cancel := context.WithTimeout(req.Context(), requestTime)
+		ctx, cancel := req.Context(), context.CancelFunc(func() {})
+		if r.Parts == nil { // an upload takes as long as it goes on
+			ctx, cancel = context.WithTimeout(ctx, requestTime)
+		}
 		defer cancel()
 		h.ServeHTTP(w, req.WithContext(context.WithValue(ctx, callKey{}, &Call{key: k, now: now})))
 	})

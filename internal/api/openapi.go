@@ -202,6 +202,7 @@ var tagTexts = [][2]string{
 	{"Program", "The document that decides, and its versions."},
 	{"Events", "The ordered feed of what happened."},
 	{"Webhooks", "Who is told of events, and what came of telling."},
+	{"Imports", "Files that are taken in."},
 	{"Keys and audit", "API keys and who changed what."},
 	{"Health", "Whether the program can work."},
 }
@@ -455,7 +456,25 @@ func (d *document) operation(r *Route) pairs {
 		_, body := web.Params(r.in)
 		op = append(op, pair{"requestBody", pairs{{"required", body.Kind() != reflect.Pointer}, {"content", media}}})
 	}
+	if len(r.Parts) > 0 {
+		op = append(op, pair{"requestBody", r.parts()})
+	}
 	return append(op, pair{"responses", d.responses(r)})
+}
+
+// parts describes a body of multipart/form-data.
+func (r *Route) parts() pairs {
+	var fields, example pairs
+	var required []string
+	for _, p := range r.Parts {
+		fields = append(fields, pair{p.Name, pairs{{"type", "string"}, {"description", p.Text}, {"contentMediaType", "application/octet-stream"}}})
+		example = append(example, pair{p.Name, p.Example})
+		if p.Required {
+			required = append(required, p.Name)
+		}
+	}
+	schema := pairs{{"type", "object"}, {"properties", fields}, {"required", required}, {"additionalProperties", pairs{{"type", "string"}, {"contentMediaType", "application/octet-stream"}}}}
+	return pairs{{"required", true}, {"content", pairs{{"multipart/form-data", pairs{{"schema", schema}, {"example", example}}}}}}
 }
 
 func (d *document) responses(r *Route) pairs {
@@ -482,7 +501,11 @@ func (d *document) responses(r *Route) pairs {
 		if example := r.answer(); example != nil {
 			content = append(content, pair{"example", example})
 		}
-		ok = append(ok, pair{"content", pairs{{"application/json", content}}})
+		media := r.Media
+		if media == "" {
+			media = "application/json"
+		}
+		ok = append(ok, pair{"content", pairs{{media, content}}})
 	}
 	out := pairs{{strconv.Itoa(r.Status), ok}}
 	for _, also := range r.Also {
@@ -507,7 +530,7 @@ func (r *Route) failures() []int {
 			out = append(out, http.StatusNotFound)
 		}
 		params, body := web.Params(r.in)
-		if body != nil {
+		if body != nil || len(r.Parts) > 0 {
 			out = append(out, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity)
 		}
 		if len(params) > 0 {

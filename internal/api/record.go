@@ -94,7 +94,7 @@ func replyOf(status int, body []byte, replayed bool) web.Reply {
 }
 
 // places are where the things live whose ids begin so.
-var places = map[string]string{"mem": "/v1/members/", "pur": "/v1/purchases/", "red": "/v1/redemptions/", "key": "/v1/keys/", "whk": "/v1/webhooks/"}
+var places = map[string]string{"mem": "/v1/members/", "pur": "/v1/purchases/", "red": "/v1/redemptions/", "key": "/v1/keys/", "whk": "/v1/webhooks/", "imp": "/v1/imports/"}
 
 // location is the address of what an answer is about: its id stands first.
 func location(body []byte) string {

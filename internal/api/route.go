@@ -51,6 +51,16 @@ type About struct {
 	Problems []int
 	// Also are further statuses of success.
 	Also []Also
+	// Parts, when set, are those of a body of multipart/form-data, which is read as it comes: the request may take longer than others.
+	Parts []Part
+	// Media is the type of an answer that is not JSON.
+	Media string
+}
+
+// Part is one part of an upload.
+type Part struct {
+	Name, Text, Example string
+	Required            bool
 }
 
 // Also is another status of success with the same answer.
@@ -70,6 +80,29 @@ func route[In, Out any](method, path, scope string, fn func(*Server, context.Con
 	}
 	r.handle = func(s *Server, opt web.Options) http.Handler {
 		return web.Handle(func(ctx context.Context, in *In) (*Out, error) { return fn(s, ctx, in) }, opt)
+	}
+	return r
+}
+
+// raw makes a line of the table for a handler that reads or writes something else than JSON. In says which parameters it has, Out
+// what it answers with, if that is JSON.
+func raw[In, Out any](method, path, scope string, fn func(*Server, http.ResponseWriter, *http.Request, *Call) error, about About) *Route {
+	r := &Route{Method: method, Path: path, Scope: scope, About: about, in: reflect.TypeFor[In](), out: reflect.TypeFor[Out]()}
+	if r.Status == 0 {
+		r.Status = http.StatusOK
+	}
+	r.handle = func(s *Server, _ web.Options) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			c := *req.Context().Value(callKey{}).(*Call)
+			said, err := languageOf(req)
+			if err == nil {
+				c.lang = said
+				err = fn(s, w, req, &c)
+			}
+			if err != nil {
+				web.Fail(w, req, err)
+			}
+		})
 	}
 	return r
 }

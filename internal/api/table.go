@@ -1,6 +1,10 @@
 package api
 
-import "net/http"
+import (
+	"net/http"
+
+	"lojal.dev/lojal/internal/importer"
+)
 
 // table is the contents of the API: every route with its scope and what it is for.
 func table() []*Route {
@@ -13,6 +17,7 @@ func table() []*Route {
 		many      = "Simulation and batches"
 		prog      = "Program"
 		hooks     = "Webhooks"
+		imports   = "Imports"
 		keys      = "Keys and audit"
 	)
 	const (
@@ -22,6 +27,7 @@ func table() []*Route {
 		fct = "pur_01k9zjq3hfe1f8m6v7j0q3x5c4"
 		whk = "whk_01k9zjq3hfe1f8m6v7j0q3x5c4"
 		evt = "evt_01k9zjq3hfe1f8m6v7j0q3x5c4"
+		imp = "imp_01k9zjq3hfe1f8m6v7j0q3x5c4"
 	)
 	again := []Also{{http.StatusOK, "The same was recorded before under its source and external id: this is what was decided then."}}
 	guest := []Also{{http.StatusOK, "The same was recorded before under its source and external id, or it is the purchase of a guest, which is decided and not kept."}}
@@ -279,6 +285,26 @@ func table() []*Route {
 			Text: "All events that were recorded since a time, also those from before the webhook was there; or all that are dead. The ids stay the same.",
 		}),
 
+		// Imports
+		raw[newImportIn, Import]("POST", "/v1/imports", "imports:write", (*Server).createImport, About{
+			Tag: imports, Summary: "Upload a file to import", Status: http.StatusCreated, Query: "dry_run=true",
+			Text: "Takes members, purchases or activities from a file of rows, as lojal import does: the mapping says which column is what (docs/import.md). The answer comes when all is uploaded; then a server imports it, and another goes on when that one dies. Nothing counts twice, however often a file is sent. The same files again, while they wait or run, are answered with the import that is there. All parts together have at most 64 MiB, and each unpacked too.",
+			Also: []Also{{http.StatusOK, "The same files wait or run already: this is their import."}},
+			Parts: []Part{
+				{importer.MappingPart, "The mapping of columns to fields, YAML.", exampleMapping, true},
+				{importer.FilePart, "The file of rows: CSV, columns by blanks or of fixed widths; gzip too. Further files that the mapping looks into are parts of the names that it gives them.", exampleRows, true},
+			},
+		}),
+		route("GET", "/v1/imports", "imports:read", (*Server).listImports, About{Tag: imports, Summary: "List imports", Text: "The newest first, also those of the command line."}),
+		route("GET", "/v1/imports/{import}", "imports:read", (*Server).getImport, About{Tag: imports, Summary: "Get an import", Text: "With how far it is, and the first hundred refused rows.", Example: []string{imp}}),
+		raw[importIn, string]("GET", "/v1/imports/{import}/refused", "imports:read", (*Server).refusedRows, About{
+			Tag: imports, Summary: "Get the refused rows", Example: []string{imp}, Media: "text/csv",
+			Text: "As they were, with their numbers and the reasons in front: mend them, and import them again. They are kept for thirty days.",
+		}),
+		route("POST", "/v1/imports/{import}/cancel", "imports:write", (*Server).cancelImport, About{
+			Tag: imports, Summary: "Call an import off", Text: "What is recorded stays. One that is over stays as it is.", Example: []string{imp},
+		}),
+
 		// Keys and audit
 		route("GET", "/v1/me", AnyScope, (*Server).me, About{Tag: keys, Summary: "See what the key may do"}),
 		route("GET", "/v1/keys", "admin", (*Server).listKeys, About{Tag: keys, Summary: "List API keys"}),
@@ -308,3 +334,8 @@ func table() []*Route {
 }
 
 const exampleDocument = `{"document": {"program": "kaffebaren", "name": {"nb": "Kaffestjerner", "en": "Coffee Stars"}, "time_zone": "Europe/Oslo", "currency": "NOK", "units": {"star": {"name": {"nb": {"one": "stjerne", "other": "stjerner"}, "en": {"one": "star", "other": "stars"}}, "worth": "0.50", "expires": {"after": "12 months", "at": "end of month"}}}, "earn": [{"id": "base", "on": "purchase", "give": {"unit": "star", "amount": 1, "per": "10.00"}}]}}`
+
+const (
+	exampleMapping = "import: purchases\nsource: till\nmember: {column: card, as: ext, enrol: true}\npurchase: {receipt: receipt, at: at}\nline: {amount: amount}\n"
+	exampleRows    = "receipt,card,at,amount\nR-1,4711,2026-11-01T10:00:00+01:00,129.00\nR-2,4711,2026-11-02T10:00:00+01:00,-5.00\n"
+)

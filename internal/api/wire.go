@@ -798,6 +798,47 @@ type FullEvent struct {
 	ResourceOmitted bool `json:"resource_omitted,omitempty,omitzero"`
 }
 
+// Import is a file that is taken in.
+type Import struct {
+	ID string `json:"id"`
+	// Kind is members, purchases or activities.
+	Kind string `json:"kind"`
+	// File is the name of the file.
+	File string `json:"file"`
+	// Status is waiting, running, done, failed or cancelled.
+	Status string `json:"status"`
+	// Error says why it failed.
+	Error  string `json:"error,omitempty"`
+	DryRun bool   `json:"dry_run,omitempty,omitzero"`
+	// Done is how many of the facts are done.
+	Done int `json:"done"`
+	// Facts are the members, purchases or activities that the file makes, Rows its rows; 0 until it was read.
+	Facts int `json:"facts"`
+	Rows  int `json:"rows"`
+	// Recorded facts are new, Known ones were there before; Differing ones were too, with other content.
+	Recorded  int `json:"recorded"`
+	Known     int `json:"known"`
+	Differing int `json:"differing"`
+	// Enrolled are members who were made along with their first purchase or activity.
+	Enrolled int `json:"enrolled"`
+	// Refused counts rows, Guests those of purchases that name no member and are left out.
+	Refused int `json:"refused"`
+	Guests  int `json:"guests"`
+	// Earned is what the new facts earned, by unit.
+	Earned map[string]string `json:"earned,omitempty"`
+	// Refusals are the first of the refused rows, where one import is asked for; GET /v1/imports/{import}/refused gives all.
+	Refusals  []RefusedRow `json:"refusals,omitempty"`
+	CreatedAt time.Time    `json:"created_at"`
+	UpdatedAt time.Time    `json:"updated_at"`
+}
+
+// RefusedRow is a row that was not taken.
+type RefusedRow struct {
+	// Row is the number that a spreadsheet shows beside it.
+	Row    int    `json:"row"`
+	Reason string `json:"reason"`
+}
+
 // NewWebhook is an endpoint to be told of events.
 type NewWebhook struct {
 	// URL is where to send to: https, unless the operator allows the host.

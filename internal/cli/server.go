@@ -20,6 +20,7 @@ import (
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/health"
+	"lojal.dev/lojal/internal/importer"
 	"lojal.dev/lojal/internal/job"
 	"lojal.dev/lojal/internal/logs"
 	"lojal.dev/lojal/internal/ops"
@@ -52,6 +53,8 @@ type server struct {
 	recorder *record.Recorder
 	door     *api.Server
 	relay    *relay.Relay
+	jobs     *job.Runner
+	versions *version.Cache
 	// stopping ends when nothing new is to be begun.
 	stopping context.Context //nolint:containedctx // it is the life of the process, not of a call
 	stop     context.CancelFunc
@@ -91,23 +94,30 @@ func (s *server) serve(ready func(d *db.DB, url string)) (err error) {
 	if err != nil {
 		return err
 	}
-	versions := &version.Cache{}
+	s.versions = &version.Cache{}
+	s.jobs = job.NewRunner(job.Options{DB: s.db, Clock: s.e.now, Logger: s.log, Lease: s.c.Lease, Metrics: s.registry, Tracer: s.tracer})
 	s.health = health.New(s.db)
-	s.recorder = record.NewWith(s.db, versions, record.Options{Metrics: s.registry})
+	s.recorder = record.NewWith(s.db, s.versions, record.Options{Metrics: s.registry})
 	defer s.recorder.Close()
 	logEvery := s.t.LogRequests
 	if logEvery == 0 {
 		logEvery = -1
 	}
 	s.door = api.New(api.Config{
-		DB: s.db, Recorder: s.recorder, Versions: versions, Clock: s.e.now, Logger: s.log, Build: api.BuildInfo(s.e.build),
+		DB: s.db, Recorder: s.recorder, Versions: s.versions, Clock: s.e.now, Logger: s.log, Build: api.BuildInfo(s.e.build),
 		Health: s.health, Metrics: s.registry, Tracer: s.tracer, Proxies: s.proxies, LogEvery: logEvery, Slow: s.t.SlowAfter,
-		Limits: api.Limits{Requests: s.t.MaxRequests, Bodies: bodyMemory(memory)}, Targets: targets, Wake: func() { s.relay.Wake() },
+		Limits: api.Limits{Requests: s.t.MaxRequests, Bodies: bodyMemory(memory)}, Targets: targets, Wake: s.wake,
 	})
 	s.relay = relay.New(relay.Options{
 		DB: s.db, Clock: s.e.now, Logger: s.log, Render: s.door.RenderEvents, Targets: targets, Timeout: s.c.WebhookTimeout, Version: s.e.build.Version,
 	})
 	return s.run(files, func(url string) { ready(s.db, url) })
+}
+
+// wake has what the API asked for begun now.
+func (s *server) wake() {
+	s.jobs.Wake()
+	s.relay.Wake()
 }
 
 // run listens until the context ends.
@@ -129,14 +139,14 @@ func (s *server) run(files int, ready func(url string)) error {
 	living, die := context.WithCancel(context.Background())
 	var flows, life sync.WaitGroup
 	life.Go(func() { s.db.Watch(living, s.log) })
-	jobs := job.NewRunner(job.Options{DB: s.db, Clock: s.e.now, Logger: s.log, Lease: s.c.Lease, Metrics: s.registry, Tracer: s.tracer})
-	sweep.Handle(jobs, s.db, s.recorder, s.e.now, s.c.SweepEvery, s.log, sweep.NewMeters(s.registry))
+	sweep.Handle(s.jobs, s.db, s.recorder, s.e.now, s.c.SweepEvery, s.log, sweep.NewMeters(s.registry))
 	if !s.c.NoWebhooks {
-		s.relay.Handle(jobs)
+		s.relay.Handle(s.jobs)
 		s.registry.MustRegister(s.relay)
 	}
-	seal.Handle(jobs, s.db, s.e.now, s.c.SealEvery, s.log)
-	flows.Go(func() { jobs.Run(s.stopping) })
+	importer.Handle(s.jobs, s.db, s.recorder, s.versions, s.e.now, s.log)
+	seal.Handle(s.jobs, s.db, s.e.now, s.c.SealEvery, s.log)
+	flows.Go(func() { s.jobs.Run(s.stopping) })
 	scheme := "http://"
 	limited := web.LimitConnections(listener, callerConnections(s.t.MaxConnections, files), s.registry)
 	if public.TLSConfig != nil {

@@ -43,6 +43,8 @@ var tables = []Table{
 	{"jobs", true},
 	{"webhook_places", true},
 	{"deliveries", true},
+	{"import_parts", true},
+	{"import_refused", true},
 	{"seals", true},
 }
 

@@ -76,6 +76,8 @@ var tables = []struct{ name, key string }{
 	{"audit", "program_id, id"},
 	{"replans", "program_id"},
 	{"imports", "program_id, import_id"},
+	{"import_parts", "bucket, program_id, import_id, part, n"},
+	{"import_refused", "bucket, program_id, import_id, at"},
 	{"jobs", "bucket, job_id"},
 	{"job_pauses", "kind"},
 	{"webhooks", "program_id, webhook_id"},

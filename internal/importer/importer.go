@@ -63,6 +63,17 @@ type Input struct {
 	// has begun the same import, while it is seen whether that one still runs.
 	Lease   time.Duration
 	Waiting func(node string)
+
+	// upload is set when the files were uploaded, and a job has the import.
+	upload *upload
+}
+
+// read gives the bytes of a file, unpacked.
+func (in *Input) read(ctx context.Context, path string) ([]byte, error) {
+	if in.upload != nil {
+		return in.upload.read(ctx, path)
+	}
+	return load(path)
 }
 
 // Kind of the job that an import is while it runs.
@@ -130,7 +141,7 @@ func Run(ctx context.Context, in Input) (Report, error) {
 	if in.Batch <= 0 {
 		in.Batch = 2000
 	}
-	f, err := open(in)
+	f, err := open(ctx, in)
 	if err != nil {
 		return Report{}, err
 	}
@@ -152,8 +163,8 @@ func Run(ctx context.Context, in Input) (Report, error) {
 }
 
 // open reads the mapping and all files.
-func open(in Input) (*files, error) {
-	data, err := load(in.Mapping)
+func open(ctx context.Context, in Input) (*files, error) {
+	data, err := in.read(ctx, in.Mapping)
 	if err != nil {
 		return nil, err
 	}
@@ -178,7 +189,7 @@ func open(in Input) (*files, error) {
 	add(data)
 	named := slices.ContainsFunc(m.values(), func(v *Value) bool { return v.named("", m.With) })
 	f := &files{mapping: m, with: map[string]*table{}}
-	if data, err = load(in.File); err != nil {
+	if data, err = in.read(ctx, in.File); err != nil {
 		return nil, err
 	}
 	add(data)
@@ -194,7 +205,7 @@ func open(in Input) (*files, error) {
 				path = filepath.Join(filepath.Dir(in.Mapping), path)
 			}
 		}
-		if data, err = load(path); err != nil {
+		if data, err = in.read(ctx, path); err != nil {
 			return nil, err
 		}
 		add(data)
@@ -306,13 +317,35 @@ type job struct {
 	c       *converter
 	items   []item
 	place   place
-	refused *refusedFile
+	refused *refusedRows
 	// known members by reference, so that each is looked up once.
 	members map[string]string
 }
 
+// place finds where the import stands.
+func (in *Input) place(ctx context.Context, hash string) (place, bool, error) {
+	if in.upload != nil {
+		return findID(ctx, in.DB, in.Program, in.upload.id)
+	}
+	return find(ctx, in.DB, in.Program, hash)
+}
+
+// sink is where the refused rows go, nil for nowhere.
+func (in *Input) sink(ctx context.Context) sink {
+	switch {
+	case in.upload != nil:
+		return &refusedChunks{ctx: ctx, upload: in.upload}
+	case in.Refused != "":
+		return &refusedFile{path: in.Refused}
+	}
+	return nil
+}
+
 // take records the items, while no other process does.
 func take(ctx context.Context, in Input, c *converter, items []item, report Report, hash string) (Report, error) {
+	if in.upload != nil {
+		return takeHeld(ctx, in, c, items, report, hash)
+	}
 	if in.Lease <= 0 {
 		in.Lease = 10 * time.Second
 	}
@@ -336,7 +369,7 @@ func take(ctx context.Context, in Input, c *converter, items []item, report Repo
 }
 
 func takeHeld(ctx context.Context, in Input, c *converter, items []item, report Report, hash string) (Report, error) {
-	p, found, err := find(ctx, in.DB, in.Program, hash)
+	p, found, err := in.place(ctx, hash)
 	if err != nil {
 		return report, err
 	}
@@ -346,7 +379,7 @@ func takeHeld(ctx context.Context, in Input, c *converter, items []item, report 
 		if p, err = begin(ctx, in.DB, in.Program, in.Kind, hash, filepath.Base(in.File), in.Clock()); err != nil {
 			return report, err
 		}
-	case p.status == running && p.items <= len(items):
+	case (p.status == running || p.status == waiting) && p.items <= len(items):
 		old := p.Report
 		report.ResumedAt = p.items
 		report.Recorded, report.Known, report.Differing, report.Enrolled = old.Recorded, old.Known, old.Differing, old.Enrolled
@@ -360,7 +393,7 @@ func takeHeld(ctx context.Context, in Input, c *converter, items []item, report 
 	report.Import = p.id
 	p.Report, p.status = report, running
 	j.place = p
-	if j.refused, err = openRefused(in.Refused, c.table, p.RefusedBytes); err != nil {
+	if j.refused, err = openRefused(in.sink(ctx), c.table, p.RefusedBytes); err != nil {
 		return report, err
 	}
 	err = j.run(ctx)
@@ -400,7 +433,7 @@ func (j *job) run(ctx context.Context) error {
 	j.place.status = done
 	slices.SortStableFunc(r.Refusals, func(a, b Refusal) int { return a.Row - b.Row })
 	if r.Refused > 0 {
-		r.RefusedFile = j.refused.path
+		r.RefusedFile = j.in.Refused
 	}
 	return j.keep(ctx)
 }
@@ -704,8 +737,8 @@ func dryRun(ctx context.Context, in Input, c *converter, items []item, r Report)
 	r.Refused = len(refusals)
 	slices.SortStableFunc(refusals, func(a, b Refusal) int { return a.Row - b.Row })
 	r.Refusals = refusals[:min(maxShown, len(refusals))]
-	if in.Refused != "" && r.Refused > 0 {
-		file, err := openRefused(in.Refused, c.table, 0)
+	if to := in.sink(ctx); to != nil && r.Refused > 0 {
+		file, err := openRefused(to, c.table, 0)
 		if err != nil {
 			return r, err
 		}

@@ -17,8 +17,12 @@ const IDPrefix = "imp"
 
 // Statuses of an import. Running is what a kill leaves behind.
 const (
-	running = "running"
-	done    = "done"
+	uploading = "uploading"
+	waiting   = "waiting"
+	running   = "running"
+	done      = "done"
+	failed    = "failed"
+	cancelled = "cancelled"
 )
 
 // place is where an import stands: rows_done counts items in the order of the import, which file, mapping and program
@@ -53,13 +57,24 @@ VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $7, '{}')`
 
 const keepPlace = `
 UPDATE imports SET status = $1, rows_done = $2, updated_at = $3, report = $4
-WHERE program_id = $5 AND import_id = $6`
+WHERE program_id = $5 AND import_id = $6 AND status <> 'cancelled'`
+
+const findImportID = `SELECT import_id, status, rows_done, report FROM imports WHERE program_id = $1 AND import_id = $2`
 
 // find gives the last import of the same file under the same mapping; found is false when there was none.
-func find(ctx context.Context, d *db.DB, program, hash string) (p place, found bool, err error) {
+func find(ctx context.Context, d *db.DB, program, hash string) (place, bool, error) {
+	return findBy(ctx, d, findImport, program, hash)
+}
+
+// findID gives the import with the id.
+func findID(ctx context.Context, d *db.DB, program, id string) (place, bool, error) {
+	return findBy(ctx, d, findImportID, program, id)
+}
+
+func findBy(ctx context.Context, d *db.DB, query, program, by string) (p place, found bool, err error) {
 	var report string
 	err = d.Read(ctx, func(tx *db.Tx) error {
-		return tx.QueryRow(ctx, findImport, program, hash).Scan(&p.id, &p.status, &p.items, &report)
+		return tx.QueryRow(ctx, query, program, by).Scan(&p.id, &p.status, &p.items, &report)
 	})
 	switch {
 	case errors.Is(err, sql.ErrNoRows):

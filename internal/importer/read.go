@@ -54,25 +54,34 @@ func load(path string) ([]byte, error) {
 		return nil, errs.Invalid("file", fmt.Sprintf("The file %s cannot be opened.", path)).Because(err)
 	}
 	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, MaxFile+1))
+	return unpack(path, file, MaxFile)
+}
+
+// unpack reads what may be packed with gzip, up to most bytes.
+func unpack(name string, r io.Reader, most int64) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, most+1))
 	if err == nil && bytes.HasPrefix(data, []byte{0x1f, 0x8b}) {
-		data, err = unzip(data)
+		data, err = unzip(data, most)
 	}
 	switch {
 	case err != nil:
-		return nil, errs.Invalid("file", fmt.Sprintf("The file %s cannot be read.", path)).Because(err)
-	case len(data) > MaxFile:
-		return nil, errs.Invalid("file_too_large", fmt.Sprintf("The file %s is larger than 4 GiB: split it, with a header on each part.", path))
+		return nil, errs.Invalid("file", fmt.Sprintf("The file %s cannot be read.", name)).Because(err)
+	case int64(len(data)) > most:
+		size := fmt.Sprintf("%d MiB", most>>20)
+		if most >= 1<<30 {
+			size = fmt.Sprintf("%d GiB", most>>30)
+		}
+		return nil, errs.Invalid("file_too_large", fmt.Sprintf("The file %s is larger than %s: split it, with a header on each part.", name, size))
 	}
 	return data, nil
 }
 
-func unzip(data []byte) ([]byte, error) {
+func unzip(data []byte, most int64) ([]byte, error) {
 	zip, err := gzip.NewReader(bytes.NewReader(data))
 	if err != nil {
 		return nil, err
 	}
-	return io.ReadAll(io.LimitReader(zip, MaxFile+1))
+	return io.ReadAll(io.LimitReader(zip, most+1))
 }
 
 // readTable makes rows of a file's bytes. named says that columns are asked for by name, so that there must be a header.

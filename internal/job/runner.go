@@ -471,7 +471,7 @@ func (r *Runner) beat(ctx context.Context) {
 		byBucket[h.job.bucket] = append(byBucket[h.job.bucket], h.job)
 	}
 	r.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, r.o.Lease/8)
+	ctx, cancel := context.WithTimeout(ctx, r.o.Lease*3/8) // the writer may be busy, and this is as long as may be waited
 	defer cancel()
 	for _, jobs := range byBucket {
 		slices.SortFunc(jobs, func(a, b *Job) int { return compare(a.ID, b.ID) })

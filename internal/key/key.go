@@ -38,6 +38,7 @@ var Scopes = []string{
 	"programs:read", "programs:write",
 	"events:read",
 	"webhooks:read", "webhooks:write",
+	"imports:read", "imports:write",
 	"simulations:write",
 	Admin,
 }
