@@ -535,7 +535,7 @@ func TestR02BankKilled(t *testing.T) {
 				b.gate.Lock()
 				n.kill()
 				b.gate.Unlock()
-				slowest = max(slowest, n.start())
+				slowest = max(slowest, n.restart())
 				b.count("kills", 1)
 			}
 		})

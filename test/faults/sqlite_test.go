@@ -40,7 +40,7 @@ func TestR06SQLiteKilled(t *testing.T) {
 			b.count("killed "+how, 1)
 			b.gate.Unlock()
 			b.copied("as the kill left it") // a copy, so that it is the program that has to recover the file
-			n.start()
+			n.restart()
 		}
 	})
 	b.settle()
