@@ -33,6 +33,7 @@ func (r *run) disk(mib int) *disk {
 	}
 	// However this process ends, its end of the pipe closes, and the other takes the file system away.
 	cmd := exec.Command("sh", "-c", `cat; umount -l "$1"; rmdir "$1"`, "sh", path)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // a signal to the group of this process does not reach it
 	in, err := cmd.StdinPipe()
 	if err == nil {
 		err = cmd.Start()
