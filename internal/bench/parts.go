@@ -99,9 +99,32 @@ func (b *run) purchases(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := b.sealing(ctx, w); err != nil {
+		return err
+	}
 	b.out.Disk = &Disk{BytesPerPurchase: float64(after-w.Bytes) / float64(max(done, 1)), RawBytesPerPurchase: float64(rawAfter-rawBefore) / float64(max(rawDone, 1))}
 	w.Bytes = after
 	return nil
+}
+
+// sealing measures once how fast the books are sealed, which a server does every few minutes.
+func (b *run) sealing(ctx context.Context, w *world) error {
+	return b.once(ctx, step{row: b.out.add("seal facts", kindCommand, 1), do: func(ctx context.Context, _ time.Duration) (outcome, error) {
+		out, text, err := runCommand(ctx, b.opts.Binary, "seal", "--db", w.url, "--json")
+		if err != nil {
+			return out, err
+		}
+		var told []struct {
+			Facts int `json:"facts"`
+		}
+		if err := json.Unmarshal(text, &told); err != nil {
+			return out, fmt.Errorf("read what was sealed: %w", err)
+		}
+		for _, one := range told {
+			out.done += one.Facts
+		}
+		return out, nil
+	}}, 0, false)
 }
 
 // with has a server on the world while do runs.
