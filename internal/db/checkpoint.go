@@ -4,7 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // What was committed to SQLite stands in its log and must be copied into the file now and then. SQLite would do it
@@ -15,6 +18,7 @@ import (
 type checkpoints struct {
 	side  *sql.DB
 	dirty chan struct{}
+	full  atomic.Bool // the disk was full
 	stop  chan struct{}
 	once  sync.Once // a database may be closed twice
 	done  sync.WaitGroup
@@ -23,8 +27,8 @@ type checkpoints struct {
 const (
 	// checkpointPause is how long commits gather before they are copied: what is written again meanwhile is copied once.
 	checkpointPause = 300 * time.Millisecond
-	// longLog is when the writer is asked to let the log begin anew, in pages of 4 kB: 64 MB.
-	longLog = 16 << 10
+	// longLog is when the writer is asked to let the log begin anew, in pages of 4 kB: 16 MB.
+	longLog = 4 << 10
 )
 
 // startCheckpoints begins copying, for a database whose own checkpoints are off.
@@ -48,19 +52,26 @@ func (d *DB) startCheckpoints(side *sql.DB) {
 			}
 			// What fails (a full disk, a database that another process holds) is tried again after the next commit; until then
 			// all is in the log.
-			if log, err := checkpoint(c.side); err == nil && log > longLog {
-				_, _ = checkpoint(d.write)
+			log, err := checkpoint(c.side, "PASSIVE")
+			switch {
+			case c.full.Load():
+				// The log gives its place back, for which it waits until nobody reads from it.
+				if _, err := checkpoint(d.write, "TRUNCATE"); err == nil {
+					c.full.Store(false)
+				}
+			case err == nil && log > longLog:
+				_, _ = checkpoint(d.write, "PASSIVE")
 			}
 		}
 	})
 }
 
-// checkpoint copies what it can without waiting, and gives the length of the log in pages.
-func checkpoint(pool *sql.DB) (log int64, err error) {
+// checkpoint copies what it can, and gives the length of the log in pages. It is PASSIVE, which waits for nobody, or TRUNCATE.
+func checkpoint(pool *sql.DB, how string) (log int64, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var busy, copied int64
-	err = pool.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &log, &copied)
+	err = pool.QueryRowContext(ctx, "PRAGMA wal_checkpoint("+how+")").Scan(&busy, &log, &copied)
 	return log, err
 }
 
@@ -72,6 +83,14 @@ func (c *checkpoints) committed() {
 	select {
 	case c.dirty <- struct{}{}:
 	default:
+	}
+}
+
+// failed says that a write failed: where the disk was full, the log is made short as soon as that goes.
+func (c *checkpoints) failed(err error) {
+	if code, ok := sqliteCode(err); c != nil && ok && code&0xFF == sqlite3.SQLITE_FULL {
+		c.full.Store(true)
+		c.committed()
 	}
 }
 

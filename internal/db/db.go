@@ -301,6 +301,7 @@ func (d *DB) run(ctx context.Context, fn func(*Tx) error, readOnly bool) error {
 	defer span.End()
 	for attempt := 1; ; attempt++ {
 		err := d.once(ctx, fn, readOnly)
+		d.checkpoints.failed(err)
 		if err == nil {
 			d.note(ctx, span, readOnly, attempt, began, nil)
 			return nil

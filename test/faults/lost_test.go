@@ -3,6 +3,7 @@ package faults
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -157,6 +158,8 @@ func TestR04CommitUnknown(t *testing.T) {
 	n.url = pg.through(r.url)
 	n.start()
 	members := d.caller.enrol(r.T, d.base(0), "person", 2)
+	// The server writes down beside the requests that a key was used, once a while: no cut is to hit that COMMIT.
+	r.until("the use of the key is written down", 30*time.Second, r.keysUsed)
 
 	var shot once
 	cuts := []struct {
@@ -250,6 +253,20 @@ func (d *desk) warm() {
 		}
 		return nil
 	})
+}
+
+// keysUsed says whether it stands in the database that a key was used.
+func (r *run) keysUsed() error {
+	d, err := openBooks(r.url)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	var n int
+	if err = d.QueryRowContext(r.Context(), `SELECT COUNT(*) FROM keys WHERE last_used_at IS NOT NULL`).Scan(&n); err == nil && n == 0 {
+		err = errors.New("no key was used")
+	}
+	return err
 }
 
 // nobodyAtWork says whether any backend of the run's database still runs a transaction.
