@@ -3,6 +3,7 @@ package cli
 import (
 	"math"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -18,17 +19,41 @@ func limitMemory() int64 {
 	if limit := debug.SetMemoryLimit(-1); limit != math.MaxInt64 {
 		return limit
 	}
-	text, err := os.ReadFile("/sys/fs/cgroup/memory.max")
-	if err != nil {
-		return 0
-	}
-	most, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
-	if err != nil { // it says max
+	most := groupMemory("/proc/self/cgroup", "/sys/fs/cgroup")
+	if most == 0 {
 		return 0
 	}
 	limit := most / 10 * 9
 	debug.SetMemoryLimit(limit)
 	return limit
+}
+
+// groupMemory is the least that the process's control group or one above it may have, 0 for no limit: that of a container or of a
+// systemd unit.
+func groupMemory(self, root string) int64 {
+	text, err := os.ReadFile(self)
+	if err != nil {
+		return 0
+	}
+	group := ""
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), "0::"); ok {
+			group = rest
+		}
+	}
+	var least int64
+	for {
+		text, err := os.ReadFile(filepath.Join(root, group, "memory.max"))
+		if err == nil {
+			if n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil && (least == 0 || n < least) { // or it says max
+				least = n
+			}
+		}
+		if group == "" || group == "/" {
+			return least
+		}
+		group = filepath.Dir(group)
+	}
 }
 
 // bodyMemory is how much of the memory may be bodies of requests: read, they take about ten times as much.

@@ -16,6 +16,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -273,8 +275,32 @@ func TestFewOpenFilesAreSharedOut(t *testing.T) {
 func TestTheLogTellsOfStartAndStop(t *testing.T) {
 	t.Parallel()
 	s := &shell{t: t, dir: t.TempDir(), url: "sqlite:x.db"}
-	srv := s.with("LOJAL_SLOW_AFTER=2s").start("There is no program yet", "serve", "--log-format", "json")
+	dir, err := os.MkdirTemp("", "lojal") //nolint:usetesting // a socket's name is short, and that of the test's folder is not
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	supervisor, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(dir, "notify"), Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer supervisor.Close()
+	told := func() string {
+		buf := make([]byte, 100)
+		n, err := supervisor.Read(buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(buf[:n])
+	}
+	srv := s.with("LOJAL_SLOW_AFTER=2s", "NOTIFY_SOCKET="+supervisor.LocalAddr().String()).start("There is no program yet", "serve", "--log-format", "json")
+	if got := told(); got != "READY=1" {
+		t.Errorf("the supervisor was told %q", got)
+	}
 	srv.stop()
+	if got := told(); got != "STOPPING=1" {
+		t.Errorf("the supervisor was told %q", got)
+	}
 	found := map[string]map[string]any{}
 	for lines := bufio.NewScanner(bytes.NewReader(srv.errs.Bytes())); lines.Scan(); {
 		var line map[string]any

@@ -159,6 +159,7 @@ func (s *server) run(files int, ready func(url string)) error {
 	if operators != nil {
 		s.e.printf("Metrics, health and profiles for operators: http://%s/metrics\n", operators.Addr)
 	}
+	tellSupervisor(s.log, "READY=1")
 	s.log.Info("ready", "addr", listener.Addr().String(), "database", string(s.db.Dialect()))
 
 	select {
@@ -206,6 +207,7 @@ func (s *server) public() (*http.Server, error) {
 // and answer what was taken.
 func (s *server) shut(public *http.Server) error {
 	s.health.Stop()
+	tellSupervisor(s.log, "STOPPING=1")
 	s.log.Info("stopping", "version", s.e.build.Version, "drain", s.t.Drain)
 	if s.t.Drain > 0 {
 		<-time.After(s.t.Drain)

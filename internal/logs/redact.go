@@ -19,7 +19,7 @@ var hidden = []struct {
 	{regexp.MustCompile(`(?i)\b((?:pass(?:word|wd)?|pwd|secret|token|api_?key|authorization)["']?\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s,;&)]+)`), "${1}[hidden]"},
 	// The password in a URL, and with it the name.
 	{regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://)[^/@"']{0,200}@`), "${1}[hidden]@"},
-	{regexp.MustCompile(`[\p{L}\p{N}._%+'-]+@[\p{L}\p{N}-]+(\.[\p{L}\p{N}-]+)*`), "[e-mail]"},
+	{regexp.MustCompile(`[\p{L}\p{N}._%+'-]+@[\p{N}-]*\p{L}[\p{L}\p{N}-]*(\.[\p{L}\p{N}-]+)*`), "[e-mail]"},
 	// Identifiers as callers write them, and phone numbers.
 	{regexp.MustCompile(`\b(phone|email|card|ext):[^\s"',;)]+`), "${1}:[hidden]"},
 	{regexp.MustCompile(`\+[0-9][0-9 ()./-]{5,18}[0-9]`), "[number]"},
