@@ -529,7 +529,7 @@ func TestR02BankKilled(t *testing.T) {
 	onNodes(t, func(b *bank) {
 		var slowest time.Duration
 		b.under(func() {
-			for range times(6, 100) {
+			for range times(5, 100) {
 				b.pause(between(b.rnd, 50*time.Millisecond, 500*time.Millisecond))
 				n := b.nodes[b.rnd.IntN(len(b.nodes))]
 				b.gate.Lock()

@@ -173,6 +173,23 @@ func (c *cluster) kill(sig syscall.Signal) {
 	}
 	_ = c.cmd.Process.Signal(sig)
 	<-c.gone
+	for c.workers() && c.r.Context().Err() == nil { // they outlive their postmaster by a moment, and may still commit
+		c.r.pause(5 * time.Millisecond)
+	}
+}
+
+// workers says whether any process of the server is left: they stand in its folder.
+func (c *cluster) workers() bool {
+	all, err := filepath.Glob("/proc/[0-9]*/cwd")
+	if err != nil {
+		c.r.Error(err)
+	}
+	for _, one := range all {
+		if where, err := os.Readlink(one); err == nil && where == c.data() {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *cluster) url(database string) string {

@@ -143,8 +143,8 @@ func TestR16ImportKilled(t *testing.T) {
 	eachEmpty(t, func(r *run) {
 		r.ok("migrate")
 		r.publish()
-		m := r.receipts(receipts{n: times(1500, 200_000), bad: 100})
-		r.count("kills", r.importedUntilKilled(m.line, times(4, 40)))
+		m := r.receipts(receipts{n: times(1000, 200_000), bad: 100})
+		r.count("kills", r.importedUntilKilled(m.line, times(3, 40)))
 		after := r.prove()
 		if d := difference(m.earned, r.points(after)); d != "" {
 			r.Errorf("what was imported is not what the rows come to: %s", d)

@@ -42,18 +42,14 @@ func TestR17MigrationKilled(t *testing.T) {
 				r.url = dbtest.EmptyURL(r.T, dialect(empty))
 			}
 			for killed := true; killed; {
-				cmd := r.command(r.Context(), "migrate")
-				limit := between(r.rnd, 20*time.Millisecond, 600*time.Millisecond)
-				if err := start(cmd); err != nil {
+				out, err := finishUnless(r.command(r.Context(), "migrate"), between(r.rnd, 20*time.Millisecond, 600*time.Millisecond))
+				if err != nil {
 					r.Fatal(err)
 				}
-				timer := time.AfterFunc(limit, func() { _ = cmd.Process.Kill() })
-				err := cmd.Wait()
-				timer.Stop()
-				if killed = err != nil; killed {
-					if cmd.ProcessState.ExitCode() >= 0 {
-						r.Fatalf("a migration after a killed one: %v", err)
-					}
+				if out.status > 0 {
+					r.Fatalf("a migration after a killed one: %s", out)
+				}
+				if killed = out.status < 0; killed {
 					r.count("killed", 1)
 				}
 			}
@@ -88,28 +84,29 @@ func TestR17MigrationKilledAtEachStep(t *testing.T) {
 // killedAt runs a migration and kills it when its n-th COMMIT is on its way. It says whether there were fewer.
 func (r *run) killedAt(n int64, what verdict) (done bool) {
 	r.Helper()
-	var cmd *exec.Cmd
+	ctx, cancel := context.WithTimeout(r.Context(), time.Minute)
+	defer cancel()
+	pg := r.proxy(func() string { return hostOf(r.url) })
+	cmd := r.command(ctx, "migrate", "--db", pg.through(r.url))
+	started := make(chan struct{})
 	var shot once
 	shot.arm(n)
-	pg := r.proxy(func() string { return hostOf(r.url) })
 	pg.tap(func() tap {
 		var client frontend
 		return tap{up: func(chunk []byte) verdict {
-			if client.sees(chunk) && shot.take() && shot.spent() {
-				if what == drop {
-					_ = cmd.Process.Kill()
-				} else {
-					time.AfterFunc(0, func() { _ = cmd.Process.Kill() })
-				}
-				return what
+			if !client.sees(chunk) || !shot.take() || !shot.spent() {
+				return pass
 			}
-			return pass
+			<-started
+			if what == drop {
+				_ = cmd.Process.Kill()
+			} else {
+				time.AfterFunc(0, func() { _ = cmd.Process.Kill() })
+			}
+			return what
 		}}
 	})
-	ctx, cancel := context.WithTimeout(r.Context(), time.Minute)
-	defer cancel()
-	cmd = r.command(ctx, "migrate", "--db", pg.through(r.url))
-	out, err := finish(cmd)
+	out, err := finishWith(cmd, func() func() { close(started); return func() {} })
 	if err != nil {
 		r.Fatal(err)
 	}

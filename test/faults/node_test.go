@@ -279,12 +279,25 @@ func (r *run) command(ctx context.Context, args ...string) *exec.Cmd {
 }
 
 // finish runs a command to its end. A status below 0 is that of a process which was killed.
-func finish(cmd *exec.Cmd) (ran, error) {
+func finish(cmd *exec.Cmd) (ran, error) { return finishWith(cmd, func() func() { return func() {} }) }
+
+// finishUnless is finish for a command that is killed when it takes longer.
+func finishUnless(cmd *exec.Cmd, limit time.Duration) (ran, error) {
+	return finishWith(cmd, func() func() {
+		timer := time.AfterFunc(limit, func() { _ = cmd.Process.Kill() })
+		return func() { timer.Stop() }
+	})
+}
+
+// finishWith is finish with something that begins when the command has started, and gives its own end.
+func finishWith(cmd *exec.Cmd, begin func() func()) (ran, error) {
 	var out, failed bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &failed
 	err := start(cmd)
 	if err == nil {
+		end := begin()
 		err = cmd.Wait()
+		end()
 	}
 	if _, ended := errors.AsType[*exec.ExitError](err); ended {
 		err = nil

@@ -26,7 +26,7 @@ func TestR18BackupUnderLoad(t *testing.T) {
 		var copies []*books
 		var last string
 		b.under(func() {
-			for round := range times(3, 20) {
+			for round := range times(2, 20) {
 				b.pause(between(b.rnd, 50*time.Millisecond, 300*time.Millisecond))
 				b.mu.Lock()
 				before := slices.Clone(b.log)
@@ -107,7 +107,7 @@ func TestR19StoppedUnderLoad(t *testing.T) {
 	onNodes(t, func(b *bank) {
 		b.hasty = true
 		b.under(func() {
-			for round := range times(4, 60) {
+			for round := range times(3, 60) {
 				b.pause(between(b.rnd, 100*time.Millisecond, 500*time.Millisecond))
 				n := b.nodes[round%len(b.nodes)]
 				b.gate.Lock()
@@ -159,7 +159,7 @@ func TestR20Overload(t *testing.T) {
 	each(t, func(r *run) {
 		d := openDesk(r, 2)
 		members := d.caller.enrol(r.T, d.base(0), "person", people)
-		ctx, cancel := context.WithTimeout(t.Context(), lasting(2*time.Second, time.Minute))
+		ctx, cancel := context.WithTimeout(t.Context(), lasting(1500*time.Millisecond, time.Minute))
 		defer cancel()
 		var peak int64
 		var all sync.WaitGroup

@@ -25,7 +25,7 @@ func TestR06SQLiteKilled(t *testing.T) {
 	b := openBank(r, r.url)
 	n := b.nodes[0]
 	b.under(func() {
-		for round := range times(8, 200) {
+		for round := range times(6, 200) {
 			b.pause(between(b.rnd, 5*time.Millisecond, 150*time.Millisecond))
 			how := []string{"while it writes", "while it stops", "while it makes a backup"}[round%3]
 			b.gate.Lock()
@@ -51,13 +51,7 @@ func (b *bank) killedBackup(round int) {
 	b.Helper()
 	path := filepath.Join(b.dir, "killed"+strconv.Itoa(round)+".backup")
 	cmd := b.command(b.Context(), "backup", path)
-	timer := time.AfterFunc(between(b.rnd, 20*time.Millisecond, 400*time.Millisecond), func() {
-		if cmd.Process != nil {
-			_ = cmd.Process.Kill()
-		}
-	})
-	defer timer.Stop()
-	out, err := finish(cmd)
+	out, err := finishUnless(cmd, between(b.rnd, 20*time.Millisecond, 400*time.Millisecond))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -156,7 +150,7 @@ func TestR10EveryCommitIsSynced(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return bytes.Count(data, []byte("sync(")) - bytes.Count(data, []byte("resumed"))
+		return bytes.Count(data, []byte("sync(")) // one that was interrupted by another thread is resumed without it
 	}
 	for i := range times(30, 300) {
 		before := synced()

@@ -127,7 +127,7 @@ func TestR14KilledBetweenCommitAndDispatch(t *testing.T) {
 			}
 		})
 		bought := 0
-		for range times(8, 100) {
+		for range times(5, 100) {
 			victim := d.nodes[r.rnd.IntN(len(d.nodes))]
 			timer := time.AfterFunc(between(r.rnd, 0, 600*time.Millisecond), victim.kill)
 			for {
