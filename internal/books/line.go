@@ -317,3 +317,49 @@ func firstUnlined(ctx context.Context, tx *db.Tx) (*int64, error) {
 	}
 	return oldest, nil
 }
+
+const wholeLine = `SELECT program_id, of_bucket, stamp, first, last FROM event_line ORDER BY program_id, of_bucket, first`
+
+// Places gives the place in the line of every fact of a distributed database, for copying it to one that is not: there the places are
+// the stamps. A fact that is not in line yet gets one behind the others.
+func Places(ctx context.Context, tx *db.Tx) (func(program string, bucket int32, stamp int64) int64, error) {
+	lines := map[shelf][]stretch{}
+	ends := map[string]int64{}
+	err := db.Collect(ctx, tx, func(row db.Scanner) error {
+		var at shelf
+		var s stretch
+		err := row.Scan(&at.program, &at.bucket, &s.stamp, &s.first, &s.last)
+		lines[at] = append(lines[at], s)
+		ends[at.program] = max(ends[at.program], s.stamp+s.last-s.first)
+		return err
+	}, wholeLine)
+	if err != nil {
+		return nil, fmt.Errorf("read the line of events: %w", err)
+	}
+	late := map[shelf]map[int64]int64{}
+	return func(program string, bucket int32, stamp int64) int64 {
+		if stamp <= tx.Before() {
+			return stamp
+		}
+		at := shelf{bucket, program}
+		if i, found := slices.BinarySearchFunc(lines[at], stamp, func(s stretch, stamp int64) int {
+			switch {
+			case stamp < s.first:
+				return 1
+			case stamp > s.last:
+				return -1
+			}
+			return 0
+		}); found {
+			return lines[at][i].stamp + stamp - lines[at][i].first
+		}
+		if late[at] == nil {
+			late[at] = map[int64]int64{}
+		}
+		if late[at][stamp] == 0 {
+			ends[program] = max(ends[program], tx.Before()) + 1
+			late[at][stamp] = ends[program]
+		}
+		return late[at][stamp]
+	}, nil
+}

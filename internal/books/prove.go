@@ -2,10 +2,13 @@ package books
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
 	"slices"
+	"time"
 
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/ids"
@@ -211,4 +214,29 @@ func MembersBehind(ctx context.Context, tx *db.Tx, program string, place Cursor)
 		return nil, fmt.Errorf("list the members with new facts: %w", err)
 	}
 	return out, nil
+}
+
+const lastRecorded = `SELECT recorded_at FROM facts WHERE program_id = $1 ORDER BY stamp DESC, n DESC LIMIT 1`
+
+// LastRecorded gives when the program's last fact was recorded, in the order of commits; nil when there is none.
+func LastRecorded(ctx context.Context, tx *db.Tx, program string) (*time.Time, error) {
+	var at int64
+	err := tx.QueryRow(ctx, lastRecorded, program).Scan(&at)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil //nolint:nilnil // none is no error
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look for the last fact: %w", err)
+	}
+	return toMoment(&at), nil
+}
+
+const countFacts = `SELECT CAST(COALESCE(SUM(seq), 0) AS bigint) FROM accounts WHERE program_id = $1`
+
+// CountFacts gives the number of the program's facts, as the accounts count them.
+func CountFacts(ctx context.Context, tx *db.Tx, program string) (n int64, err error) {
+	if err := tx.QueryRow(ctx, countFacts, program).Scan(&n); err != nil {
+		return 0, fmt.Errorf("count facts: %w", err)
+	}
+	return n, nil
 }

@@ -54,6 +54,7 @@ type grammar struct {
 	Job        jobCmd        `cmd:"" help:"Look at what servers do beside requests, and steer it."`
 	Verify     verifyCmd     `cmd:"" help:"Prove the books."`
 	Seal       sealCmd       `cmd:"" help:"Seal the books, and print the heads to keep."`
+	Doctor     doctorCmd     `cmd:"" help:"Look the installation over and say what is wrong."`
 	Backup     backupCmd     `cmd:"" help:"Copy the database to one file while it is in use."`
 	Restore    restoreCmd    `cmd:"" help:"Fill an empty database from a backup or export."`
 	Export     exportCmd     `cmd:"" help:"Write all tables as JSON lines."`

@@ -1,8 +1,12 @@
 package cli
 
 import (
-	"os"
+	"errors"
+	"maps"
+	"slices"
+	"time"
 
+	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/export"
 )
 
@@ -41,7 +45,9 @@ func (c *exportCmd) Run(e *env) (err error) {
 
 type backupCmd struct {
 	jsonFlag
-	File string `arg:"" help:"File to write; it must not be there."`
+	File  string `arg:"" help:"File to write; it must not be there."`
+	Check bool   `help:"Restore the backup elsewhere and prove the books there: a drill of what is done after an accident."`
+	Into  string `placeholder:"URL" help:"Empty database to restore into, with --check: sqlite:PATH or postgres://…; a temporary SQLite file when left out."`
 	database
 }
 
@@ -49,30 +55,68 @@ func (backupCmd) Help() string {
 	return `Of SQLite it is a database file, of PostgreSQL an archive of an export; both are one snapshot, taken while the database is
 in use, and both can be restored on either. For large PostgreSQL databases use the server's own base backups. The file of
 SQLite holds the secrets of webhooks; the archive does not, and after its restore they are made anew with lojal webhook rotate.
+The books are sealed first, and the heads are printed: keep them, to know the backup again. docs/backup.md tells more.
+
+With --check, what is restored is proved as lojal verify does, and must hold the heads of the database in use. The exit status is
+5 when the backup cannot be relied on.
 
 Examples:
 
-    lojal backup lojal-2026-11-22.backup`
+    lojal backup lojal-2026-11-22.backup
+    lojal backup lojal-2026-11-22.backup --check
+    lojal backup lojal-2026-11-22.backup --check --into postgres://lojal@spare/drill`
 }
 
 func (c *backupCmd) Run(e *env) (err error) {
+	if c.Into != "" && !c.Check {
+		return errs.Malformed("into", "--into goes with --check: lojal restore fills a database for good.")
+	}
 	d, err := c.open(e)
 	if err != nil {
 		return err
 	}
 	defer closing(d, &err)
-	if err := export.Backup(e.ctx, d, c.File, e.build.Version, e.now()); err != nil {
-		return err
-	}
-	info, err := os.Stat(c.File)
+	saved, err := export.Save(e.ctx, d, c.File, e.build.Version, e.now)
 	if err != nil {
 		return err
 	}
-	if c.JSON {
-		return e.json(map[string]any{"file": c.File, "bytes": info.Size()})
+	if !c.JSON {
+		e.printf("Wrote %s (%d KiB) in %.1f s. `lojal restore` brings it back into an empty database.\n", c.File, (saved.Bytes+1023)/1024, saved.Seconds)
+		for _, id := range slices.Sorted(maps.Keys(saved.Heads)) {
+			e.printf("It holds %s up to the head %s.\n", id, saved.Heads[id])
+		}
 	}
-	e.printf("Wrote %s (%d KiB). `lojal restore` brings it back into an empty database.\n", c.File, (info.Size()+1023)/1024)
-	return nil
+	if !c.Check {
+		if c.JSON {
+			return e.json(saved)
+		}
+		return nil
+	}
+	drill, err := export.Try(e.ctx, d, c.File, c.Into, saved.Heads, e.now)
+	if err != nil && !errs.Is(err, errs.CodeConflict, "backup_broken") {
+		return err
+	}
+	if c.JSON {
+		return errors.Join(e.json(struct {
+			export.Saved
+			Drill export.Drill `json:"drill"`
+		}{saved, drill}), err)
+	}
+	e.printf("Restored %d rows in %.1f s and proved them in %.1f s.\n", drill.Restored.Rows, drill.RestoreSeconds, drill.VerifySeconds)
+	for _, b := range drill.Programs {
+		if len(b.Findings) > 0 {
+			for _, f := range b.Findings {
+				e.printf("  %s\n", f)
+			}
+			continue
+		}
+		e.printf("%s: %d members, %d facts, and the books hold.", b.Program, b.Members, b.Facts)
+		if b.Newest != nil {
+			e.printf(" The last fact in it is of %s; %s recorded since would be lost.", b.Newest.Format(time.RFC3339), plural(int(b.Behind), "fact"))
+		}
+		e.printf("\n")
+	}
+	return err
 }
 
 type restoreCmd struct {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -96,7 +97,7 @@ func (p programFlag) all(e *env, d *db.DB) (out []string, err error) {
 
 type verifyCmd struct {
 	jsonFlag
-	Heads     []string `name:"head" placeholder:"HASH@NUMBER" help:"Head that was kept: the books must still hold it. May be given several times."`
+	Heads     []string `name:"head" sep:"none" placeholder:"[PROGRAM] HASH@NUMBER" help:"Head that was kept, or the line that lojal seal --head printed: the books must still hold it. May be given several times."`
 	Member    string   `placeholder:"MEMBER" help:"Prove the books of one member: an id, or an identifier such as card:1001."`
 	Since     string   `placeholder:"TIME" help:"Prove the members about whom something was recorded since: a date, a time, or how long ago, such as 24h."`
 	Sample    int      `placeholder:"PERCENT" help:"Prove this percentage of the members, picked by chance."`
@@ -138,22 +139,18 @@ func (c *verifyCmd) Run(e *env) (err error) {
 	if err != nil {
 		return err
 	}
-	var heads []seal.Head
-	for _, text := range c.Heads {
-		h, err := seal.ParseHead(text)
-		if err != nil {
-			return err
-		}
-		heads = append(heads, h)
+	heads, err := c.heads(programs)
+	if err != nil {
+		return err
 	}
-	if len(programs) > 1 && (len(heads) > 0 || c.Member != "") {
-		return errs.Malformed("which_program", fmt.Sprintf("A head and a member are of one program: name one of %s with --program.", strings.Join(programs, ", ")))
+	if len(programs) > 1 && c.Member != "" {
+		return errs.Malformed("which_program", fmt.Sprintf("A member is of one program: name one of %s with --program.", strings.Join(programs, ", ")))
 	}
 	var versions version.Cache
 	reports := []*verify.Report{}
 	var broken error
 	for _, id := range programs {
-		r, err := c.prove(e, d, &versions, id, heads)
+		r, err := c.prove(e, d, &versions, id, heads[id])
 		if err != nil {
 			return err
 		}
@@ -173,6 +170,33 @@ func (c *verifyCmd) Run(e *env) (err error) {
 		e.printf("There is no program in this database, and nothing to prove.\n")
 	}
 	return broken
+}
+
+// heads reads the heads that were kept, by program: HASH@NUMBER, or as they are printed, with the program before.
+func (c *verifyCmd) heads(programs []string) (map[string][]seal.Head, error) {
+	out := map[string][]seal.Head{}
+	for _, text := range c.Heads {
+		words := strings.Fields(text)
+		if len(words) == 0 {
+			continue
+		}
+		h, err := seal.ParseHead(words[len(words)-1])
+		if err != nil {
+			return nil, err
+		}
+		id := words[0]
+		switch {
+		case len(words) == 2 && slices.Contains(programs, id):
+		case len(words) == 2:
+			return nil, errs.NotFound("program_not_found", fmt.Sprintf("The head is of program %q, which is not among those that are proved: %s.", id, strings.Join(programs, ", ")))
+		case len(programs) != 1:
+			return nil, errs.Malformed("which_program", fmt.Sprintf("A head is of one program: name one of %s with --program, or give the line as `lojal seal --head` prints it.", strings.Join(programs, ", ")))
+		default:
+			id = programs[0]
+		}
+		out[id] = append(out[id], h)
+	}
+	return out, nil
 }
 
 func count(all ...bool) (n int) {

@@ -22,17 +22,17 @@ func (d *DB) Backup(ctx context.Context, path string) (err error) {
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		return errs.Conflict("file_exists", fmt.Sprintf("%s is there already; a backup overwrites nothing.", path)).Because(err)
 	}
-	partial := path + ".partial"
+	// The file is made before it is filled, so that no one else can read it even for a moment.
+	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.partial")
+	if err != nil {
+		return fmt.Errorf("make the backup file: %w", err)
+	}
+	partial := file.Name()
 	defer func() {
 		if err != nil {
 			os.Remove(partial) // the reason why the backup failed says more
 		}
 	}()
-	// The file is made before it is filled, so that no one else can read it even for a moment.
-	file, err := os.OpenFile(partial, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return fmt.Errorf("make the backup file: %w", err)
-	}
 	defer file.Close() // it was synced, or the backup failed
 	if err := d.vacuumInto(ctx, partial); err != nil {
 		return explain(ctx, fmt.Errorf("copy the database: %w", err))
@@ -40,8 +40,23 @@ func (d *DB) Backup(ctx context.Context, path string) (err error) {
 	if err := file.Sync(); err != nil {
 		return fmt.Errorf("sync the backup: %w", err)
 	}
-	if err := os.Rename(partial, path); err != nil {
-		return fmt.Errorf("name the backup: %w", err)
+	return Publish(partial, path)
+}
+
+// Publish gives a file that is whole and synced its name, on the same disk, so that it appears at once and survives power loss. A file
+// that has the name already is a conflict.
+func Publish(from, path string) error {
+	switch err := os.Link(from, path); {
+	case errors.Is(err, fs.ErrExist):
+		return errs.Conflict("file_exists", fmt.Sprintf("%s is there already; a backup overwrites nothing.", path))
+	case err == nil:
+		if err := os.Remove(from); err != nil {
+			return fmt.Errorf("name the file: %w", err)
+		}
+	default: // some file systems have no second names
+		if err := os.Rename(from, path); err != nil {
+			return fmt.Errorf("name the file: %w", err)
+		}
 	}
 	return syncDir(filepath.Dir(path))
 }

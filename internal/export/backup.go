@@ -41,7 +41,7 @@ func Backup(ctx context.Context, d *db.DB, path, lojal string, now time.Time) (e
 	if err := pack(filepath.Join(dir, "export"), packed, m); err != nil {
 		return fmt.Errorf("write the archive: %w", err)
 	}
-	return os.Rename(packed, path)
+	return db.Publish(packed, path)
 }
 
 // pack writes an export as one archive, the manifest first.

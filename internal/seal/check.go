@@ -188,26 +188,31 @@ func (c *check) changed(s *Seal, made *covered) {
 	for at < min(len(have), len(was)) && bytes.Equal(have[at].hash[:printed], was[at]) {
 		at++
 	}
-	next := func(i int) []byte { // what the fact at this place looks like now
-		if i < len(have) {
-			return have[i].hash[:printed]
-		}
-		return nil
-	}
-	where := fmt.Sprintf("seal %d covers it", s.Number)
+	covers := fmt.Sprintf("seal %d covers it", s.Number)
 	switch {
 	case err != nil || at == len(have) && at == len(was):
 		c.findf(c.row(s.Number), nil, "does not have its hash: it was changed itself, or a published version after %d and up to %d was", c.last.Version, s.Version)
+		return
 	case at == len(have):
-		c.findf(fmt.Sprintf("facts, the last of seal %d", s.Number), nil, "%d are gone", len(was)-at)
-	case at == len(was) || len(have) > len(was) && bytes.Equal(next(at+1), was[at]):
-		c.findf(have[at].row(c.program), &have[at], "was put in between facts that were sealed (%s)", where)
-	case len(have) < len(was) && at+1 < len(was) && bytes.Equal(next(at), was[at+1]):
-		c.findf(have[at].row(c.program), &have[at], "stands where another one stood before it, which is gone (%s)", where)
-	case slices.ContainsFunc(have[at+1:], func(l leaf) bool { return bytes.Equal(l.hash[:printed], was[at]) }):
-		c.findf(have[at].row(c.program), &have[at], "stands in another place among the commits than when it was sealed (%s)", where)
+		c.findf(fmt.Sprintf("facts %s, the last of seal %d", c.program, s.Number), nil, "%d are gone", len(was)-at)
+		return
+	case at == len(was):
+		c.findf(have[at].row(c.program), &have[at], "was put in after the seal was made (%s)", covers)
+		return
+	}
+	// Where what stands here stood further on, something before it is gone; where what stood here stands further on, something came
+	// between.
+	gone := slices.IndexFunc(was[at:], func(p []byte) bool { return bytes.Equal(p, have[at].hash[:printed]) })
+	come := slices.IndexFunc(have[at:], func(l leaf) bool { return bytes.Equal(l.hash[:printed], was[at]) })
+	switch {
+	case gone > 0 && come > 0:
+		c.findf(have[at].row(c.program), &have[at], "stands in another place among the commits than when it was sealed (%s)", covers)
+	case gone > 0:
+		c.findf(have[at].row(c.program), &have[at], "is as it was sealed, but of the facts committed before it, which seal %d covers, %d are missing", s.Number, gone)
+	case come > 0:
+		c.findf(have[at].row(c.program), &have[at], "was put in between facts that were sealed (%s)", covers)
 	default:
-		c.findf(have[at].row(c.program), &have[at], "is not as it was sealed, or its postings are not (%s)", where)
+		c.findf(have[at].row(c.program), &have[at], "is not as it was sealed, or its postings are not (%s)", covers)
 	}
 }
 

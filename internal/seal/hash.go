@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"time"
 
 	"lojal.dev/lojal/internal/books"
 	"lojal.dev/lojal/internal/db"
@@ -38,6 +39,7 @@ type leaf struct {
 	member string
 	seq    int64
 	id     string
+	at     time.Time // recorded
 	fields bytesOf
 	hash   [sha256.Size]byte
 }
@@ -56,7 +58,7 @@ func (c *covered) fact(f *books.StoredFact) error {
 	var personal bytesOf
 	personal.text("lojal personal 1", f.Actor, f.Body, f.Decision, f.Seen, f.EventsText)
 	said := personal.sum()
-	l := leaf{member: f.Member, seq: f.Seq, id: f.ID}
+	l := leaf{member: f.Member, seq: f.Seq, id: f.ID, at: time.UnixMicro(f.RecordedAt).UTC()}
 	l.fields.text("lojal fact 1", f.Member, f.ID, f.Kind, f.Source, f.ExternalID, f.Parent)
 	l.fields.number(f.Seq, f.OccurredAt, f.RecordedAt, f.Version)
 	l.fields.b = append(l.fields.b, said[:]...)

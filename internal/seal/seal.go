@@ -136,6 +136,22 @@ func Before(ctx context.Context, tx *db.Tx, program string, at time.Time) (books
 	return s.until, s.Number, nil
 }
 
+// Behind gives the last seal, nil when there is none, and when the oldest fact that is not sealed yet was recorded, nil when all are.
+func Behind(ctx context.Context, tx *db.Tx, program string) (head *Seal, oldest *time.Time, err error) {
+	last, err := lastOr(ctx, tx, program)
+	if err != nil {
+		return nil, nil, err
+	}
+	if last.Number > 0 {
+		head = last
+	}
+	c, err := cover(ctx, tx, last, books.Cursor{Stamp: math.MaxInt64}, 1, last.Version)
+	if err == nil && len(c.leaves) > 0 {
+		oldest = &c.leaves[0].at
+	}
+	return head, oldest, err
+}
+
 // lastOr is Last, with a seal that covers nothing where there is none.
 func lastOr(ctx context.Context, tx *db.Tx, program string) (*Seal, error) {
 	s, err := Last(ctx, tx, program)
