@@ -105,6 +105,12 @@ func IsUnavailable(err error) bool {
 	return errors.Is(err, syscall.ENOSPC)
 }
 
+// IsDamaged says whether SQLite found its file damaged.
+func IsDamaged(err error) bool {
+	code, ok := sqliteCode(err)
+	return ok && code&0xFF == sqlite3.SQLITE_CORRUPT
+}
+
 // isReadOnly says whether err is that of a write where only reading is allowed.
 func isReadOnly(err error) bool {
 	code, _ := sqliteCode(err)

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // What the engines say of themselves, for whoever looks for what is wrong with an installation. Nothing here is judged.
@@ -104,7 +103,7 @@ func (d *DB) CheckFile(ctx context.Context, foreign bool) (wrong []string, err e
 			return fmt.Sprintf("row %d of %s refers to a row of %s that is not there", row.Int64, table, parent), err
 		})
 	}
-	if code, ok := sqliteCode(err); ok && code&0xFF == sqlite3.SQLITE_CORRUPT {
+	if IsDamaged(err) {
 		return append(wrong, err.Error()), nil
 	}
 	return wrong, err

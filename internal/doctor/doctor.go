@@ -190,6 +190,10 @@ func Examine(ctx context.Context, in Input) *Report {
 
 // unopened says why the database could not be opened.
 func (e *exam) unopened() {
+	if db.IsDamaged(e.OpenErr) {
+		e.damaged(e.OpenErr.Error())
+		return
+	}
 	f := errs.As(e.OpenErr)
 	advice := "See that the server runs, and that host, port, user and password of --db or LOJAL_DB are right."
 	message := f.Message

@@ -172,7 +172,7 @@ func (e *exam) file(ctx context.Context) {
 	case err != nil:
 		e.failed("file", err)
 	case len(wrong) > 0:
-		e.say("file", Error, "SQLite finds its file damaged: "+strings.Join(wrong, "; "), "Stop the server, keep a copy of the file as it is, and restore the last backup. Look at the disk: a file is damaged by disks, memory or by being copied while in use.")
+		e.damaged(strings.Join(wrong, "; "))
 	default:
 		e.okf("file", "SQLite finds nothing wrong in its file of %s.", size(s.Bytes))
 	}
@@ -214,4 +214,8 @@ func (e *exam) judgeFile(s db.FileState) {
 	}
 	folder := s.Path[:strings.LastIndexByte(s.Path, os.PathSeparator)+1]
 	e.disk(folder, s.Bytes/5)
+}
+
+func (e *exam) damaged(what string) {
+	e.say("file", Error, "SQLite finds its file damaged: "+what, "Stop the server, keep a copy of the file as it is, and restore the last backup. Look at the disk: a file is damaged by disks, memory or by being copied while in use.")
 }
