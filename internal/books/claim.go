@@ -218,3 +218,43 @@ func Lock(ctx context.Context, tx *db.Tx, ref Ref) error {
 	}
 	return nil
 }
+
+const pageOfReceipts = `
+SELECT bucket, source, external_id, fact_id FROM receipts
+WHERE program_id = $1 AND (bucket, source, external_id) > ($2, $3, $4)
+ORDER BY bucket, source, external_id LIMIT 1000`
+
+// OpenClaims gives the natural keys of a distributed database whose facts are not there: they are under way, or whoever claimed them
+// stopped. It reads all receipts.
+func OpenClaims(ctx context.Context, tx *db.Tx, program string) (map[NaturalKey]bool, error) {
+	out := map[NaturalKey]bool{}
+	bucket, source, external := int32(-1), "", ""
+	for {
+		var keys []NaturalKey
+		var facts []FactOf
+		err := db.Collect(ctx, tx, func(row db.Scanner) error {
+			f := FactOf{Program: program}
+			err := row.Scan(&bucket, &source, &external, &f.ID)
+			keys, facts = append(keys, NaturalKey{program, source, external}), append(facts, f)
+			return err
+		}, pageOfReceipts, program, bucket, source, external)
+		if err != nil {
+			return nil, fmt.Errorf("look for open claims: %w", err)
+		}
+		if len(facts) == 0 {
+			return out, nil
+		}
+		there, _, err := Fates(ctx, tx, facts)
+		if err != nil {
+			return nil, err
+		}
+		for i, f := range facts {
+			if !there[f] {
+				out[keys[i]] = true
+			}
+		}
+	}
+}
+
+// Bucket is where the row of the key lies.
+func (k AnswerKey) Bucket() int32 { return k.bucket() }

@@ -318,48 +318,53 @@ func firstUnlined(ctx context.Context, tx *db.Tx) (*int64, error) {
 	return oldest, nil
 }
 
-const wholeLine = `SELECT program_id, of_bucket, stamp, first, last FROM event_line ORDER BY program_id, of_bucket, first`
+// Places are those of a program's stamps in a bucket.
+type Places struct {
+	Bucket  int32
+	Program string
+	ranges  []stretch // by their first stamp
+}
 
-// Places gives the place in the line of every fact of a distributed database, for copying it to one that is not: there the places are
-// the stamps. A fact that is not in line yet gets one behind the others.
-func Places(ctx context.Context, tx *db.Tx) (func(program string, bucket int32, stamp int64) int64, error) {
-	lines := map[shelf][]stretch{}
-	ends := map[string]int64{}
-	err := db.Collect(ctx, tx, func(row db.Scanner) error {
-		var at shelf
-		var s stretch
-		err := row.Scan(&at.program, &at.bucket, &s.stamp, &s.first, &s.last)
-		lines[at] = append(lines[at], s)
-		ends[at.program] = max(ends[at.program], s.stamp+s.last-s.first)
-		return err
-	}, wholeLine)
-	if err != nil {
-		return nil, fmt.Errorf("read the line of events: %w", err)
+// Of gives the place of a stamp, unless it has none.
+func (p *Places) Of(stamp int64) (int64, bool) {
+	at, found := slices.BinarySearchFunc(p.ranges, stamp, func(s stretch, stamp int64) int { return cmp.Compare(s.first, stamp) })
+	if !found {
+		at--
 	}
-	late := map[shelf]map[int64]int64{}
-	return func(program string, bucket int32, stamp int64) int64 {
-		if stamp <= tx.Before() {
-			return stamp
+	if at < 0 || stamp > p.ranges[at].last {
+		return 0, false
+	}
+	return p.ranges[at].stamp + stamp - p.ranges[at].first, true
+}
+
+const wholeLine = `
+SELECT of_bucket, program_id, first, last, stamp FROM event_line ORDER BY of_bucket, program_id, first`
+
+// EachPlaces calls visit for each bucket and program of a distributed database, in this order, with the places of its stamps.
+func EachPlaces(ctx context.Context, tx *db.Tx, visit func(Places) error) error {
+	at := Places{Bucket: -1}
+	err := db.Collect(ctx, tx, func(row db.Scanner) error {
+		var s stretch
+		var program string
+		if err := row.Scan(&s.of, &program, &s.first, &s.last, &s.stamp); err != nil {
+			return err
 		}
-		at := shelf{bucket, program}
-		if i, found := slices.BinarySearchFunc(lines[at], stamp, func(s stretch, stamp int64) int {
-			switch {
-			case stamp < s.first:
-				return 1
-			case stamp > s.last:
-				return -1
+		if s.of != at.Bucket || program != at.Program {
+			if at.Bucket >= 0 {
+				if err := visit(at); err != nil {
+					return err
+				}
 			}
-			return 0
-		}); found {
-			return lines[at][i].stamp + stamp - lines[at][i].first
+			at = Places{Bucket: s.of, Program: program}
 		}
-		if late[at] == nil {
-			late[at] = map[int64]int64{}
-		}
-		if late[at][stamp] == 0 {
-			ends[program] = max(ends[program], tx.Before()) + 1
-			late[at][stamp] = ends[program]
-		}
-		return late[at][stamp]
-	}, nil
+		at.ranges = append(at.ranges, s)
+		return nil
+	}, wholeLine)
+	if err == nil && at.Bucket >= 0 {
+		err = visit(at)
+	}
+	if err != nil {
+		return fmt.Errorf("read the line of events: %w", err)
+	}
+	return nil
 }

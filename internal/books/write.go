@@ -54,12 +54,11 @@ ON CONFLICT (bucket, program_id, id) DO UPDATE SET status = excluded.status, exp
 	insertAnswers = db.NewInsert("idempotency", []string{"bucket integer", "program_id text", "client text", "key text", "hash text", "status integer",
 		"answer text", "created_at bigint"}, "")
 
-	// A home answer may stand where the claim of its key stood, when both have one bucket.
+	// A home answer may stand where the claim of its key stood, when both have one bucket, or where one stands that is to be forgotten.
 	insertHomeAnswers = db.NewInsert("idempotency", []string{"bucket integer", "program_id text", "client text", "key text", "hash text", "status integer",
 		"answer text", "created_at bigint"}, `
 ON CONFLICT (bucket, program_id, client, key) DO UPDATE
-SET hash = excluded.hash, status = excluded.status, answer = excluded.answer, created_at = excluded.created_at
-WHERE idempotency.status = 0`)
+SET hash = excluded.hash, status = excluded.status, answer = excluded.answer, created_at = excluded.created_at`)
 )
 
 // rows gathers the rows of one table.

@@ -300,7 +300,7 @@ func (d *DB) run(ctx context.Context, fn func(*Tx) error, readOnly bool) error {
 	ctx, span := trace.Child(ctx, "transaction")
 	defer span.End()
 	for attempt := 1; ; attempt++ {
-		err := d.once(ctx, fn, readOnly)
+		err := d.behind(d.once(ctx, fn, readOnly))
 		d.checkpoints.failed(err)
 		if err == nil {
 			d.note(ctx, span, readOnly, attempt, began, nil)

@@ -129,3 +129,23 @@ func runs(args []any, cols int, do func(run []any)) {
 		from = to
 	}
 }
+
+// lostBehind says that the machine that we speak to lost one of the others before COMMIT: nothing was written.
+type lostBehind struct{ cause error }
+
+// Error is part of error.
+func (e *lostBehind) Error() string {
+	return "a machine behind the database was lost: " + e.cause.Error()
+}
+
+// Unwrap gives what the database said.
+func (e *lostBehind) Unwrap() error { return e.cause }
+
+// behind tells an error that a distributed engine has when a machine is lost in the middle of a transaction. Its code is that of a
+// fault of the server itself, which on one machine would not go away by trying again. The same at COMMIT leaves it open what happened.
+func (d *DB) behind(err error) error {
+	if pgCode(err) == "XX000" && d.Distributed() && !errors.Is(err, ErrUnknownCommit) {
+		return &lostBehind{err}
+	}
+	return err
+}

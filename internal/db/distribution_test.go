@@ -1,9 +1,12 @@
 package db_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/db/dbtest"
@@ -80,5 +83,50 @@ func TestANodeFromBeforeWritesNoEvents(t *testing.T) {
 	}
 	if n := number(t, nodes[0], `SELECT COUNT(*) FROM facts`); n != 0 {
 		t.Errorf("%d facts", n)
+	}
+}
+
+// What Citus says when it loses a machine under a transaction has the code of a fault of the server. Before COMMIT nothing was written, and it
+// is tried again; at COMMIT nobody knows, and it never is.
+func TestAMachineIsLostBehindADistributedDatabase(t *testing.T) {
+	t.Parallel()
+	lost := &pgconn.PgError{Severity: "ERROR", Code: "XX000", Message: "failure on connection marked as essential: worker-1:5432"}
+	for name, c := range map[string]struct {
+		d    *db.DB
+		runs int
+	}{"one machine": {dbtest.Open(t, db.Postgres), 1}, "several": {dbtest.Distributed(t), 3}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			runs := 0
+			err := c.d.Write(t.Context(), func(*db.Tx) error {
+				if runs++; runs < 3 {
+					return lost
+				}
+				return nil
+			})
+			if runs != c.runs || (err == nil) != (c.runs == 3) {
+				t.Errorf("%d runs: %v", runs, err)
+			}
+			always := c.d.Write(t.Context(), func(*db.Tx) error { return lost })
+			if got := errs.Is(always, errs.CodeUnavailable, db.ReasonUnavailable); got != (c.runs == 3) {
+				t.Errorf("%v", always)
+			}
+		})
+	}
+	d := dbtest.Mirror(t)
+	if err := d.NoteDistributed(t.Context(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	must(t, d, `CREATE TABLE thing (id bigint PRIMARY KEY)`,
+		`CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'could not commit transaction for shard' USING ERRCODE = 'XX000'; END$$`,
+		`CREATE CONSTRAINT TRIGGER losing AFTER INSERT ON thing DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION lose()`)
+	runs := 0
+	err := d.Write(t.Context(), func(tx *db.Tx) error {
+		runs++
+		_, err := tx.Exec(t.Context(), `INSERT INTO thing (id) VALUES (1)`)
+		return err
+	})
+	if runs != 1 || !errors.Is(err, db.ErrUnknownCommit) || db.IsRetryable(err) {
+		t.Errorf("%d runs: %v", runs, err)
 	}
 }

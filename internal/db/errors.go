@@ -68,6 +68,9 @@ func IsRetryable(err error) bool {
 	case "40001", "40P01": // serialization failure, deadlock
 		return true
 	}
+	if _, behind := errors.AsType[*lostBehind](err); behind {
+		return true
+	}
 	_, refused := errors.AsType[*pgconn.ConnectError](err)
 	return isLost(err) && !refused // to knock again at once at a closed door helps nobody
 }

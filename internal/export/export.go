@@ -23,12 +23,9 @@ import (
 	"strings"
 	"time"
 
-	"lojal.dev/lojal/internal/books"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errs"
-	"lojal.dev/lojal/internal/ids"
 	"lojal.dev/lojal/internal/seal"
-	"lojal.dev/lojal/internal/version"
 )
 
 // Format is the version of the form. A reader refuses a higher one.
@@ -65,15 +62,6 @@ type Table struct {
 func (m *Manifest) Rows() (n int64) {
 	for _, t := range m.Tables {
 		n += t.Rows
-	}
-	return n
-}
-
-func (m *Manifest) rowsOf(table string) (n int64) {
-	for _, t := range m.Tables {
-		if t.Name == table {
-			n = t.Rows
-		}
 	}
 	return n
 }
@@ -117,37 +105,31 @@ func Write(ctx context.Context, d *db.DB, dir, lojal string, now time.Time) (*Ma
 	if err := emptyDir(dir); err != nil {
 		return nil, err
 	}
-	if err := lineUp(ctx, d); err != nil {
-		return nil, err
-	}
 	m := &Manifest{Format: Format, Lojal: lojal, Schema: db.Fingerprint(), Engine: string(d.Dialect()), ExportedAt: now.UTC()}
+	var turned *gathering
 	err := d.Read(ctx, func(tx *db.Tx) error {
 		m.Tables = nil // the transaction may be run again
+		turned.end()
+		var err error
+		if turned, err = gather(ctx, d); err != nil {
+			return err
+		}
 		for _, t := range tables {
-			write := writeTable
-			if t.name == "facts" && tx.Distributed() {
-				write = writePlaced
-			}
-			out, err := write(ctx, tx, dir, t.name, t.key)
+			out, err := writeTable(ctx, tx, dir, t.name, t.key, turned)
 			if err != nil {
 				return fmt.Errorf("export %s: %w", t.name, err)
 			}
 			m.Tables = append(m.Tables, out)
 		}
-		for _, query := range []string{`SELECT COALESCE(MAX(stamp), 0) FROM facts`, `SELECT COALESCE(MAX(stamp + last - first), 0) FROM event_line`} {
-			var n int64
-			if err := tx.QueryRow(ctx, query).Scan(&n); err != nil {
-				return err
-			}
-			m.Stamp = max(m.Stamp, n)
+		if turned != nil {
+			m.Stamp = turned.most
+		} else if err := tx.QueryRow(ctx, `SELECT COALESCE(MAX(stamp), 0) FROM facts`).Scan(&m.Stamp); err != nil {
+			return err
 		}
-		if tx.Distributed() {
-			m.Stamp += m.rowsOf("facts") // those that were not in line yet
-		}
-		var err error
 		m.Heads, err = seal.Heads(ctx, tx)
 		return err
 	})
+	turned.end()
 	if err != nil {
 		return nil, err
 	}
@@ -212,7 +194,7 @@ func (s *sink) close() (string, error) {
 	return hex.EncodeToString(s.sum.Sum(nil)), err
 }
 
-func writeTable(ctx context.Context, tx *db.Tx, dir, name, key string) (out Table, err error) {
+func writeTable(ctx context.Context, tx *db.Tx, dir, name, key string, turned *gathering) (out Table, err error) {
 	out = Table{Name: name, File: name + ".jsonl"}
 	file, err := newSink(filepath.Join(dir, out.File))
 	if err != nil {
@@ -232,9 +214,12 @@ func writeTable(ctx context.Context, tx *db.Tx, dir, name, key string) (out Tabl
 	}
 	line := newLine(out.Columns)
 	for rows.Next() {
-		text, err := line.read(rows)
+		text, err := line.read(rows, func(row []any) (bool, error) { return turned.turn(name, out.Columns, row) })
 		if err != nil {
 			return out, err
+		}
+		if text == nil {
+			continue
 		}
 		if _, err := file.buf.Write(text); err != nil {
 			return out, err
@@ -242,74 +227,6 @@ func writeTable(ctx context.Context, tx *db.Tx, dir, name, key string) (out Tabl
 		out.Rows++
 	}
 	return out, rows.Err()
-}
-
-// lineUp puts the facts of a distributed database in line, as far as it can.
-func lineUp(ctx context.Context, d *db.DB) error {
-	if !d.Distributed() {
-		return nil
-	}
-	var programs []version.Program
-	err := d.Read(ctx, func(tx *db.Tx) (err error) {
-		programs, err = version.Programs(ctx, tx)
-		return err
-	})
-	for _, p := range programs {
-		if err == nil {
-			err = d.Write(ctx, func(tx *db.Tx) error {
-				_, err := books.LineUp(ctx, tx, p.ID)
-				return err
-			})
-		}
-	}
-	return err
-}
-
-// writePlaced writes the facts of a distributed database with their places in the line as stamps: a database that is not
-// distributed orders them so.
-func writePlaced(ctx context.Context, tx *db.Tx, dir, name, key string) (out Table, err error) {
-	out = Table{Name: name, File: name + ".jsonl"}
-	place, err := books.Places(ctx, tx)
-	if err != nil {
-		return out, err
-	}
-	if out.Columns, err = columnsOf(ctx, tx, name); err != nil {
-		return out, err
-	}
-	bucket, program, stamp := slices.Index(out.Columns, "bucket"), slices.Index(out.Columns, "program_id"), slices.Index(out.Columns, "stamp")
-	file, err := newSink(filepath.Join(dir, out.File))
-	if err != nil {
-		return out, err
-	}
-	defer func() {
-		sum, closing := file.close()
-		out.SHA256, err = sum, errors.Join(err, closing)
-	}()
-	line := newLine(out.Columns)
-	for b := range ids.Buckets {
-		err := db.Collect(ctx, tx, func(row db.Scanner) error {
-			if err := row.Scan(line.dest...); err != nil {
-				return err
-			}
-			at, okB := line.values[bucket].(int64)
-			was, okS := line.values[stamp].(int64)
-			of, okP := line.values[program].(string)
-			if !okB || !okS || !okP {
-				return fmt.Errorf("a fact has a bucket, program or stamp of another kind")
-			}
-			line.values[stamp] = place(of, int32(at), was)
-			text, err := line.text()
-			if err == nil {
-				_, err = file.buf.Write(text)
-			}
-			out.Rows++
-			return err
-		}, `SELECT * FROM `+name+` WHERE bucket = $1 ORDER BY `+key, b)
-		if err != nil {
-			return out, err
-		}
-	}
-	return out, nil
 }
 
 // line makes JSON of rows.
@@ -333,14 +250,14 @@ func newLine(columns []string) *line {
 	return l
 }
 
-func (l *line) read(rows *sql.Rows) ([]byte, error) {
+// read gives a row as a line, nil for one that turn leaves out.
+func (l *line) read(rows *sql.Rows, turn func(row []any) (bool, error)) ([]byte, error) {
 	if err := rows.Scan(l.dest...); err != nil {
 		return nil, err
 	}
-	return l.text()
-}
-
-func (l *line) text() ([]byte, error) {
+	if along, err := turn(l.values); err != nil || !along {
+		return nil, err
+	}
 	l.buf = l.buf[:0]
 	for i, v := range l.values {
 		if b, ok := v.([]byte); ok {
@@ -411,6 +328,9 @@ func fill(ctx context.Context, d *db.DB, s source, name string) (*Manifest, erro
 	m, err := readManifest(s, name)
 	if err != nil {
 		return nil, err
+	}
+	if d.Distributed() {
+		return nil, errs.Conflict("distributed", "An export is filled into a database on one machine: restore it into a new one, then distribute that.")
 	}
 	err = d.Write(ctx, func(tx *db.Tx) error {
 		if err := mustBeEmpty(ctx, tx); err != nil {

@@ -75,7 +75,7 @@ func open(t *testing.T, d *db.DB) *office {
 func each(t *testing.T, body func(t *testing.T, o *office)) {
 	t.Helper()
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) { body(t, open(t, d)) })
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) { body(t, open(t, d)) })
 }
 
 func (o *office) now() time.Time       { return time.Now().Add(time.Duration(o.ahead.Load())) }
@@ -121,6 +121,9 @@ func (o *office) events(after books.Cursor) (out []books.Event) {
 	o.t.Helper()
 	dbtest.Settle(o.t, o.d)
 	o.write(func(tx *db.Tx) error {
+		if _, err := books.LineUp(o.ctx(), tx, "shop"); err != nil {
+			return err
+		}
 		out = nil
 		for {
 			list, err := books.Events(o.ctx(), tx, "shop", after, 500)

@@ -75,7 +75,7 @@ func (k *desk) proved() {
 
 func TestANewVersionReachesWhoIsDormant(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := openWith(t, d, quiet, 5)
 		k.sweep(day(5), 0, 0)
 		k.publish(quiet+club, day(10), day(7))
@@ -102,7 +102,7 @@ func TestANewVersionReachesWhoIsDormant(t *testing.T) {
 
 func TestTheFirstSweepOfAnOlderDatabaseLooksAtAll(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := openWith(t, d, quiet, 3)
 		k.publish(quiet+club, day(10), day(10))
 		k.sweep(day(11), 3, 3)
@@ -112,7 +112,7 @@ func TestTheFirstSweepOfAnOlderDatabaseLooksAtAll(t *testing.T) {
 
 func TestAWalkThatWasStoppedGoesOn(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := openWith(t, d, quiet, 450)
 		k.sweep(day(1), 0, 0)
 		k.publish(quiet+club, day(10), day(10))
@@ -135,7 +135,7 @@ func TestAWalkThatWasStoppedGoesOn(t *testing.T) {
 
 func TestTwoNodesPlanAnewAtOnce(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := openWith(t, d, quiet, 450)
 		second := record.New(d, &version.Cache{})
 		t.Cleanup(second.Close)
@@ -160,7 +160,7 @@ func TestTwoNodesPlanAnewAtOnce(t *testing.T) {
 
 func TestTheJobWalksWithoutWaitingForTheNextRound(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := openWith(t, d, quiet, 2200)
 		k.publish(quiet+club, day(10), day(10))
 		jobs := job.NewRunner(job.Options{DB: d, Clock: func() time.Time { return day(10) }, Poll: time.Millisecond, Logger: slog.New(slog.DiscardHandler)})
@@ -189,7 +189,7 @@ func TestTheJobWalksWithoutWaitingForTheNextRound(t *testing.T) {
 // What comes late from before a version that plans otherwise is planned by the version of its own day: the sweep must come back for it.
 func TestWhatComesLateFromBeforeAVersionIsFound(t *testing.T) {
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := openWith(t, d, quiet, 0)
 		k.publish(strings.Replace(shop, "after: 30 days", "inactive: 30 days", 1), day(10), day(10))
 		k.sweep(day(11), 0, 0)

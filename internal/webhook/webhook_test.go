@@ -35,7 +35,7 @@ type post struct {
 func each(t *testing.T, body func(t *testing.T, p *post)) {
 	t.Helper()
 	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		p := &post{t: t, d: d}
 		p.write(func(tx *db.Tx) error {
 			_, err := tx.Exec(t.Context(), `INSERT INTO programs (program_id, created_at) VALUES ('shop', 0)`)

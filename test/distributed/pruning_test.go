@@ -96,6 +96,7 @@ func TestAPlantedStatementIsFound(t *testing.T) {
 		{"the server's time", "time, chance", []statement{{`UPDATE members SET updated_at = extract(epoch FROM now()) WHERE bucket = $1`, []any{7}}}},
 		{"the server's chance", "time, chance", []statement{{`UPDATE members SET updated_at = random() WHERE bucket = $1`, []any{7}}}},
 		{"an advisory lock", "an advisory lock", []statement{{`SELECT pg_advisory_xact_lock($1)`, []any{7}}}},
+		{"a reference table", "a change of a reference table", []statement{{`UPDATE programs SET name = $1 WHERE program_id = $2`, []any{"x", "shop"}}}},
 		{"two buckets", "2 buckets in one transaction", []statement{account(7), account(8)}},
 		{"two in one", "2 buckets in one statement", []statement{{`INSERT INTO tallies (bucket, program_id, member_id, name, period, value) VALUES ($1,$2,$3,$4,$5,$6),($7,$8,$9,$10,$11,$12)`,
 			[]any{7, "shop", "x", "n", "p", 1, 8, "shop", "x", "n", "p", 1}}}},

@@ -93,7 +93,8 @@ func (w *watcher) take() []*transaction {
 	return out
 }
 
-// A statement that asks several machines at once is here, with the reason why it may. Each is outside of what a till waits for.
+// A statement that asks several machines at once, or has all take part, is here with the reason why it may. Each is outside of what a till
+// waits for.
 var fanOut = []struct{ name, part, reason string }{
 	{"due accounts", "FROM accounts\nWHERE due_at IS NOT NULL", "the sweep looks for work in all buckets, and does it in each by itself"},
 	{"old answers", "SELECT bucket FROM idempotency WHERE created_at <", "the sweep looks for what is to be forgotten, and deletes bucket by bucket"},
@@ -102,6 +103,8 @@ var fanOut = []struct{ name, part, reason string }{
 	{"the feed of before", "FROM facts\nWHERE program_id = $1 AND (stamp, n) >=", "what is older than the distribution is read in its old order"},
 	{"a place in the feed of before", "SELECT n FROM facts WHERE program_id = $1 AND stamp = $2", "the same"},
 	{"identifiers of a member", "FROM identifiers WHERE program_id = $1 AND member_id =", "they lie in their own buckets; a profile is read to be looked at, not to earn"},
+	{"a version's walk", "replans", "where the sweep is in its walk over all accounts, a few times for each version"},
+	{"the use of a key", "UPDATE keys SET last_used_at", "once a key and minute, and no request waits for it"},
 }
 
 // fan gives the place in fanOut of a statement that may reach all parts, -1 for any other.
@@ -118,6 +121,15 @@ var (
 			}
 		}
 		return strings.Join(list, "|")
+	}()
+	oneForAll = func() *regexp.Regexp {
+		var list []string
+		for _, t := range db.Tables() {
+			if !t.Hot {
+				list = append(list, t.Name)
+			}
+		}
+		return regexp.MustCompile(`\b(INTO|UPDATE|FROM) (` + strings.Join(list, "|") + `)\b`)
 	}()
 	hotTable   = regexp.MustCompile(`\b(` + hotNames + `)\b`)
 	hotPart    = regexp.MustCompile(`^(` + hotNames + `)_\d+$`)
@@ -217,6 +229,9 @@ func judge(t *testing.T, url string, all []*transaction, used map[int]bool) (fau
 			if at := fan(s.sql); at >= 0 {
 				used[at] = true
 				continue
+			}
+			if changes.MatchString(s.sql) && oneForAll.MatchString(s.sql) {
+				fault("a change of a reference table, in which every machine takes part: %s", s.sql)
 			}
 			named, err := buckets(s)
 			if err != nil {
