@@ -325,11 +325,8 @@ func whole(v any) int64 {
 
 // sendSQLite runs the statements by the driver itself: database/sql between them would cost more than they do.
 func (t *Tx) sendSQLite(ctx context.Context, list []statement) error {
-	if !t.begun {
-		if _, err := t.conn.ExecContext(ctx, t.beginText()); err != nil {
-			return fmt.Errorf("begin: %w", err)
-		}
-		t.begun = true
+	if err := t.beginAlone(ctx); err != nil {
+		return err
 	}
 	return t.conn.Raw(func(dc any) error {
 		c := dc.(*sqliteConn)

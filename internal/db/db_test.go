@@ -235,6 +235,38 @@ func TestACallerWhoGoesAwayBeforeCommitLeavesNothing(t *testing.T) {
 	})
 }
 
+// A caller may go away in the very moment in which BEGIN is done: the connection is then not left inside a transaction.
+func TestACallerWhoGoesAwayAtBeginLeavesTheConnectionFree(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		for i := range 6000 {
+			run := d.Read
+			if i%2 == 0 {
+				run = d.Write
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			ready, gone := make(chan struct{}), make(chan struct{})
+			go func() {
+				close(ready)
+				for start := time.Now(); time.Since(start) < time.Duration(i%100)*time.Microsecond; { // from at once to after BEGIN
+					continue
+				}
+				cancel()
+				close(gone)
+			}()
+			<-ready
+			err := run(ctx, func(tx *db.Tx) error { return tx.Begin(ctx) })
+			<-gone
+			if err != nil && !errors.Is(err, context.Canceled) {
+				t.Fatalf("%d: %v", i, err)
+			}
+			if err := run(t.Context(), func(tx *db.Tx) error { return tx.Begin(t.Context()) }); err != nil {
+				t.Fatalf("the next one, after %d: %v", i, err)
+			}
+		}
+	})
+}
+
 func TestAStatementStopsWhenTheCallersTimeIsOver(t *testing.T) {
 	t.Parallel()
 	const endless = `WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 2000000000) SELECT COUNT(*) FROM c`

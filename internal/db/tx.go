@@ -22,6 +22,7 @@ type Tx struct {
 	// distributed is nil on one machine
 	distributed *distribution
 	readOnly    bool
+	tried       bool // BEGIN was sent: whether it was done is not known when its error is that the caller gave up
 	begun       bool
 	ended       bool
 	later       []statement
@@ -88,9 +89,15 @@ func (t *Tx) begin(ctx context.Context) error {
 		t.later = nil
 		return t.send(ctx, list)
 	}
+	return t.beginAlone(ctx)
+}
+
+// beginAlone sends BEGIN and nothing with it, if it was not sent.
+func (t *Tx) beginAlone(ctx context.Context) error {
 	if t.begun {
 		return nil
 	}
+	t.tried = true
 	if _, err := t.conn.ExecContext(ctx, t.beginText()); err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
@@ -165,6 +172,7 @@ func (t *Tx) commitPostgres(ctx context.Context) error {
 // queue puts the statements into the batch, with BEGIN before the first one of the transaction.
 func (t *Tx) queue(b *pgx.Batch, list []statement) {
 	if !t.begun {
+		t.tried = true
 		b.Queue(t.beginText())
 	}
 	for _, s := range list {
@@ -233,7 +241,7 @@ const rollbackTimeout = 5 * time.Second
 
 // rollback undoes what was done, if the transaction has not ended. A connection that cannot do it is not used again.
 func (t *Tx) rollback(ctx context.Context) {
-	if !t.begun || t.ended {
+	if !t.tried || t.ended {
 		return
 	}
 	t.ended = true
