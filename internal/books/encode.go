@@ -309,18 +309,9 @@ func (e *encoder) note(n *engine.Note) {
 	}
 	e.raw("[")
 	e.text(n.Code)
-	e.raw(",{")
-	var buf [8]string
-	for _, key := range sorted(n.Args, buf[:0]) {
-		v := n.Args[key]
-		if e.b[len(e.b)-1] != '{' {
-			e.raw(",")
-		}
-		e.text(key)
-		e.raw(":")
-		e.value(&v)
-	}
-	e.raw("}]")
+	e.raw(",")
+	object(e, n.Args, func(v engine.Value) { e.value(&v) })
+	e.raw("]")
 }
 
 // valueKeys are the letters of a value's forms.
@@ -406,17 +397,24 @@ func encodeEvents(events []engine.Event) (string, error) {
 	return string(e.b), e.err
 }
 
-// texts writes a map of texts, in the order of its keys.
-func (e *encoder) texts(m map[string]string) {
+func (e *encoder) texts(m map[string]string) { object(e, m, e.text) }
+
+// object writes a map in the order of its keys.
+func object[V any](e *encoder, m map[string]V, write func(V)) {
 	e.raw("{")
-	var buf [8]string
-	for i, key := range sorted(m, buf[:0]) {
+	var buf [8]string // most have few keys, and need no room elsewhere
+	keys := buf[:0]
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	for i, key := range keys {
 		if i > 0 {
 			e.raw(",")
 		}
 		e.text(key)
 		e.raw(":")
-		e.text(m[key])
+		write(m[key])
 	}
 	e.raw("}")
 }
@@ -441,31 +439,11 @@ func encodeState(s *engine.State) (string, error) {
 	}
 	if len(s.Units) > 0 {
 		e.named("units")
-		e.raw("{")
-		var buf [4]string
-		for i, id := range sorted(s.Units, buf[:0]) {
-			if i > 0 {
-				e.raw(",")
-			}
-			e.text(id)
-			e.raw(":")
-			e.holding(s.Units[id])
-		}
-		e.raw("}")
+		object(&e, s.Units, e.holding)
 	}
 	if len(s.Tiers) > 0 {
 		e.named("tiers")
-		e.raw("{")
-		var buf [4]string
-		for i, id := range sorted(s.Tiers, buf[:0]) {
-			if i > 0 {
-				e.raw(",")
-			}
-			e.text(id)
-			e.raw(":")
-			e.tier(s.Tiers[id])
-		}
-		e.raw("}")
+		object(&e, s.Tiers, e.tier)
 	}
 	e.intAt("purchases", s.Purchases)
 	e.timeAt("first_purchase_at", s.FirstPurchaseAt)
@@ -601,13 +579,4 @@ func (e *encoder) line(l *engine.Line) {
 	e.decimalAt("tax", l.Tax)
 	e.decimalAt("amount", l.Amount)
 	e.raw("}")
-}
-
-// sorted gives the keys of a map in their order, in buf if they fit.
-func sorted[V any](m map[string]V, buf []string) []string {
-	for k := range m {
-		buf = append(buf, k)
-	}
-	slices.Sort(buf)
-	return buf
 }

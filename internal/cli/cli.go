@@ -259,6 +259,26 @@ type programFlag struct {
 	Program string `name:"program" short:"p" placeholder:"ID" help:"Program, where the database has several."`
 }
 
+// inProgram is what commands on one program of a database have in common.
+type inProgram struct {
+	database
+	programFlag
+}
+
+// on opens the database, finds the program, and does the command's work with them.
+func (c *inProgram) on(e *env, do func(e *env, d *db.DB, program string) error) (err error) {
+	d, err := c.open(e)
+	if err != nil {
+		return err
+	}
+	defer closing(d, &err)
+	id, err := c.of(e, d)
+	if err != nil {
+		return err
+	}
+	return do(e, d, id)
+}
+
 // of gives the program: the one named, or the only one.
 func (p programFlag) of(e *env, d *db.DB) (string, error) {
 	var all []version.Program

@@ -11,6 +11,7 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 
+	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/importer"
 	"lojal.dev/lojal/internal/record"
 	"lojal.dev/lojal/internal/version"
@@ -33,8 +34,7 @@ type importing struct {
 	Progress string            `default:"auto" enum:"auto,lines,none" placeholder:"HOW" help:"How it is told how far the import is: auto (a bar on a terminal), lines on the error output, or none."`
 	Refused  string            `placeholder:"FILE" help:"Where the refused rows go, with the reasons; FILE.refused.csv in the current directory when left out."`
 	Lease    time.Duration     `default:"10s" placeholder:"DURATION" help:"How long this import may stand still, as when it is killed, before the same command takes it over; ${default} when left out."`
-	database
-	programFlag
+	inProgram
 }
 
 const importHelp = `A row is taken, known from before, or refused with its number and the reason; nothing counts twice, however often a
@@ -72,16 +72,11 @@ func (importActivitiesCmd) Help() string {
 
 func (c *importActivitiesCmd) Run(e *env) error { return c.run(e, importer.Activities) }
 
-func (c *importing) run(e *env, kind importer.Kind) (err error) {
-	d, err := c.open(e)
-	if err != nil {
-		return err
-	}
-	defer closing(d, &err)
-	id, err := c.of(e, d)
-	if err != nil {
-		return err
-	}
+func (c *importing) run(e *env, kind importer.Kind) error {
+	return c.on(e, func(e *env, d *db.DB, id string) error { return c.take(e, d, id, kind) })
+}
+
+func (c *importing) take(e *env, d *db.DB, id string, kind importer.Kind) (err error) {
 	if info, err := os.Stat(c.File); err == nil && info.Size() < 100<<20 {
 		hurry()
 	}

@@ -26,8 +26,7 @@ type keyCreateCmd struct {
 	Scope   []string      `placeholder:"SCOPE" help:"What the key may do; all when left out. Any of: ${scopes}."`
 	Expires time.Duration `placeholder:"DURATION" help:"Life of the key, such as 720h; for good when left out."`
 	Test    bool          `help:"Make a key that begins with lj_test_."`
-	database
-	programFlag
+	inProgram
 }
 
 func (keyCreateCmd) Help() string {
@@ -39,16 +38,9 @@ Examples:
     lojal key create admin`
 }
 
-func (c *keyCreateCmd) Run(e *env) (err error) {
-	d, err := c.open(e)
-	if err != nil {
-		return err
-	}
-	defer closing(d, &err)
-	id, err := c.of(e, d)
-	if err != nil {
-		return err
-	}
+func (c *keyCreateCmd) Run(e *env) error { return c.on(e, c.run) }
+
+func (c *keyCreateCmd) run(e *env, d *db.DB, id string) (err error) {
 	in := key.New{Program: id, Name: c.Name, Scopes: c.Scope, Test: c.Test, Now: e.now()}
 	if len(in.Scopes) == 0 {
 		in.Scopes = []string{key.Admin}
@@ -87,8 +79,7 @@ func (e *env) secret(asJSON bool, k key.Key, secret string) error {
 
 type keyListCmd struct {
 	jsonFlag
-	database
-	programFlag
+	inProgram
 }
 
 func (keyListCmd) Help() string {
@@ -97,16 +88,9 @@ func (keyListCmd) Help() string {
     lojal key list`
 }
 
-func (c *keyListCmd) Run(e *env) (err error) {
-	d, err := c.open(e)
-	if err != nil {
-		return err
-	}
-	defer closing(d, &err)
-	id, err := c.of(e, d)
-	if err != nil {
-		return err
-	}
+func (c *keyListCmd) Run(e *env) error { return c.on(e, c.run) }
+
+func (c *keyListCmd) run(e *env, d *db.DB, id string) (err error) {
 	var list []key.Key
 	err = d.Read(e.ctx, func(tx *db.Tx) (err error) {
 		list, err = key.List(e.ctx, tx, id)
@@ -168,8 +152,7 @@ func (e *env) findKey(d *db.DB, program, ref string) (string, error) {
 type keyRevokeCmd struct {
 	jsonFlag
 	Key string `arg:"" help:"Id or name of the key."`
-	database
-	programFlag
+	inProgram
 }
 
 func (keyRevokeCmd) Help() string {
@@ -178,16 +161,9 @@ func (keyRevokeCmd) Help() string {
     lojal key revoke till-1`
 }
 
-func (c *keyRevokeCmd) Run(e *env) (err error) {
-	d, err := c.open(e)
-	if err != nil {
-		return err
-	}
-	defer closing(d, &err)
-	id, err := c.of(e, d)
-	if err != nil {
-		return err
-	}
+func (c *keyRevokeCmd) Run(e *env) error { return c.on(e, c.run) }
+
+func (c *keyRevokeCmd) run(e *env, d *db.DB, id string) (err error) {
 	ref, err := e.findKey(d, id, c.Key)
 	if err != nil {
 		return err
@@ -215,8 +191,7 @@ type keyRotateCmd struct {
 	jsonFlag
 	Key     string        `arg:"" help:"Id or name of the key."`
 	Overlap time.Duration `default:"24h" placeholder:"DURATION" help:"How long the old key goes on working, ${default} when left out; 0s ends it at once."`
-	database
-	programFlag
+	inProgram
 }
 
 func (keyRotateCmd) Help() string {
@@ -225,16 +200,9 @@ func (keyRotateCmd) Help() string {
     lojal key rotate till-1 --overlap 48h`
 }
 
-func (c *keyRotateCmd) Run(e *env) (err error) {
-	d, err := c.open(e)
-	if err != nil {
-		return err
-	}
-	defer closing(d, &err)
-	id, err := c.of(e, d)
-	if err != nil {
-		return err
-	}
+func (c *keyRotateCmd) Run(e *env) error { return c.on(e, c.run) }
+
+func (c *keyRotateCmd) run(e *env, d *db.DB, id string) (err error) {
 	ref, err := e.findKey(d, id, c.Key)
 	if err != nil {
 		return err

@@ -30,8 +30,7 @@ type memberShowCmd struct {
 	Ref   string `arg:"" name:"member" help:"Id (mem_…), or KIND:VALUE such as card:1001, phone:+4790000000, email:kari@example.org, ext:4711."`
 	Facts int    `default:"10" placeholder:"N" help:"How many of the last facts to show, ${default} when left out."`
 	Lang  string `default:"en" enum:"nb,sv,da,en" placeholder:"LANG" help:"Language of the sentences: nb, sv, da or en (the default)."`
-	database
-	programFlag
+	inProgram
 }
 
 func (memberShowCmd) Help() string {
@@ -74,16 +73,9 @@ type shownFact struct {
 	Summary    string    `json:"summary"`
 }
 
-func (c *memberShowCmd) Run(e *env) (err error) {
-	d, err := c.open(e)
-	if err != nil {
-		return err
-	}
-	defer closing(d, &err)
-	id, err := c.of(e, d)
-	if err != nil {
-		return err
-	}
+func (c *memberShowCmd) Run(e *env) error { return c.on(e, c.run) }
+
+func (c *memberShowCmd) run(e *env, d *db.DB, id string) (err error) {
 	var versions version.Cache
 	r := record.New(d, &versions)
 	defer r.Close()
@@ -250,8 +242,7 @@ type explainCmd struct {
 	Fact string `arg:"" help:"Id of the fact, or SOURCE/NUMBER of a receipt."`
 	Lang string `default:"en" enum:"nb,sv,da,en" placeholder:"LANG" help:"Language of the sentences: nb, sv, da or en (the default)."`
 	For  string `default:"staff" enum:"staff,member" placeholder:"WHO" help:"Who reads it: staff (the default) or member."`
-	database
-	programFlag
+	inProgram
 }
 
 func (explainCmd) Help() string {
@@ -263,16 +254,9 @@ Examples:
     lojal explain till-1/100234 --json`
 }
 
-func (c *explainCmd) Run(e *env) (err error) {
-	d, err := c.open(e)
-	if err != nil {
-		return err
-	}
-	defer closing(d, &err)
-	id, err := c.of(e, d)
-	if err != nil {
-		return err
-	}
+func (c *explainCmd) Run(e *env) error { return c.on(e, c.run) }
+
+func (c *explainCmd) run(e *env, d *db.DB, id string) (err error) {
 	var entry books.Entry
 	var p *program.Compiled
 	err = d.Read(e.ctx, func(tx *db.Tx) (err error) {

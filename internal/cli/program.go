@@ -157,8 +157,7 @@ type programDiffCmd struct {
 	A    string `arg:"" help:"Document before; a number is a published version."`
 	B    string `arg:"" help:"Document after; a number is a published version."`
 	Lang string `default:"en" enum:"nb,sv,da,en" placeholder:"LANG" help:"Language of the sentences: nb, sv, da or en (the default)."`
-	database
-	programFlag
+	inProgram
 }
 
 func (programDiffCmd) Help() string {
@@ -317,8 +316,7 @@ func moment(text, zone string) (time.Time, error) {
 
 type programListCmd struct {
 	jsonFlag
-	database
-	programFlag
+	inProgram
 }
 
 func (programListCmd) Help() string {
@@ -328,16 +326,9 @@ func (programListCmd) Help() string {
     lojal program list --json`
 }
 
-func (c *programListCmd) Run(e *env) (err error) {
-	d, err := c.open(e)
-	if err != nil {
-		return err
-	}
-	defer closing(d, &err)
-	id, err := c.of(e, d)
-	if err != nil {
-		return err
-	}
+func (c *programListCmd) Run(e *env) error { return c.on(e, c.run) }
+
+func (c *programListCmd) run(e *env, d *db.DB, id string) (err error) {
 	var set *version.Set
 	err = d.Read(e.ctx, func(tx *db.Tx) (err error) {
 		set, err = version.Load(e.ctx, tx, id)
@@ -399,8 +390,7 @@ func (e *env) published(d *db.DB, p programFlag, n int64) (doc *program.Document
 type programShowCmd struct {
 	jsonFlag
 	Number int64 `arg:"" help:"Number of the version."`
-	database
-	programFlag
+	inProgram
 }
 
 func (programShowCmd) Help() string {
@@ -434,8 +424,7 @@ type programRollbackCmd struct {
 	jsonFlag
 	Number int64  `arg:"" help:"Number of the version to bring back."`
 	From   string `placeholder:"TIME" help:"Business time from which it counts: a date in the program's zone, or a time with offset; now when left out."`
-	database
-	programFlag
+	inProgram
 }
 
 func (programRollbackCmd) Help() string {
@@ -448,16 +437,9 @@ Examples:
     lojal program rollback 3 --from 2027-01-01`
 }
 
-func (c *programRollbackCmd) Run(e *env) (err error) {
-	d, err := c.open(e)
-	if err != nil {
-		return err
-	}
-	defer closing(d, &err)
-	id, err := c.of(e, d)
-	if err != nil {
-		return err
-	}
+func (c *programRollbackCmd) Run(e *env) error { return c.on(e, c.run) }
+
+func (c *programRollbackCmd) run(e *env, d *db.DB, id string) (err error) {
 	now := e.now()
 	var out version.Published
 	zone := "UTC"

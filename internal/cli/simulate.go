@@ -24,8 +24,7 @@ type simulateCmd struct {
 	File  string `arg:"" help:"Facts, YAML or JSON, in the form of the API's simulations; - is the standard input."`
 	Draft string `placeholder:"FILE" help:"Program document to decide by, in place of the published versions."`
 	Lang  string `default:"en" enum:"nb,sv,da,en" placeholder:"LANG" help:"Language of the sentences: nb, sv, da or en (the default)."`
-	database
-	programFlag
+	inProgram
 }
 
 func (simulateCmd) Help() string {

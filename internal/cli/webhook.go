@@ -29,22 +29,7 @@ type webhookCmd struct {
 // hooked is what all commands on webhooks have in common.
 type hooked struct {
 	jsonFlag
-	database
-	programFlag
-}
-
-// on opens the database and gives the program.
-func (c *hooked) on(e *env, do func(d *db.DB, program string) error) (err error) {
-	d, err := c.open(e)
-	if err != nil {
-		return err
-	}
-	defer closing(d, &err)
-	id, err := c.of(e, d)
-	if err != nil {
-		return err
-	}
-	return do(d, id)
+	inProgram
 }
 
 // write makes a change and notes it.
@@ -69,7 +54,7 @@ type hooking struct {
 
 // on finds the webhook.
 func (c *hooking) on(e *env, do func(d *db.DB, program, id string) error) error {
-	return c.hooked.on(e, func(d *db.DB, program string) error {
+	return c.hooked.on(e, func(_ *env, d *db.DB, program string) error {
 		if strings.HasPrefix(c.Webhook, webhook.IDPrefix+"_") {
 			return do(d, program, c.Webhook)
 		}
@@ -182,7 +167,7 @@ Examples:
 }
 
 func (c *webhookAddCmd) Run(e *env) error {
-	return c.on(e, func(d *db.DB, program string) error {
+	return c.on(e, func(_ *env, d *db.DB, program string) error {
 		var secret string
 		one, err := c.write(e, d, program, "webhook.created", func(tx *db.Tx) (one *webhook.Endpoint, _ map[string]any, err error) {
 			one, secret, err = webhook.Create(e.ctx, tx, webhook.New{Program: program, Settings: c.settings(&c.URL), Secret: c.Secret, Now: e.now()})
@@ -217,7 +202,7 @@ func (webhookListCmd) Help() string {
 }
 
 func (c *webhookListCmd) Run(e *env) error {
-	return c.on(e, func(d *db.DB, program string) error {
+	return c.on(e, func(_ *env, d *db.DB, program string) error {
 		out := []shownWebhook{}
 		err := d.Read(e.ctx, func(tx *db.Tx) error {
 			out = []shownWebhook{}
