@@ -18,7 +18,7 @@ import (
 var storeys = []struct{ name, rooms string }{
 	{"DOORS", "api console portal ops cli"},
 	{"FLOWS", "record sweep relay journey importer backtest insight seal verify export doctor scenario demo bench"},
-	{"BOOKS", "audit version key member books webhook reward event consent"},
+	{"BOOKS", "audit version key code member books webhook reward event consent"},
 	{"HEART", "condition ledger program engine explain"},
 	{"GROUND", "errs money ids lang logs trace db health job web"},
 }

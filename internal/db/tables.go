@@ -25,6 +25,7 @@ var tables = []Table{
 	{"replans", false},
 	{"webhooks", false},
 	{"webhook_secrets", false},
+	{"code_keys", false},
 
 	{"members", true},
 	{"identifiers", true},
@@ -46,6 +47,12 @@ var tables = []Table{
 	{"import_parts", true},
 	{"import_refused", true},
 	{"seals", true},
+	{"codes", true},
+	{"code_guesses", true},
+	{"code_pools", true},
+	{"gift_cards", true},
+	{"code_orders", true},
+	{"waiting_purchases", true},
 }
 
 // Tables gives all tables of the schema, a table after those that it refers to.

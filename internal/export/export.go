@@ -94,6 +94,12 @@ var tables = []struct{ name, key string }{
 	{"receipts", "bucket, program_id, source, external_id"},
 	{"idempotency", "bucket, program_id, client, key"},
 	{"seals", "bucket, program_id, number"},
+	{"code_keys", "program_id"},
+	{"codes", "bucket, program_id, hash"},
+	{"code_pools", "bucket, program_id, pool, hash"},
+	{"gift_cards", "bucket, program_id, card_id"},
+	{"code_orders", "bucket, program_id, redemption"},
+	{"waiting_purchases", "bucket, program_id, source, external_id"},
 }
 
 // page is how many rows are read or written in one statement.

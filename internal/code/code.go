@@ -1,0 +1,350 @@
+// Package code keeps secrets that stand for something: vouchers, gift cards, receipts to be claimed, shares, invitations.
+//
+// It owns the tables codes, code_keys, code_guesses and code_pools: which code stands for what in whose books, who guesses at codes, and
+// codes of others that wait to be given out. It does not own what a code is worth: that is in the books of its holder.
+// What always holds: a code that was given out is kept as a keyed hash only; a code is one in its program, whatever it stands for; who
+// named too many that are none is told to wait, on every node; a PIN is tried at most [MaxTries] times in [LockFor]; a
+// code of a pool is given out once.
+package code
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/ids"
+)
+
+// IDPrefix is the type prefix of the ids of codes.
+const IDPrefix = "cod"
+
+// Kind says what a code stands for.
+type Kind string
+
+// The kinds.
+const (
+	Voucher    Kind = "voucher"
+	GiftCard   Kind = "gift_card"
+	Claim      Kind = "claim"
+	Share      Kind = "share"
+	Invitation Kind = "invitation"
+)
+
+// Kinds are all of them.
+var Kinds = []Kind{Voucher, GiftCard, Claim, Share, Invitation}
+
+// What became of a code.
+const (
+	Open = "open"
+	// Spent says that it has done what it could, Void that it was called off, Replaced that another stands for the same now.
+	Spent    = "spent"
+	Void     = "void"
+	Replaced = "replaced"
+)
+
+// Code is a code without its secret.
+type Code struct {
+	ID   string
+	Kind Kind
+	Hash string
+	// Holder is the account in whose books it is told what the code is worth, Subject what it stands for there.
+	Holder, Subject string
+	// Tail is its last characters.
+	Tail string
+	// HasPIN says that a PIN must come with it.
+	HasPIN bool
+	Status string
+	// Batch is the one it was made in.
+	Batch     string
+	CreatedAt time.Time
+	EndsAt    *time.Time
+
+	pin    string
+	tries  int
+	locked *time.Time
+}
+
+// Symbols is how many random symbols a code has that alone opens something of value: 80 bits.
+const Symbols = 16
+
+// Draw makes a code: random, with a check symbol, without separators. Show prints it for people.
+func Draw() string { return ids.Code(Symbols) }
+
+// Show writes a code in groups of four, if it is one that Draw made; any other as it is.
+func Show(text string) string {
+	n, ok := ids.NormalizeCode(text)
+	if !ok || len(n) != Symbols+1 {
+		return text
+	}
+	return n[:4] + "-" + n[4:8] + "-" + n[8:12] + "-" + n[12:]
+}
+
+// maxLength bounds a code in bytes.
+const maxLength = 100
+
+// Normal gives a code as it is hashed: what people type in different ways comes to the same. It gives false for what cannot be a code.
+func Normal(text string) (string, bool) {
+	if len(text) > maxLength || !utf8.ValidString(text) {
+		return "", false
+	}
+	if n, ok := ids.NormalizeCode(text); ok && len(n) == Symbols+1 {
+		return n, true
+	}
+	var b strings.Builder
+	for _, r := range text {
+		switch {
+		case r == ' ' || r == '-' || r == '.' || r == '\t':
+		case unicode.IsControl(r):
+			return "", false
+		default:
+			b.WriteRune(unicode.ToUpper(r))
+		}
+	}
+	return b.String(), b.Len() > 0
+}
+
+// Mistyped says that a text has the length and the symbols of a code of ours and a check symbol that does not fit: it was misread, and need
+// not be looked for. Codes of others may look like that, so it holds only where nobody loads those.
+func Mistyped(text string) bool {
+	n, ok := Normal(text)
+	if !ok || len(n) != Symbols+1 {
+		return false
+	}
+	_, fits := ids.NormalizeCode(text)
+	return !fits && strings.Trim(n, "0123456789ABCDEFGHJKMNPQRSTVWXYZOIL") == ""
+}
+
+// Key is what the codes of a program are hashed with.
+type Key struct {
+	program string
+	key     []byte
+}
+
+const (
+	readKey   = `SELECT key FROM code_keys WHERE program_id = $1`
+	insertKey = `INSERT INTO code_keys (program_id, key, created_at) VALUES ($1, $2, $3) ON CONFLICT (program_id) DO NOTHING`
+)
+
+// KeyOf gives the key of a program; not_found "no_codes" when it has none yet, and so no code either.
+func KeyOf(ctx context.Context, tx *db.Tx, program string) (*Key, error) {
+	var text string
+	err := tx.QueryRow(ctx, readKey, program).Scan(&text)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, errs.NotFound("no_codes", "This program has given out no codes.")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the key of codes: %w", err)
+	}
+	k, err := base64.RawStdEncoding.DecodeString(text)
+	if err != nil || len(k) != sha256.Size {
+		return nil, fmt.Errorf("the key of the codes of %s is damaged", program)
+	}
+	return &Key{program, k}, nil
+}
+
+// MakeKey is KeyOf that makes the key if there is none.
+func MakeKey(ctx context.Context, tx *db.Tx, program string, now time.Time) (*Key, error) {
+	k, err := KeyOf(ctx, tx, program)
+	if !errs.Is(err, errs.CodeNotFound, "no_codes") {
+		return k, err
+	}
+	fresh := make([]byte, sha256.Size)
+	rand.Read(fresh)
+	if _, err := tx.Exec(ctx, insertKey, program, base64.RawStdEncoding.EncodeToString(fresh), now.UnixMicro()); err != nil {
+		return nil, fmt.Errorf("make the key of codes: %w", err)
+	}
+	return KeyOf(ctx, tx, program) // another may have been first
+}
+
+func (k *Key) sum(what, text string) string {
+	h := hmac.New(sha256.New, k.key)
+	_, _ = fmt.Fprintf(h, "%s\n%s\n%s", what, k.program, text) // a hash never fails
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
+}
+
+// Hash gives the keyed hash by which a code is kept and looked up; false for what cannot be a code.
+func (k *Key) Hash(text string) (string, bool) {
+	n, ok := Normal(text)
+	if !ok {
+		return "", false
+	}
+	return k.sum("code", n), true
+}
+
+// pinHash is that of a PIN, which goes with one code.
+func (k *Key) pinHash(hash, pin string) string { return k.sum("pin", hash+"\n"+pin) }
+
+// New is a code to keep.
+type New struct {
+	Kind Kind
+	// Text is the code itself. It must be one of Draw, or checked by the caller.
+	Text string
+	// Holder and Subject say what it stands for.
+	Holder, Subject string
+	// PIN must come with it, if it is not empty.
+	PIN    string
+	Batch  string
+	EndsAt *time.Time
+}
+
+// Of gives what is to be written of a new code.
+func (k *Key) Of(in New, now time.Time) (Code, error) {
+	hash, ok := k.Hash(in.Text)
+	if !ok {
+		return Code{}, errs.Invalid("not_a_code", "This cannot be a code: write 1 to 100 characters.", errs.Field{Pointer: "/code", Reason: "not_a_code", Message: "must be 1 to 100 characters"})
+	}
+	c := Code{ID: ids.NewIn(IDPrefix, now, ids.Bucket(k.program, hash)), Kind: in.Kind, Hash: hash, Holder: in.Holder, Subject: in.Subject, Tail: tail(in.Text),
+		HasPIN: in.PIN != "", Status: Open, Batch: in.Batch, CreatedAt: now.UTC().Truncate(time.Microsecond), EndsAt: in.EndsAt}
+	if in.PIN != "" {
+		c.pin = k.pinHash(hash, in.PIN)
+	}
+	return c, nil
+}
+
+// tail is what may be shown of a code: too little to guess the rest, none of a short one.
+func tail(text string) string {
+	n, _ := Normal(text)
+	r := []rune(n)
+	if len(r) < 12 {
+		return ""
+	}
+	return string(r[len(r)-4:])
+}
+
+var insertCodes = db.NewInsert("codes", []string{"bucket integer", "program_id text", "hash text", "id text", "kind text", "holder text", "subject text", "tail text",
+	"pin text", "status text", "batch text", "created_at bigint", "ends_at bigint null"}, "")
+
+func rowOf(program string, list []Code) []any {
+	args := make([]any, 0, insertCodes.Columns()*len(list))
+	for _, c := range list {
+		args = append(args, ids.Bucket(program, c.Hash), program, c.Hash, c.ID, string(c.Kind), c.Holder, c.Subject, c.Tail, c.pin, c.Status, c.Batch,
+			c.CreatedAt.UnixMicro(), micros(c.EndsAt))
+	}
+	return args
+}
+
+// Keep writes new codes now. An error of the class db.IsUnique says that the program has one of them already.
+func Keep(ctx context.Context, tx *db.Tx, program string, list []Code) error {
+	if err := tx.Insert(ctx, insertCodes, rowOf(program, list), nil); err != nil {
+		return fmt.Errorf("keep codes: %w", err)
+	}
+	return nil
+}
+
+// KeepLater is Keep with what else the transaction writes at its end.
+func KeepLater(tx *db.Tx, program string, list []Code) {
+	tx.InsertLater(insertCodes, rowOf(program, list))
+}
+
+const codeColumns = `id, kind, hash, holder, subject, tail, pin, tries, locked_until, status, batch, created_at, ends_at`
+
+func scanCode(row db.Scanner) (Code, error) {
+	var c Code
+	var kind string
+	var created int64
+	var locked, ends sql.NullInt64
+	err := row.Scan(&c.ID, &kind, &c.Hash, &c.Holder, &c.Subject, &c.Tail, &c.pin, &c.tries, &locked, &c.Status, &c.Batch, &created, &ends)
+	c.Kind, c.HasPIN, c.CreatedAt, c.EndsAt, c.locked = Kind(kind), c.pin != "", time.UnixMicro(created).UTC(), moment(ends), moment(locked)
+	return c, err
+}
+
+const findCode = `SELECT ` + codeColumns + ` FROM codes WHERE bucket = $1 AND program_id = $2 AND hash = $3`
+
+// errUnknown is the same whatever was wrong, so that nothing is learnt from it.
+func errUnknown() error { return errs.NotFound("code_unknown", "There is no such code.") }
+
+// ByHash gives a code by its hash. It is for those who hold the hash; what people type goes through [Guard.Find].
+func ByHash(ctx context.Context, tx *db.Tx, program, hash string) (Code, error) {
+	c, err := scanCode(tx.QueryRow(ctx, findCode, ids.Bucket(program, hash), program, hash))
+	if errors.Is(err, sql.ErrNoRows) {
+		return Code{}, errUnknown()
+	}
+	if err != nil {
+		return Code{}, fmt.Errorf("find a code: %w", err)
+	}
+	return c, nil
+}
+
+const getCode = `SELECT ` + codeColumns + ` FROM codes WHERE bucket = $1 AND program_id = $2 AND id = $3`
+
+// Get gives a code by its id.
+func Get(ctx context.Context, tx *db.Tx, program, id string) (Code, error) {
+	bucket, ok := ids.BucketOf(id)
+	if !ok {
+		return Code{}, errUnknown()
+	}
+	c, err := scanCode(tx.QueryRow(ctx, getCode, bucket, program, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return Code{}, errUnknown()
+	}
+	if err != nil {
+		return Code{}, fmt.Errorf("get a code: %w", err)
+	}
+	return c, nil
+}
+
+const codesOf = `SELECT ` + codeColumns + ` FROM codes WHERE program_id = $1 AND holder = $2 ORDER BY id`
+
+// Of gives all codes of a holder, the oldest first.
+func Of(ctx context.Context, tx *db.Tx, program, holder string) ([]Code, error) {
+	out := []Code{}
+	err := db.Collect(ctx, tx, func(row db.Scanner) error {
+		c, err := scanCode(row)
+		out = append(out, c)
+		return err
+	}, codesOf, program, holder)
+	if err != nil {
+		return nil, fmt.Errorf("codes of %s: %w", holder, err)
+	}
+	return out, nil
+}
+
+const setStatus = `UPDATE codes SET status = $1, ends_at = CASE WHEN $2 > 0 THEN $2 ELSE ends_at END WHERE bucket = $3 AND program_id = $4 AND hash = $5`
+
+// SetStatus says what became of a code; a non-nil endsAt moves its end.
+func SetStatus(ctx context.Context, tx *db.Tx, program, hash, status string, endsAt *time.Time) error {
+	ends := int64(0)
+	if endsAt != nil {
+		ends = endsAt.UnixMicro()
+	}
+	if _, err := tx.Exec(ctx, setStatus, status, ends, ids.Bucket(program, hash), program, hash); err != nil {
+		return fmt.Errorf("change a code: %w", err)
+	}
+	return nil
+}
+
+const moveCodes = `UPDATE codes SET holder = $1 WHERE program_id = $2 AND holder = $3`
+
+// Move gives the codes of one holder to another, as members are merged.
+func Move(ctx context.Context, tx *db.Tx, program, from, to string) error {
+	if _, err := tx.Exec(ctx, moveCodes, to, program, from); err != nil {
+		return fmt.Errorf("move the codes of %s: %w", from, err)
+	}
+	return nil
+}
+
+func moment(n sql.NullInt64) *time.Time {
+	if !n.Valid {
+		return nil
+	}
+	t := time.UnixMicro(n.Int64).UTC()
+	return &t
+}
+
+func micros(t *time.Time) any {
+	if t == nil {
+		return nil
+	}
+	return t.UnixMicro()
+}
