@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"lojal.dev/lojal/internal/db"
@@ -229,11 +230,14 @@ func (s *Sheet) askLots(all []Deciding) []db.Ask {
 	return []db.Ask{{Lookup: openLots, Args: open, Scan: scan}, {Lookup: everyLot, Args: every, Scan: scan}, {Lookup: someLots, Args: some, Scan: scan}}
 }
 
+// A tier's window may be hundreds of days: to hand each over as a row would cost more than all else that a purchase reads. So
+// the database makes one text of them, PERIOD=VALUE with commas between.
 var someTallies = db.NewLookup(wantTally, `
-SELECT t.program_id, t.member_id, t.name, t.period, t.value
-FROM want CROSS JOIN tallies t
-WHERE t.bucket = want.bucket AND t.program_id = want.program_id AND t.member_id = want.member_id AND t.name = want.name
-	AND t.period >= want.first AND t.period <= want.last`)
+SELECT want.program_id, want.member_id, want.name, COALESCE((
+	SELECT string_agg(t.period || '=' || CAST(t.value AS TEXT), ',') FROM tallies t
+	WHERE t.bucket = want.bucket AND t.program_id = want.program_id AND t.member_id = want.member_id AND t.name = want.name
+		AND t.period >= want.first AND t.period <= want.last), '')
+FROM want`)
 
 var allTallies = db.NewLookup(wantMember, `
 SELECT t.program_id, t.member_id, t.name, t.period, t.value
@@ -292,7 +296,24 @@ func (s *Sheet) askTallies(all []Deciding) []db.Ask {
 		s.folios[ref].tally(name).base[period] = value
 		return nil
 	}
-	return []db.Ask{{Lookup: someTallies, Args: some, Scan: scan}, {Lookup: allTallies, Args: every, Scan: scan}}
+	scanSome := func(row db.Scanner) error {
+		var ref Ref
+		var name, text string
+		if err := row.Scan(&ref.Program, &ref.Member, &name, &text); err != nil || text == "" {
+			return err
+		}
+		base := s.folios[ref].tally(name).base
+		for one := range strings.SplitSeq(text, ",") {
+			period, value, _ := strings.Cut(one, "=")
+			n, err := strconv.ParseInt(value, 10, 64)
+			if err != nil {
+				return fmt.Errorf("read the counter %s: %w", name, err)
+			}
+			base[period] = n
+		}
+		return nil
+	}
+	return []db.Ask{{Lookup: someTallies, Args: some, Scan: scanSome}, {Lookup: allTallies, Args: every, Scan: scan}}
 }
 
 // A counter of the whole program is taken once a batch, after the accounts and in the order of its key, so that

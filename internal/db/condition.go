@@ -47,7 +47,7 @@ func (d *DB) Condition(ctx context.Context) (Condition, error) {
 
 // newest is the version of this program's last migration.
 var newest = sync.OnceValue(func() int64 {
-	files, err := fs.Glob(embedded(), "*.sql")
+	files, err := fs.Glob(migrations, "migrations/*.sql")
 	if err != nil {
 		panic(err) // the pattern is right
 	}

@@ -9,8 +9,8 @@ import (
 
 // A table can be spread over machines only if each machine can hold its keys by itself. So the keys of a hot table begin
 // with bucket, a foreign key of a hot table pairs bucket with bucket or points to a reference table, and nothing numbers
-// or watches rows from outside: no sequence, no trigger, no exclusion. Both engines' catalogues are held to it, since a
-// migration is one text for both.
+// or watches rows from outside: no sequence, no trigger, no exclusion. Both engines' catalogues are held to it, since most
+// migrations are one text for both; but on SQLite, which is never spread, bucket may stand anywhere in a key.
 
 // shape is what the catalogue says of a table.
 type shape struct {
@@ -50,10 +50,10 @@ func (d *DB) checkLayout(ctx context.Context, declared []Table) ([]string, error
 	if err != nil {
 		return nil, fmt.Errorf("read the catalogue: %w", err)
 	}
-	return judge(declared, found), nil
+	return judge(declared, found, d.dialect), nil
 }
 
-func judge(declared []Table, found []*shape) []string {
+func judge(declared []Table, found []*shape, dialect Dialect) []string {
 	var faults []string
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
 	hot := map[string]bool{}
@@ -85,14 +85,14 @@ func judge(declared []Table, found []*shape) []string {
 			}
 		}
 		if isHot {
-			s.judgeKeys(fault)
+			s.judgeKeys(fault, dialect)
 		}
 	}
 	slices.Sort(faults)
 	return faults
 }
 
-func (s *shape) judgeKeys(fault func(format string, args ...any)) {
+func (s *shape) judgeKeys(fault func(format string, args ...any), dialect Dialect) {
 	if s.bucket != "integer" {
 		fault("%s has no column bucket of type integer that is NOT NULL", s.name)
 	}
@@ -100,7 +100,7 @@ func (s *shape) judgeKeys(fault func(format string, args ...any)) {
 	for _, k := range s.keys {
 		primary = primary || k.primary
 		switch {
-		case k.columns[0] == "bucket":
+		case k.columns[0] == "bucket", dialect == SQLite && slices.Contains(k.columns, "bucket"):
 		case k.primary:
 			fault("the primary key of %s does not begin with bucket", s.name)
 		default:

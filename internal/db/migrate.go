@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
+	"strings"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/database"
@@ -17,7 +19,9 @@ import (
 	"lojal.dev/lojal/internal/errs"
 )
 
-// The migrations, one file for both engines, numbered, forward only. A file that has been released is never edited.
+// The migrations, numbered, forward only. A file that has been released is never edited. One is for both engines unless its name
+// ends with that of an engine, as 00011_rows.sqlite.sql; then there is one for the other engine under the same number, since the
+// schema has the same version on both.
 //
 //go:embed migrations/*.sql
 var migrations embed.FS
@@ -34,7 +38,7 @@ const (
 // number of migrations it ran. Two programs may do it at the same time: each migration happens once, and both
 // come back when all are done. A schema newer than this program is a conflict with [ReasonNewSchema].
 func (d *DB) Migrate(ctx context.Context) (int, error) {
-	ran, err := d.migrate(ctx, embedded())
+	ran, err := d.migrate(ctx, embedded(d.dialect))
 	if err != nil {
 		return ran, err
 	}
@@ -47,7 +51,7 @@ func (d *DB) Migrate(ctx context.Context) (int, error) {
 // Pending gives the number of migrations that [DB.Migrate] would run. It writes nothing. A schema newer than this
 // program is a conflict with [ReasonNewSchema].
 func (d *DB) Pending(ctx context.Context) (int, error) {
-	return d.pending(ctx, embedded())
+	return d.pending(ctx, embedded(d.dialect))
 }
 
 // Fingerprint tells the migrations of this program from any others: 16 hexadecimal digits of a hash of their text.
@@ -67,12 +71,27 @@ func Fingerprint() string {
 	return hex.EncodeToString(hash.Sum(nil)[:8])
 }
 
-func embedded() fs.FS {
+func embedded(dialect Dialect) fs.FS {
 	folder, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		panic(err) // the folder is inside the program
 	}
-	return folder
+	return engineFS{folder, dialect}
+}
+
+// engineFS lists the migrations without those of the other engine.
+type engineFS struct {
+	fs.FS
+	dialect Dialect
+}
+
+// Glob is what goose lists migrations by.
+func (e engineFS) Glob(pattern string) ([]string, error) {
+	names, err := fs.Glob(e.FS, pattern)
+	return slices.DeleteFunc(names, func(name string) bool {
+		of := path.Ext(strings.TrimSuffix(name, ".sql"))
+		return of != "" && of != "."+string(e.dialect)
+	}), err
 }
 
 func (d *DB) migrate(ctx context.Context, files fs.FS) (int, error) {

@@ -150,6 +150,16 @@ func spendOf(t *program.CompiledTierSet, b *basket, store, channel string, paidP
 	return values, max(sum, 0), err
 }
 
+// metric is value for who does not ask when it can fall.
+func (w *work) metric(t *program.CompiledTierSet, at time.Time) int64 {
+	if t.Window == "rolling" {
+		sum, _, _ := window(t, w.acc.Tallies[tallyName(t)], at, w.p.Zone)
+		return sum
+	}
+	v, _ := w.value(t, at, 0)
+	return v
+}
+
 // value is a tier set's metric at a moment. For windows that begin anew, it is the better of this period and, where tiers
 // are kept, the last. ends is when the value can next fall because time passes; nil when it cannot.
 func (w *work) value(t *program.CompiledTierSet, at time.Time, need int64) (value int64, ends *time.Time) {
@@ -185,18 +195,15 @@ func (w *work) periods(t *program.CompiledTierSet, cur, prev int64, end, next ti
 
 // rolling sums the days of a window that ends with the day of at, and finds the midnight at which it drops below need.
 func rolling(t *program.CompiledTierSet, days map[string]int64, at time.Time, need int64, zone *time.Location) (int64, *time.Time) {
-	from := program.PeriodKey("day", t.Length.Before(at, zone), zone)
-	to := program.PeriodKey("day", at, zone)
-	var in []string
-	var sum int64
+	sum, from, to := window(t, days, at, zone)
+	if sum < need {
+		return sum, nil
+	}
+	in := make([]string, 0, len(days))
 	for d, n := range days {
 		if d > from && d <= to && n != 0 {
 			in = append(in, d)
-			sum += n
 		}
-	}
-	if sum < need {
-		return sum, nil
 	}
 	sort.Strings(in)
 	left := sum
@@ -215,6 +222,18 @@ func rolling(t *program.CompiledTierSet, days map[string]int64, at time.Time, ne
 		}
 	}
 	return sum, nil
+}
+
+// window sums the days after from up to to, which are those of a window that ends with the day of at.
+func window(t *program.CompiledTierSet, days map[string]int64, at time.Time, zone *time.Location) (sum int64, from, to string) {
+	from = program.PeriodKey("day", t.Length.Before(at, zone), zone)
+	to = program.PeriodKey("day", at, zone)
+	for d, n := range days {
+		if d > from && d <= to {
+			sum += n
+		}
+	}
+	return sum, from, to
 }
 
 func sumDays(days map[string]int64, from, to time.Time, zone *time.Location) int64 {
@@ -298,7 +317,7 @@ func (w *work) tiersAt(at time.Time, counted bool) map[string]string {
 			place = max(place, floor(t, ts, at))
 		}
 		if counted && t.CurrentPurchase != "next" && w.knownAt(t, at) {
-			v, _ := w.value(t, at, 0)
+			v := w.metric(t, at)
 			place = max(place, w.place(t, v, at))
 		}
 		out[id] = stepID(t, place)
@@ -334,7 +353,7 @@ func (w *work) settleTiers(mayFall bool) {
 		ts := w.tierState(id)
 		at := w.now
 		cur := t.Place(ts.Tier)
-		value, _ := w.value(t, at, 0)
+		value := w.metric(t, at)
 		earned := w.place(t, value, at)
 		fl := floor(t, ts, at)
 		if ts.Floor != "" && fl < 0 {
@@ -553,7 +572,7 @@ func ProgressOf(p *program.Compiled, acc *Account, at time.Time) []Progress {
 		t, ts := p.Tiers[id], w.tierState(id)
 		cur := t.Place(ts.Tier)
 		g := Progress{Set: id, Tier: ts.Tier, Since: ts.Since, Metric: t.Metric, Floor: ts.Floor, FloorUntil: ts.FloorUntil, FallsAt: ts.FallsAt}
-		value, _ := w.value(t, at, 0)
+		value := w.metric(t, at)
 		switch t.Window { // progress counts this period only: the last one carries the tier, not the climb
 		case "calendar":
 			value = acc.Tallies[tallyName(t)][program.PeriodKey(t.Calendar, at, p.Zone)]
