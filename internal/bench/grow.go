@@ -37,7 +37,7 @@ const (
 	membersAtOnce = 1000
 	// sweepOfBuckets is how many members are put in the order of their buckets: each such stretch goes once through the
 	// keys.
-	sweepOfBuckets = 100_000
+	sweepOfBuckets = 1_000_000
 )
 
 // grow casts members into a migrated database that holds the program, until there are so many or a bound is met. Nobody
