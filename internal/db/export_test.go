@@ -20,3 +20,6 @@ func (d *DB) CheckLayoutOf(ctx context.Context, declared []Table) ([]string, err
 
 // Hurry lets a watch ask more often than a server does.
 func (d *DB) Hurry(every, patience time.Duration) { d.watch.every, d.watch.patience = every, patience }
+
+// Migrations are those for the database's engine.
+func (d *DB) Migrations() fs.FS { return embedded(d.dialect) }

@@ -1,11 +1,18 @@
 package db_test
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
 
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/db/dbtest"
@@ -159,4 +166,103 @@ func TestTheFingerprintTellsMigrations(t *testing.T) {
 	if f := db.Fingerprint(); !regexp.MustCompile(`^[0-9a-f]{16}$`).MatchString(f) || f != db.Fingerprint() {
 		t.Error(f)
 	}
+}
+
+// What was written before rows were laid otherwise is there afterwards, column by column.
+func TestRowsSurviveBeingLaidOtherwise(t *testing.T) {
+	t.Parallel()
+	dbtest.EachEmpty(t, func(t *testing.T, url string) {
+		d := unmigrated(t, url)
+		names, err := fs.Glob(d.Migrations(), "*.sql")
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := fstest.MapFS{}
+		for _, name := range names {
+			if name > "00011" {
+				continue
+			}
+			text, err := fs.ReadFile(d.Migrations(), name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			before[name] = &fstest.MapFile{Data: text}
+		}
+		if _, err := d.MigrateFrom(t.Context(), before); err != nil {
+			t.Fatal(err)
+		}
+		tables := []string{"facts", "postings", "lots", "tallies", "receipts", "identifiers"}
+		for i, table := range tables {
+			columns := columnsOf(t, d, table)
+			for row := range 3 {
+				var values []string
+				for n, c := range columns {
+					if c == "confirm" || strings.HasSuffix(c, "_id") || slices.Contains(strings.Fields(textual), c) || table == "identifiers" && c == "value" {
+						values = append(values, fmt.Sprintf("'%s %d'", c, row))
+					} else {
+						values = append(values, strconv.Itoa(1000*i+10*n+row))
+					}
+				}
+				must(t, d, `INSERT INTO `+table+` (`+strings.Join(columns, ", ")+`) VALUES (`+strings.Join(values, ", ")+`)`)
+			}
+		}
+		was := map[string][]string{}
+		for _, table := range tables {
+			was[table] = contents(t, d, table)
+		}
+		if ran, err := d.Migrate(t.Context()); ran == 0 || err != nil {
+			t.Fatalf("%d ran, %v", ran, err)
+		}
+		for _, table := range tables {
+			if diff := cmp.Diff(was[table], contents(t, d, table)); diff != "" || len(was[table]) != 3 {
+				t.Errorf("%s was (-) and is (+):\n%s", table, diff)
+			}
+		}
+		if faults, err := d.CheckLayout(t.Context()); err != nil || len(faults) > 0 {
+			t.Errorf("%q, %v", faults, err)
+		}
+	})
+}
+
+// textual names the columns that hold text and whose names do not say so.
+const textual = "id kind source external_id parent actor body decision seen events unit from_account to_account rule of_fact name period hash"
+
+func columnsOf(t *testing.T, d *db.DB, table string) (columns []string) {
+	t.Helper()
+	err := d.Read(t.Context(), func(tx *db.Tx) error {
+		rows, err := tx.Query(t.Context(), `SELECT * FROM `+table+` WHERE bucket < 0`)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		columns, err = rows.Columns()
+		return errors.Join(err, rows.Err())
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return columns
+}
+
+// contents gives the rows of a table, sorted, each with its columns by name.
+func contents(t *testing.T, d *db.DB, table string) (out []string) {
+	t.Helper()
+	columns := columnsOf(t, d, table)
+	slices.Sort(columns)
+	for i, c := range columns {
+		columns[i] = "'" + c + "=' || " + c
+	}
+	err := d.Read(t.Context(), func(tx *db.Tx) error {
+		out = nil
+		return db.Collect(t.Context(), tx, func(row db.Scanner) error {
+			var text string
+			err := row.Scan(&text)
+			out = append(out, text)
+			return err
+		}, `SELECT `+strings.Join(columns, " || ' ' || ")+` FROM `+table+` ORDER BY 1`)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
