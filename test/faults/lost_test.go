@@ -3,11 +3,14 @@ package faults
 import (
 	"bytes"
 	"context"
+	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -147,8 +150,8 @@ func TestR04ClientGone(t *testing.T) {
 	})
 }
 
-// TestR04CommitUnknown cuts the connection between program and PostgreSQL when COMMIT is on its way. Where it arrived, the program cannot know:
-// it says 503, and the key decides. Where it did not, nothing was done, and the repetition does it once.
+// TestR04CommitUnknown cuts the connection between program and PostgreSQL when the COMMIT of a request is on its way, and no other one. Where
+// it arrived, the program cannot know: it says 503, and the key decides. Where it did not, nothing was done, and the repetition does it once.
 func TestR04CommitUnknown(t *testing.T) {
 	t.Parallel()
 	r := newRun(t, dbtest.URL(t, db.Postgres))
@@ -158,34 +161,35 @@ func TestR04CommitUnknown(t *testing.T) {
 	n.url = pg.through(r.url)
 	n.start()
 	members := d.caller.enrol(r.T, d.base(0), "person", 2)
-	// The server writes down beside the requests that a key was used, once a while: no cut is to hit that COMMIT.
-	r.until("the use of the key is written down", 30*time.Second, r.keysUsed)
 
 	var shot once
 	cuts := []struct {
 		name string
-		tap  func() tap
+		tap  func(of func([]byte) bool) func() tap
 		done func(q request) (sure, done bool)
 	}{
-		{"the answer to COMMIT is lost", func() tap {
-			var client frontend
-			var armed atomic.Bool
-			return tap{
-				up: func(chunk []byte) verdict {
-					if client.sees(chunk) && shot.take() {
-						armed.Store(true)
-					}
-					return pass
-				},
-				down: func(chunk []byte) verdict {
-					switch {
-					case !armed.Load():
+		{"the answer to COMMIT is lost", func(of func([]byte) bool) func() tap {
+			return func() tap {
+				client := frontend{of: of}
+				var server backend
+				var armed atomic.Bool
+				return tap{
+					up: func(chunk []byte) verdict {
+						if client.sees(chunk) && shot.take() {
+							armed.Store(true)
+						}
 						return pass
-					case bytes.Contains(chunk, committed):
-						return drop
-					}
-					return swallow
-				},
+					},
+					down: func(chunk []byte) verdict {
+						switch {
+						case !armed.Load():
+							return pass
+						case server.committed(chunk):
+							return drop
+						}
+						return swallow
+					},
+				}
 			}
 		}, func(request) (bool, bool) { return true, true }},
 		{"cut behind COMMIT", at(&shot, last), func(request) (bool, bool) { return false, false }},
@@ -194,13 +198,15 @@ func TestR04CommitUnknown(t *testing.T) {
 	for round := range times(1, 30) {
 		for i, cut := range cuts {
 			for _, q := range d.posts(members, round*len(cuts)+i) {
-				pg.tap(cut.tap)
+				pg.tap(cut.tap(under(q.key)))
 				pg.reset() // the pool's connections come anew, with the tap
 				d.warm()
+				end := r.others(pg)
 				shot.arm(1)
 				p := d.caller.send(t.Context(), d.base(0), q)
+				end()
 				if !shot.spent() {
-					r.Fatalf("%s: no COMMIT was seen on its way; the answer is %s", cut.name, p)
+					r.Fatalf("%s: no COMMIT of %s was seen on its way; the answer is %s", cut.name, q.key, p)
 				}
 				batch := strings.HasPrefix(q.key, "batch")
 				if batch && (p.status != http.StatusOK || bytes.Count(p.body, []byte(`"status":503,"code":"unavailable","reason":"unknown_commit"`)) != 2) ||
@@ -231,16 +237,74 @@ func TestR04CommitUnknown(t *testing.T) {
 	r.prove()
 }
 
-// at makes a tap that gives the verdict on the chunk with the COMMIT.
-func at(shot *once, what verdict) func() tap {
-	return func() tap {
-		var client frontend
-		return tap{up: func(chunk []byte) verdict {
-			if client.sees(chunk) && shot.take() {
-				return what
+// under says whether a value of a statement is the key of a request or that of a part of it, or a list in which there is one: what is done
+// under a key writes the key down in the same transaction, and nothing else has it.
+func under(key string) func(value []byte) bool {
+	is := func(text []byte) bool {
+		rest, found := bytes.CutPrefix(text, []byte(key))
+		return found && (len(rest) == 0 || rest[0] == '#')
+	}
+	return func(value []byte) bool {
+		if is(value) {
+			return true
+		}
+		for at := 4; at < len(value); at++ { // before each text in a list stands its length
+			size := int(binary.BigEndian.Uint32(value[at-4:]))
+			if size >= len(key) && at+size <= len(value) && is(value[at:at+size]) {
+				return true
 			}
-			return pass
-		}}
+		}
+		return false
+	}
+}
+
+// others commits all the time through the proxy, as the program's own jobs do now and then, until end is called.
+func (r *run) others(pg *proxy) (end func()) {
+	r.Helper()
+	d, err := sql.Open("pgx", pg.through(r.url))
+	if err != nil {
+		r.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	begun := make(chan struct{})
+	var all sync.WaitGroup
+	all.Go(func() {
+		defer d.Close()
+		for n := 0; ctx.Err() == nil; n++ {
+			tx, err := d.BeginTx(ctx, nil)
+			if err == nil {
+				_, err = tx.ExecContext(ctx, `SELECT $1::text`, "somebody else's")
+				err = errors.Join(err, tx.Commit())
+			}
+			if err != nil && ctx.Err() == nil {
+				r.Errorf("the cut hit somebody else: %v", err)
+				cancel()
+			}
+			if n == 0 {
+				close(begun)
+			}
+			r.pause(time.Millisecond)
+		}
+	})
+	<-begun
+	return func() {
+		cancel()
+		all.Wait()
+	}
+}
+
+// at makes taps that give the verdict on the chunk with the COMMIT of what is looked for.
+func at(shot *once, what verdict) func(of func([]byte) bool) func() tap {
+	return func(of func([]byte) bool) func() tap {
+		return func() tap {
+			client := frontend{of: of}
+			return tap{up: func(chunk []byte) verdict {
+				if client.sees(chunk) && shot.take() {
+					return what
+				}
+				return pass
+			}}
+		}
 	}
 }
 
@@ -253,20 +317,6 @@ func (d *desk) warm() {
 		}
 		return nil
 	})
-}
-
-// keysUsed says whether it stands in the database that a key was used.
-func (r *run) keysUsed() error {
-	d, err := openBooks(r.url)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	var n int
-	if err = d.QueryRowContext(r.Context(), `SELECT COUNT(*) FROM keys WHERE last_used_at IS NOT NULL`).Scan(&n); err == nil && n == 0 {
-		err = errors.New("no key was used")
-	}
-	return err
 }
 
 // nobodyAtWork says whether any backend of the run's database still runs a transaction.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -173,9 +174,14 @@ func (w *wire) flow(from, to net.Conn, see func([]byte) verdict) {
 // frontend reads what a client says to PostgreSQL, as far as it must to see a COMMIT: as a simple query, or as a prepared
 // statement, alone or behind others. It is for one connection.
 type frontend struct {
+	// of, unless it is nil, says whether a value of a statement is what to look for: then only the COMMIT of a transaction that carried
+	// such a value counts. A program also commits what nobody has asked for at this moment: its jobs, leases and marks.
+	of func(value []byte) bool
+
 	rest    []byte
-	begun   bool // the first message has no type
-	commits map[string]bool
+	begun   bool              // the first message has no type
+	texts   map[string]string // of prepared statements, by name
+	carried bool              // the open transaction has what to look for
 }
 
 // sees says whether a COMMIT ends in the chunk.
@@ -200,25 +206,62 @@ func (f *frontend) sees(chunk []byte) bool {
 			f.begun = true
 			continue
 		}
-		words := bytes.Split(message[head:], []byte{0})
+		words := bytes.SplitN(message[head:], []byte{0}, 3)
 		switch message[0] {
 		case 'Q': // text
-			seen = seen || isCommit(words[0])
+			seen = f.runs(string(words[0]), nil) || seen
 		case 'P': // name of the statement, text
-			if f.commits == nil {
-				f.commits = map[string]bool{}
+			if f.texts == nil {
+				f.texts = map[string]string{}
 			}
-			f.commits[string(words[0])] = isCommit(words[1])
-		case 'B': // name of the portal, name of the statement
-			seen = seen || f.commits[string(words[1])]
+			f.texts[string(words[0])] = string(words[1])
+		case 'B': // name of the portal, name of the statement, formats and values
+			seen = f.runs(f.texts[string(words[1])], values(words[2])) || seen
 		}
 	}
 }
 
-func isCommit(text []byte) bool { return strings.EqualFold(strings.Trim(string(text), " ;"), "commit") }
+// runs notes a statement, and says whether it is the COMMIT that is looked for.
+func (f *frontend) runs(text string, values [][]byte) bool {
+	word, _, _ := strings.Cut(strings.ToUpper(strings.Trim(text, " ;")), " ")
+	switch word {
+	case "BEGIN", "ROLLBACK":
+		f.carried = false
+	case "COMMIT":
+		is := f.of == nil || f.carried
+		f.carried = false
+		return is
+	default:
+		f.carried = f.carried || f.of != nil && slices.ContainsFunc(values, f.of)
+	}
+	return false
+}
 
-// committed is what PostgreSQL says when it has committed.
-var committed = []byte("COMMIT\x00")
+// values gives the values in what follows the names in a Bind message: how many formats, these, how many values, and each with its length
+// before it, which is below zero for NULL.
+func values(b []byte) (list [][]byte) {
+	b = b[2+2*int(binary.BigEndian.Uint16(b)):]
+	n := int(binary.BigEndian.Uint16(b))
+	b = b[2:]
+	for range n {
+		size := max(0, int(int32(binary.BigEndian.Uint32(b))))
+		list = append(list, b[4:4+size])
+		b = b[4+size:]
+	}
+	return list
+}
+
+// backend reads what PostgreSQL answers, as far as it must to see that it has committed. It is for one connection.
+type backend struct{ tail []byte }
+
+// committed says whether an answer to COMMIT ends in the chunk: its text may be split over two.
+func (b *backend) committed(chunk []byte) bool {
+	text := slices.Concat(b.tail, chunk)
+	b.tail = text[max(0, len(text)-len(commitTag)+1):]
+	return bytes.Contains(text, commitTag)
+}
+
+var commitTag = []byte("COMMIT\x00")
 
 // once is a tap for just one connection: whoever first meets the condition takes the shot.
 type once struct{ left atomic.Int64 }
