@@ -486,22 +486,24 @@ func TestSlowReceiversKeepNoOtherWaiting(t *testing.T) {
 func TestAnAnswerThatTakesTooLongIsAFailure(t *testing.T) {
 	each(t, func(t *testing.T, o *office) {
 		boxes := map[string]*box{}
-		for name, answer := range map[string]func(net.Conn){
-			"hang":               func(net.Conn) {},
-			"headers drip":       func(c net.Conn) { drip(c, "HTTP/1.1 200 OK\r\nX-Slow: ") },
-			"body drips":         func(c net.Conn) { drip(c, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n") },
-			"cut in the body":    func(c net.Conn) { cut(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf") },
-			"cut in the headers": func(c net.Conn) { cut(c, "HTTP/1.1 200 OK\r\nConte") },
-			"no HTTP":            func(c net.Conn) { cut(c, "220 mail.example.com ESMTP\r\n") },
+		for name, answer := range map[string]func(context.Context, net.Conn){
+			"hang":         func(context.Context, net.Conn) {},
+			"headers drip": func(ctx context.Context, c net.Conn) { drip(ctx, c, "HTTP/1.1 200 OK\r\nX-Slow: ") },
+			"body drips": func(ctx context.Context, c net.Conn) {
+				drip(ctx, c, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+			},
+			"cut in the body":    func(_ context.Context, c net.Conn) { cut(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf") },
+			"cut in the headers": func(_ context.Context, c net.Conn) { cut(c, "HTTP/1.1 200 OK\r\nConte") },
+			"no HTTP":            func(_ context.Context, c net.Conn) { cut(c, "220 mail.example.com ESMTP\r\n") },
 		} {
-			boxes[name] = o.box(webhook.Settings{Types: &[]string{"points.earned"}}, func(w http.ResponseWriter, _ *http.Request, _ int) {
+			boxes[name] = o.box(webhook.Settings{Types: &[]string{"points.earned"}}, func(w http.ResponseWriter, r *http.Request, _ int) {
 				c, _, err := http.NewResponseController(w).Hijack()
 				if err != nil {
 					t.Error(err)
 					return
 				}
 				t.Cleanup(func() { c.Close() })
-				answer(c)
+				answer(r.Context(), c)
 			})
 		}
 		o.buy(1)
@@ -531,11 +533,15 @@ func TestAnAnswerThatTakesTooLongIsAFailure(t *testing.T) {
 }
 
 // drip writes the beginning and then a byte now and then, until the other side has enough.
-func drip(c net.Conn, begin string) {
-	_, err := io.WriteString(c, begin)
-	for err == nil {
-		time.Sleep(5 * time.Millisecond) // the slowness is the point
-		_, err = io.WriteString(c, "x")
+func drip(ctx context.Context, c net.Conn, begin string) {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for _, err := io.WriteString(c, begin); err == nil; _, err = io.WriteString(c, "x") {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 

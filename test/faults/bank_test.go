@@ -83,7 +83,7 @@ func openBank(r *run, urls ...string) *bank {
 // enrol makes the people.
 func (b *bank) enrol() {
 	b.Helper()
-	b.members = newCaller(b.secret).enrol(b.T, b.nodes[0].address(), "person", people)
+	b.members = newCaller(b.secret).enrol(b, b.nodes[0].address(), "person", people)
 }
 
 func (b *bank) now() int64 { return int64(time.Since(b.opened)) }
@@ -414,7 +414,7 @@ func (b *bank) settle() {
 	base := b.nodes[0].address()
 	final := make([]int64, people)
 	for i, who := range b.members {
-		final[i] = newCaller(b.secret).balances(b.T, base, who)["point"].Balance
+		final[i] = newCaller(b.secret).balances(b, base, who)["point"].Balance
 	}
 	for _, n := range b.nodes {
 		n.stop()

@@ -149,7 +149,7 @@ func (c *caller) send(ctx context.Context, base string, q request) reply {
 }
 
 // must sends a request that must be answered 2xx, and reads the answer.
-func (c *caller) must(t *testing.T, base string, q request, v any) reply {
+func (c *caller) must(t testing.TB, base string, q request, v any) reply {
 	t.Helper()
 	p := c.send(t.Context(), base, q)
 	if p.outcome() != acked {
@@ -184,7 +184,7 @@ type holding struct {
 }
 
 // enrol makes n members with the external ids NAME-0, NAME-1, … and gives their ids.
-func (c *caller) enrol(t *testing.T, base, name string, n int) []string {
+func (c *caller) enrol(t testing.TB, base, name string, n int) []string {
 	t.Helper()
 	ids := make([]string, n)
 	for i := range ids {
@@ -196,7 +196,7 @@ func (c *caller) enrol(t *testing.T, base, name string, n int) []string {
 }
 
 // balances asks what a member has.
-func (c *caller) balances(t *testing.T, base, member string) map[string]holding {
+func (c *caller) balances(t testing.TB, base, member string) map[string]holding {
 	t.Helper()
 	var a answer
 	c.must(t, base, get("/v1/members/"+member+"/balances"), &a)

@@ -106,14 +106,14 @@ func TestR11ClockSteps(t *testing.T) {
 			var a answer
 			number++
 			if earn > 0 {
-				caller.must(r.T, n.address(), purchase(member, earn, bankIs, fmt.Sprintf("earn%d", number)), &a)
+				caller.must(r, n.address(), purchase(member, earn, bankIs, fmt.Sprintf("earn%d", number)), &a)
 			}
 			if spend > 0 {
-				caller.must(r.T, n.address(), post("/v1/redemptions", fmt.Sprintf("spend%d", number),
+				caller.must(r, n.address(), post("/v1/redemptions", fmt.Sprintf("spend%d", number),
 					map[string]any{"member": member, "reward": "token", "quantity": spend, "commit": true}), &a)
 			}
 			r.ok("sweep")
-			if have := caller.balances(r.T, n.address(), member)["point"].Balance; have != want || earn+spend > 0 && a.Balances["point"].Balance != want {
+			if have := caller.balances(r, n.address(), member)["point"].Balance; have != want || earn+spend > 0 && a.Balances["point"].Balance != want {
 				r.Errorf("at %s: %d points, the answer says %d, and it should be %d", at, have, a.Balances["point"].Balance, want)
 			}
 		}
@@ -190,19 +190,19 @@ func TestR11OddDays(t *testing.T) {
 		caller := newCaller(secret)
 		for i, day := range odd {
 			c.set(day.given)
-			member := caller.enrol(r.T, n.address(), fmt.Sprintf("odd%d", i), 1)[0]
-			caller.must(r.T, n.address(), post("/v1/adjustments", "", map[string]any{"member": member, "unit": day.unit, "amount": 10, "reason": "odd"}), nil)
+			member := caller.enrol(r, n.address(), fmt.Sprintf("odd%d", i), 1)[0]
+			caller.must(r, n.address(), post("/v1/adjustments", "", map[string]any{"member": member, "unit": day.unit, "amount": 10, "reason": "odd"}), nil)
 			ends, err := time.Parse(time.RFC3339, day.ends)
 			if err != nil {
 				r.Fatal(err)
 			}
 			c.set(ends.Add(-time.Microsecond).Format(time.RFC3339Nano))
 			swept := decode[map[string]int](r, "sweep")["facts"]
-			if have := caller.balances(r.T, n.address(), member)[day.unit].Balance; have != 10 || swept != 0 {
+			if have := caller.balances(r, n.address(), member)[day.unit].Balance; have != 10 || swept != 0 {
 				r.Errorf("%s given at %s: a microsecond before %s there are %d, and the sweep wrote %d facts", day.unit, day.given, day.ends, have, swept)
 			}
 			c.set(day.ends)
-			if have := caller.balances(r.T, n.address(), member)[day.unit].Balance; have != 0 { // before anyone swept
+			if have := caller.balances(r, n.address(), member)[day.unit].Balance; have != 0 { // before anyone swept
 				r.Errorf("%s given at %s: at %s there are %d", day.unit, day.given, day.ends, have)
 			}
 			for again, want := range []int{1, 0} {
@@ -237,7 +237,7 @@ func TestR11OnceADayAndAYear(t *testing.T) {
 		n := c.node("--sweep-every", "0s")
 		n.start()
 		caller := newCaller(secret)
-		member := caller.enrol(r.T, n.address(), "person", 1)[0]
+		member := caller.enrol(r, n.address(), "person", 1)[0]
 		for i, come := range []struct {
 			at, kind string
 			earned   string
@@ -260,7 +260,7 @@ func TestR11OnceADayAndAYear(t *testing.T) {
 			var a struct {
 				Earned map[string]string `json:"earned"`
 			}
-			caller.must(r.T, n.address(), post("/v1/activities", fmt.Sprintf("come%d", i), map[string]any{"member": member, "kind": come.kind}), &a)
+			caller.must(r, n.address(), post("/v1/activities", fmt.Sprintf("come%d", i), map[string]any{"member": member, "kind": come.kind}), &a)
 			if got := a.Earned["point"]; got != come.earned && (got != "" || come.earned != "0") {
 				r.Errorf("%s at %s earned %v, not %s", come.kind, come.at, a.Earned, come.earned)
 			}

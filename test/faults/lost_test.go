@@ -26,8 +26,8 @@ func (d *desk) posts(members []string, round int) []request {
 	n := strconv.Itoa(round)
 	id := func(kind string) string { return kind + n }
 	var bought, held answer
-	d.caller.must(d.T, d.base(0), purchase(members[0], 500, bankIs, "basis"+n), &bought)
-	d.caller.must(d.T, d.base(0), post("/v1/redemptions", "basis-hold"+n, map[string]any{"member": members[0], "reward": "token", "quantity": 3}), &held)
+	d.caller.must(d, d.base(0), purchase(members[0], 500, bankIs, "basis"+n), &bought)
+	d.caller.must(d, d.base(0), post("/v1/redemptions", "basis-hold"+n, map[string]any{"member": members[0], "reward": "token", "quantity": 3}), &held)
 	return []request{
 		purchase(members[0], 10, bankIs, id("purchase")),
 		post("/v1/purchases/"+bought.ID+"/returns", id("return"), map[string]any{"amount": 7}),
@@ -79,14 +79,14 @@ func (d *desk) again(q request) {
 	}
 	batch := strings.HasPrefix(q.key, "batch")
 	kept := d.stored(q.key)
-	p := d.caller.must(d.T, d.base(0), q, nil)
+	p := d.caller.must(d, d.base(0), q, nil)
 	after, err := readBooks(d.Context(), d.url)
 	if err != nil {
 		d.Fatal(err)
 	}
 	if batch && len(kept) == 0 {
 		// The batch was lost between its facts and its own answer, so it went on where it was; now it is whole.
-		kept, p = d.stored(q.key), d.caller.must(d.T, d.base(0), q, nil)
+		kept, p = d.stored(q.key), d.caller.must(d, d.base(0), q, nil)
 	}
 	switch {
 	case len(kept) != 1:
@@ -107,7 +107,7 @@ func TestR04AnswerLost(t *testing.T) {
 	t.Parallel()
 	each(t, func(r *run) {
 		d := openDesk(r, 1)
-		members := d.caller.enrol(r.T, d.base(0), "person", 2)
+		members := d.caller.enrol(r, d.base(0), "person", 2)
 		between := r.proxy(func() string { return strings.TrimPrefix(d.base(0), "http://") })
 		for round := range times(2, 40) {
 			for _, q := range d.posts(members, round) {
@@ -131,7 +131,7 @@ func TestR04ClientGone(t *testing.T) {
 	t.Parallel()
 	each(t, func(r *run) {
 		d := openDesk(r, 1)
-		members := d.caller.enrol(r.T, d.base(0), "person", 2)
+		members := d.caller.enrol(r, d.base(0), "person", 2)
 		for round := range times(3, 60) {
 			for _, q := range d.posts(members, round) {
 				ctx, cancel := context.WithTimeout(t.Context(), between(r.rnd, 0, 6*time.Millisecond))
@@ -141,7 +141,7 @@ func TestR04ClientGone(t *testing.T) {
 				if o := p.outcome(); o != acked && p.err == nil {
 					r.Errorf("%s: %s", q.key, p)
 				}
-				d.caller.must(r.T, d.base(0), q, nil)
+				d.caller.must(r, d.base(0), q, nil)
 				d.again(q)
 			}
 		}
@@ -160,7 +160,7 @@ func TestR04CommitUnknown(t *testing.T) {
 	n := r.node("--sweep-every", "0s")
 	n.url = pg.through(r.url)
 	n.start()
-	members := d.caller.enrol(r.T, d.base(0), "person", 2)
+	members := d.caller.enrol(r, d.base(0), "person", 2)
 
 	var shot once
 	cuts := []struct {
@@ -225,7 +225,7 @@ func TestR04CommitUnknown(t *testing.T) {
 				} else if there {
 					d.again(q)
 				} else {
-					if p := d.caller.must(r.T, d.base(0), q, nil); p.replayed {
+					if p := d.caller.must(r, d.base(0), q, nil); p.replayed {
 						r.Errorf("%s: %s was not done, and the repetition is answered as a replay", cut.name, q.key)
 					}
 					d.again(q)

@@ -59,6 +59,7 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}
+	reasons.print()
 	if status != 0 || *long {
 		form := ""
 		if *long {
@@ -67,6 +68,46 @@ func TestMain(m *testing.M) {
 		fmt.Printf("seed %d; the same choices again: scripts/faults%s --seed %d\n", *seed, form, *seed)
 	}
 	os.Exit(status)
+}
+
+// reasons are what failed, in short, to be said once more at the very end: of a long log often only the end is kept.
+var reasons summary
+
+type summary struct {
+	mu   sync.Mutex
+	list []string
+}
+
+// longestReason is how many bytes of a reason are said again, mostReasons how many of one test: what follows the first is often its consequence.
+const (
+	longestReason = 300
+	mostReasons   = 3
+)
+
+func (s *summary) add(test string, said []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(said) == 0 {
+		said = []string{"the reason stands in the log"}
+	}
+	for _, one := range said[:min(len(said), mostReasons)] {
+		one = strings.Join(strings.Fields(one), " ")
+		if len(one) > longestReason {
+			one = one[:longestReason] + " …"
+		}
+		s.list = append(s.list, test+": "+one)
+	}
+	if more := len(said) - mostReasons; more > 0 {
+		s.list = append(s.list, fmt.Sprintf("%s: and %d more", test, more))
+	}
+}
+
+func (s *summary) print() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, one := range s.list {
+		fmt.Println("FAILED " + one)
+	}
 }
 
 // builds are the kinds of program that are built, each once a run when it is first asked for.
@@ -147,6 +188,7 @@ type run struct {
 
 	mu     sync.Mutex
 	counts map[string]int64
+	said   []string // why it failed
 	nodes  []*node
 }
 
@@ -163,12 +205,15 @@ func newRun(t *testing.T, url string) *run {
 		for i, n := range r.nodes {
 			for _, word := range []string{"panic", "DATA RACE", "fatal error"} {
 				if strings.Contains(n.out.text(), word) {
-					t.Errorf("node %d said %q", i, word)
+					r.Errorf("node %d said %q", i, word)
 				}
 			}
 			if t.Failed() {
 				t.Logf("the last words of node %d:\n%s", i, n.out.last(40))
 			}
+		}
+		if t.Failed() {
+			reasons.add(t.Name(), r.said)
 		}
 	})
 	return r
@@ -179,6 +224,40 @@ func chance(name string) *rand.Rand {
 	h := fnv.New64a()
 	h.Write([]byte(name))
 	return rand.New(rand.NewPCG(*seed, h.Sum64()))
+}
+
+func (r *run) say(reason string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.said = append(r.said, reason)
+}
+
+// Errorf, Error, Fatalf and Fatal are those of the test; the reason is said once more at the end of all.
+func (r *run) Errorf(format string, args ...any) {
+	r.Helper()
+	r.say(fmt.Sprintf(format, args...))
+	r.T.Errorf(format, args...)
+}
+
+// Error is like Errorf.
+func (r *run) Error(args ...any) {
+	r.Helper()
+	r.say(fmt.Sprintln(args...))
+	r.T.Error(args...)
+}
+
+// Fatalf is like Errorf.
+func (r *run) Fatalf(format string, args ...any) {
+	r.Helper()
+	r.say(fmt.Sprintf(format, args...))
+	r.T.Fatalf(format, args...)
+}
+
+// Fatal is like Errorf.
+func (r *run) Fatal(args ...any) {
+	r.Helper()
+	r.say(fmt.Sprintln(args...))
+	r.T.Fatal(args...)
 }
 
 // count adds to what the test reports at its end.

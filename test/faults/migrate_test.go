@@ -22,8 +22,8 @@ func (r *run) works() {
 		r.Errorf("migrated: %s", out)
 	}
 	d := openDesk(r, 1)
-	member := d.caller.enrol(r.T, d.base(0), "person", 1)[0]
-	d.caller.must(r.T, d.base(0), purchase(member, 12, bankIs, "1"), nil)
+	member := d.caller.enrol(r, d.base(0), "person", 1)[0]
+	d.caller.must(r, d.base(0), purchase(member, 12, bankIs, "1"), nil)
 	d.nodes[len(d.nodes)-1].stop()
 	r.nodes = nil
 	if b := r.prove(); b.held[[2]string{member, "point"}].spendable != 12 {

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -222,6 +224,42 @@ func (n *node) memory() int64 {
 		return 0
 	}
 	return resident * int64(os.Getpagesize())
+}
+
+// freeAddress gives a HOST:PORT on which nobody listens now.
+func (r *run) freeAddress() string {
+	r.Helper()
+	listener, err := new(net.ListenConfig).Listen(r.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		r.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+// held is how many bytes the process holds on its heap when all that nothing points to is gone. It asks the operator's door. Unlike the
+// memory that the kernel has lent out, it does not depend on how much time the machine leaves for clearing up.
+func (r *run) held(door string) int64 {
+	r.Helper()
+	q, err := http.NewRequestWithContext(r.Context(), http.MethodGet, "http://"+door+"/debug/pprof/heap?gc=1&debug=1", http.NoBody)
+	if err != nil {
+		r.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(q)
+	if err != nil {
+		r.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		r.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(text), "\n# HeapAlloc = ")
+	var n int64
+	if _, err := fmt.Sscan(rest, &n); err != nil || !found || n == 0 {
+		r.Fatalf("the heap is not told: %v", err)
+	}
+	return n
 }
 
 // tail keeps the last of what a process says.

@@ -158,7 +158,7 @@ func TestR20Overload(t *testing.T) {
 	t.Parallel()
 	each(t, func(r *run) {
 		d := openDesk(r, 2)
-		members := d.caller.enrol(r.T, d.base(0), "person", people)
+		members := d.caller.enrol(r, d.base(0), "person", people)
 		ctx, cancel := context.WithTimeout(t.Context(), lasting(1500*time.Millisecond, time.Minute))
 		defer cancel()
 		var peak int64
@@ -293,7 +293,7 @@ func TestR20FewFiles(t *testing.T) {
 		n := r.node()
 		n.wrap = []string{"sh", "-c", `ulimit -n 64; exec "$@"`, "sh"}
 		n.start()
-		members := d.caller.enrol(r.T, d.base(0), "person", people)
+		members := d.caller.enrol(r, d.base(0), "person", people)
 		d.caller.http.CloseIdleConnections()
 		ctx, cancel := context.WithTimeout(t.Context(), lasting(2*time.Second, 30*time.Second))
 		defer cancel()

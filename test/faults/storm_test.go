@@ -58,8 +58,8 @@ func TestR03RetryStorm(t *testing.T) {
 	t.Parallel()
 	each(t, func(r *run) {
 		d := openDesk(r, 2)
-		member := d.caller.enrol(r.T, d.base(0), "person", 1)[0]
-		d.caller.must(r.T, d.base(0), give(member, 1_000_000, "float"), nil)
+		member := d.caller.enrol(r, d.base(0), "person", 1)[0]
+		d.caller.must(r, d.base(0), give(member, 1_000_000, "float"), nil)
 		want := int64(1_000_000)
 		for round := range times(3, 60) {
 			id := "s" + strconv.Itoa(round)
@@ -88,7 +88,7 @@ func TestR03RetryStorm(t *testing.T) {
 				victim.kill()
 				victim.start()
 			}
-			first := d.caller.must(r.T, d.base(round), q, nil)
+			first := d.caller.must(r, d.base(round), q, nil)
 			if first.status != http.StatusCreated {
 				r.Errorf("the answer under the key is %d, not the original 201: %s", first.status, first)
 			}
@@ -96,7 +96,7 @@ func TestR03RetryStorm(t *testing.T) {
 			d.nodes[0].kill()
 			d.nodes[0].start()
 			d.sameAnswers(10, q, first)
-			if have := d.caller.balances(r.T, d.base(0), member)["point"].Balance; have != want {
+			if have := d.caller.balances(r, d.base(0), member)["point"].Balance; have != want {
 				r.Fatalf("round %d: the member has %d points and should have %d", round, have, want)
 			}
 		}
@@ -112,7 +112,7 @@ func TestR03FirstStorm(t *testing.T) {
 	t.Parallel()
 	each(t, func(r *run) {
 		d := openDesk(r, 2)
-		member := d.caller.enrol(r.T, d.base(0), "person", 1)[0]
+		member := d.caller.enrol(r, d.base(0), "person", 1)[0]
 		want := int64(0)
 		for round := range times(10, 200) {
 			id := "f" + strconv.Itoa(round)
@@ -159,7 +159,7 @@ func TestR03FirstStorm(t *testing.T) {
 			}
 			r.count("storms", 1)
 		}
-		if have := d.caller.balances(r.T, d.base(0), member)["point"].Balance; have != want {
+		if have := d.caller.balances(r, d.base(0), member)["point"].Balance; have != want {
 			r.Errorf("the member has %d points and should have %d", have, want)
 		}
 		for _, n := range d.nodes {
@@ -190,16 +190,16 @@ func TestR05RaceForTheWholeBalance(t *testing.T) {
 	each(t, func(r *run) {
 		d := openDesk(r, 2)
 		for round := range times(15, 300) {
-			member := d.caller.enrol(r.T, d.base(round), "racer"+strconv.Itoa(round), 1)[0]
+			member := d.caller.enrol(r, d.base(round), "racer"+strconv.Itoa(round), 1)[0]
 			n := 1 + r.rnd.Int64N(1000)
-			d.caller.must(r.T, d.base(round), give(member, n, "give"+strconv.Itoa(round)), nil)
+			d.caller.must(r, d.base(round), give(member, n, "give"+strconv.Itoa(round)), nil)
 			racers := 2 + r.rnd.IntN(49)
 			spend := func(i int) request {
 				return post("/v1/redemptions", fmt.Sprintf("race%d-%d", round, i),
 					map[string]any{"member": member, "reward": "token", "quantity": n, "commit": round%3 != 0})
 			}
 			if round%5 == 4 { // by giving it away
-				other := d.caller.enrol(r.T, d.base(round), "friend"+strconv.Itoa(round), 1)[0]
+				other := d.caller.enrol(r, d.base(round), "friend"+strconv.Itoa(round), 1)[0]
 				spend = func(i int) request {
 					return post("/v1/transfers", fmt.Sprintf("race%d-%d", round, i), map[string]any{"from": member, "to": other, "unit": "point", "amount": n})
 				}
@@ -213,7 +213,7 @@ func TestR05RaceForTheWholeBalance(t *testing.T) {
 					r.Errorf("in a race: %s", p)
 				}
 			}
-			if h := d.caller.balances(r.T, d.base(round), member)["point"]; won != 1 || h.Spendable != 0 || h.Debt != 0 {
+			if h := d.caller.balances(r, d.base(round), member)["point"]; won != 1 || h.Spendable != 0 || h.Debt != 0 {
 				r.Errorf("%d of %d won the race for %d points, and there is left %+v", won, racers, n, h)
 			}
 			r.count("races", 1)

@@ -162,7 +162,7 @@ func TestR21Tampered(t *testing.T) {
 	each(t, func(r *run) {
 		b := openBank(r, r.url)
 		c, base := newCaller(b.secret), b.nodes[0].address()
-		member := c.enrol(r.T, base, "vault", 1)[0]
+		member := c.enrol(r, base, "vault", 1)[0]
 		ids := []string{"", ""}
 		for i, q := range []request{
 			post("/v1/adjustments", "", map[string]any{"member": member, "unit": "point", "amount": 777, "reason": "given", "source": "vault", "external_id": "1"}),
@@ -171,7 +171,7 @@ func TestR21Tampered(t *testing.T) {
 			post("/v1/redemptions", "", map[string]any{"member": member, "reward": "token", "quantity": 3, "hold_seconds": 3600}),
 		} {
 			var a answer
-			c.must(r.T, base, q, &a)
+			c.must(r, base, q, &a)
 			if ids = append(ids, a.ID); i == 1 {
 				b.under(func() { b.pause(200 * time.Millisecond) }) // others' books around it
 			}
@@ -218,13 +218,13 @@ func TestR21OlderFile(t *testing.T) {
 	t.Parallel()
 	each(t, func(r *run) {
 		d := openDesk(r, 1)
-		member := d.caller.enrol(r.T, d.base(0), "person", 1)[0]
-		d.caller.must(r.T, d.base(0), purchase(member, 10, bankIs, "1"), nil)
+		member := d.caller.enrol(r, d.base(0), "person", 1)[0]
+		d.caller.must(r, d.base(0), purchase(member, 10, bankIs, "1"), nil)
 		d.nodes[0].stop()
 		before := r.sealed()
 		older := r.copyDatabase(r.url, "older")
 		d.nodes[0].start()
-		d.caller.must(r.T, d.base(0), purchase(member, 20, bankIs, "2"), nil)
+		d.caller.must(r, d.base(0), purchase(member, 20, bankIs, "2"), nil)
 		d.nodes[0].stop()
 		after := r.sealed()
 		newer := r.url

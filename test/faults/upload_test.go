@@ -76,7 +76,7 @@ func TestR16UploadKilled(t *testing.T) {
 		made := d.upload("import: purchases\nsource: upload\nmember: {column: member, as: ext, enrol: true}\npurchase: {receipt: receipt, at: at}\nline: {amount: amount}\n", rows.String())
 		var now sent
 		look := func() string {
-			d.caller.must(r.T, d.base(r.dice(len(d.nodes))), get("/v1/imports/"+made.ID), &now)
+			d.caller.must(r, d.base(r.dice(len(d.nodes))), get("/v1/imports/"+made.ID), &now)
 			return now.Status
 		}
 		for range times(6, 40) {
