@@ -54,27 +54,41 @@ func (r *run) clusterOn(d *disk, conf ...string) *cluster {
 	if d != nil {
 		c.dir = d.path
 		c.log = filepath.Join(r.dir, "server.log")
+		c.own()
 	} else {
-		var err error
-		if c.dir, err = os.MkdirTemp("", "lojal-cluster"); err != nil { // not TempDir: its parent is closed to the server's user
-			r.Fatal(err)
-		}
-		r.Cleanup(func() { os.RemoveAll(c.dir) })
-		c.log = filepath.Join(c.dir, "server.log")
+		c.home()
 	}
-	c.own()
 	if out, err := c.pg("initdb", "-D", c.data(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync").CombinedOutput(); err != nil {
 		r.Fatalf("initdb: %v: %s", err, out)
 	}
-	listener, err := new(net.ListenConfig).Listen(r.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		r.Fatal(err)
-	}
-	c.port = listener.Addr().(*net.TCPAddr).Port
-	listener.Close()
-	r.Cleanup(func() { c.kill(syscall.SIGQUIT) })
-	c.start()
+	c.begin()
 	return c
+}
+
+// home makes the folder of the server.
+func (c *cluster) home() {
+	c.r.Helper()
+	var err error
+	if c.dir, err = os.MkdirTemp("", "lojal-cluster"); err != nil { // not TempDir: its parent is closed to the server's user
+		c.r.Fatal(err)
+	}
+	c.r.Cleanup(func() { os.RemoveAll(c.dir) })
+	c.log = filepath.Join(c.dir, "server.log")
+	c.own()
+}
+
+// begin starts the server for the first time, on a free port.
+func (c *cluster) begin() {
+	c.r.Helper()
+	_, port, err := net.SplitHostPort(c.r.freeAddress())
+	if err == nil {
+		c.port, err = strconv.Atoi(port)
+	}
+	if err != nil {
+		c.r.Fatal(err)
+	}
+	c.r.Cleanup(func() { c.kill(syscall.SIGQUIT) })
+	c.start()
 }
 
 // own gives the folder to the user whom the server wants, since it refuses to run as root.

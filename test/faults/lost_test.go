@@ -171,7 +171,7 @@ func TestR04CommitUnknown(t *testing.T) {
 		{"the answer to COMMIT is lost", func(of func([]byte) bool) func() tap {
 			return func() tap {
 				client := frontend{of: of}
-				var server backend
+				server := backend{tag: "COMMIT"}
 				var armed atomic.Bool
 				return tap{
 					up: func(chunk []byte) verdict {
@@ -184,7 +184,7 @@ func TestR04CommitUnknown(t *testing.T) {
 						switch {
 						case !armed.Load():
 							return pass
-						case server.committed(chunk):
+						case server.done(chunk):
 							return drop
 						}
 						return swallow

@@ -28,6 +28,8 @@ type proxy struct {
 type tap struct {
 	// up is from the client to the server, down the other way. nil passes.
 	up, down func(chunk []byte) verdict
+	// turn, unless it is nil, gives what goes to the server in the place of a chunk.
+	turn func(chunk []byte) []byte
 }
 
 type verdict int
@@ -135,13 +137,13 @@ func (p *proxy) carry(client net.Conn) {
 		t = (*of)()
 	}
 	var both sync.WaitGroup
-	both.Go(func() { w.flow(client, server, t.up) })
-	both.Go(func() { w.flow(server, client, t.down) })
+	both.Go(func() { w.flow(client, server, t.up, t.turn) })
+	both.Go(func() { w.flow(server, client, t.down, nil) })
 	both.Wait()
 }
 
 // flow carries one direction until it ends.
-func (w *wire) flow(from, to net.Conn, see func([]byte) verdict) {
+func (w *wire) flow(from, to net.Conn, see func([]byte) verdict, turn func([]byte) []byte) {
 	buffer := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buffer)
@@ -157,7 +159,11 @@ func (w *wire) flow(from, to net.Conn, see func([]byte) verdict) {
 			if what == swallow {
 				continue
 			}
-			if _, err := to.Write(buffer[:n]); err != nil || what == last {
+			chunk := buffer[:n]
+			if turn != nil {
+				chunk = turn(chunk)
+			}
+			if _, err := to.Write(chunk); err != nil || what == last {
 				w.cut()
 				return
 			}
@@ -186,38 +192,45 @@ type frontend struct {
 
 // sees says whether a COMMIT ends in the chunk.
 func (f *frontend) sees(chunk []byte) bool {
-	f.rest = append(f.rest, chunk...)
 	seen := false
+	f.each(chunk, func(_ []byte, commit bool) { seen = seen || commit })
+	return seen
+}
+
+// each calls do for each message that ends in the chunk, and tells the COMMIT.
+func (f *frontend) each(chunk []byte, do func(message []byte, commit bool)) {
+	f.rest = append(f.rest, chunk...)
 	for {
 		head := 5
 		if !f.begun {
 			head = 4
 		}
 		if len(f.rest) < head {
-			return seen
+			return
 		}
 		size := head - 4 + int(binary.BigEndian.Uint32(f.rest[head-4:]))
 		if len(f.rest) < size {
-			return seen
+			return
 		}
 		message := f.rest[:size]
 		f.rest = f.rest[size:]
-		if !f.begun {
-			f.begun = true
-			continue
-		}
-		words := bytes.SplitN(message[head:], []byte{0}, 3)
-		switch message[0] {
-		case 'Q': // text
-			seen = f.runs(string(words[0]), nil) || seen
-		case 'P': // name of the statement, text
-			if f.texts == nil {
-				f.texts = map[string]string{}
+		commit := false
+		if f.begun {
+			words := bytes.SplitN(message[head:], []byte{0}, 3)
+			switch message[0] {
+			case 'Q': // text
+				commit = f.runs(string(words[0]), nil)
+			case 'P': // name of the statement, text
+				if f.texts == nil {
+					f.texts = map[string]string{}
+				}
+				f.texts[string(words[0])] = string(words[1])
+			case 'B': // name of the portal, name of the statement, formats and values
+				commit = f.runs(f.texts[string(words[1])], values(words[2]))
 			}
-			f.texts[string(words[0])] = string(words[1])
-		case 'B': // name of the portal, name of the statement, formats and values
-			seen = f.runs(f.texts[string(words[1])], values(words[2])) || seen
 		}
+		f.begun = true
+		do(message, commit)
 	}
 }
 
@@ -251,17 +264,19 @@ func values(b []byte) (list [][]byte) {
 	return list
 }
 
-// backend reads what PostgreSQL answers, as far as it must to see that it has committed. It is for one connection.
-type backend struct{ tail []byte }
-
-// committed says whether an answer to COMMIT ends in the chunk: its text may be split over two.
-func (b *backend) committed(chunk []byte) bool {
-	text := slices.Concat(b.tail, chunk)
-	b.tail = text[max(0, len(text)-len(commitTag)+1):]
-	return bytes.Contains(text, commitTag)
+// backend reads what PostgreSQL answers, as far as it must to see that it has done a statement. It is for one connection.
+type backend struct {
+	tag  string // what it says when it has
+	tail []byte
 }
 
-var commitTag = []byte("COMMIT\x00")
+// done says whether the answer ends in the chunk: its text may be split over two.
+func (b *backend) done(chunk []byte) bool {
+	tag := []byte(b.tag + "\x00")
+	text := slices.Concat(b.tail, chunk)
+	b.tail = text[max(0, len(text)-len(tag)+1):]
+	return bytes.Contains(text, tag)
+}
 
 // once is a tap for just one connection: whoever first meets the condition takes the shot.
 type once struct{ left atomic.Int64 }
