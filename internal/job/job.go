@@ -230,6 +230,26 @@ func Find(ctx context.Context, tx *db.Tx, kind, unique string) (*Job, error) {
 	return one(tx.QueryRow(ctx, findJob, bucketOf(kind), kind, unique))
 }
 
+const askedJobs = `SELECT unique_key, asked FROM jobs WHERE bucket = $1 AND kind = $2 AND unique_key <> '' AND finished_at IS NULL`
+
+// Asked gives, for the unfinished jobs of a kind by their unique keys, a number that grows with every insert that asks for one.
+func Asked(ctx context.Context, tx *db.Tx, kind string) (map[string]int64, error) {
+	out := map[string]int64{}
+	err := db.Collect(ctx, tx, func(row db.Scanner) error {
+		var (
+			key   string
+			asked int64
+		)
+		err := row.Scan(&key, &asked)
+		out[key] = asked
+		return err
+	}, askedJobs, bucketOf(kind), kind)
+	if err != nil {
+		return nil, fmt.Errorf("look which jobs %s are asked for: %w", kind, err)
+	}
+	return out, nil
+}
+
 func one(row db.Scanner) (*Job, error) {
 	j, err := scanJob(row)
 	if errors.Is(err, sql.ErrNoRows) {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -33,8 +34,12 @@ type pump struct {
 	secrets  []string
 	place    webhook.Place
 	noted    *time.Time // when a success was written down last
-	read     time.Time  // of the machine: when the endpoint was read
-	pending  int64
+	read     time.Time  // of the machine: when the endpoint was read; zero when it must be read anew
+
+	// room is how many deliveries may still be made before those that wait are counted again. It only falls, and what waits is
+	// in the database alone: replays, tests and other nodes change that without asking.
+	room    int64
+	counted time.Time // of the machine
 
 	// wantFeed and wantDue say that the feed, or the deliveries, may have something that was not seen.
 	wantFeed, wantDue bool
@@ -42,6 +47,7 @@ type pump struct {
 	queue             []*webhook.Delivery
 	sending           map[string]bool
 	results           chan result
+	gone              chan struct{} // closed when nobody takes results any more
 	unwritten         []webhook.Outcome
 
 	// of the machine, as all waits that are no business time
@@ -62,6 +68,7 @@ type result struct {
 // run works until the endpoint is none that is sent to, or the context ends.
 func (p *pump) run(ctx context.Context) error {
 	p.sending = map[string]bool{}
+	defer close(p.gone) // also when something panics: what the senders have then is sent again
 	if err := p.load(ctx); err != nil {
 		return p.ended(err)
 	}
@@ -135,6 +142,7 @@ func (p *pump) load(ctx context.Context) error {
 		return err
 	})
 	p.read, p.wantFeed, p.wantDue = time.Now(), true, true
+	p.r.loads.Add(1)
 	return err
 }
 
@@ -145,9 +153,15 @@ func (p *pump) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return p.count(ctx)
+}
+
+// count looks how many more deliveries may be made.
+func (p *pump) count(ctx context.Context) error {
+	p.counted = time.Now()
 	return p.r.o.DB.Read(ctx, func(tx *db.Tx) error {
-		b, err := webhook.BacklogOf(ctx, tx, p.ref)
-		p.pending = b.Pending
+		n, err := webhook.Waiting(ctx, tx, p.ref, p.r.o.mostPending)
+		p.room = p.r.o.mostPending - n
 		return err
 	})
 }
@@ -158,7 +172,7 @@ func (p *pump) turn(ctx, letters context.Context) error {
 	if err := p.settle(ctx); err != nil {
 		return err
 	}
-	if time.Since(p.read) >= p.r.o.poll {
+	if p.read.IsZero() {
 		if err := p.load(ctx); err != nil {
 			return err
 		}
@@ -172,13 +186,26 @@ func (p *pump) turn(ctx, letters context.Context) error {
 	if err := p.fill(ctx); err != nil {
 		return err
 	}
+	if len(p.queue) > 0 && time.Since(p.read) >= p.r.o.poll { // a secret's time may be over
+		if err := p.load(ctx); err != nil || p.endpoint.Status != webhook.Active {
+			return err
+		}
+	}
 	p.post(letters)
 	return nil
 }
 
 // feed makes deliveries of what is new in the feed, or to be sent again.
 func (p *pump) feed(ctx context.Context) error {
-	if !p.wantFeed || p.pending >= mostPending {
+	if !p.wantFeed {
+		return nil
+	}
+	if p.room <= 0 && time.Since(p.counted) >= p.r.o.poll {
+		if err := p.count(ctx); err != nil {
+			return err
+		}
+	}
+	if p.room <= 0 {
 		return nil
 	}
 	if p.place.Replay != nil {
@@ -230,7 +257,7 @@ func after(a, b books.Cursor) bool { return a.Stamp > b.Stamp || a.Stamp == b.St
 
 func (p *pump) made(n int) {
 	if n > 0 {
-		p.pending += int64(n)
+		p.room -= int64(n)
 		p.wantDue = true
 	}
 }
@@ -331,14 +358,13 @@ func (p *pump) post(letters context.Context) {
 		d := p.queue[0]
 		p.queue = p.queue[1:]
 		p.sending[d.Event] = true
-		go p.deliver(letters, p.endpoint, p.secrets, d)
+		p.r.senders.Go(func() { p.deliver(letters, p.endpoint, p.secrets, d) })
 	}
 }
 
 // deliver sends one message and brings what came of it.
 func (p *pump) deliver(letters context.Context, e *webhook.Endpoint, secrets []string, d *webhook.Delivery) {
-	at := p.r.o.Clock()
-	got := p.r.send.send(letters, letter{url: e.URL, contentType: e.ContentType(), id: d.Event, body: d.Body, secrets: secrets, at: at})
+	got := p.attempt(letters, letter{url: e.URL, contentType: e.ContentType(), id: d.Event, body: d.Body, secrets: secrets, at: p.r.o.Clock()})
 	out := webhook.Outcome{Delivery: d, Attempt: got.Attempt, Status: webhook.Delivered}
 	if got.Error != "" {
 		out.Status, out.Again = webhook.Pending, p.r.o.Clock().Add(p.r.waitAfter(d.Attempts, got))
@@ -346,7 +372,21 @@ func (p *pump) deliver(letters context.Context, e *webhook.Endpoint, secrets []s
 			out.Status = webhook.Dead
 		}
 	}
-	p.results <- result{out, got.wait, got.Error != "" && letters.Err() != nil}
+	select {
+	case p.results <- result{out, got.wait, got.Error != "" && letters.Err() != nil}:
+	case <-p.gone:
+	}
+}
+
+// attempt sends, and makes a failure of a panic: one message that cannot be sent does not end the process.
+func (p *pump) attempt(ctx context.Context, l letter) (out reply) {
+	defer func() {
+		if bad := recover(); bad != nil {
+			p.log.Error("sending a message panicked", "event", l.id, "panic", bad, "stack", string(debug.Stack()))
+			out = reply{Attempt: webhook.Attempt{At: l.at.UTC().Truncate(time.Microsecond), Error: "sending it failed inside lojal; its log says where"}}
+		}
+	}()
+	return p.r.send.send(ctx, l)
 }
 
 // waitAfter is how long is waited after an attempt that failed, the first being 0.
@@ -438,9 +478,7 @@ func (p *pump) settle(ctx context.Context) error {
 	}
 	for i := range p.unwritten {
 		delete(p.sending, p.unwritten[i].Event)
-		if p.unwritten[i].Status != webhook.Pending {
-			p.pending--
-		} else if at := p.unwritten[i].Again; p.nextDue == nil || at.Before(*p.nextDue) {
+		if at := p.unwritten[i].Again; p.unwritten[i].Status == webhook.Pending && (p.nextDue == nil || at.Before(*p.nextDue)) {
 			p.nextDue = &at
 		}
 	}
@@ -484,14 +522,14 @@ func (p *pump) wait() time.Duration {
 	if p.endpoint.Status != webhook.Active {
 		return 0
 	}
-	d := p.r.o.poll - time.Since(p.read)
+	d := p.r.o.poll // looks at nothing but this memory, unless there is something to do
 	if p.nextDue != nil && len(p.queue) < p.endpoint.Concurrency {
 		d = min(d, p.nextDue.Sub(p.r.o.Clock()))
 	}
 	if len(p.queue) > 0 && len(p.sending) < p.most() && len(p.secrets) > 0 {
 		d = min(d, time.Until(p.notBefore))
 	}
-	if p.wantFeed && p.pending < mostPending {
+	if p.read.IsZero() || p.wantFeed && p.room > 0 {
 		d = 0
 	}
 	return max(d, 0)

@@ -54,12 +54,14 @@ type Options struct {
 	// Version is that of this program, for the header User-Agent.
 	Version string
 
-	// In tests: how often is looked without being told, and how long an endpoint that fails is left alone.
+	// In tests: how often is looked without being told, how long an endpoint that fails is left alone, and how many deliveries wait.
 	poll, feedPoll, pause time.Duration
+	mostPending           int64
+	looked                func()
 }
 
 const (
-	// poll is how often an endpoint is looked at without a reason, feedPoll how often each program's feed.
+	// poll is how often is looked which of all endpoints were changed or have something to do, feedPoll how often each program's feed.
 	poll     = 2 * time.Second
 	feedPoll = 250 * time.Millisecond
 	// firstPause is how long an endpoint is left alone after it failed patience times in a row; it doubles up to longestPauses of them.
@@ -87,9 +89,13 @@ type Relay struct {
 	taps taps
 
 	mu    sync.Mutex
-	kicks map[chan struct{}]bool
+	kicks map[chan struct{}]string // whom to tell of what happened to an endpoint, by its id
+	close context.CancelFunc       // ends the lookout, nil when there is none
+
+	senders sync.WaitGroup
 
 	attempted, failed, delivered, dead atomic.Int64
+	loads                              atomic.Int64 // how often a single endpoint was read
 }
 
 // New makes a relay. Handle has it work.
@@ -106,7 +112,13 @@ func New(o Options) *Relay {
 	if o.poll == 0 {
 		o.poll, o.feedPoll, o.pause = poll, feedPoll, firstPause
 	}
-	r := &Relay{o: o, send: newSender(o.Targets, o.Timeout, "lojal/"+o.Version), kicks: map[chan struct{}]bool{}}
+	if o.looked == nil {
+		o.looked = func() {}
+	}
+	if o.mostPending == 0 {
+		o.mostPending = mostPending
+	}
+	r := &Relay{o: o, send: newSender(o.Targets, o.Timeout, "lojal/"+o.Version), kicks: map[chan struct{}]string{}}
 	r.taps = taps{db: o.DB, every: o.feedPoll, log: o.Logger, open: map[string]*tap{}}
 	return r
 }
@@ -150,16 +162,12 @@ func (r *Relay) attend(ctx context.Context, j *job.Job) error {
 		return job.Discard(fmt.Errorf("read the arguments: %w", err))
 	}
 	kick := make(chan struct{}, 1)
-	r.mu.Lock()
-	r.kicks[kick] = true
-	r.mu.Unlock()
-	defer func() {
-		r.mu.Lock()
-		delete(r.kicks, kick)
-		r.mu.Unlock()
-	}()
-	p := &pump{r: r, ref: ref, kick: kick, log: r.o.Logger.With("webhook", ref.ID), results: make(chan result), begun: time.Now()}
-	return p.run(ctx)
+	defer r.listen(kick, ref.ID)()
+	return r.newPump(ref, kick).run(ctx)
+}
+
+func (r *Relay) newPump(ref webhook.Ref, kick chan struct{}) *pump {
+	return &pump{r: r, ref: ref, kick: kick, log: r.o.Logger.With("webhook", ref.ID), results: make(chan result), gone: make(chan struct{}), begun: time.Now()}
 }
 
 // tend deletes old deliveries, and gives every endpoint a job that has none: after a restore, or when somebody cancelled it.

@@ -843,6 +843,157 @@ func TestAReplaySendsAgainWhatWasRecordedSince(t *testing.T) {
 	})
 }
 
+func TestWhatWaitsIsCountedAndNotGuessed(t *testing.T) {
+	each(t, func(t *testing.T, o *office) {
+		var well atomic.Bool
+		b := o.box(webhook.Settings{Types: &[]string{"purchase.recorded"}}, func(w http.ResponseWriter, _ *http.Request, _ int) {
+			if !well.Load() {
+				w.WriteHeader(http.StatusTeapot)
+			}
+		})
+		r, _ := o.node(func(opts *Options) {
+			opts.mostPending, opts.Schedule = 10, []time.Duration{time.Hour, time.Hour, time.Hour}
+		})
+		o.buy(8)
+		b.until(func(list []got) bool { return distinct(list) == 8 })
+		for range 3 { // what waits already is made pending again, and does not wait twice
+			o.write(func(tx *db.Tx) error {
+				_, err := webhook.ReplaySince(o.ctx(), tx, "shop", b.ref.ID, o.now().Add(-2*time.Hour), o.now())
+				return err
+			})
+			r.Wake()
+			for under := true; under; {
+				o.write(func(tx *db.Tx) error {
+					p, err := webhook.PlaceOf(o.ctx(), tx, b.ref)
+					under = p.Replay != nil
+					return err
+				})
+				if t.Context().Err() != nil {
+					t.Fatal("the replay does not end")
+				}
+			}
+		}
+		well.Store(true)
+		o.pass(2 * time.Hour)
+		b.settled()
+		o.buy(9)
+		b.until(func(list []got) bool { return distinct(list) == 17 })
+	})
+}
+
+func TestNoMoreWaitThanMay(t *testing.T) {
+	each(t, func(t *testing.T, o *office) {
+		var well atomic.Bool
+		b := o.box(webhook.Settings{Types: &[]string{"purchase.recorded"}}, func(w http.ResponseWriter, _ *http.Request, _ int) {
+			if !well.Load() {
+				w.WriteHeader(http.StatusTeapot)
+			}
+		})
+		o.node(func(opts *Options) {
+			opts.mostPending, opts.Schedule = 5, []time.Duration{time.Hour, time.Hour, time.Hour}
+		})
+		o.buy(5)
+		b.until(func(list []got) bool { return distinct(list) == 5 })
+		o.buy(3)
+		if n := len(b.deliveries()); n != 5 {
+			t.Errorf("%d deliveries were made, and 5 may wait", n)
+		}
+		well.Store(true)
+		o.pass(2 * time.Hour)
+		b.until(func(list []got) bool { return distinct(list) == 8 })
+	})
+}
+
+func TestAnEndpointWithNothingToDoIsNotRead(t *testing.T) {
+	each(t, func(t *testing.T, o *office) {
+		var boxes []*box
+		for range 5 {
+			boxes = append(boxes, o.box(webhook.Settings{}, ok))
+		}
+		looked := make(chan struct{})
+		r, _ := o.node(func(opts *Options) { opts.poll, opts.looked = time.Millisecond, func() { nudge(looked) } })
+		looks := func(n int) {
+			for range n {
+				select {
+				case <-looked:
+				case <-t.Context().Done():
+					t.Fatal("nobody looks")
+				}
+			}
+		}
+		o.buy(1)
+		for _, b := range boxes {
+			b.whole()
+			b.settled()
+		}
+		looks(50) // what was written down last is seen
+		loads := r.loads.Load()
+		looks(50)
+		if n := r.loads.Load() - loads; n > 0 {
+			t.Errorf("endpoints were read %d times during 50 looks, and there was nothing to do", n)
+		}
+		o.write(func(tx *db.Tx) error { // as another node does
+			_, err := webhook.Test(o.ctx(), tx, "shop", boxes[3].ref.ID, o.now())
+			return err
+		})
+		before := len(boxes[3].list())
+		boxes[3].until(func(list []got) bool {
+			return len(list) > before || strings.Contains(list[len(list)-1].body, webhook.EvTest)
+		})
+	})
+}
+
+func TestAPanicEndsNothingButItsOwnTurn(t *testing.T) {
+	each(t, func(_ *testing.T, o *office) {
+		var armed atomic.Bool
+		hangs, panicked := make(chan struct{}), make(chan struct{}, 100)
+		b := o.box(webhook.Settings{Types: &[]string{"purchase.recorded"}}, func(_ http.ResponseWriter, r *http.Request, n int) {
+			if n == 1 {
+				select {
+				case <-hangs:
+				case <-r.Context().Done():
+				}
+			}
+		})
+		r, stop := o.node(func(opts *Options) {
+			opts.Render = func(ctx context.Context, tx *db.Tx, program string, events []books.Event, full bool) ([]json.RawMessage, error) {
+				if armed.Load() {
+					panicked <- struct{}{}
+					panic("what is rendered is broken")
+				}
+				return render(ctx, tx, program, events, full)
+			}
+		})
+		o.buy(1)
+		b.until(func(list []got) bool { return len(list) == 1 })
+		armed.Store(true)
+		o.buy(1)
+		<-panicked
+		close(hangs)
+		r.senders.Wait() // nobody takes what the first one brings
+		armed.Store(false)
+		b.until(func(list []got) bool { return distinct(list) == 2 })
+		stop()
+		r.senders.Wait()
+	})
+}
+
+type broken struct{}
+
+func (broken) RoundTrip(*http.Request) (*http.Response, error) { panic("this is no transport") }
+
+func TestAMessageThatPanicsFails(t *testing.T) {
+	t.Parallel()
+	r := New(Options{Clock: time.Now})
+	r.send.client.Transport = broken{}
+	p := r.newPump(webhook.Ref{Program: "shop", ID: "whk_1"}, nil)
+	secret := "whsec_" + strings.Repeat("QUFB", 8)
+	go p.deliver(t.Context(), &webhook.Endpoint{URL: "https://hooks.example"}, []string{secret}, &webhook.Delivery{Event: "evt_1", Body: "{}"})
+	if got := <-p.results; got.Attempt.Error == "" || got.Status != webhook.Pending || got.cut {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestARemovedEndpointIsClearedByItsJob(t *testing.T) {
 	each(t, func(t *testing.T, o *office) {
 		b := o.box(webhook.Settings{}, ok)

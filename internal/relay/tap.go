@@ -70,14 +70,8 @@ func (t *taps) run(ctx context.Context, one *tap, after books.Cursor) {
 		case <-tick.C:
 		}
 		var list []books.Event
-		if t.db.Distributed() { // what follows fails too where this does
-			_ = t.db.Write(ctx, func(tx *db.Tx) error {
-				_, err := books.LineUp(ctx, tx, one.program)
-				return err
-			})
-		}
-		err := t.db.Read(ctx, func(tx *db.Tx) (err error) {
-			list, err = books.Events(ctx, tx, one.program, after, pageSize)
+		err := contain(func() (err error) {
+			list, err = t.after(ctx, one.program, after)
 			return err
 		})
 		if err != nil {
@@ -96,4 +90,18 @@ func (t *taps) run(ctx context.Context, one *tap, after books.Cursor) {
 		}
 		t.mu.Unlock()
 	}
+}
+
+func (t *taps) after(ctx context.Context, program string, at books.Cursor) (list []books.Event, err error) {
+	if t.db.Distributed() { // what follows fails too where this does
+		_ = t.db.Write(ctx, func(tx *db.Tx) error {
+			_, err := books.LineUp(ctx, tx, program)
+			return err
+		})
+	}
+	err = t.db.Read(ctx, func(tx *db.Tx) (err error) {
+		list, err = books.Events(ctx, tx, program, at, pageSize)
+		return err
+	})
+	return list, err
 }

@@ -402,10 +402,20 @@ const (
 SELECT (SELECT COUNT(*) FROM deliveries WHERE bucket = $1 AND program_id = $2 AND webhook_id = $3 AND due_at IS NOT NULL),
 	(SELECT MIN(made_at) FROM deliveries WHERE bucket = $1 AND program_id = $2 AND webhook_id = $3 AND due_at IS NOT NULL),
 	(SELECT COUNT(*) FROM deliveries WHERE bucket = $1 AND program_id = $2 AND webhook_id = $3 AND status = 'dead')`
+	waiting = `
+SELECT COUNT(*) FROM (SELECT 1 FROM deliveries WHERE bucket = $1 AND program_id = $2 AND webhook_id = $3 AND due_at IS NOT NULL LIMIT $4) AS waiting`
 	backlog = `
 SELECT (SELECT COUNT(*) FROM deliveries WHERE due_at IS NOT NULL), (SELECT MIN(made_at) FROM deliveries WHERE due_at IS NOT NULL),
 	(SELECT COUNT(*) FROM deliveries WHERE status = 'dead')`
 )
+
+// Waiting gives how many deliveries of the endpoint wait; it counts no further than most.
+func Waiting(ctx context.Context, tx *db.Tx, ref Ref, most int64) (n int64, err error) {
+	if err := tx.QueryRow(ctx, waiting, ref.bucket(), ref.Program, ref.ID, most).Scan(&n); err != nil {
+		return 0, fmt.Errorf("count what waits of webhook %s: %w", ref.ID, err)
+	}
+	return n, nil
+}
 
 // BacklogOf counts for one endpoint.
 func BacklogOf(ctx context.Context, tx *db.Tx, ref Ref) (Backlog, error) {

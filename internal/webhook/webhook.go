@@ -318,6 +318,34 @@ func Attend(ctx context.Context, tx *db.Tx, ref Ref, now time.Time) error {
 	return err
 }
 
+// Mark changes whenever an endpoint is changed, or [Attend] asks for it.
+type Mark struct{ revision, asked int64 }
+
+const revisions = `SELECT webhook_id, revision FROM webhooks WHERE status <> 'disabled'`
+
+// Marks gives the marks of all endpoints of all programs that some node must look after, by their ids, in two statements.
+func Marks(ctx context.Context, tx *db.Tx) (map[string]Mark, error) {
+	asked, err := job.Asked(ctx, tx, JobKind)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]Mark{}
+	err = db.Collect(ctx, tx, func(row db.Scanner) error {
+		var (
+			id string
+			m  Mark
+		)
+		err := row.Scan(&id, &m.revision)
+		m.asked = asked[id]
+		out[id] = m
+		return err
+	}, revisions)
+	if err != nil {
+		return nil, fmt.Errorf("look at the webhooks: %w", err)
+	}
+	return out, nil
+}
+
 const webhookColumns = `program_id, webhook_id, url, description, types, payload, format, concurrency, per_second, status, reason, disabled_at, created_at, updated_at, revision`
 
 func scanEndpoint(row db.Scanner) (*Endpoint, error) {
