@@ -232,12 +232,22 @@ func (l *leading) Scan(dest ...any) error {
 	if !ok {
 		return fmt.Errorf("%T is no row of PostgreSQL", l.row)
 	}
-	// A bigint in the binary form, as all results come that are prepared.
 	values := rows.RawValues()
-	if len(values) == 0 || len(values[0]) != 8 || rows.FieldDescriptions()[0].Format != pgx.BinaryFormatCode {
-		return errors.New("the ordinal of a row cannot be read")
+	if len(values) == 0 {
+		return errors.New("a row has no ordinal")
 	}
-	*l.ord = int64(binary.BigEndian.Uint64(values[0]))
+	// In the binary form, as all results come that are prepared, or as text, where the database's URL wants nothing prepared.
+	var err error
+	if rows.FieldDescriptions()[0].Format == pgx.TextFormatCode {
+		*l.ord, err = strconv.ParseInt(string(values[0]), 10, 64)
+	} else if len(values[0]) == 8 {
+		*l.ord = int64(binary.BigEndian.Uint64(values[0]))
+	} else {
+		err = fmt.Errorf("%d bytes", len(values[0]))
+	}
+	if err != nil {
+		return fmt.Errorf("read the ordinal of a row: %w", err)
+	}
 	return nil
 }
 

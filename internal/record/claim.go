@@ -97,11 +97,11 @@ func (r *Recorder) place(ctx context.Context, tasks []*task) error {
 	}
 	for _, t := range tasks {
 		for n := 0; t.hold != nil && n < 100; n++ {
-			next, ok := r.merged.Load(t.hold.home)
+			next, ok := r.merged.find(t.hold.home)
 			if !ok {
 				break
 			}
-			t.hold.home = next.(books.Ref)
+			t.hold.home = next
 		}
 	}
 	return nil
@@ -401,7 +401,7 @@ func (u *unit) findHeld(ctx context.Context) error {
 	for _, t := range u.open() {
 		t.ref, t.fact, t.ready = t.hold.home, t.hold.fact, true
 		if into := u.sheet.Folio(t.ref).State.MergedInto; into != "" {
-			u.merged.Store(t.ref, books.Ref{Program: t.ref.Program, Member: into})
+			u.merged.remember(t.ref, books.Ref{Program: t.ref.Program, Member: into})
 			t.fail(errMoved)
 		}
 	}

@@ -17,7 +17,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -126,7 +125,7 @@ type Recorder struct {
 	readers  []*writer // of looks, which are gathered in the same way
 	turn     atomic.Uint32
 	lanes    lanes
-	merged   sync.Map // see unit
+	merged   merges // see unit
 	meters   *meters
 	ctx      context.Context //nolint:containedctx // the transactions belong to the recorder, not to one of the callers they serve
 	cancel   context.CancelFunc

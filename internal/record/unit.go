@@ -7,7 +7,6 @@ import (
 	"iter"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"lojal.dev/lojal/internal/books"
@@ -42,7 +41,7 @@ type unit struct {
 	merges   []merge
 	// merged remembers who was merged into whom, over all units: where it is right it saves a second round of locks, and
 	// where it is wrong or lacks something nothing is lost.
-	merged *sync.Map // books.Ref to books.Ref
+	merged *merges
 }
 
 // programs are the versions of a program.
@@ -502,8 +501,7 @@ func (u *unit) openAccounts(ctx context.Context, tasks []*task) error {
 		for _, ref := range wanted {
 			for n := 0; ref.Member != "" && n < 10; n++ {
 				refs = append(refs, ref)
-				next, _ := u.merged.Load(ref)
-				ref, _ = next.(books.Ref)
+				ref, _ = u.merged.find(ref)
 			}
 		}
 	}
@@ -515,7 +513,7 @@ func (u *unit) openAccounts(ctx context.Context, tasks []*task) error {
 		for _, ref := range refs {
 			if into := u.sheet.Folio(ref).State.MergedInto; into != "" {
 				next := books.Ref{Program: ref.Program, Member: into}
-				u.merged.Store(ref, next)
+				u.merged.remember(ref, next)
 				if u.sheet.Folio(next) == nil {
 					more = append(more, next)
 				}
