@@ -83,7 +83,7 @@ func (c *backupCmd) Run(e *env) (err error) {
 	if !c.JSON {
 		e.printf("Wrote %s (%d KiB) in %.1f s. `lojal restore` brings it back into an empty database.\n", c.File, (saved.Bytes+1023)/1024, saved.Seconds)
 		for _, id := range slices.Sorted(maps.Keys(saved.Heads)) {
-			e.printf("It holds %s up to the head %s.\n", id, saved.Heads[id])
+			e.printf("It holds %s up to the head %s:%s.\n", id, id, saved.Heads[id])
 		}
 	}
 	if !c.Check {

@@ -24,7 +24,7 @@ type sealCmd struct {
 func (sealCmd) Help() string {
 	return `The books are sealed by a chain of hashes over all facts and postings: whoever changes history in the database breaks it. A
 server seals by itself, every few minutes. The head of the chain stands for everything up to it: keep it elsewhere, where those who
-run the database cannot change it, and compare later with: lojal verify --head HASH@NUMBER
+run the database cannot change it, and compare later with: lojal verify --head PROGRAM:HASH@NUMBER
 
 Examples:
 
@@ -67,12 +67,12 @@ func (c *sealCmd) Run(e *env) (err error) {
 	for _, s := range done {
 		switch {
 		case c.Head && s.Head != nil:
-			e.printf("%s %s\n", s.Program, s.Head.Head())
+			e.printf("%s\n", s.Head.Head().Of(s.Program))
 		case c.Head:
 		case s.Head == nil:
 			e.printf("%s: nothing to seal yet.\n", s.Program)
 		default:
-			e.printf("%s: %s sealed in %s. The head is %s\n", s.Program, plural(int(s.Facts), "fact"), plural(int(s.Seals), "seal"), s.Head.Head())
+			e.printf("%s: %s sealed in %s. The head is %s\n", s.Program, plural(int(s.Facts), "fact"), plural(int(s.Seals), "seal"), s.Head.Head().Of(s.Program))
 		}
 	}
 	return nil
@@ -97,7 +97,7 @@ func (p programFlag) all(e *env, d *db.DB) (out []string, err error) {
 
 type verifyCmd struct {
 	jsonFlag
-	Heads     []string `name:"head" sep:"none" placeholder:"[PROGRAM] HASH@NUMBER" help:"Head that was kept, or the line that lojal seal --head printed: the books must still hold it. May be given several times."`
+	Heads     []string `name:"head" sep:"none" placeholder:"PROGRAM:HASH@NUMBER" help:"Head that was kept, as lojal seal --head printed it: the books must still hold it. May be given several times; PROGRAM: may be left out when there is one."`
 	Member    string   `placeholder:"MEMBER" help:"Prove the books of one member: an id, or an identifier such as card:1001."`
 	Since     string   `placeholder:"TIME" help:"Prove the members about whom something was recorded since: a date, a time, or how long ago, such as 24h."`
 	Sample    int      `placeholder:"PERCENT" help:"Prove this percentage of the members, picked by chance."`
@@ -120,7 +120,7 @@ Examples:
     lojal verify
     lojal verify --json
     lojal verify --since 24h
-    lojal verify --head 4f1cb1…@128`
+    lojal verify --head kaffebaren:4f1cb1…@128`
 }
 
 func (c *verifyCmd) Run(e *env) (err error) {
@@ -172,27 +172,23 @@ func (c *verifyCmd) Run(e *env) (err error) {
 	return broken
 }
 
-// heads reads the heads that were kept, by program: HASH@NUMBER, or as they are printed, with the program before.
+// heads reads the heads that were kept, by program.
 func (c *verifyCmd) heads(programs []string) (map[string][]seal.Head, error) {
 	out := map[string][]seal.Head{}
 	for _, text := range c.Heads {
-		words := strings.Fields(text)
-		if len(words) == 0 {
+		if strings.TrimSpace(text) == "" {
 			continue
 		}
-		h, err := seal.ParseHead(words[len(words)-1])
-		if err != nil {
-			return nil, err
-		}
-		id := words[0]
+		id, h, err := seal.ParseHead(text)
 		switch {
-		case len(words) == 2 && slices.Contains(programs, id):
-		case len(words) == 2:
-			return nil, errs.NotFound("program_not_found", fmt.Sprintf("The head is of program %q, which is not among those that are proved: %s.", id, strings.Join(programs, ", ")))
-		case len(programs) != 1:
-			return nil, errs.Malformed("which_program", fmt.Sprintf("A head is of one program: name one of %s with --program, or give the line as `lojal seal --head` prints it.", strings.Join(programs, ", ")))
-		default:
+		case err != nil:
+			return nil, err
+		case id == "" && len(programs) == 1:
 			id = programs[0]
+		case id == "":
+			return nil, errs.Malformed("which_program", fmt.Sprintf("A head is of one program: name one of %s with --program, or give the line as `lojal seal --head` prints it.", strings.Join(programs, ", ")))
+		case !slices.Contains(programs, id):
+			return nil, errs.NotFound("program_not_found", fmt.Sprintf("The head is of program %q, which is not among those that are proved: %s.", id, strings.Join(programs, ", ")))
 		}
 		out[id] = append(out[id], h)
 	}
@@ -256,7 +252,7 @@ func printProof(e *env, r *verify.Report) {
 	e.printf("It took %.1f s%s.\n", r.Seconds, speed)
 	switch {
 	case r.Head != "":
-		e.printf("The head is %s", r.Head)
+		e.printf("The head is %s:%s", r.Program, r.Head)
 		if r.Unsealed > 0 {
 			e.printf("; %s not sealed yet", plural(int(r.Unsealed), "fact"))
 		}

@@ -46,9 +46,10 @@ func TestSealsAreKeptAndCompared(t *testing.T) {
 		s.fails(4, args("seal --head --program kaffebaren"), "Nothing of kaffebaren is sealed yet")
 		s.ok(args("import members", example("members.csv"), "--map", example("members.yaml")))
 		head := s.sealed()
-		line := strings.TrimSpace(s.ok(args("seal --head"), "kaffebaren "+head))
-		s.ok(args("verify --head", head), "The books hold", "The head is "+head)
-		s.ok(args("verify --head", line), "The books hold") // as it is printed
+		line := strings.TrimSpace(s.ok(args("seal --head"), "kaffebaren:"+head))
+		s.ok(args("verify --head", head), "The books hold", "The head is kaffebaren:"+head)
+		s.ok(args("verify --head", line), "The books hold")                               // as it is printed
+		s.ok(args("verify --head", strings.Replace(line, ":", " ", 1)), "The books hold") // as it was printed at first
 		s.ok(args("import purchases", example("receipts.csv"), "--map", example("receipts.yaml")))
 		later := s.sealed()
 		s.ok(args("verify --head", head, "--head", later), "The books hold")
@@ -56,7 +57,7 @@ func TestSealsAreKeptAndCompared(t *testing.T) {
 		s.fails(5, args("verify --head", strings.Repeat("0", 64)+number), "history was changed")
 		s.fails(5, args("verify --head", later[:64]+"@99"), "older state")
 		s.fails(2, args("verify --head nonsense"), "HASH@NUMBER")
-		s.fails(4, args("verify --head", "other "+head), "is not among those that are proved: kaffebaren")
+		s.fails(4, args("verify --head", "other:"+head), "is not among those that are proved: kaffebaren")
 
 		s.ok(args("verify --member card:70020001"), "(member mem_", "1 members", "The books hold")
 		s.fails(4, args("verify --member card:99999999"), "No member")
@@ -100,7 +101,7 @@ func TestABackupIsTried(t *testing.T) {
 	each(t, func(t *testing.T, s *shell) {
 		s.recorded()
 		head := s.sealed()
-		s.ok(args("backup first.backup --check"), "Wrote first.backup", "up to the head "+head, "proved them", "the books hold", "recorded since would be lost")
+		s.ok(args("backup first.backup --check"), "Wrote first.backup", "up to the head kaffebaren:"+head, "proved them", "the books hold", "recorded since would be lost")
 		if info, err := os.Stat(filepath.Join(s.dir, "first.backup")); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%v %v", info, err)
 		}

@@ -297,7 +297,7 @@ func (e *exam) seals(ctx context.Context) error {
 			e.say("seals", Warning, fmt.Sprintf("The books of %s are not sealed to their end: %s, and a fact has waited for %s.", id, said, round(e.now.Sub(*oldest))),
 				"See that a server runs and that --seal-every is not 0; lojal seal does it by hand. On PostgreSQL a transaction that is open for long keeps the seals back.")
 		case head != nil:
-			e.okf("seals", "The books of %s are sealed; the head is %s.", id, head.Head())
+			e.okf("seals", "The books of %s are sealed; the head is %s.", id, head.Head().Of(id))
 		}
 		return nil
 	})

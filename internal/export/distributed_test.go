@@ -72,7 +72,7 @@ func TestADistributedDatabaseComesBackInItsOrder(t *testing.T) {
 	}
 	buy() // not in line, nor sealed
 	dir, m := write(t, d)
-	head, err := seal.ParseHead(m.Heads["kaffebaren"])
+	_, head, err := seal.ParseHead(m.Heads["kaffebaren"])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -141,7 +141,7 @@ func (o *Drill) prove(ctx context.Context, d, live *db.DB, heads map[string]stri
 		restored[p.ID] = true
 		opts := verify.Options{}
 		if text := heads[p.ID]; text != "" {
-			head, err := seal.ParseHead(text)
+			_, head, err := seal.ParseHead(text)
 			if err != nil {
 				return err
 			}

@@ -284,6 +284,8 @@ func (c *check) heads(ctx context.Context, tx *db.Tx) error {
 			c.findf("seals "+c.program, nil, "there are none, and you kept the head %s: this is an older state or another database", h)
 		case h.Number > c.out.Head.Number:
 			c.findf("seals "+c.program, nil, "end at number %d, and you kept the head %s: this is an older state of the database, or seals were deleted", c.out.Head.Number, h)
+		default:
+			c.findf(c.row(h.Number), nil, "is missing, and you kept the head %s: the seal was deleted", h)
 		}
 	}
 	return nil

@@ -67,17 +67,24 @@ type Head struct {
 
 func (h Head) String() string { return h.Hash + "@" + strconv.FormatInt(h.Number, 10) }
 
+// Of writes the head with its program, in one word: PROGRAM:HASH@NUMBER.
+func (h Head) Of(program string) string { return program + ":" + h.String() }
+
 // Head names the seal.
 func (s *Seal) Head() Head { return Head{s.Hash, s.Number} }
 
-// ParseHead reads HASH@NUMBER.
-func ParseHead(text string) (Head, error) {
-	hash, number, ok := strings.Cut(strings.TrimSpace(text), "@")
-	n, err := strconv.ParseInt(number, 10, 64)
-	if raw, bad := hex.DecodeString(hash); !ok || err != nil || n < 1 || bad != nil || len(raw) != sha256.Size {
-		return Head{}, errs.Malformed("not_a_head", fmt.Sprintf("%q is not the head of a chain: write it as `lojal seal --head` prints it, HASH@NUMBER.", text))
+// ParseHead reads PROGRAM:HASH@NUMBER; also HASH@NUMBER, whose program is "", and a space for the colon, as heads were printed at first.
+func ParseHead(text string) (program string, h Head, err error) {
+	rest := strings.TrimSpace(text)
+	if at := strings.IndexAny(rest, ": \t"); at > 0 {
+		program, rest = rest[:at], strings.TrimSpace(rest[at+1:])
 	}
-	return Head{strings.ToLower(hash), n}, nil
+	hash, number, ok := strings.Cut(rest, "@")
+	n, bad := strconv.ParseInt(number, 10, 64)
+	if raw, err := hex.DecodeString(hash); !ok || bad != nil || n < 1 || err != nil || len(raw) != sha256.Size {
+		return "", Head{}, errs.Malformed("not_a_head", fmt.Sprintf("%q is not the head of a chain: write it as `lojal seal --head` prints it, PROGRAM:HASH@NUMBER.", text))
+	}
+	return program, Head{strings.ToLower(hash), n}, nil
 }
 
 // before the first seal there is nothing.

@@ -375,6 +375,37 @@ func TestAKeptHeadFindsAChainThatWasMadeAnew(t *testing.T) {
 	})
 }
 
+// The row of a kept head may be deleted, and the chain looked at from behind it, or not at all.
+func TestAKeptHeadWithoutItsSealIsToldOf(t *testing.T) {
+	t.Parallel()
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
+		k := open(t, d)
+		var kept []seal.Head
+		for range 4 {
+			k.buy(1)
+			k.seal(noon)
+			kept = append(kept, check(t, d).Head.Head())
+		}
+		k.exec(`DELETE FROM seals WHERE number = 2`)
+		for name, opts := range map[string]seal.CheckOptions{"whole": {}, "a part": {After: 3}, "heads alone": {HeadsOnly: true}} {
+			opts.Heads = kept
+			c, err := seal.Check(context.Background(), d, "shop", opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			told := 0
+			for _, f := range c.Findings {
+				if f.Row == "seals shop number 2" && strings.Contains(f.Message, kept[1].String()) {
+					told++
+				}
+			}
+			if told != 1 || name != "whole" && len(c.Findings) != 1 {
+				t.Errorf("%s: %+v", name, c.Findings)
+			}
+		}
+	})
+}
+
 func TestTheChainGoesThroughAnExportToEitherEngine(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
@@ -386,7 +417,7 @@ func TestTheChainGoesThroughAnExportToEitherEngine(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		kept, err := seal.ParseHead(m.Heads["shop"])
+		_, kept, err := seal.ParseHead(m.Heads["shop"])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -442,7 +473,7 @@ func TestTheHeadIsNotedOnceADay(t *testing.T) {
 		}
 		var heads []seal.Head
 		for _, e := range noted {
-			h, err := seal.ParseHead(e.Target)
+			_, h, err := seal.ParseHead(e.Target)
 			if err != nil {
 				t.Error(err)
 			}
@@ -486,14 +517,19 @@ func TestHeadsAreWrittenAsTheyAreRead(t *testing.T) {
 	for text, want := range map[string]seal.Head{
 		hash + "@12":                          {Hash: hash, Number: 12},
 		" " + strings.ToUpper(hash) + "@12\n": {Hash: hash, Number: 12},
-		hash:                                  {}, hash + "@0": {}, hash + "@x": {}, hash[1:] + "@12": {}, "@12": {}, "": {}, hash + "@1@2": {},
+		"shop:" + hash + "@12":                {Hash: hash, Number: 12}, "shop " + hash + "@12": {Hash: hash, Number: 12},
+		"shop:": {}, "shop:" + hash: {}, ":" + hash + "@12": {}, "shop:other:" + hash + "@12": {}, "shop other " + hash + "@12": {},
+		hash: {}, hash + "@0": {}, hash + "@x": {}, hash[1:] + "@12": {}, "@12": {}, "": {}, hash + "@1@2": {},
 	} {
-		got, err := seal.ParseHead(text)
-		if got != want || (want == seal.Head{}) != errs.Is(err, errs.CodeMalformed, "not_a_head") {
+		program, got, err := seal.ParseHead(text)
+		if got != want || (program == "shop") != (want != seal.Head{} && strings.HasPrefix(text, "shop")) || (want == seal.Head{}) != errs.Is(err, errs.CodeMalformed, "not_a_head") {
 			t.Errorf("%q: %+v %v", text, got, err)
 		}
 	}
 	if h := (seal.Head{Hash: hash, Number: 12}); h.String() != hash+"@12" {
+		t.Error(h)
+	}
+	if h := (seal.Head{Hash: hash, Number: 12}).Of("shop"); h != "shop:"+hash+"@12" {
 		t.Error(h)
 	}
 }
