@@ -9,10 +9,12 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"lojal.dev/lojal/internal/advice"
 	"lojal.dev/lojal/internal/audit"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/program"
+	"lojal.dev/lojal/internal/terms"
 	"lojal.dev/lojal/internal/version"
 	"lojal.dev/lojal/internal/web"
 )
@@ -277,4 +279,72 @@ func (s *Server) diffPrograms(ctx context.Context, in *diffIn) (*Difference, err
 	}
 	out.Same = len(out.Changes) == 0
 	return out, nil
+}
+
+type termsIn struct {
+	Call
+	Spoken
+}
+
+func (s *Server) programTerms(ctx context.Context, in *termsIn) (*Terms, error) {
+	var out *Terms
+	return out, s.look(ctx, &in.Call, func(_ *db.Tx, v view, _ *version.Set) error {
+		out = &Terms{Title: terms.Title(v.p, in.lang), Language: in.lang, Version: v.p.Version, Sections: []TermsSection{}}
+		for _, part := range terms.Of(v.p, in.lang) {
+			section := TermsSection{ID: part.ID, Title: part.Title}
+			for _, i := range part.Items {
+				section.Items = append(section.Items, TermsItem(i))
+			}
+			out.Sections = append(out.Sections, section)
+		}
+		return nil
+	})
+}
+
+type lintIn struct {
+	Call
+	Spoken
+	Body Lint
+}
+
+func (s *Server) lintProgram(ctx context.Context, in *lintIn) (*Linted, error) {
+	p, err := s.linted(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	usual := advice.UsualOf(p)
+	if u := in.Body.Usual; u != nil {
+		n, err := u.Purchase.Minor(p.Exponent)
+		if err != nil || n <= 0 || u.PerMonth < 1 || u.PerMonth > 1000 {
+			return nil, errs.Invalid("invalid_body", "The usual member cannot be used.",
+				errs.Field{Pointer: "/usual", Reason: "out_of_range", Message: "write a purchase of more than 0 and 1 to 1000 purchases a month"})
+		}
+		usual = advice.Usual{Purchase: n, PerMonth: u.PerMonth}
+	}
+	out := &Linted{Findings: []Finding{}}
+	for _, f := range advice.Of(p, in.now, usual, in.lang) {
+		out.Findings = append(out.Findings, Finding(f))
+	}
+	out.OK = len(out.Findings) == 0
+	return out, nil
+}
+
+// linted gives the program that is to be looked over: the draft, or, without one, what is in force.
+func (s *Server) linted(ctx context.Context, in *lintIn) (p *program.Compiled, err error) {
+	if in.Body.Document.JSON == nil && in.Body.Source == "" {
+		err = s.look(ctx, &in.Call, func(_ *db.Tx, v view, _ *version.Set) error {
+			p = v.p
+			return nil
+		})
+		return p, err
+	}
+	text, at, err := Draft{in.Body.Document, in.Body.Source}.text()
+	if err != nil {
+		return nil, err
+	}
+	doc, err := parseDocument(text, at)
+	if err != nil {
+		return nil, err
+	}
+	return program.Compile(doc, 0)
 }

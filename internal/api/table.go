@@ -229,6 +229,14 @@ func table() []*Route {
 		route("POST", "/v1/program/check", "programs:read", (*Server).checkProgram, About{
 			Tag: prog, Summary: "Check a document", Text: "Says every mistake at once, where it is and what to do. Nothing is kept.", Batch: true, Body: exampleDocument,
 		}),
+		route("POST", "/v1/program/lint", "programs:read", (*Server).lintProgram, About{
+			Tag: prog, Summary: "Look a document over", Text: "What is unwise though it is right: unclear, unfair, diluted or leaky, each with the reason and a mend, in nb, sv, da or en. Nothing is kept.",
+			Batch: true, Body: `{}`, Query: "lang=nb",
+		}),
+		route("GET", "/v1/program/terms", "programs:read", (*Server).programTerms, About{
+			Tag: prog, Summary: "Tell the program in plain words", Text: "The version in force as its members may read it, in nb, sv, da or en: what gives points, what they are good for, when they end, tiers, returns.",
+			Query: "lang=sv",
+		}),
 		route("POST", "/v1/program/diff", "programs:read", (*Server).diffPrograms, About{
 			Tag: prog, Summary: "Say what changes between two documents", Text: "In words a marketer reads. What is left out is the version in force.", Batch: true,
 			Body: `{"from_version": 1}`,

@@ -1037,6 +1037,69 @@ type Draft struct {
 	Source   string               `json:"source,omitempty"`
 }
 
+// Terms is a program in plain words.
+type Terms struct {
+	// Title is the program's name.
+	Title    string `json:"title"`
+	Language string `json:"language"`
+	// Version is the number of the version that is told.
+	Version  int64          `json:"version"`
+	Sections []TermsSection `json:"sections"`
+}
+
+// TermsSection is a part of the terms: a heading and its paragraphs.
+type TermsSection struct {
+	// ID is the same in every language: earning, extra, use, expiry, tiers, returns, transfers and so on.
+	ID    string      `json:"id"`
+	Title string      `json:"title"`
+	Items []TermsItem `json:"items"`
+}
+
+// TermsItem is a paragraph.
+type TermsItem struct {
+	// Of is the id of the rule, unit, tier set or reward that it tells, if it tells one.
+	Of    string `json:"of,omitempty"`
+	Title string `json:"title,omitempty"`
+	Text  string `json:"text"`
+}
+
+// Lint asks to look a program over: a document, or, without one, the version in force.
+type Lint struct {
+	// Document is the program, as JSON; or Source, as YAML or JSON text. At most one of the two.
+	Document Raw[ProgramDocument] `json:"document,omitzero"`
+	Source   string               `json:"source,omitempty"`
+	// Usual is what a usual member buys; what the document says of it, when left out.
+	Usual *LintUsual `json:"usual,omitempty"`
+}
+
+// LintUsual is what a usual member buys.
+type LintUsual struct {
+	// Purchase is the money of one purchase, in the program's currency.
+	Purchase money.Decimal `json:"purchase"`
+	// PerMonth is how many purchases there are in a month, 1 to 1000.
+	PerMonth int64 `json:"per_month"`
+}
+
+// Linted is what there is to mend.
+type Linted struct {
+	// OK says that nothing was found.
+	OK       bool      `json:"ok"`
+	Findings []Finding `json:"findings"`
+}
+
+// Finding is one thing to look at before a program is published.
+type Finding struct {
+	// Kind is unclear, unfair, diluted or leaky.
+	Kind string `json:"kind"`
+	// Code is stable.
+	Code string `json:"code"`
+	// Pointer is the place in the document.
+	Pointer string `json:"pointer"`
+	// Why says what is the matter, Mend what to do about it.
+	Why  string `json:"why"`
+	Mend string `json:"mend"`
+}
+
 // Rollback brings the document of an earlier version back, as a new version.
 type Rollback struct {
 	Version int64 `json:"version"`

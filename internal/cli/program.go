@@ -8,10 +8,13 @@ import (
 	"strings"
 	"time"
 
+	"lojal.dev/lojal/internal/advice"
 	"lojal.dev/lojal/internal/audit"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/money"
 	"lojal.dev/lojal/internal/program"
+	"lojal.dev/lojal/internal/terms"
 	"lojal.dev/lojal/internal/version"
 )
 
@@ -54,6 +57,8 @@ func (c *initCmd) Run(e *env) error {
 type programCmd struct {
 	Check    programCheckCmd    `cmd:"" help:"Say every mistake of a document."`
 	Diff     programDiffCmd     `cmd:"" help:"Say in words how two documents differ."`
+	Explain  programExplainCmd  `cmd:"" help:"Tell a program in plain words, as its members may read it."`
+	Lint     programLintCmd     `cmd:"" help:"Look a document over: unclear, unfair, diluted, leaky."`
 	Publish  programPublishCmd  `cmd:"" help:"Put a document in force as the next version."`
 	List     programListCmd     `cmd:"" help:"List the published versions."`
 	Show     programShowCmd     `cmd:"" help:"Print a published version."`
@@ -167,26 +172,12 @@ func (programDiffCmd) Help() string {
     lojal program diff 3 program.yaml --lang nb`
 }
 
-// side reads one side of a comparison: a published version by its number, or a file.
-func (c *programDiffCmd) side(e *env, name string) (*program.Document, error) {
-	var n int64
-	if _, err := fmt.Sscanf(name+"\n", "%d\n", &n); err != nil {
-		return e.document(name)
-	}
-	d, err := c.open(e)
-	if err != nil {
-		return nil, err
-	}
-	defer closing(d, &err)
-	return e.published(d, c.programFlag, n)
-}
-
 func (c *programDiffCmd) Run(e *env) error {
-	a, err := c.side(e, c.A)
+	a, err := document(e, &c.inProgram, c.A)
 	if err != nil {
 		return err
 	}
-	b, err := c.side(e, c.B)
+	b, err := document(e, &c.inProgram, c.B)
 	if err != nil {
 		return err
 	}
@@ -487,4 +478,120 @@ Examples:
 func (programSchemaCmd) Run(e *env) error {
 	e.printf("%s\n", strings.TrimSpace(string(program.Schema())))
 	return nil
+}
+
+type programExplainCmd struct {
+	jsonFlag
+	File string `arg:"" help:"Document, YAML or JSON; - is the standard input; a number is a published version."`
+	Lang string `default:"en" enum:"nb,sv,da,en" placeholder:"LANG" help:"Language: nb, sv, da or en (the default)."`
+	inProgram
+}
+
+func (programExplainCmd) Help() string {
+	return `The text is Markdown, meant as the program's page of terms: what gives points, what they are good for, when they end,
+tiers, returns. Rules on trial are left out.
+
+Examples:
+
+    lojal program explain program.yaml --lang nb
+    lojal program explain 3 --lang sv > terms.md`
+}
+
+func (c *programExplainCmd) Run(e *env) error {
+	p, err := compiled(e, &c.inProgram, c.File)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return e.json(terms.Of(p, c.Lang))
+	}
+	e.printf("%s", terms.Markdown(p, c.Lang))
+	return nil
+}
+
+type programLintCmd struct {
+	jsonFlag
+	File     string   `arg:"" help:"Document, YAML or JSON; - is the standard input; a number is a published version."`
+	Lang     string   `default:"en" enum:"nb,sv,da,en" placeholder:"LANG" help:"Language: nb, sv, da or en (the default)."`
+	Purchase string   `placeholder:"MONEY" help:"What a usual member buys for at a time, in the program's currency; what the document says under usual, or 250, when left out."`
+	PerMonth int64    `placeholder:"N" help:"How often a usual member buys in a month; what the document says under usual, or 2, when left out."`
+	Except   []string `placeholder:"CODE" help:"Findings to leave out, by their codes."`
+	inProgram
+}
+
+func (programLintCmd) Help() string {
+	return `Where check tells what is wrong, lint tells what is unwise: unclear (nobody can see what counts), unfair (newcomers or lower
+tiers get more), diluted (nothing to look forward to), leaky (it can be drained). Each with the reason and a mend. The exit
+status is 5 when there is a finding.
+
+Examples:
+
+    lojal program lint program.yaml
+    lojal program lint program.yaml --purchase 1200 --per-month 1 --lang nb`
+}
+
+func (c *programLintCmd) Run(e *env) error {
+	p, err := compiled(e, &c.inProgram, c.File)
+	if err != nil {
+		return err
+	}
+	usual := advice.UsualOf(p)
+	if c.PerMonth != 0 {
+		usual.PerMonth = c.PerMonth
+	}
+	if c.Purchase != "" {
+		d, err := money.Parse(c.Purchase)
+		if err == nil {
+			usual.Purchase, err = d.Minor(p.Exponent)
+		}
+		if err != nil || usual.Purchase <= 0 {
+			return errs.Invalid("not_an_amount", "--purchase must be an amount of money, for example 250 or 199.50.")
+		}
+	}
+	if usual.PerMonth <= 0 {
+		return errs.Invalid("out_of_range", "--per-month must be 1 or more.")
+	}
+	found := slices.DeleteFunc(advice.Of(p, e.now(), usual, c.Lang), func(f advice.Finding) bool { return slices.Contains(c.Except, f.Code) })
+	if c.JSON {
+		if found == nil {
+			found = []advice.Finding{}
+		}
+		err = e.json(found)
+	} else {
+		for _, f := range found {
+			e.printf("%s: %s [%s]\n    %s\n    %s\n", f.Pointer, f.Kind, f.Code, f.Why, f.Mend)
+		}
+	}
+	switch {
+	case err != nil:
+		return err
+	case len(found) > 0:
+		return errs.Conflict("findings", fmt.Sprintf("%s has %s.", c.File, plural(len(found), "finding")))
+	case !c.JSON:
+		e.printf("%s: nothing to mend.\n", c.File)
+	}
+	return nil
+}
+
+// compiled reads a file, or a published version by its number, and compiles it.
+func compiled(e *env, in *inProgram, name string) (*program.Compiled, error) {
+	doc, err := document(e, in, name)
+	if err != nil {
+		return nil, err
+	}
+	return program.Compile(doc, 0)
+}
+
+// document reads a document from a file, or a published version by its number.
+func document(e *env, in *inProgram, name string) (doc *program.Document, err error) {
+	var n int64
+	if _, err := fmt.Sscanf(name+"\n", "%d\n", &n); err != nil {
+		return e.document(name)
+	}
+	d, err := in.open(e)
+	if err != nil {
+		return nil, err
+	}
+	defer closing(d, &err)
+	return e.published(d, in.programFlag, n)
 }

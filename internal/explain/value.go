@@ -75,6 +75,15 @@ func (w *writer) special(code, name string, v engine.Value) (string, bool) {
 		return lang.ClockText(w.lang, v.Text), v.Text != ""
 	case code == engine.CondDates && name == "want":
 		return lang.Or(w.lang, spans(v.List, "..", func(s string) string { return lang.Day(w.lang, s) })), len(v.List) > 0
+	case code == engine.CondStore || code == engine.CondChannel:
+		named := make([]string, len(v.List))
+		for i, word := range v.List {
+			named[i] = Word(w.p, word, w.lang)
+		}
+		if v.Text != "" {
+			return Word(w.p, v.Text, w.lang), true
+		}
+		return lang.Or(w.lang, named), len(named) > 0
 	case code == engine.NoteConfirm && name == "text":
 		return Activity(w.p, v.Text, w.lang), v.Text != ""
 	case (code == engine.CondMemberFor && name == "want") || name == "from":
@@ -278,4 +287,9 @@ func titled(t program.Text, language, id string) string {
 		return s
 	}
 	return id
+}
+
+// Word gives what members call a category, brand, tag, store or channel, or the word itself.
+func Word(p *program.Compiled, word, language string) string {
+	return titled(p.Doc.Names[word], language, word)
 }

@@ -119,12 +119,24 @@ func Percent(lang string, d money.Decimal) string { return Number(lang, d) + of(
 
 // Money writes minor units of an ISO 4217 currency: "249,00 kr", "249,00 kr." in Danish, "NOK 249.00" in English.
 func Money(lang, currency string, minor int64) string {
-	l := of(lang)
+	return of(lang).money(currency, money.Format(minor, money.Exponent(currency)))
+}
+
+// Price is Money without decimals that are all zero: "10 kr", "249,50 kr".
+func Price(lang, currency string, minor int64) string {
+	scale := money.Exponent(currency)
+	if p := money.Pow10(scale); minor%p == 0 {
+		minor, scale = minor/p, 0
+	}
+	return of(lang).money(currency, money.Format(minor, scale))
+}
+
+// money writes plain decimal text with its currency.
+func (l *locale) money(currency, text string) string {
 	symbol, ok := l.symbols[currency]
 	if !ok {
 		symbol = currency
 	}
-	text := money.Format(minor, money.Exponent(currency))
 	if !l.before {
 		return l.number(text) + nbsp + symbol
 	}

@@ -22,6 +22,7 @@ const (
 	maxRules     = 1000
 	maxRewards   = 1000
 	maxMapItems  = 200
+	maxNames     = 5000
 	maxSteps     = 50
 	maxWordList  = 1000
 	maxWord      = 200
@@ -67,6 +68,15 @@ func (d *Document) Check() []Problem {
 	}
 	for _, kind := range c.kinds {
 		c.activity(at("/activities", kind), kind, d.Activities[kind])
+	}
+	if u := d.Usual; u != nil {
+		c.money("/usual/purchase", u.Purchase, "purchase", moreThanZero)
+		if u.PerMonth < 1 || u.PerMonth > 1000 {
+			c.say("/usual/per_month", "must be 1 to 1000", "write how many purchases a usual member makes in a month")
+		}
+	}
+	for _, word := range sortedKeys(d.Names) {
+		c.optionalText(at("/names", word), d.Names[word])
 	}
 	for _, kind := range sortedKeys(d.Identifiers) {
 		ptr := at("/identifiers", kind)
@@ -151,6 +161,7 @@ func (c *checker) head() {
 	c.count("/units", len(d.Units), maxMapItems)
 	c.count("/activities", len(d.Activities), maxMapItems)
 	c.count("/identifiers", len(d.Identifiers), maxMapItems)
+	c.count("/names", len(d.Names), maxNames)
 }
 
 func (c *checker) languages() {

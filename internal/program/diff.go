@@ -25,7 +25,12 @@ func Diff(a, b *Document, lang string) []Change {
 	}
 	d := &differ{a: a, b: b, lang: lang, p: p}
 	d.fields("", "", reflect.ValueOf(*a), reflect.ValueOf(*b),
-		"units", "activities", "identifiers", "earn", "tiers", "rewards", "spending", "returns", "transfers")
+		"names", "units", "activities", "identifiers", "earn", "tiers", "rewards", "spending", "returns", "transfers")
+	byKey(d, "word", "/names", a.Names, b.Names, func(ptr, id string, x, y Text) {
+		if differs(x, y) {
+			d.change(ptr, d.say("word", id), "", d.show(reflect.ValueOf(x)), d.show(reflect.ValueOf(y)))
+		}
+	})
 	byKey(d, "unit", "/units", a.Units, b.Units, func(ptr, id string, x, y Unit) {
 		d.fields(ptr, d.say("unit", id), reflect.ValueOf(x), reflect.ValueOf(y))
 	})

@@ -22,6 +22,11 @@ type Document struct {
 	// Languages lists the languages that every text must have: nb, sv, da, en. Without it nothing is demanded, and a text that is
 	// missing in a language is shown in another.
 	Languages []string `json:"languages,omitempty"`
+	// Names are what members call the words that purchases come with: categories, brands, tags, stores and channels, by the word:
+	// {food/greens: {nb: frukt og grønt, en: fruit and vegetables}}.
+	Names map[string]Text `json:"names,omitempty"`
+	// Usual is what a usual member buys. No purchase is decided by it: the health check weighs rewards and tiers against it.
+	Usual *Usual `json:"usual,omitempty"`
 	// Units are the kinds of points, by id, at least one. Required.
 	Units map[string]Unit `json:"units"`
 	// Activities are the things besides purchases that a member can do, by kind, with their properties.
@@ -40,6 +45,14 @@ type Document struct {
 	Returns Returns `json:"returns,omitzero"`
 	// Transfers says whether members may give points to each other. Off without it.
 	Transfers *Transfers `json:"transfers,omitempty"`
+}
+
+// Usual is what a usual member buys.
+type Usual struct {
+	// Purchase is the money of one purchase. Required.
+	Purchase money.Decimal `json:"purchase"`
+	// PerMonth is how many purchases there are in a month. Required.
+	PerMonth int `json:"per_month"`
 }
 
 // Text is a text in several languages, by language code. A plain string counts for every language (key "").

@@ -1,0 +1,147 @@
+package advice
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"lojal.dev/lojal/internal/lang"
+	"lojal.dev/lojal/internal/program"
+)
+
+var today = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+const head = `program: shop
+name: Shop
+time_zone: Europe/Oslo
+currency: NOK
+usual: {purchase: 200.00, per_month: 2}
+names: {tea: tea}
+`
+
+const units = `units: {star: {name: {en: {one: star, other: stars}}, worth: 0.50}}
+`
+
+const base = `earn:
+  - {id: base, title: Base, on: purchase, give: {unit: star, amount: 1, per: 10.00}, basis: {paid_with_points: excluded}}
+`
+
+const rewards = `rewards:
+  - {id: coffee, title: Coffee, price: {star: 50}, gives: {product: coffee}}
+  - {id: mug, title: Mug, price: {star: 300}, gives: {product: mug}}
+`
+
+func compiled(t *testing.T, text string) *program.Compiled {
+	t.Helper()
+	d, err := program.Parse([]byte(text), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := program.Compile(d, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func codes(found []Finding) []string {
+	out := []string{}
+	for _, f := range found {
+		out = append(out, f.Code)
+	}
+	return out
+}
+
+// Each finding is made by the program that has its fault and by no other line of it.
+func TestEachFaultIsFoundAlone(t *testing.T) {
+	t.Parallel()
+	many := strings.Builder{}
+	for i := range 26 {
+		many.WriteString("  - {id: r" + string(rune('a'+i)) + ", title: R, on: purchase, lines: {category: tea}, give: {unit: star, amount: 1, per: 10.00}, basis: {paid_with_points: excluded}}\n")
+	}
+	tiers := func(gold string) string {
+		return "tiers:\n  club:\n    by: {sum: spend, window: rolling 12 months}\n    steps: [{id: silver, name: Silver, from: 0}, " + gold + "]\n    down: {warn: 14 days}\n"
+	}
+	const gold = "{id: gold, name: Gold, from: 9000.00}"
+	for code, text := range map[string]string{
+		"many_rules":          units + base + many.String() + rewards,
+		"no_title":            units + base + "  - {id: bare, on: purchase, lines: {category: tea}, give: {unit: star, amount: 1, per: 10.00}, basis: {paid_with_points: excluded}}\n" + rewards,
+		"no_name":             units + base + "  - {id: bun, title: Buns, on: purchase, lines: {category: bun}, give: {unit: star, amount: 1, per: 10.00}, basis: {paid_with_points: excluded}}\n" + rewards,
+		"over":                units + base + "  - {id: old, title: Old, on: purchase, lines: {category: tea}, until: 2025-12-31, give: {unit: star, amount: 1, per: 10.00}, basis: {paid_with_points: excluded}}\n" + rewards,
+		"multiplies_nothing":  units + "earn:\n  - {id: gift, title: Gift, on: purchase, when: {total: {from: 100.00}}, give: {unit: star, amount: 1}}\n  - {id: twice, title: Twice, on: purchase, multiply: 2}\n" + rewards,
+		"shadowed":            units + base + "  - {id: alone, title: Alone, on: purchase, stack: exclusive, give: {unit: star, amount: 1, per: 10.00}, basis: {paid_with_points: excluded}}\n" + rewards,
+		"never_earned":        strings.Replace(units, "units: {", "units: {mile: {name: {en: {one: mile, other: miles}}, status_only: true}, ", 1) + base + rewards,
+		"never_spent":         units + base,
+		"no_warning":          strings.Replace(units, "worth: 0.50", "worth: 0.50, expires: {after: 12 months}", 1) + base + rewards,
+		"activity_unused":     units + "activities: {visit_shop: {name: Visit}}\n" + base + rewards,
+		"newcomers":           units + base + "  - {id: hello, title: Hello, on: enrolment, give: {unit: star, amount: 50}}\n" + rewards,
+		"benefit_lost":        units + base + rewards + "tiers:\n  club:\n    by: {sum: spend, window: rolling 12 months}\n    steps: [{id: silver, name: Silver, from: 0, benefits: parking}, " + gold + "]\n    down: {warn: 14 days}\n",
+		"tier_earns_less":     units + base + "  - {id: low, title: Low, on: purchase, multiply: 2, when: {only_tier: {club: silver}}, limit: {per: day, times: 9}}\n" + rewards + tiers(gold),
+		"fall_unwarned":       units + base + rewards + strings.Replace(tiers(gold), "    down: {warn: 14 days}\n", "", 1),
+		"too_little":          strings.Replace(units, "0.50", "0.01", 1) + base + rewards,
+		"out_of_reach":        units + base + strings.NewReplacer("50}", "900}", "300}", "2000}").Replace(rewards),
+		"too_cheap":           units + base + strings.NewReplacer("50}", "5}", "300}", "20}").Replace(rewards),
+		"all_alike":           units + base + strings.NewReplacer("300}", "55}").Replace(rewards) + "  - {id: tea, title: Tea, price: {star: 52}, gives: {product: tea}}\n",
+		"top_for_all":         units + base + rewards + tiers("{id: gold, name: Gold, from: 4000.00}"),
+		"activity_unlimited":  units + "activities: {review: {name: Review}}\n" + base + "  - {id: said, title: Said, on: 'activity:review', give: {unit: star, amount: 1}}\n" + rewards,
+		"split_purchases":     units + base + "  - {id: each, title: Each, on: purchase, give: {unit: star, amount: 1}}\n" + rewards,
+		"points_earn_points":  units + strings.Replace(base, ", basis: {paid_with_points: excluded}", "", 1) + rewards + "  - {id: pay, title: Pay, pay: {unit: star, points: 2, worth: 1.00}}\n",
+		"multipliers_stack":   units + base + "  - {id: much, title: Much, on: purchase, multiply: 6}\n" + rewards,
+		"worth_more":          units + base + rewards + "  - {id: off, title: Off, price: {star: 100}, gives: {voucher: {money: 75.00}}}\n",
+		"returns_keep":        units + base + rewards + "returns: {earned: keep}\n",
+		"returns_clamp":       units + base + rewards + "returns: {if_spent: clamp}\n",
+		"welcome_transferred": units + base + "  - {id: hello, title: Hello, on: enrolment, give: {unit: star, amount: 5}}\n  - {id: year, title: Year, on: purchase, when: {member_for: 1 year}, lines: {category: tea}, give: {unit: star, amount: 1, per: 10.00}, basis: {paid_with_points: excluded}}\n" + rewards + "transfers: {units: star}\n",
+	} {
+		t.Run(code, func(t *testing.T) {
+			t.Parallel()
+			p := compiled(t, head+text)
+			for _, l := range lang.All {
+				found := Of(p, today, UsualOf(p), l)
+				if got := codes(found); !slices.Equal(got, []string{code}) {
+					t.Fatalf("%s: %v", l, got)
+				}
+				f := found[0]
+				if f.Why == "" || f.Mend == "" || strings.ContainsAny(f.Why, "{}") || !slices.Contains(kinds, f.Kind) || !strings.HasPrefix(f.Pointer, "/") {
+					t.Errorf("%s: %+v", l, f)
+				}
+			}
+		})
+	}
+}
+
+func TestAGoodProgramHasNoFindings(t *testing.T) {
+	t.Parallel()
+	p := compiled(t, head+units+base+rewards)
+	if found := Of(p, today, UsualOf(p), "en"); len(found) > 0 {
+		t.Errorf("%+v", found)
+	}
+}
+
+func TestEveryBlueprintIsSound(t *testing.T) {
+	t.Parallel()
+	for _, name := range program.Blueprints() {
+		text, err := program.Blueprint(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := compiled(t, string(text))
+		if p.Doc.Usual == nil {
+			t.Errorf("%s does not say what a usual member buys", name)
+		}
+		for _, f := range Of(p, today, UsualOf(p), "en") {
+			t.Errorf("%s%s: %s: %s", name, f.Pointer, f.Code, f.Why)
+		}
+	}
+}
+
+func TestEveryTextIsThere(t *testing.T) {
+	t.Parallel()
+	for code, x := range texts {
+		for i, l := range lang.All {
+			if x.why[i] == "" || x.mend[i] == "" {
+				t.Errorf("%s has no text in %s", code, l)
+			}
+		}
+	}
+}

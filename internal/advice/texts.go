@@ -1,0 +1,119 @@
+package advice
+
+// text is why and mend in Norwegian, Swedish, Danish and English.
+type text struct{ why, mend [4]string }
+
+var texts = map[string]text{
+	"many_rules": {
+		[4]string{"{n} regler: ingen kan forklare dem alle ved kassen.", "{n} regler: ingen kan förklara alla i kassan.", "{n} regler: ingen kan forklare dem alle ved kassen.", "{n} rules: nobody can explain them all at the till."},
+		[4]string{"Slå sammen regler som ligner, og ta bort dem som sjelden gjelder.", "Slå ihop regler som liknar varandra och ta bort dem som sällan gäller.", "Slå regler sammen, der ligner hinanden, og fjern dem, der sjældent gælder.", "Join rules that are alike and remove those that seldom count."},
+	},
+	"no_title": {
+		[4]string{"«{rule}» har ikke noe navn som medlemmene kan lese.", "”{rule}” har inget namn som medlemmarna kan läsa.", "“{rule}” har ikke noget navn, som medlemmerne kan læse.", "“{rule}” has no name that members can read."},
+		[4]string{"Skriv et navn på hvert språk.", "Skriv ett namn på varje språk.", "Skriv et navn på hvert sprog.", "Write a name in each language."},
+	},
+	"no_name": {
+		[4]string{"«{rule}» sier hva som gjelder med ord fra kassen: {words}.", "”{rule}” säger vad som gäller med ord från kassan: {words}.", "“{rule}” siger, hvad der gælder, med ord fra kassen: {words}.", "“{rule}” says what counts in words of the till: {words}."},
+		[4]string{"Skriv under names hva medlemmene kaller dem.", "Skriv under names vad medlemmarna kallar dem.", "Skriv under names, hvad medlemmerne kalder dem.", "Write under names what members call them."},
+	},
+	"over": {
+		[4]string{"«{rule}» er over og gir ingenting mer.", "”{rule}” är slut och ger inget mer.", "“{rule}” er slut og giver ikke mere.", "“{rule}” is over and gives nothing any more."},
+		[4]string{"Ta den bort; det som er gitt, blir stående.", "Ta bort den; det som har getts står kvar.", "Fjern den; det, der er givet, bliver stående.", "Remove it; what was given stays."},
+	},
+	"limit_zero": {
+		[4]string{"«{rule}» har en grense på null og gir aldri noe.", "”{rule}” har en gräns på noll och ger aldrig något.", "“{rule}” har en grænse på nul og giver aldrig noget.", "“{rule}” has a limit of nothing and never gives anything."},
+		[4]string{"Hev grensen, eller ta bort regelen.", "Höj gränsen eller ta bort regeln.", "Hæv grænsen, eller fjern reglen.", "Raise the limit or remove the rule."},
+	},
+	"multiplies_nothing": {
+		[4]string{"«{rule}» ganger noe som ingen regel gir.", "”{rule}” multiplicerar något som ingen regel ger.", "“{rule}” ganger noget, som ingen regel giver.", "“{rule}” multiplies what no rule gives."},
+		[4]string{"Si under of hvilke regler den gjelder, eller ta den bort.", "Säg under of vilka regler den gäller, eller ta bort den.", "Sig under of, hvilke regler den gælder, eller fjern den.", "Say under of which rules it is for, or remove it."},
+	},
+	"shadowed": {
+		[4]string{"«{rule}» gjelder aldri: en annen regel gjelder alene, alltid og for alt.", "”{rule}” gäller aldrig: en annan regel gäller ensam, alltid och för allt.", "“{rule}” gælder aldrig: en anden regel gælder alene, altid og for alt.", "“{rule}” never counts: another rule stands alone, always and for everything."},
+		[4]string{"La den andre regelen gjelde for noe, eller ta bort denne.", "Låt den andra regeln gälla för något, eller ta bort denna.", "Lad den anden regel gælde for noget, eller fjern denne.", "Narrow the other rule, or remove this one."},
+	},
+	"never_earned": {
+		[4]string{"Ingenting gir {unit}.", "Ingenting ger {unit}.", "Intet giver {unit}.", "Nothing gives {unit}."},
+		[4]string{"Lag en regel som gir dem, eller ta dem bort.", "Gör en regel som ger dem, eller ta bort dem.", "Lav en regel, der giver dem, eller fjern dem.", "Make a rule that gives them, or remove them."},
+	},
+	"never_spent": {
+		[4]string{"{unit} kan ikke brukes til noe.", "{unit} kan inte användas till något.", "{unit} kan ikke bruges til noget.", "{unit} cannot be used for anything."},
+		[4]string{"Lag en belønning, eller si at de bare teller mot nivå (status_only).", "Gör en belöning, eller säg att de bara räknas mot nivå (status_only).", "Lav en belønning, eller sig, at de kun tæller mod niveau (status_only).", "Make a reward, or say that they count towards tiers only (status_only)."},
+	},
+	"no_warning": {
+		[4]string{"{unit} utløper uten at medlemmet får vite det først.", "{unit} går ut utan att medlemmen får veta det först.", "{unit} udløber, uden at medlemmet får det at vide først.", "{unit} expire without the member being told first."},
+		[4]string{"Skriv warn, for eksempel 30 days.", "Skriv warn, till exempel 30 days.", "Skriv warn, for eksempel 30 days.", "Write warn, for example 30 days."},
+	},
+	"activity_unused": {
+		[4]string{"«{activity}» gir ingenting.", "”{activity}” ger inget.", "“{activity}” giver intet.", "“{activity}” gives nothing."},
+		[4]string{"Lag en regel for den, eller ta den bort.", "Gör en regel för den, eller ta bort den.", "Lav en regel for den, eller fjern den.", "Make a rule for it, or remove it."},
+	},
+	"newcomers": {
+		[4]string{"Nye medlemmer får mer enn de gamle: «{rule}», og ingenting for dem som har blitt.", "Nya medlemmar får mer än de gamla: ”{rule}”, och inget för dem som har stannat.", "Nye medlemmer får mere end de gamle: “{rule}”, og intet til dem, der er blevet.", "Newcomers get more than old members: “{rule}”, and nothing for those who stayed."},
+		[4]string{"Gi dem som har vært der lenge minst like mye: et nivå, en gave på årsdagen, en fordel.", "Ge dem som har varit med länge minst lika mycket: en nivå, en gåva på årsdagen, en förmån.", "Giv dem, der har været der længe, mindst lige så meget: et niveau, en gave på årsdagen, en fordel.", "Give those who have been there long at least as much: a tier, a gift on the anniversary, a benefit."},
+	},
+	"benefit_lost": {
+		[4]string{"{tier} mister «{benefit}», som {below} har.", "{tier} förlorar ”{benefit}” som {below} har.", "{tier} mister “{benefit}”, som {below} har.", "{tier} loses “{benefit}”, which {below} has."},
+		[4]string{"Gi {tier} fordelen også, eller en som er bedre, og si hvilken.", "Ge {tier} förmånen också, eller en som är bättre, och säg vilken.", "Giv {tier} fordelen også, eller en, der er bedre, og sig hvilken.", "Give {tier} the benefit too, or a better one, and say which."},
+	},
+	"tier_earns_less": {
+		[4]string{"{tier} får mindre for det samme kjøpet enn {below}.", "{tier} får mindre för samma köp än {below}.", "{tier} får mindre for det samme køb end {below}.", "{tier} earns less on the same purchase than {below}."},
+		[4]string{"La det som gjelder for {below}, gjelde for {tier} også: tier i stedet for only_tier.", "Låt det som gäller för {below} gälla för {tier} också: tier i stället för only_tier.", "Lad det, der gælder for {below}, gælde for {tier} også: tier i stedet for only_tier.", "Let what counts for {below} count for {tier} too: tier in place of only_tier."},
+	},
+	"fall_unwarned": {
+		[4]string{"I «{set}» går medlemmer ned uten at noen har sagt fra.", "I ”{set}” går medlemmar ner utan att någon har sagt till.", "I “{set}” går medlemmer ned, uden at nogen har sagt det.", "In “{set}” members fall without being told first."},
+		[4]string{"Skriv down: {warn: 14 days}, og gjerne grace.", "Skriv down: {warn: 14 days}, och gärna grace.", "Skriv down: {warn: 14 days}, og gerne grace.", "Write down: {warn: 14 days}, and perhaps grace."},
+	},
+	"too_little": {
+		[4]string{"Bare {share} av det medlemmet handler for, kommer tilbake som {unit}.", "Bara {share} av det medlemmen handlar för kommer tillbaka som {unit}.", "Kun {share} af det, medlemmet handler for, kommer tilbage som {unit}.", "Only {share} of what a member spends comes back as {unit}."},
+		[4]string{"Gi mer, eller gi noe som ikke måles i penger.", "Ge mer, eller ge något som inte mäts i pengar.", "Giv mere, eller giv noget, der ikke måles i penge.", "Give more, or give what is not measured in money."},
+	},
+	"out_of_reach": {
+		[4]string{"Den første belønningen for {unit} tar {months} måneder for en som handler for {purchase} {times} ganger i måneden.", "Den första belöningen för {unit} tar {months} månader för den som handlar för {purchase} {times} gånger i månaden.", "Den første belønning for {unit} tager {months} måneder for en, der handler for {purchase} {times} gange om måneden.", "The first reward for {unit} takes {months} months for someone who spends {purchase} {times} times a month."},
+		[4]string{"Lag en liten belønning som kan nås på noen uker.", "Gör en liten belöning som kan nås på några veckor.", "Lav en lille belønning, der kan nås på nogle uger.", "Make a small reward that can be reached in some weeks."},
+	},
+	"too_cheap": {
+		[4]string{"Ett kjøp på {purchase} er nok til alle belønninger for {unit}: det er en rabatt, ikke en grunn til å komme igjen.", "Ett köp på {purchase} räcker till alla belöningar för {unit}: det är en rabatt, inte ett skäl att komma tillbaka.", "Ét køb på {purchase} er nok til alle belønninger for {unit}: det er en rabat, ikke en grund til at komme igen.", "One purchase of {purchase} is enough for every reward for {unit}: that is a discount, not a reason to come back."},
+		[4]string{"Lag noe å spare til.", "Gör något att spara till.", "Lav noget at spare op til.", "Make something worth saving for."},
+	},
+	"all_alike": {
+		[4]string{"Alle belønningene for {unit} koster nesten det samme.", "Alla belöningar för {unit} kostar nästan lika mycket.", "Alle belønninger for {unit} koster næsten det samme.", "All rewards for {unit} cost nearly the same."},
+		[4]string{"Lag en som er nær, og en som er noe å drømme om.", "Gör en som är nära och en som är något att drömma om.", "Lav en, der er nær, og en, der er noget at drømme om.", "Make one that is near and one to dream of."},
+	},
+	"top_for_all": {
+		[4]string{"En som handler for {purchase} {times} ganger i måneden, er {tier}: det øverste nivået er for alle.", "Den som handlar för {purchase} {times} gånger i månaden är {tier}: den högsta nivån är för alla.", "En, der handler for {purchase} {times} gange om måneden, er {tier}: det øverste niveau er for alle.", "Someone who spends {purchase} {times} times a month is {tier}: the top tier is for everyone."},
+		[4]string{"Hev grensen for det øverste nivået, eller lag ett til.", "Höj gränsen för den högsta nivån, eller gör en till.", "Hæv grænsen for det øverste niveau, eller lav et til.", "Raise the threshold of the top tier, or make one more."},
+	},
+	"activity_unlimited": {
+		[4]string{"«{rule}» kan gjentas så ofte noen vil.", "”{rule}” kan upprepas hur ofta som helst.", "“{rule}” kan gentages så ofte, nogen vil.", "“{rule}” can be repeated as often as anyone likes."},
+		[4]string{"Skriv limit, for eksempel {per: day, times: 1}.", "Skriv limit, till exempel {per: day, times: 1}.", "Skriv limit, for eksempel {per: day, times: 1}.", "Write limit, for example {per: day, times: 1}."},
+	},
+	"split_purchases": {
+		[4]string{"«{rule}» gir det samme for hvert kjøp, hvor lite det er: ett kjøp kan deles i mange.", "”{rule}” ger lika mycket för varje köp, hur litet det än är: ett köp kan delas i många.", "“{rule}” giver det samme for hvert køb, hvor lille det end er: ét køb kan deles i mange.", "“{rule}” gives the same for every purchase, however small: one purchase can be split into many."},
+		[4]string{"Skriv when: {total: {from: …}} eller limit: {per: day, times: 1}.", "Skriv when: {total: {from: …}} eller limit: {per: day, times: 1}.", "Skriv when: {total: {from: …}} eller limit: {per: day, times: 1}.", "Write when: {total: {from: …}} or limit: {per: day, times: 1}."},
+	},
+	"points_earn_points": {
+		[4]string{"«{rule}» gir poeng for det som er betalt med poeng.", "”{rule}” ger poäng för det som betalas med poäng.", "“{rule}” giver point for det, der er betalt med point.", "“{rule}” gives points for what was paid with points."},
+		[4]string{"Skriv basis: {paid_with_points: excluded}.", "Skriv basis: {paid_with_points: excluded}.", "Skriv basis: {paid_with_points: excluded}.", "Write basis: {paid_with_points: excluded}."},
+	},
+	"multipliers_stack": {
+		[4]string{"Når alt som ganger, gjelder på en gang, kommer {share} av kjøpet tilbake.", "När allt som multiplicerar gäller samtidigt kommer {share} av köpet tillbaka.", "Når alt, der ganger, gælder på én gang, kommer {share} af købet tilbage.", "When all multipliers count at once, {share} of the purchase comes back."},
+		[4]string{"Skriv stack: best med samme group, eller en grense.", "Skriv stack: best med samma group, eller en gräns.", "Skriv stack: best med samme group, eller en grænse.", "Write stack: best with one group, or a limit."},
+	},
+	"worth_more": {
+		[4]string{"«{reward}» gir {gets} for poeng som er satt til {cost}.", "”{reward}” ger {gets} för poäng som är satta till {cost}.", "“{reward}” giver {gets} for point, der er sat til {cost}.", "“{reward}” gives {gets} for points that are put at {cost}."},
+		[4]string{"Hev prisen, eller si en høyere worth for poengene.", "Höj priset, eller säg ett högre worth för poängen.", "Hæv prisen, eller sig en højere worth for pointene.", "Raise the price, or state a higher worth for the points."},
+	},
+	"returns_keep": {
+		[4]string{"Den som leverer varene tilbake, beholder poengene: de kan kjøpes gratis.", "Den som lämnar tillbaka varorna behåller poängen: de kan köpas gratis.", "Den, der leverer varerne tilbage, beholder pointene: de kan købes gratis.", "Who returns the goods keeps the points: they can be had for free."},
+		[4]string{"Skriv earned: take back.", "Skriv earned: take back.", "Skriv earned: take back.", "Write earned: take back."},
+	},
+	"returns_clamp": {
+		[4]string{"Den som bruker poengene før varene leveres tilbake, skylder ingenting.", "Den som använder poängen innan varorna lämnas tillbaka är inte skyldig något.", "Den, der bruger pointene, før varerne leveres tilbage, skylder intet.", "Who spends the points before the goods come back owes nothing."},
+		[4]string{"Skriv if_spent: debt, eller pending: {for: 14 days} på det som gir poeng.", "Skriv if_spent: debt, eller pending: {for: 14 days} på det som ger poäng.", "Skriv if_spent: debt, eller pending: {for: 14 days} på det, der giver point.", "Write if_spent: debt, or pending: {for: 14 days} on what gives points."},
+	},
+	"welcome_transferred": {
+		[4]string{"Velkomstgaven «{rule}» kan gis videre uten grense: oppdiktede medlemmer lønner seg.", "Välkomstgåvan ”{rule}” kan ges vidare utan gräns: påhittade medlemmar lönar sig.", "Velkomstgaven “{rule}” kan gives videre uden grænse: opdigtede medlemmer betaler sig.", "The welcome gift “{rule}” can be passed on without limit: made-up members pay."},
+		[4]string{"Skriv limit under transfers, eller pending på gaven.", "Skriv limit under transfers, eller pending på gåvan.", "Skriv limit under transfers, eller pending på gaven.", "Write limit under transfers, or pending on the gift."},
+	},
+}

@@ -1,0 +1,835 @@
+// Package terms tells a whole program in plain words: how points come, what they are good for and when they end, good enough
+// to be the program's page of terms. Norwegian, Swedish, Danish and English.
+//
+// It owns the words for rules as such (phrases.go); why a single decision is what it is, is explain's. It reads the compiled program and nothing else.
+// What always holds: every phrase is there in every language with the same places in it; nothing that gives a member something, or takes
+// it away, goes untold; rules on trial are not told.
+package terms
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"lojal.dev/lojal/internal/explain"
+	"lojal.dev/lojal/internal/lang"
+	"lojal.dev/lojal/internal/money"
+	"lojal.dev/lojal/internal/program"
+)
+
+// Section is a part of the text: a heading and its paragraphs.
+type Section struct {
+	// ID is the same in every language: earning, expiry, tiers, rewards, …
+	ID    string `json:"id"`
+	Title string `json:"title"`
+	Items []Item `json:"items"`
+}
+
+// Item is a paragraph, with a title where it is about one thing.
+type Item struct {
+	// Of is the id of the rule, tier or reward that it tells, if it tells one.
+	Of    string `json:"of,omitempty"`
+	Title string `json:"title,omitempty"`
+	Text  string `json:"text"`
+}
+
+// Of tells a program in a language; one that is not known is English.
+func Of(p *program.Compiled, language string) []Section {
+	if !slices.Contains(lang.All, language) {
+		language = lang.English
+	}
+	w := &writer{p: p, lang: language, t: phrases[language]}
+	var out []Section
+	for _, part := range parts {
+		if items := part.tell(w); len(items) > 0 {
+			out = append(out, Section{ID: part.id, Title: w.heading(part.id), Items: items})
+		}
+	}
+	return out
+}
+
+// heading names the points where there is one kind of them.
+func (w *writer) heading(id string) string {
+	unit := w.say("points")
+	if len(w.p.UnitIDs) == 1 {
+		unit = w.unit(w.p.UnitIDs[0])
+	}
+	return w.say("title."+id, "unit", unit)
+}
+
+// Title is the program's name, as the heading of the whole.
+func Title(p *program.Compiled, language string) string {
+	if s := p.Doc.Name.In(language); s != "" {
+		return s
+	}
+	return p.Doc.Program
+}
+
+// parts are told in this order. A part that has nothing to tell is left out.
+var parts = []struct {
+	id   string
+	tell func(*writer) []Item
+}{
+	{"earning", (*writer).earning},
+	{"extra", (*writer).multipliers},
+	{"use", (*writer).rewards},
+	{"expiry", (*writer).expiry},
+	{"tiers", (*writer).tiers},
+	{"returns", (*writer).returns},
+	{"transfers", (*writer).transfers},
+}
+
+type writer struct {
+	p    *program.Compiled
+	lang string
+	t    map[string]string
+}
+
+var place = regexp.MustCompile(`\{[a-z]+\}`)
+
+// say fills a phrase: pairs of place and value.
+func (w *writer) say(key string, pairs ...string) string {
+	s, ok := w.t[key]
+	if !ok {
+		panic("terms: no phrase " + key)
+	}
+	return place.ReplaceAllStringFunc(s, func(m string) string {
+		for i := 0; i+1 < len(pairs); i += 2 {
+			if m == "{"+pairs[i]+"}" {
+				return pairs[i+1]
+			}
+		}
+		return m
+	})
+}
+
+// sentence makes one of a beginning and what follows it, with a capital letter and a full stop.
+func sentence(parts ...string) string {
+	var kept []string
+	for _, p := range parts {
+		if p != "" {
+			kept = append(kept, p)
+		}
+	}
+	s := strings.Join(kept, " ")
+	if s == "" {
+		return ""
+	}
+	r := []rune(s)
+	s = strings.ToUpper(string(r[:1])) + string(r[1:])
+	if strings.HasSuffix(s, ".") || strings.HasSuffix(s, "!") || strings.HasSuffix(s, "?") {
+		return s
+	}
+	return s + "."
+}
+
+func paragraph(sentences ...string) string {
+	return strings.Join(slices.DeleteFunc(sentences, func(s string) bool { return s == "" }), " ")
+}
+
+func (w *writer) text(t program.Text) string { return t.In(w.lang) }
+
+func (w *writer) quoted(s string) string { return w.say("quoted", "x", s) }
+
+// points writes an amount of a unit; amount nil is none.
+func (w *writer) points(unit string, minor int64) string {
+	return explain.Amount(w.p, unit, minor, w.lang)
+}
+
+func (w *writer) unit(id string) string { return explain.Unit(w.p, id, w.lang, false) }
+
+func (w *writer) money(minor int64) string { return lang.Price(w.lang, w.p.Doc.Currency, minor) }
+
+// decimal writes money as the document has it.
+func (w *writer) decimal(d money.Decimal) string {
+	n, err := d.Minor(w.p.Exponent)
+	if err != nil {
+		return lang.Number(w.lang, d) + " " + w.p.Doc.Currency
+	}
+	return w.money(n)
+}
+
+func (w *writer) number(d money.Decimal) string { return lang.Number(w.lang, d) }
+
+func (w *writer) period(p program.Period) string {
+	one, other, _ := strings.Cut(w.say("period."+p.Unit), "|")
+	return lang.Count(w.lang, int64(p.N), 0, one, other)
+}
+
+func (w *writer) and(list []string) string { return lang.And(w.lang, list) }
+func (w *writer) or(list []string) string  { return lang.Or(w.lang, list) }
+
+// earning tells what gives points.
+func (w *writer) earning() []Item {
+	var out []Item
+	for i := range w.p.Doc.Earn {
+		r := w.p.ByID[w.p.Doc.Earn[i].ID]
+		if r == nil || r.DryRun || r.Give == nil {
+			continue
+		}
+		out = append(out, Item{Of: r.ID, Title: w.text(r.Title), Text: paragraph(w.gives(r), w.scope(r), w.conditions(r.When), w.window(r.From, r.Until), w.limits(r.Limits, r.Give.Unit), w.pending(r), w.ruleExpiry(r))})
+	}
+	return out
+}
+
+// multipliers tells what makes them more.
+func (w *writer) multipliers() []Item {
+	var out []Item
+	for i := range w.p.Doc.Earn {
+		r := w.p.ByID[w.p.Doc.Earn[i].ID]
+		if r == nil || r.DryRun || r.Multiply == nil {
+			continue
+		}
+		s := w.say("multiply", "n", w.number(*r.Multiply))
+		if r.Multiply.Cmp(money.New(2, 0)) == 0 {
+			s = w.say("double")
+		}
+		unit := r.Rule.Unit
+		if unit == "" && len(w.p.UnitIDs) == 1 {
+			unit = w.p.UnitIDs[0]
+		}
+		out = append(out, Item{Of: r.ID, Title: w.text(r.Title), Text: paragraph(sentence(s), w.scope(r), w.conditions(r.When), w.window(r.From, r.Until), w.limits(r.Limits, unit), w.stacking(r))})
+	}
+	return out
+}
+
+func (w *writer) stacking(r *program.CompiledRule) string {
+	switch r.Stack {
+	case "best":
+		return w.say("stack.best")
+	case "exclusive":
+		return w.say("stack.exclusive")
+	}
+	return ""
+}
+
+// gives says what one rule gives.
+func (w *writer) gives(r *program.CompiledRule) string {
+	g := r.Give
+	amount := ""
+	if g.Amount != nil {
+		amount = w.points(g.Unit, r.Amount)
+	}
+	kind, _ := strings.CutPrefix(r.On, "activity:")
+	activity := w.quoted(explain.Activity(w.p, r.On, w.lang))
+	switch {
+	case g.Amount != nil && r.Amount == 0:
+		return sentence(w.say("gives.nothing", "unit", w.unit(g.Unit)))
+	case g.Formula != "" && r.On == "purchase":
+		return sentence(w.say("gives.formula", "unit", w.unit(g.Unit)))
+	case g.Formula != "" && kind != r.On:
+		return sentence(w.say("gives.formula.activity", "unit", w.unit(g.Unit), "activity", activity))
+	case g.Per != nil:
+		key := "gives.per"
+		if g.Whole {
+			key = "gives.per.whole"
+		}
+		return paragraph(sentence(w.say(key, "amount", amount, "per", w.money(r.Per))), w.basis(r.Rule.Basis))
+	case g.Each != "":
+		return sentence(w.say("gives."+g.Each, "amount", amount))
+	case kind != r.On:
+		return sentence(w.say("gives.activity", "amount", amount, "activity", activity))
+	case r.On == "enrolment":
+		return sentence(w.say("gives.enrolment", "amount", amount))
+	case r.On == "purchase":
+		return sentence(w.say("gives.purchase", "amount", amount))
+	}
+	return sentence(w.say("gives.fixed", "amount", amount))
+}
+
+// basis says what money counts, where it is not simply what was paid.
+func (w *writer) basis(b *program.Basis) string {
+	if b == nil {
+		return ""
+	}
+	var out []string
+	add := func(on bool, key string) {
+		if on {
+			out = append(out, w.say(key))
+		}
+	}
+	add(b.Discounts == "gross", "basis.gross")
+	add(b.Tax == "excluded", "basis.tax")
+	add(b.Shipping == "included", "basis.shipping")
+	add(b.PaidWithPoints == "excluded", "basis.points")
+	if b.Max != nil {
+		out = append(out, w.say("basis.max", "money", w.decimal(*b.Max)))
+	}
+	if len(b.WithoutPayments) > 0 {
+		out = append(out, w.say("basis.payments", "means", w.or(w.means(b.WithoutPayments))))
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	return sentence(w.say("basis", "what", strings.Join(out, "; ")))
+}
+
+func (w *writer) means(words program.Words) []string {
+	out := make([]string, len(words))
+	for i, m := range words {
+		if s, ok := w.t["means."+m]; ok {
+			m = s
+		}
+		out[i] = m
+	}
+	return out
+}
+
+// scope says which goods count.
+func (w *writer) scope(r *program.CompiledRule) string {
+	if r.Lines == nil {
+		return ""
+	}
+	s := w.lines(r.Lines, w.or)
+	not := ""
+	if r.Lines.Not != nil {
+		not = w.lines(r.Lines.Not, w.and)
+	}
+	switch {
+	case s != "" && not != "":
+		return sentence(w.say("scope.but", "what", s, "not", not))
+	case not != "":
+		return sentence(w.say("scope.not", "not", not))
+	case s != "":
+		return sentence(w.say("scope", "what", s))
+	}
+	return ""
+}
+
+func (w *writer) lines(l *program.Lines, join func([]string) string) string {
+	var out []string
+	add := func(key string, words program.Words) {
+		if len(words) > 0 {
+			out = append(out, w.say(key, "x", join(w.named(words))))
+		}
+	}
+	add("lines.category", l.Category)
+	add("lines.brand", l.Brand)
+	add("lines.tag", l.Tag)
+	if len(l.SKU) > 0 {
+		out = append(out, w.say("lines.sku", "x", join(l.SKU)))
+	}
+	add("lines.store", l.Store)
+	add("lines.channel", l.Channel)
+	return strings.Join(out, ", ")
+}
+
+// conditions makes a sentence of all that must hold.
+func (w *writer) conditions(c *program.CompiledCondition) string {
+	list := w.condition(c)
+	if len(list) == 0 {
+		return ""
+	}
+	return sentence(w.say("when", "what", w.and(list)))
+}
+
+// condition lists what must hold, in words that follow "counts".
+func (w *writer) condition(c *program.CompiledCondition) []string {
+	if c == nil {
+		return nil
+	}
+	var out []string
+	add := func(key string, pairs ...string) { out = append(out, w.say(key, pairs...)) }
+	if len(c.Condition.Weekdays) > 0 {
+		add("when.days", "x", w.and(w.days(c.Condition.Weekdays)))
+	}
+	if len(c.Condition.Hours) > 0 {
+		add("when.hours", "x", w.and(w.hours(c.Condition.Hours)))
+	}
+	if len(c.Condition.Dates) > 0 {
+		add("when.dates", "x", w.or(w.dates(c.Condition.Dates)))
+	}
+	for _, set := range slices.Sorted(keys(c.Condition.Tier)) {
+		add("when.tier", "x", explain.Tier(w.p, set+"/"+c.Condition.Tier[set], w.lang))
+	}
+	for _, set := range slices.Sorted(keys(c.Condition.OnlyTier)) {
+		var names []string
+		for _, t := range c.Condition.OnlyTier[set] {
+			names = append(names, explain.Tier(w.p, set+"/"+t, w.lang))
+		}
+		add("when.onlytier", "x", w.or(names))
+	}
+	if len(c.Condition.Store) > 0 {
+		add("when.store", "x", w.or(w.named(c.Condition.Store)))
+	}
+	if len(c.Condition.Channel) > 0 {
+		add("when.channel", "x", w.or(w.named(c.Condition.Channel)))
+	}
+	if len(c.Condition.Payment) > 0 {
+		add("when.payment", "x", w.or(w.means(c.Condition.Payment)))
+	}
+	out = append(out, w.bounds("when.amount", c.Condition.Amount, w.decimal)...)
+	out = append(out, w.bounds("when.total", c.Condition.Total, w.decimal)...)
+	out = append(out, w.bounds("when.items", c.Condition.Items, w.number)...)
+	if c.FirstPurchase != nil {
+		add(map[bool]string{true: "when.first", false: "when.later"}[*c.FirstPurchase])
+	}
+	if c.MemberFor != nil {
+		add("when.memberfor", "x", w.period(*c.MemberFor))
+	}
+	if len(c.Attribute) > 0 {
+		add("when.attribute")
+	}
+	for _, name := range slices.Sorted(keys(c.Property)) {
+		add("when.property", "name", name, "x", w.or(c.Property[name]))
+	}
+	if c.Condition.Formula != "" {
+		add("when.formula")
+	}
+	for _, part := range c.All {
+		out = append(out, w.condition(part)...)
+	}
+	if len(c.Any) > 0 {
+		var some []string
+		for _, part := range c.Any {
+			some = append(some, w.and(w.condition(part)))
+		}
+		out = append(out, w.or(some))
+	}
+	if c.Not != nil {
+		if list := w.condition(c.Not); len(list) > 0 {
+			add("when.not", "x", w.and(list))
+		}
+	}
+	return out
+}
+
+// named gives what members call some words of purchases.
+func (w *writer) named(words program.Words) []string {
+	out := make([]string, len(words))
+	for i, word := range words {
+		out[i] = explain.Word(w.p, word, w.lang)
+	}
+	return out
+}
+
+// week is a week as it goes round in Europe.
+var week = []string{"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"}
+
+// days names days of the week, three or more in a row as from one to another.
+func (w *writer) days(words program.Words) []string {
+	var out []string
+	for i := 0; i < len(week); i++ {
+		last := i
+		for last < len(week) && slices.Contains(words, week[last]) {
+			last++
+		}
+		switch n := last - i; {
+		case n > 2:
+			out = append(out, w.say("days", "from", w.say("on."+week[i]), "to", w.say("on."+week[last-1])))
+			i = last
+		case n > 0:
+			out = append(out, w.say("on."+week[i]))
+		}
+	}
+	return out
+}
+
+func keys[V any](m map[string]V) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+func (w *writer) bounds(key string, r *program.Range, write func(money.Decimal) string) []string {
+	switch {
+	case r == nil:
+		return nil
+	case r.From != nil && r.To != nil:
+		return []string{w.say(key+".both", "from", write(*r.From), "to", write(*r.To))}
+	case r.From != nil:
+		return []string{w.say(key+".from", "from", write(*r.From))}
+	}
+	return []string{w.say(key+".to", "to", write(*r.To))}
+}
+
+func (w *writer) hours(list program.Words) []string {
+	out := make([]string, len(list))
+	for i, h := range list {
+		from, to, _ := strings.Cut(h, "-")
+		out[i] = lang.ClockText(w.lang, from) + "–" + lang.ClockText(w.lang, to)
+	}
+	return out
+}
+
+func (w *writer) dates(list program.Words) []string {
+	out := make([]string, len(list))
+	for i, d := range list {
+		from, to, span := strings.Cut(d, "..")
+		if out[i] = lang.Day(w.lang, from); span {
+			out[i] += "–" + lang.Day(w.lang, to)
+		}
+	}
+	return out
+}
+
+// window says from when and until when.
+func (w *writer) window(from, until *time.Time) string {
+	switch {
+	case from != nil && until != nil:
+		return sentence(w.say("window.both", "from", w.day(*from), "until", w.last(*until)))
+	case from != nil:
+		return sentence(w.say("window.from", "from", w.day(*from)))
+	case until != nil:
+		return sentence(w.say("window.until", "until", w.last(*until)))
+	}
+	return ""
+}
+
+// day writes a moment at which something begins: a date, with the time of day where that is not midnight.
+func (w *writer) day(t time.Time) string {
+	if l := t.In(w.p.Zone); l.Hour()+l.Minute()+l.Second() == 0 {
+		return lang.Date(w.lang, t, w.p.Zone)
+	}
+	return lang.DateTime(w.lang, t, w.p.Zone)
+}
+
+// last writes a moment up to which something lasts; the end of a day is that day.
+func (w *writer) last(t time.Time) string {
+	l := t.In(w.p.Zone)
+	if next := l.Add(time.Second); next.Day() != l.Day() || l.Hour()+l.Minute()+l.Second() == 0 {
+		return lang.Date(w.lang, t.Add(-time.Millisecond), w.p.Zone)
+	}
+	return lang.DateTime(w.lang, t, w.p.Zone)
+}
+
+// limits says what caps a rule, a reward or a transfer.
+func (w *writer) limits(limits []program.CompiledLimit, unit string) string {
+	var out []string
+	for _, l := range limits {
+		per := w.say("per." + l.Per)
+		if l.Times >= 0 {
+			key := "limit.times"
+			if l.Times == 1 {
+				key = "limit.once"
+			}
+			if l.Each == "program" {
+				key += ".all"
+			}
+			out = append(out, sentence(w.say(key, "n", strconv.FormatInt(l.Times, 10), "per", per)))
+		}
+		if l.Amount >= 0 && unit != "" {
+			key := "limit.amount"
+			if l.Each == "program" {
+				key += ".all"
+			}
+			out = append(out, sentence(w.say(key, "amount", w.points(unit, l.Amount), "per", per)))
+		}
+	}
+	return paragraph(out...)
+}
+
+func (w *writer) pending(r *program.CompiledRule) string {
+	switch {
+	case r.Pending == nil:
+		return ""
+	case r.Pending.For != nil:
+		return sentence(w.say("pending.for", "x", w.period(*r.Pending.For)))
+	}
+	return sentence(w.say("pending.until", "x", w.quoted(explain.Activity(w.p, r.Pending.Until, w.lang))))
+}
+
+func (w *writer) ruleExpiry(r *program.CompiledRule) string {
+	if r.Expires == nil {
+		return ""
+	}
+	return w.ends(r.Expires, "")
+}
+
+// ends says when points end.
+func (w *writer) ends(e *program.Expiry, unit string) string {
+	if unit == "" {
+		unit = w.say("they")
+	}
+	if e == nil || e.Never {
+		return sentence(w.say("expiry.never", "unit", unit))
+	}
+	var out []string
+	at := ""
+	if k := strings.ReplaceAll(e.At, " ", "."); k != "" && k != "exact" && k != "end.of.day" {
+		at = w.say("expiry." + k)
+	}
+	switch {
+	case e.After != nil:
+		out = append(out, sentence(w.say("expiry.after", "unit", unit, "x", w.period(*e.After)), at))
+	case len(e.On) > 0:
+		out = append(out, sentence(w.say("expiry.on", "unit", unit, "x", w.and(w.dates(e.On)))))
+	case e.EndOf != "" && e.Later > 0:
+		out = append(out, sentence(w.say("expiry.endof.later", "unit", unit, "per", w.say("endof."+e.EndOf), "n", strconv.Itoa(e.Later))))
+	case e.EndOf != "":
+		out = append(out, sentence(w.say("expiry.endof", "unit", unit, "per", w.say("endof."+e.EndOf))))
+	}
+	if e.AtLeast != nil {
+		out = append(out, sentence(w.say("expiry.atleast", "x", w.period(*e.AtLeast))))
+	}
+	if e.Inactive != nil {
+		out = append(out, sentence(w.say("expiry.inactive", "unit", unit, "x", w.period(*e.Inactive))))
+	}
+	if e.Warn != nil {
+		out = append(out, sentence(w.say("expiry.warn", "x", w.period(*e.Warn))))
+	}
+	return paragraph(out...)
+}
+
+// expiry tells when points end and in which order they are used.
+func (w *writer) expiry() []Item {
+	var out []Item
+	spendable := false
+	for _, id := range w.p.UnitIDs {
+		u := w.p.Units[id]
+		text := w.ends(u.Expires, w.unit(id))
+		if u.StatusOnly {
+			text = paragraph(text, sentence(w.say("statusonly", "unit", w.unit(id))))
+		} else {
+			spendable = true
+		}
+		out = append(out, Item{Of: id, Text: text})
+	}
+	if spendable {
+		key := "order.expiry"
+		if w.p.Doc.Spending.Order == "earliest earned" {
+			key = "order.earned"
+		}
+		out = append(out, Item{Text: sentence(w.say(key))})
+	}
+	return out
+}
+
+// rewards tells what points are good for.
+func (w *writer) rewards() []Item {
+	var out []Item
+	for i := range w.p.Doc.Rewards {
+		r := w.p.Rewards[w.p.Doc.Rewards[i].ID]
+		if r == nil {
+			continue
+		}
+		stock := ""
+		if r.Stock >= 0 {
+			stock = sentence(w.say("stock", "n", strconv.FormatInt(r.Stock, 10)))
+		}
+		out = append(out, Item{Of: r.ID, Title: w.text(r.Title), Text: paragraph(sentence(w.text(r.Description)), w.price(r), w.given(r), w.conditions(r.When), w.window(r.From, r.Until), w.limits(r.Limits, ""), stock)})
+	}
+	return out
+}
+
+func (w *writer) price(r *program.CompiledReward) string {
+	if r.Pay != nil {
+		s := sentence(w.say("pay", "points", w.points(r.Pay.Unit, r.PayPoints), "money", w.money(r.PayWorth)))
+		if r.PayMin >= 0 {
+			s = paragraph(s, sentence(w.say("pay.min", "points", w.points(r.Pay.Unit, r.PayMin))))
+		}
+		if r.PayMax >= 0 {
+			s = paragraph(s, sentence(w.say("pay.max", "points", w.points(r.Pay.Unit, r.PayMax))))
+		}
+		if r.Share < 10000 {
+			s = paragraph(s, sentence(w.say("pay.share", "n", w.share(r.Share))))
+		}
+		return s
+	}
+	var prices []string
+	for _, unit := range slices.Sorted(keys(r.Price)) {
+		prices = append(prices, w.points(unit, r.Price[unit]))
+	}
+	if len(prices) == 0 {
+		return ""
+	}
+	if r.Quantity > 1 {
+		return sentence(w.say("price.pieces", "price", w.and(prices), "n", strconv.FormatInt(r.Quantity, 10)))
+	}
+	return sentence(w.say("price", "price", w.and(prices)))
+}
+
+func (w *writer) given(r *program.CompiledReward) string {
+	v := r.Gives.Voucher
+	if v == nil {
+		return ""
+	}
+	worth := ""
+	switch {
+	case v.Money != nil:
+		worth = w.decimal(*v.Money)
+	case v.Percent != nil:
+		worth = w.number(*v.Percent) + w.say("percent")
+	}
+	s := sentence(w.say("voucher", "x", worth))
+	if v.Valid != nil {
+		s = paragraph(s, sentence(w.say("voucher.valid", "x", w.period(*v.Valid))))
+	}
+	return s
+}
+
+// tiers tells each ladder: what counts, the steps, and how one falls.
+func (w *writer) tiers() []Item {
+	var out []Item
+	for _, id := range w.p.TierIDs {
+		t := w.p.Tiers[id]
+		name := w.text(t.Name)
+		var steps []string
+		for i := range t.Steps {
+			steps = append(steps, w.step(t, i))
+		}
+		out = append(out, Item{Of: id, Title: name, Text: paragraph(append([]string{sentence(w.metric(t))}, append(steps, w.down(t))...)...)})
+	}
+	return out
+}
+
+func (w *writer) metric(t *program.CompiledTierSet) string {
+	var what string
+	switch kind, arg, _ := strings.Cut(t.Metric, ":"); kind {
+	case "unit":
+		what = w.say("metric.unit", "unit", w.unit(arg))
+	case "activity":
+		what = w.say("metric.activity", "x", w.quoted(explain.Activity(w.p, arg, w.lang)))
+	default:
+		what = w.say("metric." + kind)
+	}
+	if t.Metric == "tenure" {
+		return what
+	}
+	switch t.Window {
+	case "rolling":
+		return w.say("window.rolling", "what", what, "x", w.period(t.Length))
+	case "calendar":
+		return w.say("window.calendar."+t.Calendar, "what", what)
+	case "anniversary":
+		return w.say("window.anniversary", "what", what)
+	}
+	return w.say("window.lifetime", "what", what)
+}
+
+func (w *writer) step(t *program.CompiledTierSet, i int) string {
+	name := w.text(t.Steps[i].Name)
+	if name == "" {
+		name = t.Steps[i].ID
+	}
+	switch {
+	case t.Metric == "tenure" && t.Steps[i].After != nil && t.Steps[i].After.N > 0:
+		return sentence(w.say("step.after", "name", name, "x", w.period(*t.Steps[i].After)))
+	case t.Metric == "tenure" || t.From[i] == 0:
+		return sentence(w.say("step.start", "name", name))
+	}
+	var from string
+	switch kind, arg, _ := strings.Cut(t.Metric, ":"); kind {
+	case "spend":
+		from = w.money(t.From[i])
+	case "unit":
+		from = w.points(arg, t.From[i])
+	default:
+		from = lang.Number(w.lang, money.New(t.From[i], 0))
+	}
+	return sentence(w.say("step", "name", name, "from", from))
+}
+
+func (w *writer) down(t *program.CompiledTierSet) string {
+	if t.Metric == "tenure" || t.Window == "lifetime" && t.Down.To == "" {
+		return ""
+	}
+	to := strings.ReplaceAll(t.Down.To, " ", "")
+	if to == "" {
+		to = "earned"
+	}
+	s := sentence(w.say("down." + to))
+	if to == "never" {
+		return s
+	}
+	if (t.Window == "calendar" || t.Window == "anniversary") && t.Keep != "this period" {
+		s = paragraph(sentence(w.say("keep.next")), s)
+	}
+	if t.Down.Grace != nil {
+		s = paragraph(s, sentence(w.say("down.grace", "x", w.period(*t.Down.Grace))))
+	}
+	if t.Down.Warn != nil {
+		s = paragraph(s, sentence(w.say("down.warn", "x", w.period(*t.Down.Warn))))
+	}
+	return s
+}
+
+// returns tells what happens when goods come back.
+func (w *writer) returns() []Item {
+	r := w.p.Doc.Returns
+	if r.Accept != nil && !*r.Accept {
+		return []Item{{Text: sentence(w.say("returns.kept"))}}
+	}
+	var out []string
+	if r.Earned == "keep" {
+		out = append(out, sentence(w.say("returns.kept")))
+	} else {
+		out = append(out, sentence(w.say("returns.taken")))
+		key := "returns.debt"
+		if r.IfSpent != "" {
+			key = "returns." + r.IfSpent
+		}
+		out = append(out, sentence(w.say(key)))
+	}
+	if r.Spent != "keep" {
+		out = append(out, sentence(w.say("returns.back")))
+	}
+	if r.Within != nil {
+		out = append(out, sentence(w.say("returns.within", "x", w.period(*r.Within))))
+	}
+	return []Item{{Text: paragraph(out...)}}
+}
+
+// transfers tells whether members may give to each other.
+func (w *writer) transfers() []Item {
+	t := w.p.Doc.Transfers
+	if t == nil {
+		return nil
+	}
+	var units []string
+	for _, u := range t.Units {
+		units = append(units, w.unit(u))
+	}
+	out := []string{sentence(w.say("transfers", "units", w.and(units)))}
+	switch {
+	case t.Min != nil && t.Max != nil:
+		out = append(out, sentence(w.say("transfers.both", "min", w.number(*t.Min), "max", w.number(*t.Max))))
+	case t.Min != nil:
+		out = append(out, sentence(w.say("transfers.min", "min", w.number(*t.Min))))
+	case t.Max != nil:
+		out = append(out, sentence(w.say("transfers.max", "max", w.number(*t.Max))))
+	}
+	unit := ""
+	if len(t.Units) > 0 {
+		unit = t.Units[0]
+	}
+	return []Item{{Text: paragraph(append(out, w.limits(w.p.TransferLimits, unit))...)}}
+}
+
+// Markdown writes the whole as a page.
+func Markdown(p *program.Compiled, language string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s\n", Title(p, language))
+	for _, s := range Of(p, language) {
+		fmt.Fprintf(&b, "\n## %s\n\n", s.Title)
+		for _, i := range s.Items {
+			switch {
+			case i.Title != "":
+				fmt.Fprintf(&b, "- **%s.** %s\n", strings.TrimSuffix(i.Title, "."), i.Text)
+			case len(s.Items) > 1:
+				fmt.Fprintf(&b, "- %s\n", i.Text)
+			default:
+				fmt.Fprintf(&b, "%s\n", i.Text)
+			}
+		}
+	}
+	return b.String()
+}
+
+// share writes hundredths of a percent without a tail of zeros.
+func (w *writer) share(n int64) string {
+	switch {
+	case n%100 == 0:
+		return w.number(money.FromMinor(n/100, 0))
+	case n%10 == 0:
+		return w.number(money.FromMinor(n/10, 1))
+	}
+	return w.number(money.FromMinor(n, 2))
+}
