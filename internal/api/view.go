@@ -338,6 +338,9 @@ func (v view) redemption(r engine.RedemptionState, owner string) RedemptionView 
 	if w := v.p.Rewards[r.Reward]; w != nil {
 		out.Title = w.Title.In(v.lang)
 	}
+	for _, u := range r.Grants {
+		out.Grants = append(out.Grants, u.Grant.N)
+	}
 	if r.Worth != 0 {
 		out.Worth = v.money(r.Worth)
 	}

@@ -607,6 +607,8 @@ type RedemptionView struct {
 	// Price is what it took, by unit; Refunded what was given back so far.
 	Price    map[string]Amount `json:"price"`
 	Refunded map[string]Amount `json:"refunded,omitempty"`
+	// Grants are the numbers of the grants that paid for it, in whole or in part: what the member had won or been given.
+	Grants []int64 `json:"grants,omitempty"`
 	// Worth is the money off, Product what is handed over, Voucher the code that was issued.
 	Worth   Amount   `json:"worth,omitempty"`
 	Product string   `json:"product,omitempty"`

@@ -45,6 +45,7 @@ type body struct {
 	Transfer   *engine.Transfer      `json:"transfer,omitempty"`
 	Release    *engine.ReleaseBody   `json:"release,omitempty"`
 	Tier       *engine.TierBody      `json:"tier,omitempty"`
+	Grant      *engine.GrantBody     `json:"grant,omitempty"`
 	Status     *engine.StatusBody    `json:"status,omitempty"`
 	Merge      *engine.Merge         `json:"merge,omitempty"`
 	Drawn      *engine.Drawn         `json:"drawn,omitempty"`
@@ -57,7 +58,7 @@ func Body(f engine.Fact) ([]byte, error) {
 		return encodePurchase(f.Purchase)
 	}
 	b, err := json.Marshal(body{f.Enrolment, f.Purchase, f.Return, f.Activity, f.Redemption, f.Adjustment, f.Transfer, f.Release,
-		f.Tier, f.Status, f.Merge, f.Drawn})
+		f.Tier, f.Grant, f.Status, f.Merge, f.Drawn})
 	if err != nil {
 		return nil, fmt.Errorf("write the body of fact %s: %w", f.ID, err)
 	}
@@ -71,7 +72,7 @@ func setBody(f *engine.Fact, text string) error {
 	}
 	f.Enrolment, f.Purchase, f.Return, f.Activity, f.Redemption = b.Enrolment, b.Purchase, b.Return, b.Activity, b.Redemption
 	f.Adjustment, f.Transfer, f.Release, f.Tier, f.Status, f.Merge = b.Adjustment, b.Transfer, b.Release, b.Tier, b.Status, b.Merge
-	f.Drawn = b.Drawn
+	f.Grant, f.Drawn = b.Grant, b.Drawn
 	return nil
 }
 

@@ -248,6 +248,8 @@ func decodeDecision(text string, out *engine.Decision) error {
 			d.list(func() { out.Reversals = append(out.Reversals, d.reversal()) })
 		case "x":
 			d.any(&out.Redemptions)
+		case "g":
+			d.any(&out.Grants)
 		case "m":
 			d.any(&out.Moved)
 		case "k":
@@ -539,6 +541,10 @@ func decodeState(text string, s *engine.State) error {
 			d.any(&s.Attributes)
 		case "holds":
 			d.any(&s.Holds)
+		case "grants":
+			d.any(&s.Grants)
+		case "granted":
+			s.Granted = d.int()
 		case "tallied":
 			s.Tallied = d.texts()
 		case "lot_due":

@@ -22,7 +22,7 @@ import (
 //	 "l":[["1",1000,3900]],                                              lines: id, quantity, amount
 //	 "c":[["spend@day","2026-11-21",3900]],                              counters
 //	 "r":[[award,rule,unit,amount,owed,forgiven]],                       reversals
-//	 "x":[…], "m":[…], "k":{…}                                           redemptions, moved, carried: as encoding/json writes them
+//	 "x":[…], "g":[…], "m":[…], "k":{…}                                  redemptions, grants, moved, carried: as encoding/json writes them
 //	 "w":[["base",1,["earned",{"gave":["star",3]}],[steps],"star",3]],   rules: 1 fired, 2 dry run; why; steps; what it gave
 //	 "n":["nothing_earned",["lot",{…}]]}                                 notes: a code, or a code with its values
 //
@@ -172,6 +172,10 @@ func encodeDecision(d *engine.Decision) (string, error) {
 	if len(d.Redemptions) > 0 {
 		e.named("x")
 		e.any(d.Redemptions)
+	}
+	if len(d.Grants) > 0 {
+		e.named("g")
+		e.any(d.Grants)
 	}
 	if len(d.Moved) > 0 {
 		e.named("m")
@@ -453,6 +457,11 @@ func encodeState(s *engine.State) (string, error) {
 		e.named("holds")
 		e.any(s.Holds)
 	}
+	if len(s.Grants) > 0 {
+		e.named("grants")
+		e.any(s.Grants)
+	}
+	e.intAt("granted", s.Granted)
 	e.textsAt("tallied", s.Tallied)
 	e.timeAt("lot_due", s.LotDue)
 	e.timeAt("due_at", s.DueAt)

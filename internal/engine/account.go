@@ -50,6 +50,9 @@ type State struct {
 	Lots int64 `json:"lots,omitempty"`
 	// Holds are the open reservations, oldest first.
 	Holds []RedemptionState `json:"holds,omitempty"`
+	// Grants are what the member may have and has not used up; Granted is the number of the last one ever given.
+	Grants  []Grant `json:"grants,omitempty"`
+	Granted int64   `json:"granted,omitempty"`
 	// Tallied names the metrics whose days are complete from the member's first fact on.
 	Tallied []string `json:"tallied,omitempty"`
 	// LotDue is the earliest moment at which a lot changes (release, warning, expiry), as far as is known: never too late.
@@ -146,6 +149,8 @@ type Decision struct {
 	Reversals []Reversal `json:"reversals,omitempty"`
 	// Redemptions are the redemptions that were made or changed.
 	Redemptions []RedemptionState `json:"redemptions,omitempty"`
+	// Grants are those that were given or changed, as they stand after it.
+	Grants []Grant `json:"grants,omitempty"`
 	// Counters are the changes of tallies.
 	Counters []Counter `json:"counters,omitempty"`
 	// Moved is what left the member, for the fact on the other side.
@@ -215,6 +220,8 @@ type RedemptionState struct {
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 	// Lots is what it took, lot by lot; a refund gives back to them, the last taken first.
 	Lots []HeldLot `json:"lots,omitempty"`
+	// Grants are those that paid for it, in whole or in part; they are given back when it is undone.
+	Grants []GrantUse `json:"grants,omitempty"`
 	// Counters are the stock and limits it used, given back when it is undone.
 	Counters []Counter `json:"counters,omitempty"`
 }
@@ -261,5 +268,10 @@ const (
 	EvLapsed          = "redemption.lapsed"
 	EvRefunded        = "redemption.refunded"
 	EvVoucher         = "voucher.issued"
+	EvGranted         = "grant.given"
+	EvGrantOpen       = "grant.opened" // its waiting is over
+	EvGrantEnding     = "grant.ending"
+	EvGrantEnded      = "grant.ended"
+	EvGrantBack       = "grant.taken_back"
 	EvLimit           = "rule.limit_reached"
 )

@@ -101,10 +101,11 @@ func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
 			n.Past = nil
 		}
 		tiers(from)
-	case ProfileK, TierGrant:
+	case ProfileK, TierGrant, GrantK:
 		tiers(from)
 	default: // enough for anything that may touch lots and tiers
 		n.Lots = true
+		n.Tallies = append(n.Tallies, HandOverTallies(p, st, f.OccurredAt)...)
 		tiers(from)
 	}
 	return n
@@ -186,6 +187,8 @@ func (w *work) decide() error {
 		return w.then(w.doRelease())
 	case TierGrant:
 		return w.doTier()
+	case GrantK:
+		return w.then(w.doGrant())
 	case ProfileK:
 		w.doProfile()
 		return w.then(nil)

@@ -24,6 +24,7 @@ func (w *work) doDue() error {
 			w.release(l, "")
 		}
 	}
+	w.dueGrants()
 	w.expireLots()
 	w.expireInactive()
 	w.settleTiers(true)

@@ -31,6 +31,15 @@ var (
 	setField        = EventField{Name: "set", Text: "The tier set.", Example: "club"}
 )
 
+// grantFields are the fields of an event about a grant, and more.
+func grantFields(more ...EventField) []EventField {
+	return append([]EventField{
+		{Name: "grant", Text: "The number of the grant among the member's.", Example: "3"},
+		{Name: "source", Text: "Whom it came from: challenge:ID, hand.", Example: "challenge:coffee-card"},
+		{Name: "reward", Text: "The reward, where it is one.", Example: "coffee", Optional: true},
+	}, more...)
+}
+
 // EventTypes are all types of events that facts lead to, in the order in which they are documented. A test compares them with what
 // is decided.
 var EventTypes = []EventType{
@@ -108,6 +117,19 @@ var EventTypes = []EventType{
 	{EvCancelledRedeem, 1, "A reservation was cancelled.", []EventField{redemptionField, rewardField}},
 	{EvLapsed, 1, "A reservation came to the end of its time.", []EventField{redemptionField, rewardField}},
 	{EvRefunded, 1, "A redemption was given back, in whole or in part.", []EventField{redemptionField, rewardField}},
+	{EvGranted, 1, "A member was given something to be had: a reward that was won, or that staff gave.", grantFields(
+		EventField{Name: "uses", Text: "How often it may be used; 0 for as often as one likes.", Example: "1"},
+		EventField{Name: "waits_until", Text: "From when it may be used, where it waits.", Example: "2027-01-31T00:00:00+01:00", Optional: true, Time: true},
+		EventField{Name: "ends_at", Text: "Its end, where it has one.", Example: "2027-04-30T00:00:00+02:00", Optional: true, Time: true},
+	)},
+	{EvGrantOpen, 1, "A grant that waited may be used from now on.", grantFields()},
+	{EvGrantEnding, 1, "A grant that was not used will end soon.", grantFields(
+		EventField{Name: "ends_at", Text: "When.", Example: "2027-04-30T00:00:00+02:00", Time: true},
+	)},
+	{EvGrantEnded, 1, "A grant came to its end without being used up.", grantFields(
+		EventField{Name: "reason", Text: "closed, when the membership ended.", Example: "closed", Optional: true},
+	)},
+	{EvGrantBack, 1, "A grant was taken back: goods came back, or staff did it.", grantFields()},
 	{EvVoucher, 1, "A voucher was issued. The code is not in the event: the redemption shows it.", []EventField{redemptionField, rewardField}},
 	{EvLimit, 1, "A rule gave less than it would have, or nothing, since a limit that all members share was reached: its budget is spent.", []EventField{
 		{Name: "rule", Text: "The rule.", Example: "own-cup"},

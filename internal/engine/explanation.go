@@ -135,6 +135,16 @@ const (
 	NoteGivenBack   = "given_back"         // amount
 	NoteGoneLot     = "given_back_expired" // amount: the lot had ended meanwhile
 	NoteSpent       = "spent"              // amount, reward
+	NoteGranted     = "granted"            // reward (what), time (its end, optional)
+	NoteGrantWaits  = "grant_waits"        // reward, time
+	NoteGrantOpen   = "grant_open"         // reward: its waiting is over
+	NoteGrantUsed   = "grant_used"         // reward
+	NoteGrantHeld   = "grant_held"         // reward, time
+	NoteGrantAgain  = "grant_given_back"   // reward: may be used again
+	NoteGrantEnding = "grant_ending"       // reward, time
+	NoteGrantEnded  = "grant_ended"        // reward
+	NoteGrantClosed = "grant_closed"       // reward: ended with the membership
+	NoteGrantBack   = "grant_taken_back"   // reward
 	NoteReserved    = "reserved"           // amount, reward, time
 	NoteLetGo       = "let_go"             // amount, reward
 	NoteLapsed      = "lapsed"             // amount, reward

@@ -31,6 +31,7 @@ const (
 	TransferIn  Kind = "transfer_in"
 	Release     Kind = "release" // pending points of a fact become spendable, or are cancelled
 	TierGrant   Kind = "tier"    // a tier set by hand
+	GrantK      Kind = "grant"   // something given by hand to be had, or taken back
 	ProfileK    Kind = "profile" // what rules may ask about the member changed
 	Status      Kind = "status"  // block, unblock, close
 	MergeOut    Kind = "merge_out"
@@ -41,7 +42,7 @@ const (
 // Kinds are all of them.
 var Kinds = []Kind{
 	Enrolment, PurchaseK, ReturnK, ActivityK, Reserve, Commit, Cancel, Redeem, Refund, AdjustmentK, TransferOut, TransferIn,
-	Release, TierGrant, ProfileK, Status, MergeOut, MergeIn, Due,
+	Release, TierGrant, GrantK, ProfileK, Status, MergeOut, MergeIn, Due,
 }
 
 // Fact is something that happened to one member. Just the body of its kind is set.
@@ -72,6 +73,7 @@ type Fact struct {
 	Transfer   *Transfer      `json:"transfer,omitempty"`
 	Release    *ReleaseBody   `json:"release,omitempty"`
 	Tier       *TierBody      `json:"tier,omitempty"`
+	Grant      *GrantBody     `json:"grant,omitempty"`
 	Status     *StatusBody    `json:"status,omitempty"`
 	Merge      *Merge         `json:"merge,omitempty"`
 
@@ -166,6 +168,10 @@ type Spend struct {
 	Quantity int64          `json:"quantity,omitempty"`
 	Points   *money.Decimal `json:"points,omitempty"`
 	Max      bool           `json:"max,omitempty"`
+	// Grant is the number of the grant that pays for it. Without it, the grants that end first do; Paid pays with points
+	// although there are grants.
+	Grant int64 `json:"grant,omitempty"`
+	Paid  bool  `json:"paid,omitempty"`
 }
 
 // Return brings goods back. Without Lines and Amount, all that is left of the purchase.
@@ -281,8 +287,9 @@ type Merge struct {
 	Reason  string   `json:"reason,omitempty"`
 }
 
-// Carried is all that a merged member had: lots, debt, tallies, tiers.
+// Carried is all that a merged member had: lots, grants, debt, tallies, tiers.
 type Carried struct {
+	Grants  []Grant                     `json:"grants,omitempty"`
 	Lots    []MovedLot                  `json:"lots,omitempty"`
 	Debt    map[string]int64            `json:"debt,omitempty"`
 	Tallies map[string]map[string]int64 `json:"tallies,omitempty"`

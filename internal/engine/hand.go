@@ -328,6 +328,7 @@ func (w *work) doStatus() error {
 	w.st.Status = b.To
 	if b.To == Closed {
 		w.letAllGo()
+		w.endGrants()
 		w.empty(ledger.Closed, nil)
 	}
 	return nil
@@ -400,6 +401,7 @@ func (w *work) doMergeOut() error {
 		}
 	}
 	w.empty(ledger.Transferred, func(l *ledger.Lot, n int64, where string) { c.Lots = append(c.Lots, moved(l, n, where)) })
+	c.Grants, w.st.Grants = w.st.Grants, nil
 	w.d.Carried = c
 	w.st.Status, w.st.MergedInto = Merged, b.Other
 	w.note(NoteMerged, Args{"text": text(b.Other)})
@@ -416,6 +418,7 @@ func (w *work) doMergeIn() error {
 		return errs.Invalid("invalid_merge", "There is nothing to merge.")
 	}
 	w.receive(c.Lots, ledger.Transferred)
+	w.carryGrants(c.Grants)
 	for _, unit := range slices.Sorted(maps.Keys(c.Debt)) {
 		_, missing := w.take(unit, c.Debt[unit], ledger.Transferred, "")
 		w.owe(unit, missing, ledger.Transferred, "")

@@ -39,6 +39,8 @@ func Draws(p *program.Compiled, st *State, f *Fact) (codes, redemptions int) {
 			count(s.Reward)
 			redemptions++
 		}
+	case Due:
+		return grantDraws(p, st, f.OccurredAt)
 	case Redeem:
 		count(f.Redemption.Reward)
 	case Commit:
@@ -61,12 +63,25 @@ type quote struct {
 	price    map[string]int64
 	worth    int64
 	counters []Counter
+	// grants pay for a part of the quantity, or all of it.
+	grants []grantUses
 }
 
 // quoteSpend works out price and worth, and checks everything but the balance. toPay is the money to pay, -1 if unknown.
 func (w *work) quoteSpend(s Spend, toPay int64, sc *scene) (*quote, error) {
 	r := w.p.Rewards[s.Reward]
 	q := &quote{r: r, quantity: max(s.Quantity, 1), price: map[string]int64{}}
+	var free int64
+	var err error
+	if q.grants, free, err = w.cover(s, r); err != nil {
+		return nil, err
+	}
+	if free == q.quantity {
+		return q, w.takeStock(q)
+	}
+	if r.Granted {
+		return nil, errs.Forbidden("reward_not_granted", "This reward cannot be bought: a member has it only when it was won or given.").With("reward", r.ID).With("granted", free)
+	}
 	if r.From != nil && w.at.Before(*r.From) || r.Until != nil && w.at.After(*r.Until) {
 		return nil, errs.Conflict("reward_not_available", "This reward cannot be had at this time.").With("reward", r.ID)
 	}
@@ -81,30 +96,23 @@ func (w *work) quoteSpend(s Spend, toPay int64, sc *scene) (*quote, error) {
 		}
 		return nil, errs.Forbidden("reward_not_allowed", "This member may not have this reward now.").With("reward", r.ID).With("why", codes)
 	}
-	if r.Gives.Voucher != nil && q.quantity > maxVouchers {
-		return nil, errs.Invalid("one_voucher", "A voucher is redeemed one at a time.", errs.Field{Pointer: "/quantity", Reason: "out_of_range", Message: "must be 1 for a voucher"})
-	}
 	if r.Pay != nil {
 		if err := w.quotePay(q, s, toPay); err != nil {
 			return nil, err
 		}
 	} else {
 		each := max(r.Quantity, 1)
-		packs := (q.quantity + each - 1) / each
+		packs := (q.quantity - free + each - 1) / each
 		for unit, price := range r.Price {
 			if q.price[unit], err = money.MulDiv(price, packs, 1, money.Down); err != nil {
 				return nil, errs.Invalid("too_large", "That many cannot be had at once.")
 			}
 		}
 	}
-	if r.Stock >= 0 {
-		name := stockName(r.ID)
-		used := w.acc.Tallies[name]["all"]
-		if used+q.quantity > r.Stock {
-			return nil, errs.Insufficient("out_of_stock", "There are not that many left.").With("reward", r.ID).With("left", max(r.Stock-used, 0))
-		}
-		q.counters = append(q.counters, Counter{name, "all", q.quantity})
+	if err := w.takeStock(q); err != nil {
+		return nil, err
 	}
+	paid := q.quantity - free
 	for _, l := range r.Limits {
 		if l.Times < 0 {
 			continue
@@ -115,15 +123,32 @@ func (w *work) quoteSpend(s Spend, toPay int64, sc *scene) (*quote, error) {
 		if l.Per == "purchase" {
 			used = 0
 		}
-		if used+q.quantity > l.Times {
+		if used+paid > l.Times {
 			return nil, errs.Conflict("limit_reached", "The limit of this reward is reached: "+strconv.FormatInt(l.Times, 10)+" per "+l.Per+".").
 				With("reward", r.ID).With("left", max(l.Times-used, 0))
 		}
 		if l.Per != "purchase" {
-			q.counters = append(q.counters, Counter{name, period, q.quantity})
+			q.counters = append(q.counters, Counter{name, period, paid})
 		}
 	}
 	return q, nil
+}
+
+// takeStock sees that there are as many left as are asked for.
+func (w *work) takeStock(q *quote) error {
+	if q.r.Gives.Voucher != nil && q.quantity > maxVouchers {
+		return errs.Invalid("one_voucher", "A voucher is redeemed one at a time.", errs.Field{Pointer: "/quantity", Reason: "out_of_range", Message: "must be 1 for a voucher"})
+	}
+	if q.r.Stock < 0 {
+		return nil
+	}
+	name := stockName(q.r.ID)
+	used := w.acc.Tallies[name]["all"]
+	if used+q.quantity > q.r.Stock {
+		return errs.Insufficient("out_of_stock", "There are not that many left.").With("reward", q.r.ID).With("left", max(q.r.Stock-used, 0))
+	}
+	q.counters = append(q.counters, Counter{name, "all", q.quantity})
+	return nil
 }
 
 func stockName(reward string) string { return ProgramTally + "stock:" + reward }
@@ -193,6 +218,9 @@ func (w *work) redeem(q *quote, id, to string) RedemptionState {
 		s.Lots = append(s.Lots, held...)
 		w.touch(unit)
 	}
+	for _, u := range q.grants {
+		s.Grants = append(s.Grants, w.useGrant(w.grantAt(u.n), u.uses))
+	}
 	for _, c := range q.counters {
 		w.tally(c.Name, c.Period, c.Add)
 	}
@@ -252,6 +280,9 @@ func (w *work) doRedeem(reserve bool) error {
 	for _, unit := range sortedUnits(s.Price) {
 		w.note(NoteReserved, Args{"amount": Units(unit, s.Price[unit]), "reward": {Reward: s.Reward}, "time": Time(ends)})
 	}
+	if len(s.Grants) > 0 {
+		w.note(NoteGrantHeld, Args{"reward": {Reward: s.Reward}, "time": Time(ends)})
+	}
 	w.event(EvReserved, map[string]string{"redemption": s.ID, "reward": s.Reward})
 	return nil
 }
@@ -269,6 +300,9 @@ func (w *work) hand(s *RedemptionState) {
 	w.d.Redemptions = append(w.d.Redemptions, *s)
 	for _, unit := range sortedUnits(s.Price) {
 		w.note(NoteSpent, Args{"amount": Units(unit, s.Price[unit]), "reward": {Reward: s.Reward}})
+	}
+	if len(s.Grants) > 0 {
+		w.note(NoteGrantUsed, Args{"reward": {Reward: s.Reward}})
 	}
 	w.event(EvCommitted, map[string]string{"redemption": s.ID, "reward": s.Reward})
 }
@@ -340,6 +374,7 @@ func (w *work) letGo(s RedemptionState, i int, status, note, event string) {
 	for _, c := range s.Counters {
 		w.tally(c.Name, c.Period, -c.Add)
 	}
+	w.returnGrants(&s)
 	s.Status, s.ExpiresAt, s.Counters = status, nil, nil
 	w.d.Redemptions = append(w.d.Redemptions, s)
 	for _, unit := range sortedUnits(s.Price) {
@@ -455,9 +490,19 @@ func (w *work) closeRefund(s *RedemptionState) {
 			w.tally(c.Name, c.Period, -c.Add)
 		}
 		s.Counters = nil
+		w.returnGrants(s)
 	}
 	w.d.Redemptions = append(w.d.Redemptions, *s)
 	w.event(EvRefunded, map[string]string{"redemption": s.ID, "reward": s.Reward})
+}
+
+// drawnID is the id of the next redemption that a fact makes; i tells them apart where none was drawn.
+func (w *work) drawnID(i int) string {
+	if w.f.Drawn != nil && w.redeems < len(w.f.Drawn.Redemptions) {
+		w.redeems++
+		return w.f.Drawn.Redemptions[w.redeems-1]
+	}
+	return w.f.ID + ":" + strconv.Itoa(i) // a simulation draws no ids
 }
 
 // spend redeems the rewards of a purchase, one after another; each lowers what is left to pay.
@@ -472,12 +517,7 @@ func (w *work) spend(b *Purchase, total int64, sc *scene) (int64, error) {
 			e := errs.As(err)
 			return 0, e.With("pointer", "/spend/"+strconv.Itoa(i))
 		}
-		id := w.f.ID + ":" + strconv.Itoa(i) // a simulation draws no ids
-		if w.f.Drawn != nil && w.redeems < len(w.f.Drawn.Redemptions) {
-			id = w.f.Drawn.Redemptions[w.redeems]
-			w.redeems++
-		}
-		st := w.redeem(q, id, ledger.Redeemed)
+		st := w.redeem(q, w.drawnID(i), ledger.Redeemed)
 		st.Purchase = w.f.ID
 		w.hand(&st)
 		worth += q.worth
@@ -518,6 +558,8 @@ type Offer struct {
 	Worth int64
 	// Left is the stock, -1 where unlimited.
 	Left int64
+	// Granted is how many the member may have at no price, 0 where there is none.
+	Granted int64
 	// Can says that the member can have it now; Reason is the refusal's reason and Missing what is missing of each unit.
 	Can     bool
 	Reason  string
@@ -533,6 +575,9 @@ func Offers(p *program.Compiled, acc *Account, at time.Time) []Offer {
 		r := p.Rewards[p.Doc.Rewards[i].ID]
 		w := newWork(p, Input{Account: acc, Fact: Fact{OccurredAt: at, Kind: Redeem}})
 		o := Offer{Reward: r.ID, Price: r.Price, Left: -1}
+		for _, k := range w.inOrderOfEnd(r.ID) {
+			o.Granted += min(w.st.Grants[k].left(), maxHolding-o.Granted)
+		}
 		if r.Stock >= 0 {
 			o.Left = max(r.Stock-acc.Tallies[stockName(r.ID)]["all"], 0)
 		}

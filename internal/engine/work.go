@@ -77,6 +77,7 @@ func (s *State) clone() State {
 		c.Tiers[id] = &n
 	}
 	c.Holds = slices.Clone(s.Holds)
+	c.Grants = slices.Clone(s.Grants)
 	c.Tallied = slices.Clone(s.Tallied)
 	return c
 }
@@ -427,6 +428,9 @@ func (w *work) schedule() {
 	due := w.st.LotDue
 	for i := range w.st.Holds {
 		due = earliest(due, w.st.Holds[i].ExpiresAt)
+	}
+	for i := range w.st.Grants {
+		due = earliest(due, w.st.Grants[i].due())
 	}
 	for _, id := range w.p.TierIDs { // a set that a version left out stands still
 		if t := w.st.Tiers[id]; t != nil {

@@ -323,6 +323,21 @@ var explanations = map[string]engine.Explanation{
 			{Code: engine.NoteLapsed, Args: args{"amount": engine.Units("cash", 150), "reward": rewardOf("gone-reward")}},
 		},
 	},
+	"14-a-grant": {
+		Notes: []note{
+			{Code: engine.NoteGranted, Args: args{"reward": rewardOf("coffee"), "time": when("2026-06-30T22:00:00Z")}},
+			{Code: engine.NoteGranted, Args: args{"reward": rewardOf("gone-reward")}},
+			{Code: engine.NoteGrantWaits, Args: args{"reward": rewardOf("coffee"), "time": when("2026-03-31T22:00:00Z")}},
+			{Code: engine.NoteGrantOpen, Args: args{"reward": rewardOf("coffee")}},
+			{Code: engine.NoteGrantHeld, Args: args{"reward": rewardOf("coffee"), "time": when("2026-03-14T11:20:00Z")}},
+			{Code: engine.NoteGrantUsed, Args: args{"reward": rewardOf("coffee")}},
+			{Code: engine.NoteGrantAgain, Args: args{"reward": rewardOf("coffee")}},
+			{Code: engine.NoteGrantEnding, Args: args{"reward": rewardOf("coffee"), "time": when("2026-06-30T22:00:00Z")}},
+			{Code: engine.NoteGrantEnded, Args: args{"reward": rewardOf("coffee")}},
+			{Code: engine.NoteGrantClosed, Args: args{"reward": rewardOf("coffee")}},
+			{Code: engine.NoteGrantBack, Args: args{"reward": rewardOf("coffee")}},
+		},
+	},
 	"11-time-passes": {
 		Notes: []note{
 			{Code: engine.NoteReleased, Args: args{"amount": stars(6)}},

@@ -1120,8 +1120,10 @@ func (c *checker) reward(ptr string, r *Reward) {
 		c.say(ptr+"/picture", "the address of the picture is too long", "write at most 2000 characters")
 	}
 	switch {
-	case r.Price == nil && r.Pay == nil:
-		c.missing(ptr+"/price", "what the reward costs", "price: {star: 50}")
+	case r.Granted && (r.Price != nil || r.Pay != nil):
+		c.say(ptr+"/granted", "a reward that is only granted has no price", "remove granted, or price and pay")
+	case r.Price == nil && r.Pay == nil && !r.Granted:
+		c.missing(ptr+"/price", "what the reward costs", "price: {star: 50}, or granted: true for one that is only won or given")
 	case r.Price != nil && r.Pay != nil:
 		c.say(ptr+"/pay", "there are both price and pay", "keep one of them")
 	case r.Price != nil && len(r.Price) == 0:

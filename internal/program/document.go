@@ -369,6 +369,8 @@ type Reward struct {
 	Picture string `json:"picture,omitempty"`
 	// Price is what one costs, by unit. Either Price or Pay.
 	Price map[string]money.Decimal `json:"price,omitempty"`
+	// Granted says that it cannot be bought: a member has it only when it was won or given. Instead of Price and Pay.
+	Granted bool `json:"granted,omitempty"`
 	// Quantity is how many pieces one price buys: 2 free for 3 stars, so five cost three times the price.
 	Quantity int64 `json:"quantity,omitempty"`
 	// Pay turns points into money off, by a rate.

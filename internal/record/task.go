@@ -206,6 +206,12 @@ func (t *task) body() error {
 			c.Until = keep(c.Until)
 			f.Tier = &c
 		}
+	case engine.GrantK:
+		if missing = f.Grant == nil; !missing {
+			c := *f.Grant
+			c.WaitsUntil, c.EndsAt = keep(c.WaitsUntil), keep(c.EndsAt)
+			f.Grant = &c
+		}
 	case engine.ProfileK:
 		missing = t.req.Patch == nil
 	case engine.Status:

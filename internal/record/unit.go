@@ -175,7 +175,7 @@ func (u *unit) keepPace(tasks []*task) {
 }
 
 // lockCounters takes the counters of whole programs that the facts will want, all in one order: those of their rules and
-// rewards, and those that a reservation gives back as it ends.
+// rewards, those that handing over what was won takes, and those that a reservation gives back as it ends.
 func (u *unit) lockCounters(ctx context.Context, tasks []*task) error {
 	if u.simulated {
 		return nil
@@ -188,6 +188,9 @@ func (u *unit) lockCounters(ctx context.Context, tasks []*task) error {
 		}
 		if p := u.programs[t.req.Program].At(t.fact.OccurredAt); p != nil && t.fact.Kind != look {
 			wanted = append(wanted, books.Deciding{Folio: f, Needs: engine.NeedsOf(p, &f.State, t.fact)})
+		}
+		if p := u.programs[t.req.Program].At(t.fact.OccurredAt); p != nil && len(f.State.Grants) > 0 {
+			wanted = append(wanted, books.Deciding{Folio: f, Needs: engine.Needs{Tallies: engine.HandOverTallies(p, &f.State, t.fact.OccurredAt)}})
 		}
 		for _, h := range f.State.Holds {
 			if h.ID != t.fact.Parent && (h.ExpiresAt == nil || h.ExpiresAt.After(t.fact.OccurredAt)) {

@@ -119,10 +119,16 @@ func (w *walk) named(f *books.Folio, p *program.Compiled, fact engine.Fact) engi
 	if fact.ID = ids.NewIn(prefixOf(fact.Kind), fact.RecordedAt, bucket); w.t.hold != nil && w.t.hold.id != "" {
 		fact.ID = w.t.hold.id
 	}
+	return drawn(f, p, fact)
+}
+
+// drawn gives a fact what chance decides.
+func drawn(f *books.Folio, p *program.Compiled, fact engine.Fact) engine.Fact {
 	codes, redemptions := engine.Draws(p, &f.State, &fact)
 	if codes+redemptions == 0 {
 		return fact
 	}
+	bucket := f.Bucket()
 	fact.Drawn = &engine.Drawn{}
 	for range codes {
 		fact.Drawn.Codes = append(fact.Drawn.Codes, ids.Code(16))
@@ -227,6 +233,7 @@ func (w *walk) due(f *books.Folio, at time.Time, begins bool) (bool, error) {
 	if begins {
 		away = engine.Idle
 	}
+	fact = drawn(f, p, fact)
 	d, kept, err := w.decideUnless(f, p, fact, away)
 	if err == nil && kept {
 		w.t.dues = append(w.t.dues, engine.Past{Fact: fact, Decision: d})

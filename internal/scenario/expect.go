@@ -483,6 +483,9 @@ func (pl *player) standing(ctx context.Context, prefix, who string, want *standi
 	if want.Progress != nil {
 		pl.progress(prefix, want.Progress, engine.ProgressOf(p, acc, pl.now))
 	}
+	if want.Grants != nil {
+		pl.grants(prefix, *want.Grants, acc.State.Grants)
+	}
 	for _, id := range sortedFields(want.Offers) {
 		pl.offer(prefix, id, want.Offers[id], offers)
 	}
@@ -491,7 +494,7 @@ func (pl *player) standing(ctx context.Context, prefix, who string, want *standi
 
 func (w *standing) empty() bool {
 	return w.Balance == nil && w.Pending == nil && w.Reserved == nil && w.Debt == nil && w.Lots == nil && w.Tier == nil && w.Progress == nil &&
-		w.Totals == nil && w.Between == nil && w.Offers == nil && w.Status == "" && w.AllRows == nil
+		w.Totals == nil && w.Between == nil && w.Offers == nil && w.Grants == nil && w.Status == "" && w.AllRows == nil
 }
 
 var totals = map[string]func(ledger.Holding) int64{
@@ -583,6 +586,39 @@ func (pl *player) lots(prefix string, want []lot, acc *engine.Account) {
 	}
 }
 
+// grants compares what the member may have.
+func (pl *player) grants(prefix string, want []grant, got []engine.Grant) {
+	if len(want) != len(got) {
+		parts := make([]string, len(got))
+		for i, g := range got {
+			parts[i] = g.Reward + g.Benefit + " " + g.Status
+		}
+		pl.differ(prefix+"grants", strconv.Itoa(len(want)), fmt.Sprintf("%d: %s", len(got), list(parts)))
+		return
+	}
+	for i, w := range want {
+		g, what := got[i], fmt.Sprintf("%sgrant %d", prefix, i+1)
+		for _, t := range []struct{ name, want, got string }{
+			{"reward", w.Reward, g.Reward}, {"benefit", w.Benefit, g.Benefit}, {"source", w.Source, g.Source}, {"status", w.Status, g.Status},
+		} {
+			if t.want != "" && t.want != t.got {
+				pl.differ(what+", "+t.name, t.want, or(t.got, "none"))
+			}
+		}
+		for _, t := range []struct {
+			name string
+			want *int64
+			got  int64
+		}{{"n", w.N, g.N}, {"left", w.Left, g.Uses - g.Used}} {
+			if t.want != nil && *t.want != t.got {
+				pl.differ(what+", "+t.name, strconv.FormatInt(*t.want, 10), strconv.FormatInt(t.got, 10))
+			}
+		}
+		pl.moment(what+", waits", w.Waits, g.WaitsUntil, false)
+		pl.moment(what+", ends", w.Ends, g.EndsAt, true)
+	}
+}
+
 func (pl *player) part(what, unit string, want *money.Decimal, got int64) {
 	if want == nil {
 		return
@@ -658,6 +694,9 @@ func (pl *player) offer(prefix, id string, want offer, got []engine.Offer) {
 		pl.amounts(what+", missing", want.Missing, o.Missing, true)
 	}
 	pl.cash(what+", worth", want.Worth, o.Worth)
+	if want.Granted != nil && *want.Granted != o.Granted {
+		pl.differ(what+", granted", strconv.FormatInt(*want.Granted, 10), strconv.FormatInt(o.Granted, 10))
+	}
 	if want.Left != nil && *want.Left != o.Left {
 		pl.differ(what+", left", strconv.FormatInt(*want.Left, 10), strconv.FormatInt(o.Left, 10))
 	}

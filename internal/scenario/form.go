@@ -112,6 +112,7 @@ type step struct {
 	Reverse  *about       `json:"reverse,omitzero"`
 	Release  *about       `json:"release,omitzero"`
 	Tier     *setting     `json:"tier,omitzero"`
+	Grant    *granting    `json:"grant,omitzero"`
 	Status   string       `json:"status,omitzero"`
 	Merge    string       `json:"merge,omitzero"`
 	Sweep    bool         `json:"sweep,omitzero"`
@@ -212,6 +213,21 @@ type setting struct {
 	Reason string `json:"reason,omitzero"`
 }
 
+// granting gives a reward by hand, or takes back the grant with a number; a word alone is the reward.
+type granting struct {
+	Reward   string `json:"reward,omitzero"`
+	Uses     int64  `json:"uses,omitzero"`
+	Waits    moment `json:"waits,omitzero"`
+	Ends     moment `json:"ends,omitzero"`
+	TakeBack int64  `json:"take_back,omitzero"`
+	Reason   string `json:"reason,omitzero"`
+}
+
+func (g *granting) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain granting
+	return orText(dec, &g.Reward, (*plain)(g))
+}
+
 // publishing is a new version of the program: what it says is laid over the version before.
 type publishing struct {
 	source
@@ -261,7 +277,9 @@ type standing struct {
 	Totals   map[string]amounts  `json:"totals,omitzero"`
 	Between  []between           `json:"between,omitzero"`
 	Offers   map[string]offer    `json:"offers,omitzero"`
-	Status   string              `json:"status,omitzero"`
+	// Grants are what the member may have, in the order in which it was given.
+	Grants *[]grant `json:"grants,omitzero"`
+	Status string   `json:"status,omitzero"`
 	// AllRows is the number of postings that the member has in all.
 	AllRows *int `json:"all_rows,omitzero"`
 }
@@ -344,6 +362,24 @@ type lot struct {
 	Release  moment         `json:"release,omitzero"`
 }
 
+// grant is something the member may have; what is left out is not compared.
+type grant struct {
+	N       *int64 `json:"n,omitzero"`
+	Reward  string `json:"reward,omitzero"`
+	Benefit string `json:"benefit,omitzero"`
+	Source  string `json:"source,omitzero"`
+	Status  string `json:"status,omitzero"`
+	// Left is how often it can still be used.
+	Left  *int64 `json:"left,omitzero"`
+	Waits moment `json:"waits,omitzero"`
+	Ends  moment `json:"ends,omitzero"`
+}
+
+func (g *grant) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain grant
+	return orText(dec, &g.Reward, (*plain)(g))
+}
+
 type progress struct {
 	Tier    *string        `json:"tier,omitzero"`
 	Next    *string        `json:"next,omitzero"`
@@ -371,6 +407,8 @@ type offer struct {
 	Worth   *money.Decimal `json:"worth,omitzero"`
 	Missing amounts        `json:"missing,omitzero"`
 	Left    *int64         `json:"left,omitzero"`
+	// Granted is how many of it the member may have for nothing.
+	Granted *int64 `json:"granted,omitzero"`
 }
 
 // words is a word or a list of words.

@@ -571,6 +571,8 @@ func (pl *player) body(s *step, f *engine.Fact) error {
 		}
 	case s.Tier != nil:
 		return pl.setTier(s.Tier, f)
+	case s.Grant != nil:
+		return pl.give(s.Grant, f)
 	case s.Status != "":
 		f.Kind, f.Status = engine.Status, &engine.StatusBody{To: s.Status, Reason: "scenario"}
 	case s.Merge != "":
@@ -608,6 +610,25 @@ func (pl *player) setTier(s *setting, f *engine.Fact) error {
 			return err
 		}
 		f.Tier.Until = &t
+	}
+	return nil
+}
+
+func (pl *player) give(g *granting, f *engine.Fact) error {
+	f.Kind, f.Grant = engine.GrantK, &engine.GrantBody{Reward: g.Reward, Uses: g.Uses, TakeBack: g.TakeBack, Reason: or(g.Reason, "scenario")}
+	if g.Waits != "" {
+		t, err := g.Waits.in(pl.p.Zone)
+		if err != nil {
+			return err
+		}
+		f.Grant.WaitsUntil = &t
+	}
+	if g.Ends != "" {
+		t, err := g.Ends.end(pl.p.Zone)
+		if err != nil {
+			return err
+		}
+		f.Grant.EndsAt = &t
 	}
 	return nil
 }

@@ -52,7 +52,7 @@ func (p *proof) member(v *books.Volume) error {
 		run  func() error
 	}{
 		{"facts", c.facts}, {"postings", c.postings}, {"holdings", c.holdings}, {"redemptions", c.redemptions},
-		{"reversals", c.reversals}, {"tallies", c.tallies}, {"replay", c.replay},
+		{"reversals", c.reversals}, {"grants", c.grants}, {"tallies", c.tallies}, {"replay", c.replay},
 	} {
 		c.name, c.bad = proof.name, false
 		if err := c.guard(proof.run); err != nil {
@@ -425,6 +425,18 @@ func (c *check) reversals() error {
 				c.failf(c.factRow(e.Seq), e.Fact.ID, "has brought back %d thousandths and %d minor units of line %s of %s", sum.Quantity, sum.Amount, l.ID, e.Fact.Parent)
 			}
 		}
+	}
+	return nil
+}
+
+// grants are those that the facts gave and did not end.
+func (c *check) grants() error {
+	past := make([]engine.Past, len(c.v.Entries))
+	for i := range c.v.Entries {
+		past[i].Decision.Grants = c.v.Entries[i].Decision.Grants
+	}
+	if wrong := engine.CheckGrants(&c.v.Account.State, past); wrong != "" {
+		c.failf("accounts "+c.v.Ref.String(), "", "%s", wrong)
 	}
 	return nil
 }

@@ -150,7 +150,7 @@ func (h *History) Bought() []engine.Fact { return h.bought }
 var kinds = []engine.Kind{
 	engine.PurchaseK, engine.PurchaseK, engine.PurchaseK, engine.PurchaseK, engine.ReturnK, engine.ReturnK, engine.ReturnK, engine.ActivityK,
 	engine.Reserve, engine.Redeem, engine.Redeem, engine.Commit, engine.Cancel, engine.Refund, engine.Refund, engine.AdjustmentK, engine.TransferOut,
-	engine.Release, engine.TierGrant, engine.Status, engine.MergeOut,
+	engine.Release, engine.TierGrant, engine.GrantK, engine.GrantK, engine.Status, engine.MergeOut,
 }
 
 var waits = []time.Duration{0, 0, time.Second, time.Minute, time.Hour, 7 * time.Hour, 24 * time.Hour, 3 * 24 * time.Hour, 9 * 24 * time.Hour, 33 * 24 * time.Hour}
@@ -232,6 +232,14 @@ func (h *History) body(t *rapid.T, f *engine.Fact) bool {
 		if until := f.OccurredAt.Add(12 * 24 * time.Hour); f.Tier.Tier != "" && rapid.Bool().Draw(t, "until") {
 			f.Tier.Until = &until
 		}
+	case engine.GrantK:
+		f.Grant = &engine.GrantBody{Reward: rapid.SampledFrom([]string{"mug", "buns", "buns"}).Draw(t, "granted"), Uses: int64(rapid.IntRange(0, 4).Draw(t, "uses")), Reason: "drawn"}
+		if ends := f.OccurredAt.Add(9 * 24 * time.Hour); rapid.Bool().Draw(t, "ends") {
+			f.Grant.EndsAt = &ends
+		}
+		if rapid.IntRange(0, 4).Draw(t, "take back") == 0 {
+			f.Grant = &engine.GrantBody{TakeBack: int64(rapid.IntRange(1, 4).Draw(t, "grant")), Reason: "drawn"}
+		}
 	case engine.Status:
 		to := []string{engine.Active, engine.Active, engine.Blocked}
 		if rapid.IntRange(0, 4).Draw(t, "leaves") == 0 {
@@ -258,6 +266,19 @@ func cents(t *rapid.T, label string, from, to int) *money.Decimal {
 }
 
 func (h *History) spend(t *rapid.T) engine.Spend {
+	s := h.spendOf(t)
+	switch rapid.IntRange(0, 6).Draw(t, "by grant") {
+	case 0:
+		s.Paid = true
+	case 1:
+		if s.Reward != "off" {
+			s.Grant = int64(rapid.IntRange(1, 3).Draw(t, "grant"))
+		}
+	}
+	return s
+}
+
+func (h *History) spendOf(t *rapid.T) engine.Spend {
 	switch rapid.IntRange(0, 3).Draw(t, "reward") {
 	case 0:
 		return engine.Spend{Reward: "mug"}

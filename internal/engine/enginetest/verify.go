@@ -82,6 +82,9 @@ func (d *Desk) verify(member string, moved map[string]int64) error {
 			return fmt.Errorf("the holding of %s is %+v, its postings come to %+v", unit, got, *want)
 		}
 	}
+	if wrong := engine.CheckGrants(&f.state, f.past); wrong != "" {
+		return errors.New(wrong)
+	}
 	return d.verifyTallies(f)
 }
 
