@@ -10,12 +10,17 @@ import (
 //go:embed blueprints/*.yaml
 var blueprints embed.FS
 
+// story ends the name of the file beside a blueprint that tells a year of it: its documentation and its test.
+const story = ".story"
+
 // Blueprints lists the names of the sample programs that come with lojal, sorted.
 func Blueprints() []string {
 	entries, _ := blueprints.ReadDir("blueprints") // an embedded folder is there
 	var names []string
 	for _, e := range entries {
-		names = append(names, strings.TrimSuffix(e.Name(), ".yaml"))
+		if name := strings.TrimSuffix(e.Name(), ".yaml"); !strings.HasSuffix(name, story) {
+			names = append(names, name)
+		}
 	}
 	slices.Sort(names)
 	return names
@@ -27,4 +32,12 @@ func Blueprint(name string) ([]byte, error) {
 		return nil, fmt.Errorf("there is no blueprint %q; there are: %s", name, strings.Join(Blueprints(), ", "))
 	}
 	return blueprints.ReadFile("blueprints/" + name + ".yaml")
+}
+
+// Story gives the YAML of the story of a sample program: members and a year of what they do, with what follows from it.
+func Story(name string) ([]byte, error) {
+	if _, err := Blueprint(name); err != nil {
+		return nil, err
+	}
+	return blueprints.ReadFile("blueprints/" + name + story + ".yaml")
 }

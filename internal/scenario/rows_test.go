@@ -8,16 +8,31 @@ import (
 
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/db/dbtest"
+	"lojal.dev/lojal/internal/program"
 	"lojal.dev/lojal/internal/verify"
 	"lojal.dev/lojal/internal/version"
 )
 
 const rows = "../../test/scenarios"
 
+// stories are those beside the blueprints.
+func stories(t *testing.T) []string {
+	t.Helper()
+	out := []string{}
+	for _, name := range program.Blueprints() {
+		if _, err := program.Story(name); err != nil {
+			t.Errorf("%s has no story: %v", name, err)
+			continue
+		}
+		out = append(out, "../program/blueprints/"+name+".story.yaml")
+	}
+	return out
+}
+
 // Every scenario is played in memory, where each fact is decided three times over and the books are proved after it.
 func TestScenariosInMemory(t *testing.T) {
 	t.Parallel()
-	report, err := play(t.Context(), []string{rows}, 2, openMemory)
+	report, err := play(t.Context(), append(stories(t), rows), 2, openMemory)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +47,7 @@ func TestScenarios(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		var out bytes.Buffer
-		report, err := Run(t.Context(), []string{rows}, Options{DB: d, Out: &out})
+		report, err := Run(t.Context(), append(stories(t), rows), Options{DB: d, Out: &out})
 		if err != nil {
 			t.Fatal(err)
 		}
