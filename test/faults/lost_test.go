@@ -214,7 +214,7 @@ func TestR04CommitUnknown(t *testing.T) {
 					r.Errorf("%s: %s is answered %s", cut.name, q.key, p)
 				}
 				r.count(cut.name, 1)
-				r.until("the other end of the connection is gone", 10*time.Second, func() error { return r.nobodyAtWork() })
+				r.until("the other end of the connection is gone", comesBack, func() error { return r.nobodyAtWork() })
 				sure, done := cut.done(q)
 				effect := q.key
 				if batch {
@@ -311,7 +311,7 @@ func at(shot *once, what verdict) func(of func([]byte) bool) func() tap {
 // warm fills the pool with connections that live, by asking until nothing fails.
 func (d *desk) warm() {
 	d.Helper()
-	d.until("the program answers", 10*time.Second, func() error {
+	d.until("the program answers", comesBack, func() error {
 		if p := d.caller.send(d.Context(), d.base(0), get("/v1/events?limit=1")); p.outcome() != acked {
 			return fmt.Errorf("%s", p)
 		}

@@ -52,7 +52,7 @@ func (c *cluster) standby() *cluster {
 	s.begin()
 	c.must("ALTER SYSTEM SET synchronous_standby_names = '*'")
 	c.must("SELECT pg_reload_conf()")
-	c.r.until("the standby follows", 30*time.Second, func() error {
+	c.r.until("the standby follows", comesBack, func() error {
 		state, err := c.ask("SELECT sync_state FROM pg_stat_replication")
 		if err == nil && state != "sync" {
 			err = fmt.Errorf("its state is %q", state)
@@ -85,7 +85,7 @@ func TestR22StandbyDecidesNothing(t *testing.T) {
 		}
 		return err
 	}
-	r.until("the standby has it all", 30*time.Second, caught)
+	r.until("the standby has it all", comesBack, caught)
 	standby.must("SELECT pg_wal_replay_pause()::text")
 
 	d.caller.must(r, d.base(0), post("/v1/redemptions", "spend", map[string]any{"member": members[0], "reward": "token", "quantity": 90, "commit": true}), nil)
@@ -126,12 +126,12 @@ func TestR22StandbyDecidesNothing(t *testing.T) {
 	}
 
 	standby.must("SELECT pg_wal_replay_resume()::text")
-	r.until("the standby has it all", 30*time.Second, caught)
+	r.until("the standby has it all", comesBack, caught)
 	d.nodes[0].kill()
 	primary.kill(syscall.SIGKILL)
 	standby.must("SELECT pg_promote()::text")
 	r.url = standby.url("postgres")
-	r.until("the program decides", 30*time.Second, func() error {
+	r.until("the program decides", comesBack, func() error {
 		p := d.caller.send(r.Context(), reader.address(), purchase(members[1], 5, bankIs, "behind"))
 		if p.outcome() != acked {
 			return errors.New(p.String())
@@ -172,7 +172,7 @@ func TestR22Failover(t *testing.T) {
 		standby.must("SELECT pg_promote()::text")
 		b.gate.Unlock()
 		for _, n := range b.nodes {
-			slowest = max(slowest, b.until("the program works with the new primary", 30*time.Second, func() error {
+			slowest = max(slowest, b.until("the program works with the new primary", comesBack, func() error {
 				if p := probe.send(b.Context(), n.address(), get("/v1/members/"+b.members[0]+"/balances")); p.outcome() != acked {
 					return errors.New(p.String())
 				}
