@@ -49,6 +49,8 @@ type body struct {
 	Status     *engine.StatusBody    `json:"status,omitempty"`
 	Merge      *engine.Merge         `json:"merge,omitempty"`
 	Drawn      *engine.Drawn         `json:"drawn,omitempty"`
+	Invited    *engine.Invitation    `json:"invited,omitempty"`
+	Thanks     *engine.Thanks        `json:"thanks,omitempty"`
 }
 
 // Body gives the part of a fact that belongs to its kind, as compact JSON: what is stored, and what tells two facts
@@ -58,7 +60,7 @@ func Body(f engine.Fact) ([]byte, error) {
 		return encodePurchase(f.Purchase)
 	}
 	b, err := json.Marshal(body{f.Enrolment, f.Purchase, f.Return, f.Activity, f.Redemption, f.Adjustment, f.Transfer, f.Release,
-		f.Tier, f.Grant, f.Status, f.Merge, f.Drawn})
+		f.Tier, f.Grant, f.Status, f.Merge, f.Drawn, f.Invited, f.Thanks})
 	if err != nil {
 		return nil, fmt.Errorf("write the body of fact %s: %w", f.ID, err)
 	}
@@ -73,6 +75,7 @@ func setBody(f *engine.Fact, text string) error {
 	f.Enrolment, f.Purchase, f.Return, f.Activity, f.Redemption = b.Enrolment, b.Purchase, b.Return, b.Activity, b.Redemption
 	f.Adjustment, f.Transfer, f.Release, f.Tier, f.Status, f.Merge = b.Adjustment, b.Transfer, b.Release, b.Tier, b.Status, b.Merge
 	f.Grant, f.Drawn = b.Grant, b.Drawn
+	f.Invited, f.Thanks = b.Invited, b.Thanks
 	return nil
 }
 

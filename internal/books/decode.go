@@ -545,6 +545,8 @@ func decodeState(text string, s *engine.State) error {
 			d.any(&s.Grants)
 		case "granted":
 			s.Granted = d.int()
+		case "referral":
+			d.any(&s.Referral)
 		case "tallied":
 			s.Tallied = d.texts()
 		case "lot_due":

@@ -462,6 +462,10 @@ func encodeState(s *engine.State) (string, error) {
 		e.any(s.Grants)
 	}
 	e.intAt("granted", s.Granted)
+	if s.Referral != nil {
+		e.named("referral")
+		e.any(s.Referral)
+	}
 	e.textsAt("tallied", s.Tallied)
 	e.timeAt("lot_due", s.LotDue)
 	e.timeAt("due_at", s.DueAt)

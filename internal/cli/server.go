@@ -18,6 +18,7 @@ import (
 
 	"lojal.dev/lojal/internal/api"
 	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/errand"
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/health"
 	"lojal.dev/lojal/internal/importer"
@@ -145,6 +146,7 @@ func (s *server) run(files int, ready func(url string)) error {
 		s.registry.MustRegister(s.relay)
 	}
 	importer.Handle(s.jobs, s.db, s.recorder, s.versions, s.e.now, s.log)
+	errand.Handle(s.jobs, s.db, s.recorder, s.e.now, s.log)
 	seal.Handle(s.jobs, s.db, s.e.now, s.c.SealEvery, s.log)
 	flows.Go(func() { s.jobs.Run(s.stopping) })
 	scheme := "http://"

@@ -53,6 +53,7 @@ var tables = []Table{
 	{"gift_cards", true},
 	{"code_orders", true},
 	{"waiting_purchases", true},
+	{"errand_places", true},
 }
 
 // Tables gives all tables of the schema, a table after those that it refers to.

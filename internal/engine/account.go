@@ -53,6 +53,8 @@ type State struct {
 	// Grants are what the member may have and has not used up; Granted is the number of the last one ever given.
 	Grants  []Grant `json:"grants,omitempty"`
 	Granted int64   `json:"granted,omitempty"`
+	// Referral is who brought the member, and what came of it; nil when nobody did.
+	Referral *ReferralState `json:"referral,omitempty"`
 	// Tallied names the metrics whose days are complete from the member's first fact on.
 	Tallied []string `json:"tallied,omitempty"`
 	// LotDue is the earliest moment at which a lot changes (release, warning, expiry), as far as is known: never too late.
@@ -274,4 +276,11 @@ const (
 	EvGrantEnded      = "grant.ended"
 	EvGrantBack       = "grant.taken_back"
 	EvLimit           = "rule.limit_reached"
+
+	EvReferralJoined    = "referral.joined"
+	EvReferralQualified = "referral.qualified"
+	EvReferralUndone    = "referral.undone"
+	EvReferralMissed    = "referral.missed"
+	EvReferralRefused   = "referral.refused"
+	EvThanks            = "thanks.recorded"
 )

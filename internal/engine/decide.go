@@ -56,6 +56,9 @@ func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
 		tiers(from)
 	case PurchaseK:
 		rules("purchase")
+		if st.Referral != nil && st.Referral.Status == ReferralOpen {
+			rules(program.ReferralTrigger)
+		}
 		tiers(from)
 		if f.Purchase != nil {
 			n.Redemptions = f.Purchase.Redemptions
@@ -101,7 +104,15 @@ func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
 			n.Past = nil
 		}
 		tiers(from)
-	case ProfileK, TierGrant, GrantK:
+	case ThanksK:
+		if f.Thanks != nil && f.Thanks.Step == ThanksEarned {
+			rules(program.ThanksTrigger(f.Thanks.For))
+		}
+		if f.Parent != "" {
+			n.Past, n.Lots = []string{f.Parent}, true
+		}
+		tiers(from)
+	case ProfileK, TierGrant, GrantK, InvitedK:
 		tiers(from)
 	default: // enough for anything that may touch lots and tiers
 		n.Lots = true
@@ -198,6 +209,10 @@ func (w *work) decide() error {
 		return w.doMergeOut()
 	case MergeIn:
 		return w.then(w.doMergeIn())
+	case InvitedK:
+		return w.then(w.doInvited())
+	case ThanksK:
+		return w.then(w.doThanks())
 	case Due:
 		return w.doDue()
 	}
@@ -273,6 +288,9 @@ func (w *work) doEnrol() error {
 	}
 	w.st.Tallied = TallyNames(w.p)
 	w.event(EvEnrolled, map[string]string{})
+	if b := w.f.Enrolment; b != nil && b.Invited != nil {
+		w.accept(b.Invited)
+	}
 	w.settleTiers(false)
 	s := w.scene()
 	if w.f.Enrolment != nil {
@@ -359,8 +377,12 @@ func (w *work) doPurchase() error {
 	if err != nil {
 		return err
 	}
+	more, err := w.refer(s)
+	if err != nil {
+		return err
+	}
 	w.st.Purchases++
-	w.earned(done)
+	w.earned(append(done, more...))
 	if !first {
 		if _, err := w.spend(body, b.total-paid, w.scene()); err != nil {
 			return err

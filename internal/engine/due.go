@@ -27,6 +27,7 @@ func (w *work) doDue() error {
 	w.dueGrants()
 	w.expireLots()
 	w.expireInactive()
+	w.missReferral()
 	w.settleTiers(true)
 	return nil
 }

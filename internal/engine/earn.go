@@ -852,7 +852,7 @@ func (w *work) issue(done []*candidate, sourceFact string) {
 			}
 		}
 		a := Award{Rule: c.r.ID, Unit: c.unit, Lot: lot.ID, Amount: c.total, Counters: c.used}
-		if w.f.Kind == PurchaseK {
+		if w.f.Kind == PurchaseK && c.r.On == "purchase" { // what comes of the purchase as a whole has no part in its lines
 			a.Lines = c.parts
 		}
 		w.d.Awards = append(w.d.Awards, a)

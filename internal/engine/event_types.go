@@ -134,7 +134,26 @@ var EventTypes = []EventType{
 	{EvLimit, 1, "A rule gave less than it would have, or nothing, since a limit that all members share was reached: its budget is spent.", []EventField{
 		{Name: "rule", Text: "The rule.", Example: "own-cup"},
 	}},
+	{EvReferralJoined, 1, "A member accepted another one's invitation.", []EventField{byField}},
+	{EvReferralQualified, 1, "An invited member bought what counts. What the one who invited gets follows in a moment.", []EventField{
+		byField, {Name: "purchase", Text: "The id of the purchase.", Example: "pur_01k9zjq3hfe1f8m6v7j0q3x5c4"},
+	}},
+	{EvReferralUndone, 1, "What an invited member had bought does not count any more, or the two turned out to be one person. What was given for it is taken back.", []EventField{
+		byField, {Name: "purchase", Text: "The id of the purchase.", Example: "pur_01k9zjq3hfe1f8m6v7j0q3x5c4"},
+	}},
+	{EvReferralMissed, 1, "An invited member did not buy what counts in time.", []EventField{byField}},
+	{EvReferralRefused, 1, "An invitation does not count.", []EventField{
+		byField, {Name: "reason", Text: "Why: off, self, same_person, known, circular or gone.", Example: "same_person"},
+	}},
+	{EvThanks, 1, "What another member did had a consequence for this one.", []EventField{
+		{Name: "for", Text: "What it is for: referral.", Example: "referral"},
+		{Name: "step", Text: "joined, qualified (something may be given: see points.earned) or undone (it is taken back).", Example: "qualified"},
+		{Name: "friend", Text: "The other member.", Example: "mem_01k9zjq3hfe1f8m6v7j0q3x5c4"},
+	}},
 }
+
+// byField names who invited.
+var byField = EventField{Name: "by", Text: "The member who invited.", Example: "mem_01k9zjq3hfe1f8m6v7j0q3x5c4"}
 
 // EventTypeOf gives the description of a type; false for one that facts do not lead to.
 func EventTypeOf(name string) (EventType, bool) {

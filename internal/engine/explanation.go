@@ -165,6 +165,15 @@ const (
 	NoteStatus      = "status"             // word
 	NoteMerged      = "merged"             // text (other)
 	NoteClosedOut   = "closed_out"         // amount
+
+	NoteReferralOpen      = "referral_open"
+	NoteReferralRefused   = "referral_refused" // word: one of the Refused words
+	NoteReferralQualified = "referral_qualified"
+	NoteReferralUndone    = "referral_undone"
+	NoteReferralMissed    = "referral_missed"
+	NoteFriendJoined      = "friend_joined"
+	NoteFriendQualified   = "friend_qualified"
+	NoteFriendUndone      = "friend_undone"
 )
 
 // Args are the values of a note.

@@ -36,13 +36,16 @@ const (
 	Status      Kind = "status"  // block, unblock, close
 	MergeOut    Kind = "merge_out"
 	MergeIn     Kind = "merge_in"
-	Due         Kind = "due" // time passed: release, expiry, warnings, tiers, forgotten reservations
+	InvitedK    Kind = "invited" // a member says after enrolling who invited them
+	ThanksK     Kind = "thanks"  // what follows from what another member did
+	Due         Kind = "due"     // time passed: release, expiry, warnings, tiers, forgotten reservations
 )
 
 // Kinds are all of them.
 var Kinds = []Kind{
 	Enrolment, PurchaseK, ReturnK, ActivityK, Reserve, Commit, Cancel, Redeem, Refund, AdjustmentK, TransferOut, TransferIn,
 	Release, TierGrant, GrantK, ProfileK, Status, MergeOut, MergeIn, Due,
+	InvitedK, ThanksK,
 }
 
 // Fact is something that happened to one member. Just the body of its kind is set.
@@ -76,6 +79,8 @@ type Fact struct {
 	Grant      *GrantBody     `json:"grant,omitempty"`
 	Status     *StatusBody    `json:"status,omitempty"`
 	Merge      *Merge         `json:"merge,omitempty"`
+	Invited    *Invitation    `json:"invited,omitempty"`
+	Thanks     *Thanks        `json:"thanks,omitempty"`
 
 	// Drawn is what chance decided before the engine did, so that a decision stays pure: see Draws.
 	Drawn *Drawn `json:"drawn,omitempty"`
@@ -95,6 +100,8 @@ type EnrolmentBody struct {
 	Zone       string            `json:"zone,omitempty"`
 	Language   string            `json:"language,omitempty"`
 	Attributes map[string]string `json:"attributes,omitempty"`
+	// Invited says who invited the member.
+	Invited *Invitation `json:"invited,omitempty"`
 }
 
 // Purchase is a sale. All money is in Currency; amounts include tax.
@@ -300,4 +307,5 @@ type Carried struct {
 	First     *time.Time           `json:"first_purchase_at,omitempty"`
 	Last      *time.Time           `json:"last_purchase_at,omitempty"`
 	JoinedAt  time.Time            `json:"joined_at"`
+	Referral  *ReferralState       `json:"referral,omitempty"`
 }

@@ -380,7 +380,7 @@ func (w *work) doMergeOut() error {
 		return err
 	}
 	w.letAllGo()
-	c := &Carried{Purchases: w.st.Purchases, First: w.st.FirstPurchaseAt, Last: w.st.LastPurchaseAt, JoinedAt: w.st.JoinedAt, Tiers: w.st.Tiers,
+	c := &Carried{Purchases: w.st.Purchases, First: w.st.FirstPurchaseAt, Last: w.st.LastPurchaseAt, JoinedAt: w.st.JoinedAt, Tiers: w.st.Tiers, Referral: w.st.Referral,
 		Active: map[string]time.Time{}, Debt: map[string]int64{}, Tallies: map[string]map[string]int64{}}
 	for unit, h := range w.st.Units {
 		if h.Debt > 0 {
@@ -433,6 +433,7 @@ func (w *work) doMergeIn() error {
 			h.ActiveAt, h.InactiveWarned, h.InactiveEnds = &at, false, nil
 		}
 	}
+	w.inheritReferral(c.Referral, w.f.Merge.Other)
 	w.st.Purchases += c.Purchases
 	w.st.FirstPurchaseAt = earliest(w.st.FirstPurchaseAt, c.First)
 	if c.Last != nil && (w.st.LastPurchaseAt == nil || c.Last.After(*w.st.LastPurchaseAt)) {

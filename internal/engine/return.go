@@ -67,6 +67,9 @@ func (w *work) doReturn() error {
 	if err := w.takeBack(past, bought, after, pol); err != nil {
 		return err
 	}
+	if err := w.unrefer(past, bought, after, pol); err != nil {
+		return err
+	}
 	if err := w.giveBackSpent(past, bought, after, pol); err != nil {
 		return err
 	}

@@ -692,6 +692,17 @@ func Rebuild(p *program.Compiled, tally string, past []Past) map[string]int64 {
 					add(f.OccurredAt, a.Amount)
 				}
 			}
+		case ThanksK:
+			for _, a := range d.Awards {
+				if set != nil && set.Metric == "unit:"+a.Unit {
+					add(f.OccurredAt, a.Amount)
+				}
+			}
+			for _, r := range d.Reversals {
+				if parent := byID[f.Parent]; parent != nil && set != nil && set.Metric == "unit:"+r.Unit {
+					add(parent.Fact.OccurredAt, -r.Amount)
+				}
+			}
 		case Release:
 			if parent := byID[f.Parent]; set != nil && f.Release.Cancel && parent != nil {
 				for _, r := range d.Reversals {

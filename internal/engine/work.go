@@ -79,7 +79,16 @@ func (s *State) clone() State {
 	c.Holds = slices.Clone(s.Holds)
 	c.Grants = slices.Clone(s.Grants)
 	c.Tallied = slices.Clone(s.Tallied)
+	c.Referral = copied(s.Referral)
 	return c
+}
+
+func copied[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	c := *p
+	return &c
 }
 
 // holding gives the member's holding of a unit, made if need be.
@@ -445,6 +454,7 @@ func (w *work) schedule() {
 			}
 		}
 	}
+	due = earliest(due, w.st.referralDue())
 	if w.st.Status == Closed || w.st.Status == Merged {
 		due = nil
 	}

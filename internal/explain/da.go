@@ -109,6 +109,15 @@ var da = table{
 		engine.NoteStatus:    staff("Medlemskabet er nu {word}.").members("Dit medlemskab er nu {word}."),
 		engine.NoteMerged:    staff("Slået sammen med medlem {text}.").members("Dine to medlemskaber er blevet til ét."),
 		engine.NoteClosedOut: staff("{amount} bortfaldt med medlemskabet.").members("{amount} bortfaldt med dit medlemskab."),
+
+		engine.NoteReferralOpen:      staff("Inviteret af et medlem; præmien venter på et køb, der tæller.").members("Du er inviteret. Når du handler første gang, sådan som hvervningen kræver, er den i hus."),
+		engine.NoteReferralRefused:   staff("Invitationen tæller ikke: {word}.").members("Invitationen tæller ikke: {word}."),
+		engine.NoteReferralQualified: staff("Købet tæller for hvervningen.").members("Købet tæller for din invitation."),
+		engine.NoteReferralUndone:    staff("Købet tæller ikke længere for hvervningen.").members("Købet tæller ikke længere for din invitation."),
+		engine.NoteReferralMissed:    staff("Fristen for hvervningen udløb.").members("Fristen for din invitation udløb."),
+		engine.NoteFriendJoined:      staff("Et medlem tog imod invitationen.").members("En, du inviterede, er kommet med."),
+		engine.NoteFriendQualified:   staff("Et inviteret medlem købte det, der tæller.").members("En, du inviterede, har handlet."),
+		engine.NoteFriendUndone:      staff("Det, det inviterede medlem købte, tæller ikke længere.").members("Det, en du inviterede købte, tæller ikke længere."),
 	},
 	dryRun: "På prøve og gav ikke noget; ellers: {text}",
 	gave:   staff("Gav {list}.").members("Du fik {list}."),
@@ -117,6 +126,7 @@ var da = table{
 	},
 	rounding: map[string]string{"down": "rundet ned", "up": "rundet op", "nearest": "afrundet til nærmeste", "half-even": "afrundet til nærmeste, halve til lige tal"},
 	status:   map[string]string{"active": "aktivt", "blocked": "spærret", "closed": "afsluttet"},
+	refused:  map[string]string{"off": "programmet har ingen hvervning", "self": "ingen kan invitere sig selv", "same_person": "de to medlemskaber ligner den samme person", "known": "den inviterede er medlem i forvejen", "circular": "den, der inviterer, blev selv inviteret af den anden", "gone": "den, der inviterede, har forladt programmet"},
 	periods: map[string][2]string{
 		"minute": {"minut", "minutter"}, "hour": {"time", "timer"}, "day": {"dag", "dage"}, "week": {"uge", "uger"}, "month": {"måned", "måneder"}, "year": {"år", "år"},
 	},

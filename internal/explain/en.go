@@ -109,6 +109,15 @@ var en = table{
 		engine.NoteStatus:    staff("The membership is now {word}.").members("Your membership is now {word}."),
 		engine.NoteMerged:    staff("Merged with member {text}.").members("Your two memberships have become one."),
 		engine.NoteClosedOut: staff("{amount} ended with the membership.").members("{amount} ended with your membership."),
+
+		engine.NoteReferralOpen:      staff("Invited by a member; the thanks wait for a purchase that counts.").members("You were invited. Your first purchase of the kind that counts completes it."),
+		engine.NoteReferralRefused:   staff("The invitation does not count: {word}.").members("The invitation does not count: {word}."),
+		engine.NoteReferralQualified: staff("The purchase counts for the referral.").members("The purchase counts for your invitation."),
+		engine.NoteReferralUndone:    staff("The purchase does not count for the referral any more.").members("The purchase does not count for your invitation any more."),
+		engine.NoteReferralMissed:    staff("The time for the referral went by.").members("The time for your invitation went by."),
+		engine.NoteFriendJoined:      staff("A member accepted the invitation.").members("Somebody you invited has joined."),
+		engine.NoteFriendQualified:   staff("An invited member bought what counts.").members("Somebody you invited has made the purchase that counts."),
+		engine.NoteFriendUndone:      staff("What the invited member bought does not count any more.").members("What somebody you invited bought does not count any more."),
 	},
 	dryRun: "On trial, and gave nothing; otherwise: {text}",
 	gave:   staff("Gave {list}.").members("You got {list}."),
@@ -117,6 +126,7 @@ var en = table{
 	},
 	rounding: map[string]string{"down": "rounded down", "up": "rounded up", "nearest": "rounded to the nearest", "half-even": "rounded to the nearest, halves to even"},
 	status:   map[string]string{"active": "active", "blocked": "blocked", "closed": "closed"},
+	refused:  map[string]string{"off": "the program has no referral", "self": "nobody can invite themselves", "same_person": "the two memberships look like one person's", "known": "the invited person is a member already", "circular": "the one who invites was brought by the other", "gone": "the one who invited has left"},
 	periods: map[string][2]string{
 		"minute": {"minute", "minutes"}, "hour": {"hour", "hours"}, "day": {"day", "days"}, "week": {"week", "weeks"}, "month": {"month", "months"}, "year": {"year", "years"},
 	},

@@ -48,6 +48,8 @@ type table struct {
 	gave   text
 	// per is "per day" by the limit's period; rounding is "rounded down"; status is that of a membership.
 	per, rounding, status map[string]string
+	// refused is why an invitation does not count.
+	refused map[string]string
 	// periods are singular and plural of minute, hour, day, week, month, year.
 	periods map[string][2]string
 	// once is "once"; times is "times" after a number.

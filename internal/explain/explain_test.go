@@ -365,6 +365,18 @@ var explanations = map[string]engine.Explanation{
 			{Code: engine.NoteClosedOut, Args: args{"amount": stars(31)}},
 		},
 	},
+	"14-an-invitation": {
+		Notes: []note{
+			{Code: engine.NoteReferralOpen},
+			{Code: engine.NoteReferralRefused, Args: args{"word": wordOf("circular")}},
+			{Code: engine.NoteReferralQualified},
+			{Code: engine.NoteReferralUndone},
+			{Code: engine.NoteReferralMissed},
+			{Code: engine.NoteFriendJoined},
+			{Code: engine.NoteFriendQualified},
+			{Code: engine.NoteFriendUndone},
+		},
+	},
 	"13-a-formula": {
 		Rules: []engine.RuleTrace{
 			won("secret", engine.WhyEarned, args{"gave": engine.Units("cash", 125)},

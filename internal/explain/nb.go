@@ -109,6 +109,15 @@ var nb = table{
 		engine.NoteStatus:    staff("Medlemskapet er nå {word}.").members("Medlemskapet ditt er nå {word}."),
 		engine.NoteMerged:    staff("Slått sammen med medlem {text}.").members("De to medlemskapene dine er blitt til ett."),
 		engine.NoteClosedOut: staff("{amount} falt bort med medlemskapet.").members("{amount} falt bort med medlemskapet ditt."),
+
+		engine.NoteReferralOpen:      staff("Invitert av et medlem; premien venter på et kjøp som teller.").members("Du er invitert. Når du handler for første gang slik vervingen krever, er den i havn."),
+		engine.NoteReferralRefused:   staff("Invitasjonen teller ikke: {word}.").members("Invitasjonen teller ikke: {word}."),
+		engine.NoteReferralQualified: staff("Kjøpet teller for vervingen.").members("Kjøpet teller for invitasjonen din."),
+		engine.NoteReferralUndone:    staff("Kjøpet teller ikke lenger for vervingen.").members("Kjøpet teller ikke lenger for invitasjonen din."),
+		engine.NoteReferralMissed:    staff("Fristen for vervingen gikk ut.").members("Fristen for invitasjonen din gikk ut."),
+		engine.NoteFriendJoined:      staff("Et medlem tok imot invitasjonen.").members("En du inviterte, ble med."),
+		engine.NoteFriendQualified:   staff("Et invitert medlem handlet det som teller.").members("En du inviterte, har handlet."),
+		engine.NoteFriendUndone:      staff("Det det inviterte medlemmet kjøpte, teller ikke lenger.").members("Det en du inviterte kjøpte, teller ikke lenger."),
 	},
 	dryRun: "På prøve, og ga ingenting; ellers: {text}",
 	gave:   staff("Ga {list}.").members("Du fikk {list}."),
@@ -117,6 +126,7 @@ var nb = table{
 	},
 	rounding: map[string]string{"down": "rundet ned", "up": "rundet opp", "nearest": "avrundet til nærmeste", "half-even": "avrundet til nærmeste, halve til partall"},
 	status:   map[string]string{"active": "aktivt", "blocked": "sperret", "closed": "avsluttet"},
+	refused:  map[string]string{"off": "programmet har ingen verving", "self": "ingen kan invitere seg selv", "same_person": "de to medlemskapene ser ut til å være samme person", "known": "den inviterte er medlem fra før", "circular": "den som inviterer, ble selv invitert av den andre", "gone": "den som inviterte, har sluttet"},
 	periods: map[string][2]string{
 		"minute": {"minutt", "minutter"}, "hour": {"time", "timer"}, "day": {"dag", "dager"}, "week": {"uke", "uker"}, "month": {"måned", "måneder"}, "year": {"år", "år"},
 	},

@@ -109,6 +109,15 @@ var sv = table{
 		engine.NoteStatus:    staff("Medlemskapet är nu {word}.").members("Ditt medlemskap är nu {word}."),
 		engine.NoteMerged:    staff("Sammanslaget med medlem {text}.").members("Dina två medlemskap har blivit ett."),
 		engine.NoteClosedOut: staff("{amount} föll bort med medlemskapet.").members("{amount} föll bort med ditt medlemskap."),
+
+		engine.NoteReferralOpen:      staff("Inbjuden av en medlem; premien väntar på ett köp som räknas.").members("Du är inbjuden. När du handlar första gången så som värvningen kräver är den i hamn."),
+		engine.NoteReferralRefused:   staff("Inbjudan räknas inte: {word}.").members("Inbjudan räknas inte: {word}."),
+		engine.NoteReferralQualified: staff("Köpet räknas för värvningen.").members("Köpet räknas för din inbjudan."),
+		engine.NoteReferralUndone:    staff("Köpet räknas inte längre för värvningen.").members("Köpet räknas inte längre för din inbjudan."),
+		engine.NoteReferralMissed:    staff("Tiden för värvningen gick ut.").members("Tiden för din inbjudan gick ut."),
+		engine.NoteFriendJoined:      staff("En medlem tog emot inbjudan.").members("En du bjöd in gick med."),
+		engine.NoteFriendQualified:   staff("En inbjuden medlem köpte det som räknas.").members("En du bjöd in har handlat."),
+		engine.NoteFriendUndone:      staff("Det som den inbjudna medlemmen köpte räknas inte längre.").members("Det som en du bjöd in köpte räknas inte längre."),
 	},
 	dryRun: "På prov, och gav ingenting; annars: {text}",
 	gave:   staff("Gav {list}.").members("Du fick {list}."),
@@ -117,6 +126,7 @@ var sv = table{
 	},
 	rounding: map[string]string{"down": "avrundat nedåt", "up": "avrundat uppåt", "nearest": "avrundat till närmaste", "half-even": "avrundat till närmaste, halva till jämnt"},
 	status:   map[string]string{"active": "aktivt", "blocked": "spärrat", "closed": "avslutat"},
+	refused:  map[string]string{"off": "programmet har ingen värvning", "self": "ingen kan bjuda in sig själv", "same_person": "de två medlemskapen ser ut att vara samma person", "known": "den inbjudna är redan medlem", "circular": "den som bjuder in blev själv inbjuden av den andra", "gone": "den som bjöd in har lämnat programmet"},
 	periods: map[string][2]string{
 		"minute": {"minut", "minuter"}, "hour": {"timme", "timmar"}, "day": {"dag", "dagar"}, "week": {"vecka", "veckor"}, "month": {"månad", "månader"}, "year": {"år", "år"},
 	},

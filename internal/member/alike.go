@@ -130,3 +130,38 @@ func Duplicates(ctx context.Context, tx *db.Tx, program, after string, limit int
 	}
 	return pairs, next, nil
 }
+
+const findAlike = `
+SELECT member_id, 1 AS sure FROM members WHERE program_id = $1 AND like_birth = $2 AND like_birth <> '' AND member_id <> $5
+UNION SELECT member_id, 1 FROM members WHERE program_id = $1 AND like_email = $3 AND like_email <> '' AND member_id <> $5
+UNION SELECT member_id, 0 FROM members WHERE program_id = $1 AND like_postcode = $4 AND like_postcode <> '' AND member_id <> $5
+ORDER BY 1, 2 LIMIT 200`
+
+// AlikeTo gives the members who are probably the same person as one: those of the same name and birth, or e-mail, and those who only
+// share name and postcode, as a parent and a child may. Where m has no id, the member is read.
+func AlikeTo(ctx context.Context, tx *db.Tx, program, id string, m Member) (same, perhaps []string, err error) {
+	if m.ID == "" {
+		if m, err = Get(ctx, tx, program, id); err != nil {
+			return nil, nil, err
+		}
+	}
+	l := m.likeness()
+	if l == (likeness{}) {
+		return nil, nil, nil
+	}
+	err = db.Collect(ctx, tx, func(row db.Scanner) error {
+		var other string
+		var sure int
+		err := row.Scan(&other, &sure)
+		if sure == 1 {
+			same = append(same, other)
+		} else {
+			perhaps = append(perhaps, other)
+		}
+		return err
+	}, findAlike, program, l.birth, l.email, l.postcode, id)
+	if err != nil {
+		return nil, nil, fmt.Errorf("find who is like a member of %s: %w", program, err)
+	}
+	return same, perhaps, nil
+}

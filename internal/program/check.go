@@ -113,6 +113,9 @@ func (d *Document) Check() []Problem {
 	if d.Transfers != nil {
 		c.transfers("/transfers", d.Transfers)
 	}
+	if d.Referral != nil {
+		c.referral("/referral", d.Referral)
+	}
 	return c.out
 }
 

@@ -30,6 +30,8 @@ type Compiled struct {
 	Rewards     map[string]*CompiledReward
 	// TransferLimits are those of Doc.Transfers.
 	TransferLimits []CompiledLimit
+	// Referral is nil where members get nothing for bringing others.
+	Referral *CompiledReferral
 	// Confirms maps an activity trigger ("activity:flown") to true where some rule's Pending.Until waits for it.
 	Confirms map[string]bool
 }
@@ -150,3 +152,14 @@ type CompiledReward struct {
 	Limits []CompiledLimit
 	When   *CompiledCondition
 }
+
+// CompiledReferral is a referral with its condition compiled. What it gives are rules on ReferralTrigger and on ThanksTrigger.
+type CompiledReferral struct {
+	*Referral
+	When *CompiledCondition
+	// First says that the friend's first purchase decides.
+	First bool
+}
+
+// FollowsUp says whether something can follow for one member from what another one does.
+func (c *Compiled) FollowsUp() bool { return c.Referral != nil }

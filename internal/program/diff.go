@@ -25,7 +25,7 @@ func Diff(a, b *Document, lang string) []Change {
 	}
 	d := &differ{a: a, b: b, lang: lang, p: p}
 	d.fields("", "", reflect.ValueOf(*a), reflect.ValueOf(*b),
-		"names", "units", "activities", "identifiers", "earn", "tiers", "rewards", "spending", "returns", "transfers")
+		"names", "units", "activities", "identifiers", "earn", "tiers", "rewards", "spending", "returns", "transfers", "referral")
 	byKey(d, "word", "/names", a.Names, b.Names, func(ptr, id string, x, y Text) {
 		if differs(x, y) {
 			d.change(ptr, d.say("word", id), "", d.show(reflect.ValueOf(x)), d.show(reflect.ValueOf(y)))
@@ -45,15 +45,21 @@ func Diff(a, b *Document, lang string) []Change {
 	d.rewards()
 	d.fields("/spending", d.say("spending"), reflect.ValueOf(a.Spending), reflect.ValueOf(b.Spending))
 	d.fields("/returns", d.say("returns"), reflect.ValueOf(a.Returns), reflect.ValueOf(b.Returns))
-	switch {
-	case a.Transfers == nil && b.Transfers != nil:
-		d.add("/transfers", d.say("transfers.new"))
-	case a.Transfers != nil && b.Transfers == nil:
-		d.add("/transfers", d.say("transfers.removed"))
-	case a.Transfers != nil:
-		d.fields("/transfers", d.say("transfers"), reflect.ValueOf(*a.Transfers), reflect.ValueOf(*b.Transfers))
-	}
+	whole(d, "transfers", "/transfers", a.Transfers, b.Transfers)
+	d.referral()
 	return d.out
+}
+
+// whole compares a part that a document may have once.
+func whole[V any](d *differ, noun, ptr string, a, b *V) {
+	switch {
+	case a == nil && b != nil:
+		d.add(ptr, d.say(noun+".new"))
+	case a != nil && b == nil:
+		d.add(ptr, d.say(noun+".removed"))
+	case a != nil:
+		d.fields(ptr, d.say(noun), reflect.ValueOf(*a), reflect.ValueOf(*b))
+	}
 }
 
 type differ struct {

@@ -45,6 +45,8 @@ type Document struct {
 	Returns Returns `json:"returns,omitzero"`
 	// Transfers says whether members may give points to each other. Off without it.
 	Transfers *Transfers `json:"transfers,omitempty"`
+	// Referral says what members get for bringing others. Off without it.
+	Referral *Referral `json:"referral,omitempty"`
 }
 
 // Usual is what a usual member buys.

@@ -137,6 +137,10 @@ func (t *task) prepare(simulated bool) error {
 	if t.req.Key != nil && !(storable(t.req.Key.Key) && storable(t.req.Key.Client)) {
 		return errs.Invalid("invalid_idempotency_key", "The Idempotency-Key must be at most 400 bytes of text.")
 	}
+	if f.Source == engine.FollowUpSource && f.Kind != engine.ThanksK {
+		return errs.Invalid("reserved_source", "The natural key cannot be used.",
+			errs.Field{Pointer: "/source", Reason: "reserved_source", Message: "is kept for what follows from other facts: use another word"})
+	}
 	if t.natural = f.Source != "" && f.ExternalID != ""; t.natural {
 		var err error
 		if t.hash, err = contentHash(t.req); err != nil {
@@ -218,6 +222,10 @@ func (t *task) body() error {
 		missing = f.Status == nil
 	case engine.MergeOut:
 		missing = f.Merge == nil
+	case engine.InvitedK:
+		missing = f.Invited == nil
+	case engine.ThanksK:
+		missing = f.Thanks == nil
 	case look:
 	default:
 		return errs.Invalid("unknown_kind", fmt.Sprintf("A fact of kind %q cannot be asked for.", f.Kind))

@@ -619,6 +619,9 @@ func (u *unit) start(ctx context.Context, tasks []*task) error {
 	if err := u.patch(ctx, fresh); err != nil {
 		return err
 	}
+	if err := u.invite(ctx, fresh); err != nil {
+		return err
+	}
 	if err := u.openAccounts(ctx, fresh); err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"lojal.dev/lojal/internal/books"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/engine"
+	"lojal.dev/lojal/internal/errand"
 	"lojal.dev/lojal/internal/member"
 	"lojal.dev/lojal/internal/program"
 	"lojal.dev/lojal/internal/record"
@@ -193,6 +194,10 @@ func (c *counter) sweep(ctx context.Context, now time.Time) error {
 	}
 	_, err := c.recorder.BringUp(ctx, refs, now)
 	return err
+}
+
+func (c *counter) follow(ctx context.Context, now time.Time) error {
+	return errand.CatchUp(ctx, c.db, c.recorder, c.id, now)
 }
 
 func (c *counter) facts(ctx context.Context, member string, after int64) ([]engine.Past, error) {

@@ -64,9 +64,11 @@ type person struct {
 	Store      string            `json:"store,omitzero"`
 	Channel    string            `json:"channel,omitzero"`
 	Attributes map[string]string `json:"attributes,omitzero"`
-	Card       string            `json:"card,omitzero"`
-	Phone      string            `json:"phone,omitzero"`
-	Email      string            `json:"email,omitzero"`
+	// Invited is the nickname of who invited the member.
+	Invited string `json:"invited,omitzero"`
+	Card    string `json:"card,omitzero"`
+	Phone   string `json:"phone,omitzero"`
+	Email   string `json:"email,omitzero"`
 	// Has is an opening balance, without end; Lots are opening lots.
 	Has  amounts           `json:"has,omitzero"`
 	Lots []opening         `json:"lots,omitzero"`
@@ -115,6 +117,7 @@ type step struct {
 	Grant    *granting    `json:"grant,omitzero"`
 	Status   string       `json:"status,omitzero"`
 	Merge    string       `json:"merge,omitzero"`
+	Invited  string       `json:"invited,omitzero"` // the nickname of who invited the member, said after enrolling
 	Sweep    bool         `json:"sweep,omitzero"`
 	Publish  *publishing  `json:"publish,omitzero"`
 	Check    *source      `json:"check,omitzero"`

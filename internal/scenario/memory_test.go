@@ -50,6 +50,12 @@ func (m *memory) prepare(o order) engine.Fact {
 	if f.Kind == engine.Enrolment {
 		f.Member = ids.New("mem", o.now)
 	}
+	if f.Enrolment != nil && f.Enrolment.Invited != nil {
+		f.Enrolment.Invited = m.related(f.Member, f.Enrolment.Invited)
+	}
+	if f.Invited != nil {
+		f.Invited = m.related(f.Member, f.Invited)
+	}
 	if f.Kind == engine.TransferOut && f.Transfer.Reverses != "" {
 		f.Member, f.Parent = o.fact.Member, f.Transfer.Reverses
 	}
@@ -116,6 +122,37 @@ func (m *memory) sweep(_ context.Context, now time.Time) error {
 		err = m.desk.Replay()
 	}
 	return err
+}
+
+func (m *memory) follow(context.Context, time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	err := m.desk.Follow()
+	if err == nil {
+		err = m.desk.Verify()
+	}
+	return err
+}
+
+// related sees what can be seen without profiles.
+func (m *memory) related(friend string, i *engine.Invitation) *engine.Invitation {
+	c := *i
+	for up, n := i.By, 0; up != "" && n < 100; n++ {
+		switch {
+		case up == friend && n == 0:
+			c.Refused = engine.RefusedSelf
+		case up == friend:
+			c.Refused = engine.RefusedCircular
+		}
+		st := m.desk.Account(up).State
+		if n == 0 && st.Status == engine.Closed {
+			c.Refused = engine.RefusedGone
+		}
+		if up = ""; st.Referral != nil {
+			up = st.Referral.By
+		}
+	}
+	return &c
 }
 
 func (m *memory) facts(_ context.Context, member string, after int64) ([]engine.Past, error) {

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -92,6 +93,9 @@ func (pl *player) all(ctx context.Context, open func(context.Context, string) (d
 		if err := pl.enrolAll(ctx); err != nil {
 			return fmt.Errorf("given: %w", err)
 		}
+		if err := pl.follow(ctx); err != nil {
+			return err
+		}
 	}
 	for i := range st.Before {
 		pl.step, pl.line = i+1, st.Before[i].line
@@ -148,7 +152,9 @@ func (pl *player) enrolAll(ctx context.Context) error {
 	if len(given) == 1 {
 		pl.only = slices.Collect(maps.Keys(given))[0]
 	}
-	for _, name := range sortedFields(given) {
+	names := sortedFields(given)
+	slices.SortStableFunc(names, func(a, b string) int { return strings.Compare(given[a].Invited, given[b].Invited) }) // who is invited by nobody comes first
+	for _, name := range names {
 		who := given[name]
 		if err := pl.arrive(ctx, name, &who); err != nil {
 			return err
@@ -233,6 +239,9 @@ func (pl *player) enrol(ctx context.Context, name string, who *person, at time.T
 	}
 	f := engine.Fact{Kind: engine.Enrolment, OccurredAt: at, Enrolment: &engine.EnrolmentBody{
 		Zone: who.Zone, Language: who.Language, Store: who.Store, Channel: who.Channel, Attributes: who.Attributes}}
+	if who.Invited != "" {
+		f.Enrolment.Invited = &engine.Invitation{By: pl.id(who.Invited)}
+	}
 	out, err := pl.desk.take(ctx, order{fact: f, enrol: who, now: pl.now})
 	if err == nil {
 		pl.members[name] = out.fact.Member
@@ -241,6 +250,14 @@ func (pl *player) enrol(ctx context.Context, name string, who *person, at time.T
 		}
 	}
 	return out, err
+}
+
+// id is the id of a member by nickname; a name that nobody has stays as it is, for what must be refused.
+func (pl *player) id(name string) string {
+	if id, known := pl.members[name]; known {
+		return id
+	}
+	return name
 }
 
 // kinds names what a step does.
@@ -368,8 +385,27 @@ func (pl *player) move(s *step) (time.Time, error) {
 	return at, nil
 }
 
-// perform does a step. An *errs.Error is a refusal; any other error is a fault of the scenario.
+// perform does a step, and what follows from it for other members.
 func (pl *player) perform(ctx context.Context, s *step) (*outcome, error) {
+	out, err := pl.act(ctx, s)
+	if s.Check == nil {
+		err = cmp.Or(pl.follow(ctx), err)
+	}
+	return out, err
+}
+
+func (pl *player) follow(ctx context.Context) error {
+	if pl.p == nil || !pl.p.FollowsUp() {
+		return nil
+	}
+	if err := pl.desk.follow(ctx, pl.now); err != nil {
+		return fmt.Errorf("what follows: %w", err)
+	}
+	return nil
+}
+
+// act does a step. An *errs.Error is a refusal; any other error is a fault of the scenario.
+func (pl *player) act(ctx context.Context, s *step) (*outcome, error) {
 	switch {
 	case s.Check != nil, len(s.kinds()) == 0:
 		_, err := pl.move(s)
@@ -577,6 +613,8 @@ func (pl *player) body(s *step, f *engine.Fact) error {
 		f.Kind, f.Status = engine.Status, &engine.StatusBody{To: s.Status, Reason: "scenario"}
 	case s.Merge != "":
 		f.Kind, f.Merge = engine.MergeOut, &engine.Merge{Other: pl.members[s.Merge], Reason: "scenario"}
+	case s.Invited != "":
+		f.Kind, f.Invited = engine.InvitedK, &engine.Invitation{By: pl.id(s.Invited)}
 	}
 	return nil
 }

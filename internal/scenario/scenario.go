@@ -172,6 +172,8 @@ type desk interface {
 	take(ctx context.Context, o order) (*outcome, error)
 	simulate(ctx context.Context, o order) (*outcome, error)
 	sweep(ctx context.Context, now time.Time) error
+	// follow records what follows for other members from what was recorded.
+	follow(ctx context.Context, now time.Time) error
 	// facts gives a member's facts with numbers above after, in order.
 	facts(ctx context.Context, member string, after int64) ([]engine.Past, error)
 	// view gives the account brought up to now, with all that progress and offers need.

@@ -27,6 +27,7 @@ type Desk struct {
 	receipts map[string]receipt
 	log      []engine.Past // every fact in the order of deciding
 	ids      int
+	followed int // how much of log was followed
 	// Strict decides every fact a second time with the whole account loaded, and a third with what was loaded before,
 	// and fails when a decision differs or an input was changed.
 	Strict bool
@@ -124,7 +125,7 @@ func (d *Desk) file(member string) *file {
 func (d *Desk) Take(f engine.Fact) (*Taken, error) {
 	if f.Source != "" {
 		if r, known := d.receipts[f.Source+"\x00"+f.ExternalID]; known {
-			if r.member != f.Member || r.fact.Kind != f.Kind || !reflect.DeepEqual(bodies(r.fact), bodies(f)) {
+			if r.fact.Member != f.Member || r.fact.Kind != f.Kind || !reflect.DeepEqual(bodies(r.fact), bodies(f)) {
 				return nil, errs.Conflict("duplicate_external_id", "There is another fact with this source and external id.").With("fact", r.fact.ID)
 			}
 			p := d.members[r.member].past[r.at]
@@ -136,9 +137,9 @@ func (d *Desk) Take(f engine.Fact) (*Taken, error) {
 		return nil, err
 	}
 	if f.Source != "" {
-		past := d.members[f.Member].past
+		past := d.members[t.Fact.Member].past
 		at := slices.IndexFunc(past, func(p engine.Past) bool { return p.Fact.ID == t.Fact.ID })
-		d.receipts[f.Source+"\x00"+f.ExternalID] = receipt{f.Member, f, at}
+		d.receipts[f.Source+"\x00"+f.ExternalID] = receipt{t.Fact.Member, f, at}
 	}
 	return t, nil
 }
@@ -390,6 +391,33 @@ func (d *Desk) Sweep(now time.Time) ([]engine.Past, error) {
 		}
 	}
 	return dues, nil
+}
+
+// Follow takes what follows for other members from what was taken since it was called last. What is refused is left out.
+func (d *Desk) Follow() error {
+	for ; d.followed < len(d.log); d.followed++ {
+		p := d.log[d.followed]
+		for _, e := range p.Decision.Events {
+			f, ok := engine.FollowUp(e, p.Fact.Member, p.Fact.ID, p.Fact.OccurredAt)
+			if !ok {
+				continue
+			}
+			if source, external, some := strings.Cut(f.Parent, "/"); some {
+				r, known := d.receipts[source+"\x00"+external]
+				if !known {
+					continue
+				}
+				f.Parent = r.fact.ID
+				if f.Parent == "" {
+					f.Parent = d.members[r.member].past[r.at].Fact.ID
+				}
+			}
+			if _, err := d.Take(f); err != nil && errors.Is(err, ErrBroken) {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // View gives the account as it would be at a moment, without keeping anything. Every lot and counter is loaded.

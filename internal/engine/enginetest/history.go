@@ -17,7 +17,7 @@ var Start = time.Date(2026, 1, 1, 9, 0, 0, 0, time.UTC)
 
 // Options narrow what is drawn.
 type Options struct {
-	// Plain keeps to whole points, and to ends that the reference model knows: no end, days, the end of a month.
+	// Plain keeps to whole points, to ends that the reference model knows (no end, days, the end of a month), and to what members do themselves.
 	Plain bool
 	// Orderly draws no late facts.
 	Orderly bool
@@ -94,7 +94,9 @@ func Program(t *rapid.T, o Options) *program.Compiled {
 		", own: " + pick("own", []string{"at once", "later"}) + "}\n" +
 		"returns: {spent: " + pick("spent", []string{"give back", "keep"}) + ", if_spent: " + pick("if spent", []string{"debt", "clamp", "refuse"}) +
 		", round: " + pick("return round", []string{"nearest", "down", "up"}) + "}\n" +
-		"transfers: {units: point, limit: {per: day, amount: 200}}\n"
+		"transfers: {units: point, limit: {per: day, amount: 200}}\n" +
+		"referral: {qualifies: {when: {total: {from: 30.00}}, within: 40 days" + pick("referral", []string{"", ", purchase: first"}) + "}, friend: {unit: point, amount: 11}, " +
+		"referrer: {unit: point, amount: 17, limit: {per: month, times: 2}, pending: {for: 4 days}}}\n"
 	d, err := program.Parse([]byte(text), "")
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
@@ -117,6 +119,8 @@ type History struct {
 	bought  []engine.Fact
 	held    []engine.Fact // reservations and redemptions
 	waiting []engine.Fact // facts that may have something pending
+	joined  []string
+	thanked []engine.Fact
 	facts   int
 }
 
@@ -128,6 +132,9 @@ func NewHistory(p *program.Compiled, o Options, members ...string) *History {
 // Enrol gives the fact that a member joins, at the start.
 func (h *History) Enrol(t *rapid.T, member string) engine.Fact {
 	b := &engine.EnrolmentBody{Zone: rapid.SampledFrom([]string{"", "America/New_York", "Asia/Tokyo"}).Draw(t, "zone")}
+	if !h.Plain && len(h.joined) > 0 && rapid.Bool().Draw(t, "invited") {
+		b.Invited = &engine.Invitation{By: rapid.SampledFrom(h.joined).Draw(t, "by")}
+	}
 	return engine.Fact{Kind: engine.Enrolment, Member: member, OccurredAt: h.Clock, RecordedAt: h.Clock, Enrolment: b}
 }
 
@@ -141,6 +148,11 @@ func (h *History) Took(f engine.Fact) {
 		h.held = append(h.held, f)
 	case engine.ActivityK, engine.AdjustmentK, engine.Enrolment:
 		h.waiting = append(h.waiting, f)
+	case engine.ThanksK:
+		h.thanked = append(h.thanked, f)
+	}
+	if f.Kind == engine.Enrolment {
+		h.joined = append(h.joined, f.Member)
 	}
 }
 
@@ -151,6 +163,7 @@ var kinds = []engine.Kind{
 	engine.PurchaseK, engine.PurchaseK, engine.PurchaseK, engine.PurchaseK, engine.ReturnK, engine.ReturnK, engine.ReturnK, engine.ActivityK,
 	engine.Reserve, engine.Redeem, engine.Redeem, engine.Commit, engine.Cancel, engine.Refund, engine.Refund, engine.AdjustmentK, engine.TransferOut,
 	engine.Release, engine.TierGrant, engine.GrantK, engine.GrantK, engine.Status, engine.MergeOut,
+	engine.ThanksK,
 }
 
 var waits = []time.Duration{0, 0, time.Second, time.Minute, time.Hour, 7 * time.Hour, 24 * time.Hour, 3 * 24 * time.Hour, 9 * 24 * time.Hour, 33 * 24 * time.Hour}
@@ -246,6 +259,15 @@ func (h *History) body(t *rapid.T, f *engine.Fact) bool {
 			to = []string{engine.Closed}
 		}
 		f.Status = &engine.StatusBody{To: rapid.SampledFrom(to).Draw(t, "status")}
+	case engine.ThanksK: // what a purchase of another's leads to, drawn by itself
+		if h.Plain {
+			return false
+		}
+		f.Thanks = &engine.Thanks{For: "referral", Step: rapid.SampledFrom([]string{engine.ThanksEarned, engine.ThanksUndone, engine.ThanksJoined}).Draw(t, "step"),
+			From: rapid.SampledFrom(h.Members).Draw(t, "friend"), Of: "drawn"}
+		if f.Thanks.Step == engine.ThanksUndone {
+			return about(h.thanked)
+		}
 	case engine.MergeOut:
 		if rapid.IntRange(0, 2).Draw(t, "merge") > 0 {
 			return false

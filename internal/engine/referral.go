@@ -1,0 +1,354 @@
+package engine
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/program"
+)
+
+// The stages of a referral, as the friend's account keeps it.
+const (
+	ReferralOpen      = "open"      // invited, and has not bought what counts
+	ReferralQualified = "qualified" // the purchase that counts is there
+	ReferralMissed    = "missed"    // the time went by
+	ReferralUndone    = "undone"    // what counted came back, too late for another purchase
+	ReferralRefused   = "refused"   // it turned out to be one and the same person
+)
+
+// Why an invitation is refused.
+const (
+	RefusedOff      = "off"         // the program has no referral
+	RefusedSelf     = "self"        // one and the same membership
+	RefusedPerson   = "same_person" // another membership that looks like the same person
+	RefusedKnown    = "known"       // the friend looks like somebody who is a member already
+	RefusedCircular = "circular"    // the one who invites was brought by the friend
+	RefusedGone     = "gone"        // the one who invited has left
+)
+
+// ReferralState is who brought a member, and what came of it.
+type ReferralState struct {
+	// By is who invited: the id at that time, which may have been merged since.
+	By     string    `json:"by"`
+	At     time.Time `json:"at"`
+	Status string    `json:"status"`
+	// Until is the end of the time to qualify.
+	Until *time.Time `json:"until,omitempty"`
+	// Purchase is the fact that qualified.
+	Purchase string `json:"purchase,omitempty"`
+}
+
+// Invitation says who invited a member.
+type Invitation struct {
+	// By is the id of who invited.
+	By string `json:"by"`
+	// Refused is why it does not count, as the flow saw it; one of the Refused words.
+	Refused string `json:"refused,omitempty"`
+}
+
+// Thanks is what follows for a member from what another one did. Nobody asks for it: it follows an event, see FollowUp.
+type Thanks struct {
+	// For is what it is for: "referral".
+	For string `json:"for"`
+	// Step is how far it is; one of the Step words below.
+	Step string `json:"step"`
+	// From is the other member, Of the fact it follows.
+	From string `json:"from"`
+	Of   string `json:"of"`
+	// Refused is why nothing is given, as the flow saw it; one of the Refused words.
+	Refused string `json:"refused,omitempty"`
+}
+
+// The steps of thanks.
+const (
+	ThanksJoined = "joined"    // a friend accepted the invitation
+	ThanksEarned = "qualified" // something is given
+	ThanksUndone = "undone"    // it is taken back
+)
+
+// accept notes who invited the member.
+func (w *work) accept(i *Invitation) {
+	if w.p.Referral == nil && i.Refused == "" {
+		i = &Invitation{By: i.By, Refused: RefusedOff}
+	}
+	if i.Refused != "" {
+		w.note(NoteReferralRefused, Args{"word": word(i.Refused)})
+		w.event(EvReferralRefused, map[string]string{"by": i.By, "reason": i.Refused})
+		return
+	}
+	r := &ReferralState{By: i.By, At: w.at, Status: ReferralOpen}
+	if in := w.p.Referral.Qualifies.Within; in != nil {
+		until := in.After(w.at, w.p.Zone)
+		r.Until = &until
+	}
+	w.st.Referral = r
+	w.note(NoteReferralOpen, nil)
+	w.event(EvReferralJoined, map[string]string{"by": i.By})
+}
+
+// doInvited takes it from a member who says only after enrolling who invited them.
+func (w *work) doInvited() error {
+	if err := w.notClosed(); err != nil {
+		return err
+	}
+	pol, i := w.p.Referral, w.f.Invited
+	switch {
+	case pol == nil || pol.Late == nil:
+		return errs.Conflict("referral_off", "The program takes invitations with the enrolment only.")
+	case w.st.Referral != nil:
+		return errs.Conflict("already_invited", "It is said already who invited this member.")
+	case w.st.FirstPurchaseAt != nil:
+		return errs.Conflict("invitation_too_late", "The member has bought something already: an invitation is for somebody new.")
+	case w.at.After(pol.Late.After(w.st.JoinedAt, w.p.Zone)):
+		return errs.Conflict("invitation_too_late", "The member enrolled longer ago than the program takes invitations for ("+pol.Late.String()+").")
+	case i.Refused != "":
+		return errs.Conflict("referral_refused", "This invitation does not count: "+refusals[i.Refused]+".").With("why", i.Refused)
+	}
+	w.accept(i)
+	return nil
+}
+
+var refusals = map[string]string{
+	RefusedSelf: "nobody invites themselves", RefusedPerson: "the two memberships look like the same person's",
+	RefusedKnown: "the member looks like somebody who is a member already", RefusedCircular: "the one who invites was brought by the member",
+	RefusedGone: "the one who invited has left", RefusedOff: "the program has no referral",
+}
+
+// refer looks whether a purchase is the one that an invitation waits for, and gives what the friend gets for it.
+func (w *work) refer(s *scene) ([]*candidate, error) {
+	r, pol := w.st.Referral, w.p.Referral
+	if r == nil || r.Status != ReferralOpen || pol == nil || w.at.Before(r.At) || r.Until != nil && !w.at.Before(*r.Until) {
+		return nil, nil
+	}
+	look := *s
+	look.in, look.basis, look.items = nil, s.basket.total, 0
+	for i := range s.basket.lines {
+		look.items += s.basket.lines[i].quantity
+	}
+	ok, why, err := look.holds(pol.When)
+	switch {
+	case err != nil:
+		why = []Note{{Code: CondFormula, Args: Args{"text": text(err.Error())}}}
+		ok = false
+	case ok && pol.First && w.st.Purchases > 0:
+		why = []Note{{Code: CondFirst, Args: Args{"seen": Number(strconv.FormatInt(w.st.Purchases, 10))}}}
+		ok = false
+	}
+	if !ok {
+		w.d.Explanation.Rules = append(w.d.Explanation.Rules, RuleTrace{Rule: program.ReferralRule, Why: Note{WhyCondition, nil}, Steps: why})
+		return nil, nil
+	}
+	r.Status, r.Purchase = ReferralQualified, w.f.ID
+	w.note(NoteReferralQualified, nil)
+	w.event(EvReferralQualified, map[string]string{"by": r.By, "purchase": w.f.ID})
+	return w.earn(program.ReferralTrigger, newScene(w.p, w.st, w.at), 0)
+}
+
+// unrefer takes the friend's thanks back where too little of the purchase that counted is left.
+func (w *work) unrefer(past *Past, bought, after []LineSum, pol program.Returns) error {
+	r := w.st.Referral
+	if r == nil || r.Status != ReferralQualified || r.Purchase != past.Fact.ID || pol.Earned == "keep" {
+		return nil
+	}
+	var left int64
+	whole := true
+	for i := range bought {
+		left += bought[i].Amount - after[i].Amount
+		whole = whole && gone(bought[i], after[i])
+	}
+	if !whole && (w.p.Referral == nil || stillEnough(w.p.Referral.When, left)) {
+		return nil
+	}
+	if err := w.takeThanks(past, program.ReferralRule, pol.IfSpent); err != nil {
+		return err
+	}
+	w.undoReferral()
+	return nil
+}
+
+// stillEnough says whether the money that is left meets the lower bounds of a condition.
+func stillEnough(c *program.CompiledCondition, left int64) bool {
+	if c == nil {
+		return true
+	}
+	for _, b := range []*program.Bounds{c.Total, c.Amount} {
+		if b != nil && left < b.From {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(c.All, func(part *program.CompiledCondition) bool { return !stillEnough(part, left) })
+}
+
+// takeThanks takes back all that is left of what a rule gave by a past fact.
+func (w *work) takeThanks(past *Past, rule, ifSpent string) error {
+	if w.st.Status == Closed { // who has left owes nothing
+		ifSpent = "clamp"
+	}
+	for i, a := range past.Decision.Awards {
+		if a.Rule != rule {
+			continue
+		}
+		var already int64
+		for _, c := range past.Children {
+			for _, rev := range c.Decision.Reversals {
+				if rev.Award == i {
+					already += rev.Amount
+				}
+			}
+		}
+		n := a.Amount - already
+		if n <= 0 {
+			continue
+		}
+		rev, err := w.reverse(a.Lot, a.Unit, a.Rule, n, past.Fact.ID, ifSpent)
+		if err != nil {
+			return err
+		}
+		rev.Award = i
+		w.d.Reversals = append(w.d.Reversals, rev)
+		w.countUnit(a.Unit, -n, past.Fact.OccurredAt)
+		w.unlimit(a, already, n)
+	}
+	return nil
+}
+
+// undoReferral tells that the purchase that counted does so no longer, and waits for another one where there is time.
+func (w *work) undoReferral() {
+	r := w.st.Referral
+	w.event(EvReferralUndone, map[string]string{"by": r.By, "purchase": r.Purchase})
+	w.note(NoteReferralUndone, nil)
+	r.Status, r.Purchase = ReferralUndone, ""
+	if pol := w.p.Referral; pol != nil && !pol.First && (r.Until == nil || w.now.Before(*r.Until)) {
+		r.Status = ReferralOpen
+	}
+}
+
+// missReferral ends the time to qualify.
+func (w *work) missReferral() {
+	r := w.st.Referral
+	if r == nil || r.Status != ReferralOpen || r.Until == nil || r.Until.After(w.at) {
+		return
+	}
+	r.Status = ReferralMissed
+	w.note(NoteReferralMissed, nil)
+	w.event(EvReferralMissed, map[string]string{"by": r.By})
+}
+
+// referralDue is when the time to qualify ends; nil for never.
+func (s *State) referralDue() *time.Time {
+	if r := s.Referral; r != nil && r.Status == ReferralOpen {
+		return r.Until
+	}
+	return nil
+}
+
+// inheritReferral gives the survivor of a merge what the other one was invited by. That one of the two had invited the other shows
+// now that they were one person: what was given for it is called off.
+func (w *work) inheritReferral(theirs *ReferralState, other string) {
+	mine := w.st.Referral
+	if mine != nil && mine.By == other {
+		w.refuseReferral()
+	}
+	switch {
+	case theirs == nil:
+	case theirs.By == w.f.Member:
+		if w.st.Referral == nil || w.st.Referral.Status != ReferralQualified {
+			c := *theirs
+			w.st.Referral = &c
+			w.refuseReferral()
+		} else if theirs.Status == ReferralQualified {
+			w.event(EvReferralUndone, map[string]string{"by": theirs.By, "purchase": theirs.Purchase})
+		}
+	case mine == nil && (theirs.Status != ReferralOpen || w.st.Purchases == 0):
+		c := *theirs
+		w.st.Referral = &c
+	}
+}
+
+func (w *work) refuseReferral() {
+	r := w.st.Referral
+	if r.Status == ReferralQualified {
+		w.event(EvReferralUndone, map[string]string{"by": r.By, "purchase": r.Purchase})
+	}
+	w.note(NoteReferralRefused, Args{"word": word(RefusedSelf)})
+	r.Status, r.Purchase = ReferralRefused, ""
+}
+
+// thanksRule is the rule whose awards thanks take back, by what they are for.
+func thanksRule(what string) string {
+	if what == "referral" {
+		return program.ReferralThanksRule
+	}
+	return what
+}
+
+// doThanks gives a member what another one's doing brings, or takes it back.
+func (w *work) doThanks() error {
+	if err := w.notClosed(); err != nil {
+		return err
+	}
+	b := w.f.Thanks
+	switch b.Step {
+	case ThanksJoined:
+		w.note(NoteFriendJoined, nil)
+	case ThanksUndone:
+		if w.in.Past == nil {
+			return errs.NotFound("fact_not_found", "There is no such fact.")
+		}
+		ifSpent := w.p.Doc.Returns.IfSpent
+		if ifSpent == "refuse" { // the goods are back already: there is nobody to refuse it to
+			ifSpent = "debt"
+		}
+		if err := w.takeThanks(w.in.Past, thanksRule(b.For), ifSpent); err != nil {
+			return err
+		}
+		w.note(NoteFriendUndone, nil)
+	default:
+		if b.Refused != "" {
+			w.note(NoteReferralRefused, Args{"word": word(b.Refused)})
+			break
+		}
+		trigger := program.ThanksTrigger(b.For)
+		w.note(NoteFriendQualified, nil)
+		if w.st.Status == Blocked {
+			w.none(trigger, WhyBlocked)
+			w.note(NoteNothing, nil)
+			break
+		}
+		done, err := w.earn(trigger, newScene(w.p, w.st, w.at), 0)
+		if err != nil {
+			return err
+		}
+		w.earned(done)
+	}
+	w.event(EvThanks, map[string]string{"for": b.For, "step": b.Step, "friend": b.From})
+	return nil
+}
+
+// FollowUpSource is the source of facts that follow others: nobody else may use it, so that none of them is kept out.
+const FollowUpSource = "lojal"
+
+// FollowUps are the types of events that something follows from, for somebody else.
+var FollowUps = map[string]bool{EvReferralJoined: true, EvReferralQualified: true, EvReferralUndone: true}
+
+// FollowUp gives the fact that an event of a member brings about for another one, and false when none does. It is always the same
+// for an event: its natural key says which, so that it counts once.
+func FollowUp(e Event, member, fact string, at time.Time) (Fact, bool) {
+	if !FollowUps[e.Type] {
+		return Fact{}, false
+	}
+	what, step, _ := strings.Cut(e.Type, ".")
+	of := fact
+	if e.Data["purchase"] != "" {
+		of = e.Data["purchase"]
+	}
+	f := Fact{Kind: ThanksK, Member: e.Data["by"], Source: FollowUpSource, ExternalID: what + "/" + of + "/" + step, OccurredAt: at,
+		Thanks: &Thanks{For: what, Step: step, From: member, Of: of}}
+	if step == ThanksUndone {
+		f.Parent = FollowUpSource + "/" + what + "/" + of + "/" + ThanksEarned
+	}
+	return f, true
+}

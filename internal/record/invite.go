@@ -1,0 +1,177 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"lojal.dev/lojal/internal/books"
+	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/engine"
+	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/member"
+)
+
+// invite finds who invited the members of the tasks, and sees whether the invitation counts: that looks at members besides the fact's own,
+// which the engine does not. What was seen goes into the fact, so that it is decided again in the same way.
+func (u *unit) invite(ctx context.Context, tasks []*task) error {
+	for _, t := range tasks {
+		said := t.invitation()
+		if said == nil || t.state == done {
+			continue
+		}
+		by, err := u.inviter(ctx, t.req.Program, said.By)
+		if err == nil {
+			i := &engine.Invitation{By: by}
+			i.Refused, err = u.related(ctx, t.req.Program, u.survivor(t.ref).Member, by, t.enrols)
+			t.invited(i)
+		}
+		switch {
+		case err == nil:
+		case !refused(err):
+			return err
+		case t.fact.Kind == engine.Enrolment && !u.simulated: // the member is written already
+			return &lateRefusal{t, err}
+		default:
+			t.fail(err)
+		}
+	}
+	return nil
+}
+
+// invitation is what the request says of who invited; nil when it says nothing.
+func (t *task) invitation() *engine.Invitation {
+	switch b := t.req.Fact.Enrolment; {
+	case t.fact.Kind == engine.InvitedK:
+		return t.req.Fact.Invited
+	case t.fact.Kind == engine.Enrolment && b != nil:
+		return b.Invited
+	}
+	return nil
+}
+
+// invited puts what was seen into the fact.
+func (t *task) invited(i *engine.Invitation) {
+	if t.fact.Kind == engine.InvitedK {
+		t.fact.Invited = i
+		return
+	}
+	b := *t.fact.Enrolment
+	b.Invited = i
+	t.fact.Enrolment = &b
+}
+
+// inviter finds who invited by what the request calls them.
+func (u *unit) inviter(ctx context.Context, program, ref string) (string, error) {
+	found, err := u.resolveAll(ctx, program, []string{ref})
+	if err != nil {
+		return "", err
+	}
+	id, why := found[0].ID, found[0].Err
+	if id == "" {
+		id = u.enrolled[ref]
+	}
+	if id == "" && !refused(why) {
+		return "", why
+	}
+	var there error
+	if id != "" {
+		_, here := u.state(books.Ref{Program: program, Member: id})
+		if !here {
+			there = member.Exists(ctx, u.tx, program, id)
+		}
+	}
+	if id == "" || errs.CodeOf(there) == errs.CodeNotFound {
+		return "", errs.Invalid("unknown_invitation", "Nobody has invited with this.", errs.Field{Pointer: "/invited_by", Reason: "unknown_invitation",
+			Message: "is no member's invitation: check how it is written, or leave it out"})
+	}
+	return id, there
+}
+
+// state gives the state of an account that this unit has open.
+func (u *unit) state(ref books.Ref) (*engine.State, bool) {
+	if f := u.sheet.Folio(ref); f != nil && f.State.Seq > 0 {
+		return &f.State, true
+	}
+	return nil, false
+}
+
+// related says why an invitation does not count, "" when it does. newcomer is the friend's profile where it was made just now.
+func (u *unit) related(ctx context.Context, program, friend, by string, newcomer member.Member) (string, error) {
+	at := func(id string) (*engine.State, error) {
+		if st, ok := u.state(books.Ref{Program: program, Member: id}); ok {
+			return st, nil
+		}
+		return stateOf(ctx, u.tx, books.Ref{Program: program, Member: id})
+	}
+	return relation(ctx, u.tx, program, friend, by, newcomer, at)
+}
+
+func stateOf(ctx context.Context, tx *db.Tx, ref books.Ref) (*engine.State, error) {
+	sheet := books.ReadSheet()
+	if err := sheet.Open(ctx, tx, []books.Ref{ref}); err != nil {
+		return nil, err
+	}
+	return &sheet.Folio(ref).State, nil
+}
+
+// Related says why an invitation does not count now, by one of engine's Refused words; "" when it does.
+func Related(ctx context.Context, tx *db.Tx, program, friend, by string) (string, error) {
+	return relation(ctx, tx, program, friend, by, member.Member{}, func(id string) (*engine.State, error) {
+		return stateOf(ctx, tx, books.Ref{Program: program, Member: id})
+	})
+}
+
+// farthest is how far up a chain of invitations is looked for the friend.
+const farthest = 1000
+
+func relation(ctx context.Context, tx *db.Tx, program, friend, by string, newcomer member.Member, state func(string) (*engine.State, error)) (string, error) {
+	survivor := func(id string) (string, *engine.State, error) {
+		for range 100 {
+			st, err := state(id)
+			if err != nil || st.MergedInto == "" {
+				return id, st, err
+			}
+			id = st.MergedInto
+		}
+		return id, nil, errors.New("members merged in a circle")
+	}
+	friend, own, err := survivor(friend)
+	if err != nil {
+		return "", err
+	}
+	up, st, err := survivor(by)
+	switch {
+	case err != nil:
+		return "", err
+	case up == friend:
+		return engine.RefusedSelf, nil
+	case st.Status == engine.Closed:
+		return engine.RefusedGone, nil
+	}
+	inviter := up
+	for range farthest { // who invited the one who invited the one …
+		if st.Referral == nil || st.Referral.Status == engine.ReferralRefused {
+			break
+		}
+		if up, st, err = survivor(st.Referral.By); err != nil {
+			return "", err
+		}
+		if up == friend {
+			return engine.RefusedCircular, nil
+		}
+		if up == inviter {
+			break // a circle of others
+		}
+	}
+	same, perhaps, err := member.AlikeTo(ctx, tx, program, friend, newcomer)
+	switch {
+	case err != nil:
+		return "", err
+	case slices.Contains(same, inviter), slices.Contains(perhaps, inviter):
+		return engine.RefusedPerson, nil
+	case len(same) > 0 && own.FirstPurchaseAt == nil: // it was seen when the invitation was accepted
+		return engine.RefusedKnown, nil
+	}
+	return "", nil
+}
