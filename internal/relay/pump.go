@@ -358,7 +358,8 @@ func (p *pump) post(letters context.Context) {
 		d := p.queue[0]
 		p.queue = p.queue[1:]
 		p.sending[d.Event] = true
-		p.r.senders.Go(func() { p.deliver(letters, p.endpoint, p.secrets, d) })
+		e, secrets := p.endpoint, p.secrets // as they are now: the pump may read them anew before the sender begins
+		p.r.senders.Go(func() { p.deliver(letters, e, secrets, d) })
 	}
 }
 

@@ -484,18 +484,35 @@ func TestSlowReceiversKeepNoOtherWaiting(t *testing.T) {
 }
 
 func TestAnAnswerThatTakesTooLongIsAFailure(t *testing.T) {
+	failing(t, 300*time.Millisecond, map[string]bad{
+		"hang":         {"no whole answer within 300ms", func(context.Context, net.Conn) {}},
+		"headers drip": {"no whole answer within 300ms", func(ctx context.Context, c net.Conn) { drip(ctx, c, "HTTP/1.1 200 OK\r\nX-Slow: ") }},
+		"body drips": {"no whole answer within 300ms", func(ctx context.Context, c net.Conn) {
+			drip(ctx, c, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+		}},
+	})
+}
+
+func TestAnAnswerThatIsCutOffIsAFailure(t *testing.T) {
+	failing(t, time.Hour, map[string]bad{
+		"cut in the body":    {"the answer was cut off", func(_ context.Context, c net.Conn) { cut(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf") }},
+		"cut in the headers": {"", func(_ context.Context, c net.Conn) { cut(c, "HTTP/1.1 200 OK\r\nConte") }},
+		"no HTTP":            {"", func(_ context.Context, c net.Conn) { cut(c, "220 mail.example.com ESMTP\r\n") }},
+	})
+}
+
+// bad is what a receiver does in the place of an answer, and the words with which its failure begins.
+type bad struct {
+	words  string
+	answer func(context.Context, net.Conn)
+}
+
+// failing sends one event to receivers that all fail it until it is given up.
+func failing(t *testing.T, timeout time.Duration, receivers map[string]bad) {
+	t.Helper()
 	each(t, func(t *testing.T, o *office) {
 		boxes := map[string]*box{}
-		for name, answer := range map[string]func(context.Context, net.Conn){
-			"hang":         func(context.Context, net.Conn) {},
-			"headers drip": func(ctx context.Context, c net.Conn) { drip(ctx, c, "HTTP/1.1 200 OK\r\nX-Slow: ") },
-			"body drips": func(ctx context.Context, c net.Conn) {
-				drip(ctx, c, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
-			},
-			"cut in the body":    func(_ context.Context, c net.Conn) { cut(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf") },
-			"cut in the headers": func(_ context.Context, c net.Conn) { cut(c, "HTTP/1.1 200 OK\r\nConte") },
-			"no HTTP":            func(_ context.Context, c net.Conn) { cut(c, "220 mail.example.com ESMTP\r\n") },
-		} {
+		for name, b := range receivers {
 			boxes[name] = o.box(webhook.Settings{Types: &[]string{"points.earned"}}, func(w http.ResponseWriter, r *http.Request, _ int) {
 				c, _, err := http.NewResponseController(w).Hijack()
 				if err != nil {
@@ -503,25 +520,18 @@ func TestAnAnswerThatTakesTooLongIsAFailure(t *testing.T) {
 					return
 				}
 				t.Cleanup(func() { c.Close() })
-				answer(r.Context(), c)
+				b.answer(r.Context(), c)
 			})
 		}
 		o.buy(1)
-		o.node(func(opts *Options) { opts.Timeout = 300 * time.Millisecond })
+		o.node(func(opts *Options) { opts.Timeout = timeout })
 		for name, b := range boxes {
 			if got := b.settled(); got[webhook.Dead] != 1 {
 				t.Errorf("%s: %v", name, got)
 			}
 			d := b.deliveries()[0]
-			want := "the answer was cut off"
-			switch {
-			case name == "hang" || strings.HasSuffix(name, "drip") || strings.HasSuffix(name, "drips"):
-				want = "no whole answer within 300ms"
-			case name == "cut in the headers" || name == "no HTTP":
-				want = ""
-			}
 			for _, a := range d.Log {
-				if a.Error == "" || !strings.HasPrefix(a.Error, want) || strings.Contains(a.Error, "127.0.0.1:") && strings.Contains(a.Error, "/hook") {
+				if a.Error == "" || !strings.HasPrefix(a.Error, receivers[name].words) || strings.Contains(a.Error, "127.0.0.1:") && strings.Contains(a.Error, "/hook") {
 					t.Errorf("%s: %+v", name, a)
 				}
 			}
