@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -18,6 +19,8 @@ import (
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/key"
 	"lojal.dev/lojal/internal/member"
+	"lojal.dev/lojal/internal/money"
+	"lojal.dev/lojal/internal/program"
 	"lojal.dev/lojal/internal/record"
 	"lojal.dev/lojal/internal/version"
 )
@@ -25,16 +28,18 @@ import (
 type demoCmd struct {
 	listening `set:"level=warn"`
 	DB        string `name:"db" env:"LOJAL_DEMO_DB" default:"sqlite:lojal-demo.db" placeholder:"URL" help:"Database of the demo: sqlite:PATH, or postgres://… of an empty one; ${default} when left out (${env})."`
+	Blueprint string `default:"coffee-stars" placeholder:"NAME" help:"Sample program to fill with life, one of ${blueprints}; ${default} when left out."`
 	Seed      uint64 `default:"1" placeholder:"N" help:"Another number than ${default} makes other people and purchases."`
 }
 
 func (demoCmd) Help() string {
-	return `The first start makes a coffee bar with 500 members and two years of purchases, which takes some seconds; a later one
-finds it and starts at once. The demo has a database of its own: delete the file to begin anew.
+	return `The first start makes a shop with 500 members and two years of purchases, which takes some seconds; a later one
+finds it and starts at once. The demo has a database of its own, each blueprint another: delete the file to begin anew.
 
 Examples:
 
     lojal demo
+    lojal demo --blueprint grocery
     lojal demo --addr 127.0.0.1:9000`
 }
 
@@ -42,8 +47,16 @@ Examples:
 const demoDB = "sqlite:lojal-demo.db"
 
 func (c *demoCmd) Run(e *env) error {
-	if c.DB == demoDB && !writable(".") {
-		c.DB = "sqlite:" + filepath.Join(os.TempDir(), "lojal-demo.db")
+	if _, err := program.Blueprint(c.Blueprint); err != nil {
+		return errs.NotFound("no_blueprint", sentence(err.Error()))
+	}
+	if c.DB == demoDB {
+		if c.Blueprint != demo.Blueprint {
+			c.DB = "sqlite:lojal-demo-" + c.Blueprint + ".db"
+		}
+		if !writable(".") {
+			c.DB = "sqlite:" + filepath.Join(os.TempDir(), sqliteFile(c.DB))
+		}
 	}
 	if err := c.make(e); err != nil {
 		return err
@@ -138,11 +151,11 @@ func (c *demoCmd) fill(e *env, d *db.DB) error {
 	before := debug.SetGCPercent(400) // it serves afterwards: see hurry
 	defer debug.SetGCPercent(before)
 	begun := e.now()
-	fmt.Fprintf(e.Err, "Making a coffee bar with two years of purchases…\n")
+	fmt.Fprintf(e.Err, "Making a shop with two years of purchases (%s)…\n", c.Blueprint)
 	tell, end := e.progress("auto", "weeks")
 	r := record.New(d, &version.Cache{})
 	defer r.Close()
-	in := demo.Input{DB: d, Recorder: r, Now: begun, Seed: c.Seed, Progress: tell}
+	in := demo.Input{DB: d, Recorder: r, Now: begun, Seed: c.Seed, Blueprint: c.Blueprint, Progress: tell}
 	s, err := demo.Fill(e.ctx, in)
 	end()
 	if err != nil {
@@ -198,6 +211,8 @@ func demoKey(e *env, d *db.DB, id string) (secret string, err error) {
 // sample is what the examples speak of.
 type sample struct {
 	member, ref, purchase string
+	// again is the latest purchase as a request.
+	again string
 }
 
 // samples finds the first member and their latest purchase.
@@ -217,7 +232,22 @@ func samples(e *env, d *db.DB, id string) (s sample, err error) {
 		}
 		best := slices.MaxFunc(facts, func(a, b books.Entry) int { return len(a.Decision.Awards) - len(b.Decision.Awards) })
 		s = sample{member: m.DisplayName(), ref: "ext:1001", purchase: best.Fact.ID}
-		return nil
+		type line struct {
+			SKU      string         `json:"sku"`
+			Category string         `json:"category,omitempty"`
+			Amount   *money.Decimal `json:"amount"`
+		}
+		body := struct {
+			Member string `json:"member"`
+			Store  string `json:"store"`
+			Lines  []line `json:"lines"`
+		}{Member: s.ref, Store: best.Fact.Purchase.Store}
+		for _, l := range best.Fact.Purchase.Lines {
+			body.Lines = append(body.Lines, line{l.SKU, l.Category, l.Amount})
+		}
+		text, err := json.Marshal(body)
+		s.again = string(text)
+		return err
 	})
 	return s, err
 }
@@ -236,14 +266,14 @@ Try:
 
   # a purchase of theirs: points at once, and why
   curl -s -H 'Authorization: Bearer %[3]s' -H 'Content-Type: application/json' '%[1]s/v1/purchases?include=explanation' \
-    -d '{"member": "%[4]s", "store": "torggata", "lines": [{"sku": "latte", "category": "coffee/espresso", "amount": "56.00"}, {"sku": "cinnamon-bun", "category": "bakery/bun", "amount": "45.00"}]}'
+    -d '%[8]s'
 
   # why an earlier purchase earned what it did, in Norwegian
   curl -s -H 'Authorization: Bearer %[3]s' '%[1]s/v1/facts/%[5]s/explanation?lang=nb'
 
-  # what %[6]s can have for the stars
+  # what %[6]s can have
   curl -s -H 'Authorization: Bearer %[3]s' '%[1]s/v1/rewards?member=%[4]s'
 
 In another terminal: lojal member show %[4]s%[7]s, lojal verify%[7]s. Stop with Ctrl-C.
-`, url, id, secret, s.ref, s.purchase, s.member, flag)
+`, url, id, secret, s.ref, s.purchase, s.member, flag, s.again)
 }

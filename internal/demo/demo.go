@@ -1,6 +1,7 @@
 // Package demo fills a database with a sample program, its members and two years of what they did.
 //
-// It owns the imagined coffee bar: people with habits, a menu with seasons, till receipts. Everything goes the road that a
+// It owns the imagined shop: people with habits, goods with seasons, till receipts; the coffee bar's menu is written out, any other
+// blueprint sells what its rules speak of. Everything goes the road that a
 // till's requests go, so that the books of the demo are books like any others. What always holds: the same seed and the
 // same end give the same people and the same purchases; a database that holds anything is never filled.
 package demo
@@ -23,8 +24,11 @@ import (
 	"lojal.dev/lojal/internal/version"
 )
 
-// Blueprint is the sample program.
-const Blueprint = "coffee-stars"
+// Blueprint is the sample program when none is named, coffee the id of its program.
+const (
+	Blueprint = "coffee-stars"
+	coffee    = "kaffebaren"
+)
 
 // Filled is the action in the audit log that says a database was filled to the end.
 const Filled = "demo.filled"
@@ -38,6 +42,8 @@ type Input struct {
 	Recorder *record.Recorder
 	// Now is the end of the history.
 	Now time.Time
+	// Blueprint is the sample program, the constant of that name when empty.
+	Blueprint string
 	// Seed makes the people, 1 when 0. Members is how many there are, 500 when 0; Weeks how far back it goes, 104 when 0.
 	Seed    uint64
 	Members int
@@ -64,6 +70,7 @@ type filler struct {
 	in      Input
 	world   *world
 	program string
+	p       *program.Compiled
 	out     Summary
 }
 
@@ -78,22 +85,26 @@ func Fill(ctx context.Context, in Input) (Summary, error) {
 	if in.Weeks == 0 {
 		in.Weeks = 104
 	}
-	text, err := program.Blueprint(Blueprint)
+	if in.Blueprint == "" {
+		in.Blueprint = Blueprint
+	}
+	text, err := program.Blueprint(in.Blueprint)
+	if err != nil {
+		return Summary{}, errs.NotFound("no_blueprint", "There is no such blueprint.").Because(err)
+	}
+	doc, err := program.Parse(text, in.Blueprint)
 	if err != nil {
 		return Summary{}, err
 	}
-	doc, err := program.Parse(text, Blueprint)
+	p, err := program.Compile(doc, 0)
 	if err != nil {
 		return Summary{}, err
 	}
-	zone, err := time.LoadLocation(doc.TimeZone)
-	if err != nil {
-		return Summary{}, err
-	}
+	zone := p.Zone
 	now := in.Now.In(zone)
 	y, m, d := now.Date()
 	monday := time.Date(y, m, d-(int(now.Weekday())+6)%7-7*in.Weeks, 0, 0, 0, 0, zone)
-	f := &filler{in: in, program: doc.Program, world: newWorld(in.Seed, zone, monday, now, in.Members)}
+	f := &filler{in: in, program: doc.Program, p: p, world: newWorld(in.Seed, tradeOf(p), zone, monday, now, in.Members)}
 	if err := f.publish(ctx, doc, monday); err != nil {
 		return Summary{}, err
 	}
@@ -111,7 +122,7 @@ func Fill(ctx context.Context, in Input) (Summary, error) {
 	f.out.Program, f.out.Members = doc.Program, in.Members
 	f.out.Example = f.world.people[0].ref
 	return f.out, in.DB.Write(ctx, func(tx *db.Tx) error {
-		_, err := audit.Append(ctx, tx, audit.Entry{Program: f.program, At: in.Now, Actor: actor, Action: Filled, Target: Blueprint})
+		_, err := audit.Append(ctx, tx, audit.Entry{Program: f.program, At: in.Now, Actor: actor, Action: Filled, Target: in.Blueprint})
 		return err
 	})
 }
@@ -150,7 +161,7 @@ func (f *filler) week(ctx context.Context, monday time.Time) error {
 	}
 	for _, p := range w.people {
 		if !p.joins.Before(monday) && p.joins.Before(sunday) {
-			add(&enrolments, p, engine.Fact{Kind: engine.Enrolment, OccurredAt: p.joins, Enrolment: &engine.EnrolmentBody{Store: stores[p.store], Channel: "till"}})
+			add(&enrolments, p, engine.Fact{Kind: engine.Enrolment, OccurredAt: p.joins, Enrolment: &engine.EnrolmentBody{Store: w.stores[p.store], Channel: w.channels[0]}})
 		}
 		if p.joins.Before(sunday) && p.leaves.After(monday) {
 			f.live(p, monday, func(fact engine.Fact) { add(&acts, p, fact) })
@@ -185,7 +196,7 @@ func (f *filler) request(p *person, fact engine.Fact) record.Request {
 // live makes up what somebody does in a week.
 func (f *filler) live(p *person, monday time.Time, add func(engine.Fact)) {
 	w := f.world
-	n := w.visits(p.perWeek * season(monday))
+	n := w.drawn(p.perWeek * w.trade.visits * season(monday))
 	days := map[int]bool{}
 	for range n {
 		at := w.visit(p, monday)
@@ -193,45 +204,51 @@ func (f *filler) live(p *person, monday time.Time, add func(engine.Fact)) {
 			continue
 		}
 		add(w.purchase(p, at))
-		if p.ownCup > 0 && !days[at.YearDay()] && w.rnd.Float64() < p.ownCup {
+		if w.daily != "" && p.ownCup > 0 && !days[at.YearDay()] && w.rnd.Float64() < p.ownCup {
 			days[at.YearDay()] = true
-			add(engine.Fact{Kind: engine.ActivityK, OccurredAt: at.Add(5 * time.Second), Activity: &engine.Activity{Kind: "own_cup", Store: stores[p.store]}})
+			add(engine.Fact{Kind: engine.ActivityK, OccurredAt: at.Add(5 * time.Second), Activity: &engine.Activity{Kind: w.daily, Store: w.stores[p.store]}})
 		}
-		if w.rnd.Float64() < 0.01 {
-			picture := "no"
-			if w.rnd.Float64() < 0.4 {
-				picture = "yes"
+		for _, h := range w.habits {
+			if w.rnd.Float64() < h.often {
+				add(engine.Fact{Kind: engine.ActivityK, OccurredAt: at.Add(3 * time.Hour), Activity: &engine.Activity{Kind: h.kind, Properties: h.of(w.rnd)}})
 			}
-			add(engine.Fact{Kind: engine.ActivityK, OccurredAt: at.Add(3 * time.Hour), Activity: &engine.Activity{Kind: "review",
-				Properties: map[string]string{"rating": strconv.Itoa(3 + w.rnd.IntN(3)), "with_picture": picture}}})
 		}
 	}
 	if n > 0 && w.rnd.Float64() < p.spends {
-		if reward := w.wish(p); reward != "" {
+		if reward := f.wish(p); reward != "" {
 			add(engine.Fact{Kind: engine.Redeem, OccurredAt: w.visit(p, monday).Add(20 * time.Second), Redemption: &engine.Redemption{
-				Spend: engine.Spend{Reward: reward, Quantity: 1}, Store: stores[p.store], Channel: "till"}})
+				Spend: engine.Spend{Reward: reward, Quantity: 1}, Store: w.stores[p.store], Channel: w.channels[0]}})
 		}
 	}
 	if w.rnd.Float64() < 0.0004 {
-		five := money.New(25, 0)
-		add(engine.Fact{Kind: engine.AdjustmentK, OccurredAt: w.visit(p, monday), Adjustment: &engine.Adjustment{Unit: "star", Amount: &five, Reason: "Waited too long"}})
+		sorry := money.New(25, 0)
+		add(engine.Fact{Kind: engine.AdjustmentK, OccurredAt: w.visit(p, monday), Adjustment: &engine.Adjustment{Unit: f.p.UnitIDs[0], Amount: &sorry, Reason: "Waited too long"}})
 	}
 }
 
-// wish is what somebody would like for the stars they had at the end of last week.
-func (w *world) wish(p *person) string {
-	switch {
-	case p.balance >= 450 && !p.mug && w.rnd.Float64() < 0.3:
-		p.mug = true
-		return "mug"
-	case p.balance >= 150 && p.silver && w.rnd.Float64() < 0.4:
-		return "fifty-off"
-	case p.balance >= 90 && w.rnd.Float64() < 0.3:
-		return "bun"
-	case p.balance >= 60:
-		return "coffee"
+// wish is what somebody would like for what they had at the end of last week: mostly something they can have, now and then
+// something better that they saved for, and never twice what one has only one of.
+func (f *filler) wish(p *person) string {
+	var can []string
+	for i := range f.p.Doc.Rewards {
+		r := f.p.Rewards[f.p.Doc.Rewards[i].ID]
+		if r.Pay != nil || len(r.Price) == 0 || p.had[r.ID] > 0 && slices.ContainsFunc(r.Limits, func(l program.CompiledLimit) bool { return l.Per == "lifetime" }) {
+			continue
+		}
+		rich := true
+		for unit, price := range r.Price {
+			rich = rich && p.balance[unit] >= price+price/10
+		}
+		if rich {
+			can = append(can, r.ID)
+		}
 	}
-	return ""
+	if len(can) == 0 {
+		return ""
+	}
+	reward := can[f.world.rnd.IntN(len(can))]
+	p.had[reward]++
+	return reward
 }
 
 // returns brings some of the last weeks' purchases back.
@@ -246,7 +263,7 @@ func (f *filler) returns(monday time.Time, add func(*person, engine.Fact)) {
 		if r.at.Before(monday) && w.rnd.Float64() < 0.003 {
 			line := strconv.Itoa(1 + w.rnd.IntN(r.lines))
 			add(r.person, engine.Fact{Kind: engine.ReturnK, Parent: "till/" + r.key, Source: "till", ExternalID: r.key + "-r" + line, OccurredAt: w.visit(r.person, monday),
-				Return: &engine.Return{Lines: []engine.ReturnLine{{Line: line}}, Reason: "Spilt"}})
+				Return: &engine.Return{Lines: []engine.ReturnLine{{Line: line}}, Reason: "Not what it should be"}})
 		}
 	}
 	w.recent = rest
@@ -290,10 +307,7 @@ func (f *filler) count(kind engine.Kind, p *person, r *record.Result) {
 		f.out.Redemptions++
 	default:
 	}
-	if h := r.Account.State.Units["star"]; h != nil {
-		p.balance = h.Balance()
-	}
-	if t := r.Account.State.Tiers["club"]; t != nil {
-		p.silver = t.Tier == "silver" || t.Tier == "gold"
+	for unit, h := range r.Account.State.Units {
+		p.balance[unit] = h.Balance()
 	}
 }

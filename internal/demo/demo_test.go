@@ -12,6 +12,7 @@ import (
 	"lojal.dev/lojal/internal/db/dbtest"
 	"lojal.dev/lojal/internal/demo"
 	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/program"
 	"lojal.dev/lojal/internal/record"
 	"lojal.dev/lojal/internal/verify"
 	"lojal.dev/lojal/internal/version"
@@ -64,6 +65,33 @@ func TestTheDemoIsPlausibleAndProved(t *testing.T) {
 			t.Errorf("filled twice: %v", err)
 		}
 	})
+}
+
+// Every blueprint comes to life: what its rules speak of is bought, its activities are done, and the books prove themselves.
+func TestEachBlueprintComesToLife(t *testing.T) {
+	t.Parallel()
+	for _, name := range program.Blueprints() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := dbtest.Open(t, db.SQLite)
+			r := record.New(d, &version.Cache{})
+			defer r.Close()
+			s, err := demo.Fill(t.Context(), demo.Input{DB: d, Recorder: r, Now: now, Blueprint: name, Members: 20, Weeks: 30})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s.Purchases == 0 {
+				t.Errorf("%+v", s)
+			}
+			report, err := verify.Run(t.Context(), d, &version.Cache{}, s.Program, verify.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range report.Findings {
+				t.Error(f)
+			}
+		})
+	}
 }
 
 // receipts are all purchases: whose, when and for how much.

@@ -15,6 +15,7 @@ import (
 // product is something the coffee bar sells. The price is in øre, tax in percent.
 type product struct {
 	sku, name, category, brand string
+	tags                       []string
 	price                      int64
 	tax                        int64
 	// weight is how often it is bought; summer and winter multiply it from June to August and from November to February.
@@ -22,30 +23,30 @@ type product struct {
 }
 
 var menu = []product{
-	{"coffee-regular", "Filterkaffe", "coffee/filter", "", 3900, 15, 20, 0.8, 1.1},
-	{"espresso", "Espresso", "coffee/espresso", "", 3600, 15, 8, 1, 1},
-	{"americano", "Americano", "coffee/espresso", "", 4300, 15, 10, 1, 1},
-	{"cappuccino", "Cappuccino", "coffee/espresso", "", 5400, 15, 16, 0.9, 1.1},
-	{"latte", "Kaffe latte", "coffee/espresso", "", 5600, 15, 18, 0.9, 1.1},
-	{"flat-white", "Flat white", "coffee/espresso", "", 5500, 15, 10, 0.9, 1},
-	{"iced-latte", "Islatte", "coffee/iced", "", 6200, 15, 3, 4, 0.1},
-	{"tea", "Te", "tea", "", 4200, 15, 7, 0.6, 1.4},
-	{"hot-chocolate", "Varm sjokolade", "chocolate", "", 5900, 15, 4, 0.3, 2},
+	{"coffee-regular", "Filterkaffe", "coffee/filter", "", nil, 3900, 15, 20, 0.8, 1.1},
+	{"espresso", "Espresso", "coffee/espresso", "", nil, 3600, 15, 8, 1, 1},
+	{"americano", "Americano", "coffee/espresso", "", nil, 4300, 15, 10, 1, 1},
+	{"cappuccino", "Cappuccino", "coffee/espresso", "", nil, 5400, 15, 16, 0.9, 1.1},
+	{"latte", "Kaffe latte", "coffee/espresso", "", nil, 5600, 15, 18, 0.9, 1.1},
+	{"flat-white", "Flat white", "coffee/espresso", "", nil, 5500, 15, 10, 0.9, 1},
+	{"iced-latte", "Islatte", "coffee/iced", "", nil, 6200, 15, 3, 4, 0.1},
+	{"tea", "Te", "tea", "", nil, 4200, 15, 7, 0.6, 1.4},
+	{"hot-chocolate", "Varm sjokolade", "chocolate", "", nil, 5900, 15, 4, 0.3, 2},
 }
 
 var sides = []product{
-	{"cinnamon-bun", "Kanelbolle", "bakery/bun", "", 4500, 15, 18, 1, 1},
-	{"croissant", "Croissant", "bakery/pastry", "", 4200, 15, 10, 1, 1},
-	{"sandwich", "Påsmurt rundstykke", "food/sandwich", "", 7900, 15, 9, 1, 1},
-	{"cake", "Gulrotkake", "bakery/cake", "", 6900, 15, 6, 1, 1},
-	{"lemonade", "Lemonade", "cold-drink", "Røros", 4900, 15, 3, 3, 0.3},
+	{"cinnamon-bun", "Kanelbolle", "bakery/bun", "", nil, 4500, 15, 18, 1, 1},
+	{"croissant", "Croissant", "bakery/pastry", "", nil, 4200, 15, 10, 1, 1},
+	{"sandwich", "Påsmurt rundstykke", "food/sandwich", "", nil, 7900, 15, 9, 1, 1},
+	{"cake", "Gulrotkake", "bakery/cake", "", nil, 6900, 15, 6, 1, 1},
+	{"lemonade", "Lemonade", "cold-drink", "Røros", nil, 4900, 15, 3, 3, 0.3},
 }
 
 var extras = []product{
-	{"beans-250", "Kaffebønner 250 g", "beans", "Langkjøp", 14900, 15, 6, 1, 1.3},
-	{"beans-1000", "Kaffebønner 1 kg", "beans", "Langkjøp", 44900, 15, 2, 1, 1.2},
-	{"cup", "Termokopp", "merchandise", "", 24900, 25, 1, 1, 1.5},
-	{"gift-card-300", "Gavekort 300 kr", "gift-card", "", 30000, 0, 2, 0.5, 3},
+	{"beans-250", "Kaffebønner 250 g", "beans", "Langkjøp", nil, 14900, 15, 6, 1, 1.3},
+	{"beans-1000", "Kaffebønner 1 kg", "beans", "Langkjøp", nil, 44900, 15, 2, 1, 1.2},
+	{"cup", "Termokopp", "merchandise", "", nil, 24900, 25, 1, 1, 1.5},
+	{"gift-card-300", "Gavekort 300 kr", "gift-card", "", nil, 30000, 0, 2, 0.5, 3},
 }
 
 var stores = []string{"torggata", "majorstuen", "bryggen"}
@@ -72,10 +73,9 @@ type person struct {
 
 	// ref is under which facts name them.
 	ref string
-	// balance and silver are what the last answer said.
-	balance int64
-	silver  bool
-	mug     bool
+	// balance is what the last answer said, by unit; had counts the rewards they took.
+	balance map[string]int64
+	had     map[string]int
 }
 
 // receipt is a purchase that may come back.
@@ -88,6 +88,7 @@ type receipt struct {
 
 // world makes up people and what they do, the same from the same seed.
 type world struct {
+	trade
 	rnd     *rand.Rand
 	zone    *time.Location
 	from    time.Time
@@ -97,8 +98,8 @@ type world struct {
 	recent  []receipt
 }
 
-func newWorld(seed uint64, zone *time.Location, from, until time.Time, members int) *world {
-	w := &world{rnd: rand.New(rand.NewPCG(seed, 1)), zone: zone, from: from, until: until}
+func newWorld(seed uint64, t trade, zone *time.Location, from, until time.Time, members int) *world {
+	w := &world{trade: t, rnd: rand.New(rand.NewPCG(seed, 1)), zone: zone, from: from, until: until}
 	for i := range members {
 		w.people = append(w.people, w.person(i))
 	}
@@ -107,7 +108,7 @@ func newWorld(seed uint64, zone *time.Location, from, until time.Time, members i
 
 func (w *world) person(i int) *person {
 	r := w.rnd
-	p := &person{number: i, favourite: w.choose(menu, w.from), store: r.IntN(len(stores)), loyal: 0.5 + 0.4*r.Float64(), hungry: 0.2 + 0.4*r.Float64(),
+	p := &person{number: i, favourite: w.choose(w.menu, w.from), store: r.IntN(len(w.stores)), balance: map[string]int64{}, had: map[string]int{}, loyal: 0.5 + 0.4*r.Float64(), hungry: 0.2 + 0.4*r.Float64(),
 		weekend: 0.3 + 1.2*r.Float64(), spends: 0.1 + 0.4*r.Float64()}
 	switch kind := r.Float64(); {
 	case kind < 0.07:
@@ -194,8 +195,8 @@ func season(at time.Time) float64 {
 	return 1
 }
 
-// visits draws how often somebody comes in a week (Knuth's method for small means).
-func (w *world) visits(mean float64) int {
+// drawn draws how often somebody comes in a week (Knuth's method for small means).
+func (w *world) drawn(mean float64) int {
 	limit, n := math.Exp(-mean), 0
 	for p := w.rnd.Float64(); p > limit; p *= w.rnd.Float64() {
 		n++
@@ -222,23 +223,23 @@ func (w *world) visit(p *person, monday time.Time) time.Time {
 	return time.Date(y, m, d, minute/60, minute%60, w.rnd.IntN(60), 0, w.zone)
 }
 
-func kroner(minor int64) *money.Decimal {
-	d := money.FromMinor(minor, 2)
+func (w *world) money(minor int64) *money.Decimal {
+	d := money.FromMinor(minor, w.scale)
 	return &d
 }
 
-func lineOf(p *product, n, discount int64) engine.Line {
+func (w *world) lineOf(p *product, n, discount int64) engine.Line {
 	amount := p.price*n - discount
-	l := engine.Line{SKU: p.sku, Name: p.name, Category: p.category, Brand: p.brand, UnitPrice: kroner(p.price), Amount: kroner(amount)}
+	l := engine.Line{SKU: p.sku, Name: p.name, Category: p.category, Brand: p.brand, Tags: p.tags, UnitPrice: w.money(p.price), Amount: w.money(amount)}
 	if n != 1 {
 		q := money.New(n, 0)
 		l.Quantity = &q
 	}
 	if discount > 0 {
-		l.Discount = kroner(discount)
+		l.Discount = w.money(discount)
 	}
 	if p.tax > 0 {
-		l.Tax = kroner((amount*p.tax + (100+p.tax)/2) / (100 + p.tax))
+		l.Tax = w.money((amount*p.tax + (100+p.tax)/2) / (100 + p.tax))
 	}
 	return l
 }
@@ -246,47 +247,42 @@ func lineOf(p *product, n, discount int64) engine.Line {
 // purchase makes up what somebody buys.
 func (w *world) purchase(p *person, at time.Time) engine.Fact {
 	r := w.rnd
-	b := &engine.Purchase{Store: stores[p.store], Channel: "till"}
+	b := &engine.Purchase{Store: w.stores[p.store], Channel: w.channels[0]}
 	if r.Float64() < 0.1 {
-		b.Store = stores[r.IntN(len(stores))]
+		b.Store = w.stores[r.IntN(len(w.stores))]
 	}
 	if r.Float64() < 0.08 {
-		b.Channel = "app"
+		b.Channel = w.channels[1+r.IntN(len(w.channels)-1)]
 	}
 	drink := p.favourite
 	if r.Float64() > p.loyal {
-		drink = w.choose(menu, at)
+		drink = w.choose(w.menu, at)
 	}
 	n := int64(1)
 	if r.Float64() < 0.12 {
 		n = 2
 	}
-	b.Lines = append(b.Lines, lineOf(&menu[drink], n, 0))
+	b.Lines = append(b.Lines, w.lineOf(&w.menu[drink], n, 0))
 	if r.Float64() < p.hungry {
 		discount := int64(0)
-		if at.Hour() >= 16 && r.Float64() < 0.5 { // baked in the morning
-			discount = 1000
+		if at.Hour() >= 16 && r.Float64() < 0.5 && w.daily != "" { // baked in the morning
+			discount = 10 * money.Pow10(w.scale)
 		}
-		b.Lines = append(b.Lines, lineOf(&sides[w.choose(sides, at)], 1, discount))
+		b.Lines = append(b.Lines, w.lineOf(&w.sides[w.choose(w.sides, at)], 1, discount))
 	}
-	if r.Float64() < 0.03 {
-		b.Lines = append(b.Lines, lineOf(&extras[w.choose(extras, at)], 1, 0))
+	if r.Float64() < 0.03 && len(w.extras) > 0 {
+		b.Lines = append(b.Lines, w.lineOf(&w.extras[w.choose(w.extras, at)], 1, 0))
 	}
 	total := int64(0)
 	for i := range b.Lines {
-		minor, _ := b.Lines[i].Amount.Minor(2) // made of minor units above
+		minor, _ := b.Lines[i].Amount.Minor(w.scale) // made of minor units above
 		total += minor
 	}
-	means := "card"
-	switch pay := r.Float64(); {
-	case pay < 0.08:
-		means = "mobile"
-	case pay < 0.10:
-		means = "cash"
-	case pay < 0.12:
-		means = "gift_card"
+	means := w.means[0]
+	if pay := r.Float64(); pay < 0.12 {
+		means = w.means[1+int(pay/0.12*float64(len(w.means)-1))]
 	}
-	b.Payments = []engine.Payment{{Means: means, Amount: *kroner(total)}}
+	b.Payments = []engine.Payment{{Means: means, Amount: *w.money(total)}}
 	w.receipt++
 	key := fmt.Sprintf("%s-%06d", b.Store, w.receipt)
 	w.recent = append(w.recent, receipt{p, key, at, len(b.Lines)})
