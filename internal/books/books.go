@@ -48,6 +48,7 @@ type body struct {
 	Grant      *engine.GrantBody     `json:"grant,omitempty"`
 	Status     *engine.StatusBody    `json:"status,omitempty"`
 	Merge      *engine.Merge         `json:"merge,omitempty"`
+	Card       *engine.Card          `json:"card,omitempty"`
 	Drawn      *engine.Drawn         `json:"drawn,omitempty"`
 	Invited    *engine.Invitation    `json:"invited,omitempty"`
 	Thanks     *engine.Thanks        `json:"thanks,omitempty"`
@@ -60,7 +61,7 @@ func Body(f engine.Fact) ([]byte, error) {
 		return encodePurchase(f.Purchase)
 	}
 	b, err := json.Marshal(body{f.Enrolment, f.Purchase, f.Return, f.Activity, f.Redemption, f.Adjustment, f.Transfer, f.Release,
-		f.Tier, f.Grant, f.Status, f.Merge, f.Drawn, f.Invited, f.Thanks})
+		f.Tier, f.Grant, f.Status, f.Merge, f.Card, f.Drawn, f.Invited, f.Thanks})
 	if err != nil {
 		return nil, fmt.Errorf("write the body of fact %s: %w", f.ID, err)
 	}
@@ -74,8 +75,8 @@ func setBody(f *engine.Fact, text string) error {
 	}
 	f.Enrolment, f.Purchase, f.Return, f.Activity, f.Redemption = b.Enrolment, b.Purchase, b.Return, b.Activity, b.Redemption
 	f.Adjustment, f.Transfer, f.Release, f.Tier, f.Status, f.Merge = b.Adjustment, b.Transfer, b.Release, b.Tier, b.Status, b.Merge
-	f.Grant, f.Drawn = b.Grant, b.Drawn
 	f.Invited, f.Thanks = b.Invited, b.Thanks
+	f.Grant, f.Card, f.Drawn = b.Grant, b.Card, b.Drawn
 	return nil
 }
 

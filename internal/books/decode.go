@@ -515,6 +515,10 @@ func decodeState(text string, s *engine.State) error {
 			s.At = d.time()
 		case "status":
 			s.Status = d.text()
+		case "kind":
+			s.Kind = d.text()
+		case "card":
+			d.any(&s.Card)
 		case "merged_into":
 			s.MergedInto = d.text()
 		case "joined_at":

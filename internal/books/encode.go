@@ -431,6 +431,11 @@ func encodeState(s *engine.State) (string, error) {
 		e.timeAt("at", &s.At)
 	}
 	e.textAt("status", s.Status)
+	e.textAt("kind", s.Kind)
+	if s.Card != nil {
+		e.named("card")
+		e.any(s.Card)
+	}
 	e.textAt("merged_into", s.MergedInto)
 	if !s.JoinedAt.IsZero() {
 		e.timeAt("joined_at", &s.JoinedAt)

@@ -31,8 +31,12 @@ type State struct {
 	// Seq is the number of the last fact, 0 before the enrolment.
 	Seq int64 `json:"seq"`
 	// At is the business time up to which time-driven changes have been made.
-	At         time.Time         `json:"at,omitzero"`
-	Status     string            `json:"status,omitempty"`
+	At     time.Time `json:"at,omitzero"`
+	Status string    `json:"status,omitempty"`
+	// Kind is the kind of holder: a person when empty.
+	Kind string `json:"kind,omitempty"`
+	// Card is what a gift card is besides.
+	Card       *CardState        `json:"card,omitempty"`
 	MergedInto string            `json:"merged_into,omitempty"`
 	JoinedAt   time.Time         `json:"joined_at,omitzero"`
 	Zone       string            `json:"zone,omitempty"`
@@ -283,4 +287,6 @@ const (
 	EvReferralMissed    = "referral.missed"
 	EvReferralRefused   = "referral.refused"
 	EvThanks            = "thanks.recorded"
+	EvCardIssued        = "gift_card.issued"
+	EvCardLoaded        = "gift_card.loaded"
 )

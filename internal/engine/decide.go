@@ -21,6 +21,9 @@ func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
 		late = f.OccurredAt
 	}
 	tiers := func(from time.Time) {
+		if st.Kind != Person {
+			return
+		}
 		n.Tallies = append(n.Tallies, tallyRanges(p, from, late)...)
 		if st.Seq == 0 {
 			return
@@ -52,6 +55,9 @@ func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
 	}
 	switch f.Kind {
 	case Enrolment:
+		if f.Enrolment != nil && f.Enrolment.Kind != Person {
+			return n
+		}
 		rules("enrolment")
 		tiers(from)
 	case PurchaseK:
@@ -133,6 +139,9 @@ func Decide(p *program.Compiled, in Input) (Decision, *Account, error) {
 	if w.st.Seq == 0 && in.Fact.Kind != Enrolment {
 		return Decision{}, nil, errs.NotFound("member_not_found", "There is no such member.")
 	}
+	if err := w.fits(); err != nil {
+		return Decision{}, nil, err
+	}
 	if w.st.Status == Merged {
 		return Decision{}, nil, errs.Conflict("member_merged", "This member was merged into another.").With("member", w.st.MergedInto)
 	}
@@ -213,6 +222,8 @@ func (w *work) decide() error {
 		return w.then(w.doInvited())
 	case ThanksK:
 		return w.then(w.doThanks())
+	case Load:
+		return w.doLoad()
 	case Due:
 		return w.doDue()
 	}
@@ -221,7 +232,7 @@ func (w *work) decide() error {
 
 // then looks at the tiers after a step that may have moved what they count.
 func (w *work) then(err error) error {
-	if err == nil {
+	if err == nil && w.st.Kind == Person {
 		w.settleTiers(false)
 	}
 	return err
@@ -231,6 +242,9 @@ func (w *work) then(err error) error {
 func (w *work) mayAct() error {
 	switch w.st.Status {
 	case Blocked:
+		if w.st.Kind == GiftCard {
+			return errs.Forbidden("card_blocked", "This gift card is blocked.")
+		}
 		return errs.Forbidden("member_blocked", "This member is blocked and cannot spend.")
 	case Closed:
 		return w.notClosed()
@@ -240,6 +254,9 @@ func (w *work) mayAct() error {
 
 func (w *work) notClosed() error {
 	if w.st.Status == Closed {
+		if w.st.Kind == GiftCard {
+			return errs.Conflict("card_closed", "This gift card was called off.")
+		}
 		return errs.Conflict("member_closed", "This member has left the program.")
 	}
 	return nil
@@ -281,6 +298,9 @@ func (w *work) basket() (*basket, error) {
 func (w *work) doEnrol() error {
 	if w.st.Seq > 0 {
 		return errs.Conflict("already_member", "This member is enrolled already.")
+	}
+	if b := w.f.Enrolment; b != nil && b.Kind == GiftCard {
+		return w.issueCard()
 	}
 	w.st.Status, w.st.JoinedAt, w.st.At = Active, w.at, w.at
 	if b := w.f.Enrolment; b != nil {

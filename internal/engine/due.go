@@ -26,6 +26,9 @@ func (w *work) doDue() error {
 	}
 	w.dueGrants()
 	w.expireLots()
+	if w.st.Kind != Person {
+		return nil
+	}
 	w.expireInactive()
 	w.missReferral()
 	w.settleTiers(true)
@@ -37,7 +40,7 @@ func (w *work) release(l *ledger.Lot, of string) {
 	n := l.Pending
 	w.post(ledger.Posting{Unit: l.Unit, Lot: l.ID, From: ledger.Pending, To: ledger.Spendable, Amount: n, Of: of})
 	if l.Confirm != "" && l.ExpiresAt == nil {
-		l.ExpiresAt, l.WarnAt = expiry(w.p.Units[l.Unit].Expires, w.at, w.p.Zone)
+		l.ExpiresAt, l.WarnAt = w.ends(l.Unit)
 	}
 	l.ReleaseAt, l.Confirm = nil, ""
 	w.note(NoteReleased, Args{"amount": Units(l.Unit, n)})

@@ -150,6 +150,13 @@ var EventTypes = []EventType{
 		{Name: "step", Text: "joined, qualified (something may be given: see points.earned) or undone (it is taken back).", Example: "qualified"},
 		{Name: "friend", Text: "The other member.", Example: "mem_01k9zjq3hfe1f8m6v7j0q3x5c4"},
 	}},
+	{EvCardIssued, 1, "A gift card was issued. The member of the event is the card. The code is not in the event.", []EventField{
+		{Name: "sample", Text: "true for a card that nothing can be paid with.", Example: "true", Optional: true},
+	}},
+	{EvCardLoaded, 1, "Money was put on a gift card, as it was issued or later. The member of the event is the card.", []EventField{
+		unitField, amountField,
+		{Name: "expires_at", Text: "When it ends; not there while the card is inactive or where it never ends.", Example: "2029-11-30T00:00:00+01:00", Optional: true, Time: true},
+	}},
 }
 
 // byField names who invited.

@@ -146,6 +146,10 @@ const (
 	NoteGrantClosed = "grant_closed"       // reward: ended with the membership
 	NoteGrantBack   = "grant_taken_back"   // reward
 	NoteReserved    = "reserved"           // amount, reward, time
+	NoteCardLoaded  = "card_loaded"        // amount
+	NoteCardPaid    = "card_paid"          // amount
+	NoteCardHeld    = "card_held"          // amount, time
+	NoteCardLetGo   = "card_let_go"        // amount
 	NoteLetGo       = "let_go"             // amount, reward
 	NoteLapsed      = "lapsed"             // amount, reward
 	NoteReleased    = "released"           // amount

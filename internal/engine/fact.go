@@ -38,13 +38,14 @@ const (
 	MergeIn     Kind = "merge_in"
 	InvitedK    Kind = "invited" // a member says after enrolling who invited them
 	ThanksK     Kind = "thanks"  // what follows from what another member did
+	Load        Kind = "load"    // a gift card is topped up
 	Due         Kind = "due"     // time passed: release, expiry, warnings, tiers, forgotten reservations
 )
 
 // Kinds are all of them.
 var Kinds = []Kind{
 	Enrolment, PurchaseK, ReturnK, ActivityK, Reserve, Commit, Cancel, Redeem, Refund, AdjustmentK, TransferOut, TransferIn,
-	Release, TierGrant, GrantK, ProfileK, Status, MergeOut, MergeIn, Due,
+	Release, TierGrant, GrantK, ProfileK, Status, MergeOut, MergeIn, Load, Due,
 	InvitedK, ThanksK,
 }
 
@@ -81,6 +82,8 @@ type Fact struct {
 	Merge      *Merge         `json:"merge,omitempty"`
 	Invited    *Invitation    `json:"invited,omitempty"`
 	Thanks     *Thanks        `json:"thanks,omitempty"`
+	// Card is the body of a load, and of the enrolment of a gift card.
+	Card *Card `json:"card,omitempty"`
 
 	// Drawn is what chance decided before the engine did, so that a decision stays pure: see Draws.
 	Drawn *Drawn `json:"drawn,omitempty"`
@@ -95,6 +98,8 @@ type Drawn struct {
 
 // EnrolmentBody makes a member; the profile itself lives with the member.
 type EnrolmentBody struct {
+	// Kind is what is enrolled: a person when empty, else a kind of holder.
+	Kind       string            `json:"kind,omitempty"`
 	Channel    string            `json:"channel,omitempty"`
 	Store      string            `json:"store,omitempty"`
 	Zone       string            `json:"zone,omitempty"`

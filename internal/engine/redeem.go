@@ -239,8 +239,11 @@ func (w *work) doRedeem(reserve bool) error {
 		return err
 	}
 	b := w.f.Redemption
+	card := w.st.Kind == GiftCard
 	r := &reader{exponent: w.p.Exponent, target: w.p.Exponent, num: 1, den: 1}
-	checkSpend(w.p, b.Spend, "", r)
+	if !card {
+		checkSpend(w.p, b.Spend, "", r)
+	}
 	total := int64(-1)
 	if b.Total != nil {
 		total = r.money(b.Total, "/total", false)
@@ -251,9 +254,17 @@ func (w *work) doRedeem(reserve bool) error {
 	if len(r.fields) > 0 {
 		return errs.Invalid("invalid_redemption", "The redemption has mistakes.", r.fields...)
 	}
-	sc := w.scene()
-	sc.store, sc.channel = b.Store, b.Channel
-	q, err := w.quoteSpend(b.Spend, total, sc)
+	var (
+		q   *quote
+		err error
+	)
+	if card {
+		q, err = w.quoteCard(b.Spend, total)
+	} else {
+		sc := w.scene()
+		sc.store, sc.channel = b.Store, b.Channel
+		q, err = w.quoteSpend(b.Spend, total, sc)
+	}
 	if err != nil {
 		return err
 	}
@@ -278,12 +289,12 @@ func (w *work) doRedeem(reserve bool) error {
 	w.st.Holds = append(w.st.Holds, s)
 	w.d.Redemptions = append(w.d.Redemptions, s)
 	for _, unit := range sortedUnits(s.Price) {
-		w.note(NoteReserved, Args{"amount": Units(unit, s.Price[unit]), "reward": {Reward: s.Reward}, "time": Time(ends)})
+		w.note(noteOf(NoteReserved, &s), named(Args{"amount": Units(unit, s.Price[unit]), "time": Time(ends)}, &s))
 	}
 	if len(s.Grants) > 0 {
 		w.note(NoteGrantHeld, Args{"reward": {Reward: s.Reward}, "time": Time(ends)})
 	}
-	w.event(EvReserved, map[string]string{"redemption": s.ID, "reward": s.Reward})
+	w.event(EvReserved, map[string]string{"redemption": s.ID, "reward": called(&s)})
 	return nil
 }
 
@@ -299,12 +310,12 @@ func (w *work) hand(s *RedemptionState) {
 	}
 	w.d.Redemptions = append(w.d.Redemptions, *s)
 	for _, unit := range sortedUnits(s.Price) {
-		w.note(NoteSpent, Args{"amount": Units(unit, s.Price[unit]), "reward": {Reward: s.Reward}})
+		w.note(noteOf(NoteSpent, s), named(Args{"amount": Units(unit, s.Price[unit])}, s))
 	}
 	if len(s.Grants) > 0 {
 		w.note(NoteGrantUsed, Args{"reward": {Reward: s.Reward}})
 	}
-	w.event(EvCommitted, map[string]string{"redemption": s.ID, "reward": s.Reward})
+	w.event(EvCommitted, map[string]string{"redemption": s.ID, "reward": called(s)})
 }
 
 func (w *work) voucher(s *RedemptionState, v *program.Voucher) {
@@ -378,9 +389,9 @@ func (w *work) letGo(s RedemptionState, i int, status, note, event string) {
 	s.Status, s.ExpiresAt, s.Counters = status, nil, nil
 	w.d.Redemptions = append(w.d.Redemptions, s)
 	for _, unit := range sortedUnits(s.Price) {
-		w.note(note, Args{"amount": Units(unit, s.Price[unit]), "reward": {Reward: s.Reward}})
+		w.note(noteOf(note, &s), named(Args{"amount": Units(unit, s.Price[unit])}, &s))
 	}
-	w.event(event, map[string]string{"redemption": s.ID, "reward": s.Reward})
+	w.event(event, map[string]string{"redemption": s.ID, "reward": called(&s)})
 	for _, l := range s.Lots {
 		w.payDebt(w.lots[l.Lot])
 	}
@@ -493,7 +504,7 @@ func (w *work) closeRefund(s *RedemptionState) {
 		w.returnGrants(s)
 	}
 	w.d.Redemptions = append(w.d.Redemptions, *s)
-	w.event(EvRefunded, map[string]string{"redemption": s.ID, "reward": s.Reward})
+	w.event(EvRefunded, map[string]string{"redemption": s.ID, "reward": called(s)})
 }
 
 // drawnID is the id of the next redemption that a fact makes; i tells them apart where none was drawn.

@@ -80,6 +80,10 @@ func (s *State) clone() State {
 	c.Grants = slices.Clone(s.Grants)
 	c.Tallied = slices.Clone(s.Tallied)
 	c.Referral = copied(s.Referral)
+	if s.Card != nil {
+		card := *s.Card
+		c.Card = &card
+	}
 	return c
 }
 
@@ -441,6 +445,17 @@ func (w *work) schedule() {
 	for i := range w.st.Grants {
 		due = earliest(due, w.st.Grants[i].due())
 	}
+	if w.st.Kind == Person {
+		due = w.personal(due)
+	}
+	if w.st.Status == Closed || w.st.Status == Merged {
+		due = nil
+	}
+	w.st.DueAt = due
+}
+
+// personal is the earlier of due and the next moment of what only people have: tiers, and an end by inactivity.
+func (w *work) personal(due *time.Time) *time.Time {
 	for _, id := range w.p.TierIDs { // a set that a version left out stands still
 		if t := w.st.Tiers[id]; t != nil {
 			due = earliest(due, t.NextAt)
@@ -454,11 +469,7 @@ func (w *work) schedule() {
 			}
 		}
 	}
-	due = earliest(due, w.st.referralDue())
-	if w.st.Status == Closed || w.st.Status == Merged {
-		due = nil
-	}
-	w.st.DueAt = due
+	return earliest(due, w.st.referralDue())
 }
 
 // lotDue is the next moment at which a lot changes; nil for never. What is reserved does not end before it is let go.

@@ -321,6 +321,10 @@ var explanations = map[string]engine.Explanation{
 			{Code: engine.NoteSpent, Args: args{"amount": stars(50), "reward": rewardOf("coffee")}},
 			{Code: engine.NoteLetGo, Args: args{"amount": stars(50), "reward": rewardOf("coffee")}},
 			{Code: engine.NoteLapsed, Args: args{"amount": engine.Units("cash", 150), "reward": rewardOf("gone-reward")}},
+			{Code: engine.NoteCardLoaded, Args: args{"amount": engine.Units("cash", 50000)}},
+			{Code: engine.NoteCardHeld, Args: args{"amount": engine.Units("cash", 15000), "time": when("2026-03-14T11:20:00Z")}},
+			{Code: engine.NoteCardPaid, Args: args{"amount": engine.Units("cash", 15000)}},
+			{Code: engine.NoteCardLetGo, Args: args{"amount": engine.Units("cash", 15000)}},
 		},
 	},
 	"14-a-grant": {

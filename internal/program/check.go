@@ -116,6 +116,9 @@ func (d *Document) Check() []Problem {
 	if d.Referral != nil {
 		c.referral("/referral", d.Referral)
 	}
+	if d.GiftCards != nil {
+		c.giftCards("/gift_cards", d.GiftCards)
+	}
 	return c.out
 }
 

@@ -48,6 +48,7 @@ func Compile(d *Document, version int64) (*Compiled, error) {
 		k.c.TransferLimits = k.limits("transfer", t.Limit, d.precision(t.Units...))
 	}
 	k.referral(d.Referral)
+	k.giftCards()
 	k.c.Plan = k.plan()
 	if k.err != nil {
 		return nil, fmt.Errorf("compile program %s: %w", d.Program, k.err)

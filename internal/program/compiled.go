@@ -32,6 +32,8 @@ type Compiled struct {
 	TransferLimits []CompiledLimit
 	// Referral is nil where members get nothing for bringing others.
 	Referral *CompiledReferral
+	// GiftCards are Doc.GiftCards in minor units; nil without.
+	GiftCards *CompiledGiftCards
 	// Confirms maps an activity trigger ("activity:flown") to true where some rule's Pending.Until waits for it.
 	Confirms map[string]bool
 }

@@ -47,6 +47,8 @@ type Document struct {
 	Transfers *Transfers `json:"transfers,omitempty"`
 	// Referral says what members get for bringing others. Off without it.
 	Referral *Referral `json:"referral,omitempty"`
+	// GiftCards are the program's own gift cards. None without it.
+	GiftCards *GiftCards `json:"gift_cards,omitempty"`
 }
 
 // Usual is what a usual member buys.

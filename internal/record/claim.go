@@ -67,7 +67,7 @@ var errContended = errs.Unavailable("contended", "Other requests with the same k
 var ofOne = map[engine.Kind]bool{
 	engine.PurchaseK: true, engine.ReturnK: true, engine.ActivityK: true, engine.Redeem: true, engine.Reserve: true, engine.Commit: true,
 	engine.Cancel: true, engine.Refund: true, engine.AdjustmentK: true, engine.Release: true, engine.TierGrant: true, engine.GrantK: true, engine.Status: true, look: true,
-	engine.ThanksK: true,
+	engine.ThanksK: true, engine.Load: true,
 }
 
 // place finds the members of the tasks. Those that have a home have a hold then; the others are for the wide road.
@@ -113,6 +113,9 @@ func (t *task) direct() *hold {
 	f := t.base
 	if f.Kind == engine.ActivityK && f.Activity.Confirms != "" && f.Parent == "" {
 		f.Parent = f.Activity.Confirms
+	}
+	if ofOne[f.Kind] && t.req.Holder != "" && (f.Parent == "" || isID(f.Parent)) {
+		return &hold{home: books.Ref{Program: t.req.Program, Member: t.req.Holder}, fact: f}
 	}
 	if !ofOne[f.Kind] || f.Parent != "" && !isID(f.Parent) || ids.Check(member.IDPrefix, t.req.Member) != nil {
 		return nil

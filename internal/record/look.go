@@ -188,7 +188,9 @@ func abreast(ctx context.Context, tx *db.Tx, runs []func(*db.Tx) error) error {
 }
 
 func lookAt(id, member string, now time.Time) *task {
-	return newTask(Request{Program: id, Member: member, Fact: engine.Fact{Kind: look}, Now: now, Actor: System}, false)
+	req := Request{Program: id, Fact: engine.Fact{Kind: look}, Now: now, Actor: System}
+	req.Name(member)
+	return newTask(req, false)
 }
 
 // BringUp decides and writes the due facts of the accounts up to now, in one transaction, and says how many there were. It
@@ -218,7 +220,7 @@ func (r *Recorder) Replan(ctx context.Context, refs []books.Ref, now time.Time) 
 	changed := tasks[:0]
 	for _, t := range tasks {
 		if t.err != nil || len(t.result.Dues) > 0 {
-			changed = append(changed, lookAt(t.req.Program, t.req.Member, now))
+			changed = append(changed, lookAt(t.req.Program, t.lane(), now))
 			changed[len(changed)-1].replan = true
 		}
 	}

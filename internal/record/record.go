@@ -17,6 +17,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -41,6 +42,11 @@ type Request struct {
 	// Member is an id ("mem_…") or an identifier ("card:1001"). Empty for an enrolment and for a guest's purchase, and where
 	// Fact.Parent names the fact or redemption that it is about.
 	Member string
+	// Holder is the id of an account that is no member, such as a gift card, in place of Member. With the enrolment of one it is the new id.
+	Holder string
+	// Beside writes, in the same transaction, what belongs to the fact and is not in the books. It is called once the fact is decided, and not for a
+	// duplicate, a simulation or a fact that came to nothing. A refusal of it is that of the request.
+	Beside func(ctx context.Context, tx *db.Tx, r *Result) error
 	// Fact has Kind, the body of the kind, and Source and ExternalID if it has a natural key. OccurredAt is Now when zero.
 	// Parent may be an id, or SOURCE/EXTERNAL_ID. ID, Member, RecordedAt, Actor and Drawn are set here.
 	Fact engine.Fact
@@ -59,6 +65,18 @@ type Request struct {
 	// Render makes the answer that is stored under Key, in the transaction. Without it nothing is stored.
 	Render func(*Result) (status int, body []byte)
 }
+
+// Name says whose account the request is about by the account's id, whatever kind of holder it is.
+func (r *Request) Name(account string) {
+	if strings.HasPrefix(account, GiftCardPrefix+"_") {
+		r.Holder = account
+		return
+	}
+	r.Member = account
+}
+
+// GiftCardPrefix is the type prefix of the accounts of gift cards.
+const GiftCardPrefix = "gft"
 
 // Key is an Idempotency-Key with the hash of the request it came with.
 type Key struct {

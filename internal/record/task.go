@@ -89,6 +89,9 @@ func (t *task) reset() {
 
 // lane is what puts the requests of one member into one writer.
 func (t *task) lane() string {
+	if t.req.Holder != "" {
+		return t.req.Holder
+	}
 	if t.req.Member != "" {
 		return t.req.Member
 	}
@@ -177,6 +180,10 @@ func (t *task) body() error {
 	missing := false
 	switch f.Kind {
 	case engine.Enrolment:
+		if t.req.Holder != "" {
+			missing = f.Enrolment == nil
+			break
+		}
 		if missing = t.req.Enrol == nil; !missing && f.Enrolment == nil {
 			f.Enrolment = &engine.EnrolmentBody{}
 		}
@@ -226,6 +233,8 @@ func (t *task) body() error {
 		missing = f.Invited == nil
 	case engine.ThanksK:
 		missing = f.Thanks == nil
+	case engine.Load:
+		missing = f.Card == nil
 	case look:
 	default:
 		return errs.Invalid("unknown_kind", fmt.Sprintf("A fact of kind %q cannot be asked for.", f.Kind))

@@ -106,6 +106,9 @@ func (u *unit) run(ctx context.Context) error {
 	if err := u.giveUp(ctx); err != nil {
 		return err
 	}
+	if err := u.beside(ctx); err != nil {
+		return err
+	}
 	if err := u.sheet.Write(ctx, u.tx); err != nil {
 		return err
 	}
@@ -332,7 +335,7 @@ func (u *unit) resolveFacts(ctx context.Context, tasks []*task) error {
 			if key, ok := splitKey(t.req.Program, f.Parent); ok {
 				keys = append(keys, key)
 			}
-		case t.req.Member == "":
+		case t.req.Member == "" && t.req.Holder == "":
 			owners = append(owners, books.FactOf{Program: t.req.Program, ID: f.Parent})
 		}
 	}
@@ -359,7 +362,7 @@ func (u *unit) resolveFacts(ctx context.Context, tasks []*task) error {
 				members[books.FactOf{Program: t.req.Program, ID: r.Fact}] = r.Member
 			}
 		}
-		if t.req.Member == "" {
+		if t.req.Member == "" && t.req.Holder == "" {
 			t.ref = books.Ref{Program: t.req.Program, Member: members[books.FactOf{Program: t.req.Program, ID: f.Parent}]}
 		}
 	}
@@ -410,6 +413,9 @@ func (u *unit) resolveMembers(ctx context.Context, tasks []*task) error {
 	for _, t := range tasks {
 		if t.state == done {
 			continue
+		}
+		if t.req.Holder != "" {
+			t.ref = books.Ref{Program: t.req.Program, Member: t.req.Holder}
 		}
 		if text := t.req.Member; text != "" && t.ref.Member == "" {
 			byProgram[t.req.Program] = append(byProgram[t.req.Program], ask{t, text, false})
@@ -474,7 +480,7 @@ func (t *task) resolved() bool {
 // unresolved says what was not found.
 func (t *task) unresolved() error {
 	switch {
-	case t.fact.Parent != "" && (!isID(t.fact.Parent) || t.req.Member == ""):
+	case t.fact.Parent != "" && (!isID(t.fact.Parent) || t.req.Member == "" && t.req.Holder == ""):
 		switch t.fact.Kind {
 		case engine.ReturnK:
 			return errs.NotFound("purchase_not_found", "There is no such purchase.")
@@ -589,14 +595,14 @@ func (u *unit) start(ctx context.Context, tasks []*task) error {
 			}
 		}
 		if _, known := u.receipts[t.naturalKey()]; known && t.natural {
-			if !t.ready && t.fact.Kind != engine.Enrolment { // its member may have been enrolled in this very unit
+			if !t.ready && (t.fact.Kind != engine.Enrolment || t.req.Holder != "") { // its member may have been enrolled in this very unit
 				late = append(late, t)
 			}
 			fresh = append(fresh, t)
 			continue
 		}
 		switch {
-		case t.fact.Kind == engine.Enrolment:
+		case t.fact.Kind == engine.Enrolment && t.req.Holder == "":
 			enrol = append(enrol, t)
 		case !t.ready:
 			late = append(late, t)
@@ -786,6 +792,22 @@ func (t *task) is(m member.Member) {
 		b.Attributes = m.Attributes
 	}
 	t.fact.Enrolment = &b
+}
+
+// beside has the requests write what goes with their facts.
+func (u *unit) beside(ctx context.Context) error {
+	for _, t := range u.tasks {
+		if t.req.Beside == nil || t.err != nil || t.result == nil || !t.result.Recorded {
+			continue
+		}
+		if err := t.req.Beside(ctx, u.tx, t.result); err != nil {
+			if refused(err) {
+				return &lateRefusal{t, err}
+			}
+			return err
+		}
+	}
+	return nil
 }
 
 // repoint merges the profiles of members whose accounts were merged.

@@ -17,6 +17,7 @@ import (
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/errand"
+	"lojal.dev/lojal/internal/ids"
 	"lojal.dev/lojal/internal/member"
 	"lojal.dev/lojal/internal/program"
 	"lojal.dev/lojal/internal/record"
@@ -110,7 +111,11 @@ func (c *counter) publish(ctx context.Context, d *program.Document, from *time.T
 }
 
 func (c *counter) request(o order) (record.Request, error) {
-	r := record.Request{Program: c.id, Member: o.member, Fact: o.fact, Now: o.now, Actor: actor}
+	r := record.Request{Program: c.id, Fact: o.fact, Now: o.now, Actor: actor}
+	r.Name(o.member)
+	if b := o.fact.Enrolment; o.fact.Kind == engine.Enrolment && b.Kind == engine.GiftCard {
+		r.Holder = ids.New(record.GiftCardPrefix, o.now)
+	}
 	r.Fact.Member = ""
 	if o.enrol != nil {
 		r.Enrol = &member.New{Profile: member.Profile{Language: o.enrol.Language, Zone: o.enrol.Zone, Phone: o.enrol.Phone, Email: o.enrol.Email,

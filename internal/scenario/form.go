@@ -84,6 +84,14 @@ type opening struct {
 	Release moment        `json:"release,omitzero"`
 }
 
+// issuing makes a gift card; the step's member is what it is called.
+type issuing struct {
+	Amount   money.Decimal `json:"amount"`
+	Inactive bool          `json:"inactive,omitzero"`
+	Sample   bool          `json:"sample,omitzero"`
+	Expires  moment        `json:"expires,omitzero"`
+}
+
 // step is one thing that happens, and what is expected of it.
 type step struct {
 	At     moment          `json:"at,omitzero"`
@@ -101,6 +109,8 @@ type step struct {
 	Times    int `json:"times,omitzero"`
 
 	Enrol    *person      `json:"enrol,omitzero"`
+	GiftCard *issuing     `json:"gift_card,omitzero"`
+	Load     *engine.Card `json:"load,omitzero"`
 	Purchase *buying      `json:"purchase,omitzero"`
 	Return   *returning   `json:"return,omitzero"`
 	Activity *doing       `json:"activity,omitzero"`

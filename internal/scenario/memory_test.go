@@ -49,6 +49,9 @@ func (m *memory) prepare(o order) engine.Fact {
 	f.Member, f.RecordedAt = o.member, o.now
 	if f.Kind == engine.Enrolment {
 		f.Member = ids.New("mem", o.now)
+		if f.Enrolment.Kind != engine.Person {
+			f.Member = ids.New("gft", o.now)
+		}
 	}
 	if f.Enrolment != nil && f.Enrolment.Invited != nil {
 		f.Enrolment.Invited = m.related(f.Member, f.Enrolment.Invited)

@@ -260,6 +260,32 @@ func (pl *player) id(name string) string {
 	return name
 }
 
+// issue makes a gift card, which is called as the step says.
+func (pl *player) issue(ctx context.Context, s *step) (*outcome, error) {
+	at, err := pl.move(s)
+	if err != nil {
+		return nil, err
+	}
+	if s.Member == "" || pl.members[s.Member] != "" {
+		return nil, errors.New("say what the card is called, by a name that nobody has: member: card")
+	}
+	c := &engine.Card{Amount: &s.GiftCard.Amount, Inactive: s.GiftCard.Inactive, Sample: s.GiftCard.Sample}
+	if s.GiftCard.Expires != "" {
+		t, err := s.GiftCard.Expires.end(pl.p.Zone)
+		if err != nil {
+			return nil, err
+		}
+		c.ExpiresAt = &t
+	}
+	f := engine.Fact{Kind: engine.Enrolment, OccurredAt: at, Enrolment: &engine.EnrolmentBody{Kind: engine.GiftCard}, Card: c}
+	out, err := pl.desk.take(ctx, order{fact: f, now: pl.now})
+	if err == nil {
+		pl.members[s.Member] = out.fact.Member
+		pl.name(s, out)
+	}
+	return out, err
+}
+
 // kinds names what a step does.
 func (s *step) kinds() []string {
 	var out []string
@@ -428,6 +454,8 @@ func (pl *player) act(ctx context.Context, s *step) (*outcome, error) {
 		out, err := pl.enrol(ctx, s.Member, s.Enrol, at)
 		pl.name(s, out)
 		return out, err
+	case s.GiftCard != nil:
+		return pl.issue(ctx, s)
 	case s.Simulate != nil:
 		inner := *s.Simulate
 		inner.Member, inner.At, inner.After = or(inner.Member, s.Member), moment(or(string(inner.At), string(s.At))), s.After
@@ -563,6 +591,9 @@ func (pl *player) body(s *step, f *engine.Fact) error {
 			}
 		}
 		f.Kind, f.Purchase = engine.PurchaseK, &b
+	case s.Load != nil:
+		b := *s.Load
+		f.Kind, f.Card = engine.Load, &b
 	case s.Return != nil:
 		b := s.Return.Return
 		f.Kind, f.Return = engine.ReturnK, &b

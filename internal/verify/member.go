@@ -89,7 +89,7 @@ func (c *check) rows() bool {
 	case c.v.Account == nil:
 		c.failf("accounts "+c.v.Ref.String(), "", "is missing, but there are rows that belong to it")
 		return false
-	case !c.v.Profiled:
+	case !c.v.Profiled && c.v.Account.State.Kind == engine.Person:
 		c.failf("members "+c.v.Ref.String(), "", "is missing, but there is an account")
 	}
 	return true

@@ -1,0 +1,237 @@
+package engine
+
+import (
+	"time"
+
+	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/ledger"
+	"lojal.dev/lojal/internal/money"
+	"lojal.dev/lojal/internal/program"
+)
+
+// A gift card is a holder: an account of kind gift_card with a money unit in the same books. Issuing it is its enrolment with a first load, paying is a
+// redemption of no reward, activating a release of what is pending, blocking and calling off are its status, and what is on it ends as
+// lots do. So it has no arithmetic of its own.
+
+// The kinds of holders. A person has none.
+const (
+	Person   = ""
+	GiftCard = "gift_card"
+)
+
+// CardPaid stands in redemptions and events where members have a reward: the money went to a purchase.
+const CardPaid = "gift_card"
+
+// Card is what a gift card is issued with, or loaded with later.
+type Card struct {
+	Amount *money.Decimal `json:"amount,omitempty"`
+	// Inactive keeps what is on it from being spent until it is activated.
+	Inactive bool `json:"inactive,omitempty"`
+	// Sample makes a card to look at: nothing can be paid with it.
+	Sample bool `json:"sample,omitempty"`
+	// ExpiresAt overrides the program's time.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	Reason    string     `json:"reason,omitempty"`
+	// Redemption is that of the reward which gave the card, Owner who had it.
+	Redemption string `json:"redemption,omitempty"`
+	Owner      string `json:"owner,omitempty"`
+}
+
+// CardState is what a gift card is besides its balance.
+type CardState struct {
+	Sample bool `json:"sample,omitempty"`
+	// Issued is the fact that made it, whose load an activation releases.
+	Issued string `json:"issued,omitempty"`
+}
+
+// takes says which facts happen to a holder.
+func takes(kind string, f Kind) bool {
+	if kind != GiftCard {
+		return f != Load
+	}
+	switch f {
+	case Enrolment, Load, Reserve, Commit, Cancel, Redeem, Refund, AdjustmentK, Release, Status, Due:
+		return true
+	}
+	return false
+}
+
+// fits refuses a fact that does not happen to this kind of holder.
+func (w *work) fits() error {
+	if takes(w.st.Kind, w.f.Kind) {
+		return nil
+	}
+	if w.st.Kind == GiftCard {
+		return errs.Invalid("not_for_gift_cards", "This does not happen to a gift card: it is loaded, paid with, refunded, blocked and closed.").With("kind", string(w.f.Kind))
+	}
+	return errs.Invalid("not_a_gift_card", "Only a gift card is loaded; a member's balance is adjusted.")
+}
+
+// issueCard is the enrolment of a gift card.
+func (w *work) issueCard() error {
+	c := w.f.Card
+	if c == nil {
+		return errs.Invalid("invalid_gift_card", "Say what is on the card.", errs.Field{Pointer: "/amount", Reason: "required", Message: "is missing"})
+	}
+	w.st.Kind, w.st.Status, w.st.JoinedAt, w.st.At = GiftCard, Active, w.at, w.at
+	w.st.Card = &CardState{Sample: c.Sample, Issued: w.f.ID}
+	data := map[string]string{}
+	if c.Sample {
+		data["sample"] = "true"
+	}
+	if c.Redemption != "" {
+		data["redemption"] = c.Redemption
+	}
+	w.event(EvCardIssued, data)
+	return w.loadCard(c, c.Inactive)
+}
+
+// doLoad tops a gift card up.
+func (w *work) doLoad() error {
+	if err := w.mayAct(); err != nil {
+		return err
+	}
+	if w.f.Card == nil {
+		return errs.Invalid("invalid_gift_card", "Say how much is loaded.", errs.Field{Pointer: "/amount", Reason: "required", Message: "is missing"})
+	}
+	if g := w.p.Doc.GiftCards; g != nil && g.TopUp != nil && !*g.TopUp {
+		return errs.Forbidden("top_up_off", "The program's gift cards are not loaded again.")
+	}
+	return w.loadCard(w.f.Card, false)
+}
+
+func (w *work) loadCard(c *Card, inactive bool) error {
+	g := w.p.GiftCards
+	if g == nil {
+		return errs.Conflict("no_gift_cards", "The program has no gift cards of its own: gift_cards is not in its document.")
+	}
+	bad := func(reason, message string) error {
+		return errs.Invalid("invalid_gift_card", "The gift card cannot be made or loaded so.", errs.Field{Pointer: "/amount", Reason: reason, Message: message})
+	}
+	if c.Amount == nil {
+		return bad("required", "is missing")
+	}
+	n, err := c.Amount.Minor(w.p.Exponent)
+	switch {
+	case err != nil || n <= 0 || n > maxHolding:
+		return bad("not_an_amount", "must be more than 0 and have at most "+digits(w.p.Exponent)+" decimals")
+	case g.Min >= 0 && n < g.Min:
+		return bad("out_of_range", "must be at least "+money.Format(g.Min, w.p.Exponent))
+	case g.Max >= 0 && n > g.Max:
+		return bad("out_of_range", "must be at most "+money.Format(g.Max, w.p.Exponent))
+	}
+	h := w.holding(g.Unit)
+	if has := h.Spendable + h.Pending + h.Reserved; g.Most >= 0 && has+n > g.Most {
+		return bad("card_full", "a card holds at most "+money.Format(g.Most, w.p.Exponent)+"; this one has "+money.Format(has, w.p.Exponent))
+	}
+	t := terms{unit: g.Unit, earnedAt: w.at, fact: w.f.ID}
+	switch {
+	case c.ExpiresAt != nil:
+		if !c.ExpiresAt.After(w.at) {
+			return errs.Invalid("invalid_gift_card", "The gift card cannot be made or loaded so.", errs.Field{Pointer: "/expires_at", Reason: "in_the_past", Message: "must be later than now"})
+		}
+		t.expires = c.ExpiresAt
+	case !inactive:
+		t.expires, t.warn = w.ends(g.Unit)
+	}
+	if inactive {
+		t.confirm = activation
+	}
+	w.put(t, n, ledger.Issued, "")
+	w.note(NoteCardLoaded, Args{"amount": Units(g.Unit, n)})
+	data := map[string]string{"unit": g.Unit, "amount": w.amount(g.Unit, n)}
+	if t.expires != nil {
+		data["expires_at"] = t.expires.In(w.p.Zone).Format(time.RFC3339)
+	}
+	w.event(EvCardLoaded, data)
+	return nil
+}
+
+// activation is what the load of an inactive card waits for.
+const activation = "activation"
+
+// ends gives the end of a lot that becomes spendable now, by the policy for this kind of holder.
+func (w *work) ends(unit string) (end, warn *time.Time) {
+	if w.st.Kind == GiftCard {
+		if g := w.p.GiftCards; g != nil {
+			return expiry(g.Expires, w.at, w.p.Zone)
+		}
+		return nil, nil
+	}
+	return expiry(w.p.Units[unit].Expires, w.at, w.p.Zone)
+}
+
+// quoteCard works out a payment with a gift card: what is asked for, or as much of the total as there is.
+func (w *work) quoteCard(s Spend, total int64) (*quote, error) {
+	g := w.p.GiftCards
+	if g == nil {
+		return nil, errs.Conflict("no_gift_cards", "The program has no gift cards of its own: gift_cards is not in its document.")
+	}
+	if w.st.Card != nil && w.st.Card.Sample {
+		return nil, errs.Forbidden("sample_card", "This card is a sample: nothing can be paid with it.")
+	}
+	have := w.spendable(g.Unit)
+	want := have
+	bad := func(pointer, reason, message string) error {
+		return errs.Invalid("invalid_payment", "The payment has mistakes.", errs.Field{Pointer: pointer, Reason: reason, Message: message})
+	}
+	switch {
+	case s.Reward != "" || s.Quantity != 0:
+		return nil, bad("/reward", "not_for_gift_cards", "a gift card pays money; leave it out")
+	case (s.Points == nil) == !s.Max:
+		return nil, bad("/amount", "required", "say how much, or max: true for as much as there is")
+	case s.Max && total < 0:
+		return nil, bad("/total", "required", "say what there is to pay")
+	}
+	if s.Points != nil {
+		n, err := s.Points.Minor(w.p.Exponent)
+		if err != nil || n <= 0 || n > maxHolding {
+			return nil, bad("/amount", "not_an_amount", "must be more than 0 and have at most "+digits(w.p.Exponent)+" decimals")
+		}
+		want = n
+	}
+	if total >= 0 {
+		want = min(want, total)
+	}
+	if want <= 0 {
+		if have > 0 {
+			return nil, errs.Conflict("nothing_to_pay", "There is nothing to pay.")
+		}
+		return nil, errs.Insufficient("balance_too_low", "There is nothing on the card that can be used now.").With("balance", w.amount(g.Unit, 0))
+	}
+	return &quote{r: &program.CompiledReward{Reward: &program.Reward{ID: ""}, Stock: -1}, quantity: 1, price: map[string]int64{g.Unit: want}, worth: want}, nil
+}
+
+func digits(n int) string { return string(rune('0' + n)) }
+
+// called is what events say in place of a reward.
+func called(s *RedemptionState) string {
+	if s.Reward == "" {
+		return CardPaid
+	}
+	return s.Reward
+}
+
+// noteOf gives the note for a redemption: a gift card's does not name a reward.
+func noteOf(note string, s *RedemptionState) string {
+	if s.Reward != "" {
+		return note
+	}
+	switch note {
+	case NoteSpent:
+		return NoteCardPaid
+	case NoteReserved:
+		return NoteCardHeld
+	case NoteLetGo, NoteLapsed:
+		return NoteCardLetGo
+	}
+	return note
+}
+
+// named puts the reward into a note's values, where there is one.
+func named(a Args, s *RedemptionState) Args {
+	if s.Reward != "" {
+		a["reward"] = Value{Reward: s.Reward}
+	}
+	return a
+}
