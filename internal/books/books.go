@@ -46,6 +46,8 @@ type body struct {
 	Release    *engine.ReleaseBody   `json:"release,omitempty"`
 	Tier       *engine.TierBody      `json:"tier,omitempty"`
 	Grant      *engine.GrantBody     `json:"grant,omitempty"`
+	Plan       *engine.PlanBody      `json:"plan,omitempty"`
+	Use        *engine.UseBody       `json:"use,omitempty"`
 	Status     *engine.StatusBody    `json:"status,omitempty"`
 	Merge      *engine.Merge         `json:"merge,omitempty"`
 	Card       *engine.Card          `json:"card,omitempty"`
@@ -61,7 +63,7 @@ func Body(f engine.Fact) ([]byte, error) {
 		return encodePurchase(f.Purchase)
 	}
 	b, err := json.Marshal(body{f.Enrolment, f.Purchase, f.Return, f.Activity, f.Redemption, f.Adjustment, f.Transfer, f.Release,
-		f.Tier, f.Grant, f.Status, f.Merge, f.Card, f.Drawn, f.Invited, f.Thanks})
+		f.Tier, f.Grant, f.Plan, f.Use, f.Status, f.Merge, f.Card, f.Drawn, f.Invited, f.Thanks})
 	if err != nil {
 		return nil, fmt.Errorf("write the body of fact %s: %w", f.ID, err)
 	}
@@ -76,7 +78,7 @@ func setBody(f *engine.Fact, text string) error {
 	f.Enrolment, f.Purchase, f.Return, f.Activity, f.Redemption = b.Enrolment, b.Purchase, b.Return, b.Activity, b.Redemption
 	f.Adjustment, f.Transfer, f.Release, f.Tier, f.Status, f.Merge = b.Adjustment, b.Transfer, b.Release, b.Tier, b.Status, b.Merge
 	f.Invited, f.Thanks = b.Invited, b.Thanks
-	f.Grant, f.Card, f.Drawn = b.Grant, b.Card, b.Drawn
+	f.Grant, f.Card, f.Drawn, f.Plan, f.Use = b.Grant, b.Card, b.Drawn, b.Plan, b.Use
 	return nil
 }
 

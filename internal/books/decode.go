@@ -469,6 +469,12 @@ func (d *decoder) value() (v engine.Value) {
 			v.Words = d.texts()
 		case keyTiers:
 			v.Tiers = d.texts()
+		case keyBenefit:
+			v.Benefit = d.text()
+		case keyPlans:
+			v.Plans = d.texts()
+		case keyPercent:
+			v.Percent = d.text()
 		default:
 			d.fail()
 		}
@@ -533,6 +539,10 @@ func decodeState(text string, s *engine.State) error {
 		case "tiers":
 			s.Tiers = map[string]*engine.TierState{}
 			d.object(func(set string) { s.Tiers[set] = d.tier() })
+		case "plans":
+			d.any(&s.Plans)
+		case "fades":
+			d.any(&s.Fades)
 		case "purchases":
 			s.Purchases = d.int()
 		case "first_purchase_at":

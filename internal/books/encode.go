@@ -335,11 +335,15 @@ const (
 	keyList   = "l"
 	keyWords  = "q"
 	keyTiers  = "z"
+
+	keyBenefit = "b"
+	keyPlans   = "p"
+	keyPercent = "c"
 )
 
 func (e *encoder) value(v *engine.Value) {
 	rest := v.Number != "" || v.Time != nil || v.Day != "" || v.Rule != "" || v.Reward != "" || v.Tier != "" || v.Set != "" || v.Word != "" ||
-		v.Text != "" || len(v.List) > 0 || len(v.Words) > 0 || len(v.Tiers) > 0
+		v.Text != "" || len(v.List) > 0 || len(v.Words) > 0 || len(v.Tiers) > 0 || v.Benefit != "" || len(v.Plans) > 0 || v.Percent != ""
 	points := v.Unit != "" || v.Amount != 0
 	switch {
 	case v.Money != nil && !points && !rest:
@@ -372,6 +376,9 @@ func (e *encoder) value(v *engine.Value) {
 	e.textsAt(keyList, v.List)
 	e.textsAt(keyWords, v.Words)
 	e.textsAt(keyTiers, v.Tiers)
+	e.textAt(keyBenefit, v.Benefit)
+	e.textsAt(keyPlans, v.Plans)
+	e.textAt(keyPercent, v.Percent)
 	e.raw("}")
 }
 
@@ -453,6 +460,14 @@ func encodeState(s *engine.State) (string, error) {
 	if len(s.Tiers) > 0 {
 		e.named("tiers")
 		object(&e, s.Tiers, e.tier)
+	}
+	if len(s.Plans) > 0 {
+		e.named("plans")
+		e.any(s.Plans)
+	}
+	if len(s.Fades) > 0 {
+		e.named("fades")
+		e.any(s.Fades)
 	}
 	e.intAt("purchases", s.Purchases)
 	e.timeAt("first_purchase_at", s.FirstPurchaseAt)

@@ -46,6 +46,10 @@ type State struct {
 	Units map[string]*ledger.Holding `json:"units,omitempty"`
 	// Tiers by tier set.
 	Tiers map[string]*TierState `json:"tiers,omitempty"`
+	// Plans by id, those that ended too.
+	Plans map[string]*PlanState `json:"plans,omitempty"`
+	// Fades says how far fading benefits have fallen, by benefit.
+	Fades map[string]*FadeState `json:"fades,omitempty"`
 	// Purchases counts purchases that are not wholly returned.
 	Purchases       int64      `json:"purchases,omitempty"`
 	FirstPurchaseAt *time.Time `json:"first_purchase_at,omitempty"`
@@ -289,4 +293,16 @@ const (
 	EvThanks            = "thanks.recorded"
 	EvCardIssued        = "gift_card.issued"
 	EvCardLoaded        = "gift_card.loaded"
+
+	EvPlanStarted     = "plan.started"
+	EvPlanRenewed     = "plan.renewed"
+	EvPlanFailed      = "plan.failed"
+	EvPlanCancelled   = "plan.cancelled"
+	EvPlanResumed     = "plan.resumed"
+	EvPlanChanged     = "plan.changed"
+	EvPlanEnded       = "plan.ended"
+	EvBenefitFading   = "benefit.fading"
+	EvBenefitFaded    = "benefit.faded"
+	EvBenefitRestored = "benefit.restored"
+	EvBenefitUsed     = "benefit.used"
 )

@@ -29,6 +29,8 @@ type scene struct {
 	in           []bool
 	store        string
 	channel      string
+	// anytime lets weekdays, hours and dates hold.
+	anytime bool
 }
 
 func newScene(p *program.Compiled, st *State, at time.Time) *scene {
@@ -114,7 +116,7 @@ func (s *scene) parts(c *program.CompiledCondition) (bool, []Note, error) {
 }
 
 func (s *scene) clock(c *program.CompiledCondition) (Note, bool) {
-	if c.Weekdays == nil && c.Hours == nil && c.Dates == nil {
+	if s.anytime || c.Weekdays == nil && c.Hours == nil && c.Dates == nil {
 		return Note{}, true
 	}
 	l := s.at.In(s.zone(c.Zone))
@@ -241,6 +243,9 @@ func (s *scene) person(c *program.CompiledCondition) (Note, bool) {
 			return Note{Code: CondOnlyTier, Args: Args{"set": {Set: set}, "seen": tierValue(set, s.tier[set]), "want": tierValues(set, c.OnlyTier[set])}}, false
 		}
 	}
+	if len(c.Plan) > 0 && !s.hasPlan(c.Plan) {
+		return Note{Code: CondPlan, Args: Args{"want": {Plans: slices.Clone(c.Plan)}}}, false
+	}
 	if c.MemberFor != nil && s.at.Before(c.MemberFor.After(s.st.JoinedAt, s.p.Zone)) {
 		return Note{Code: CondMemberFor, Args: Args{"want": text(c.MemberFor.String()), "seen": Time(s.st.JoinedAt)}}, false
 	}
@@ -259,6 +264,11 @@ func (s *scene) person(c *program.CompiledCondition) (Note, bool) {
 		}
 	}
 	return Note{}, true
+}
+
+// hasPlan says whether one of the plans is in force.
+func (s *scene) hasPlan(ids []string) bool {
+	return slices.ContainsFunc(ids, func(id string) bool { return s.st.Plans[id].InForce(s.at) })
 }
 
 // vars are the names a formula may use.

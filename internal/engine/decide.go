@@ -28,10 +28,10 @@ func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
 		if st.Seq == 0 {
 			return
 		}
-		for _, id := range p.TierIDs {
-			if name := tallyName(p.Tiers[id]); p.Tiers[id].Metric != "tenure" && !slices.Contains(st.Tallied, name) {
+		for _, t := range p.Counted {
+			if name := tallyName(t); t.Metric != "tenure" && !slices.Contains(st.Tallied, name) {
 				n.Rebuild = append(n.Rebuild, name)
-				if p.Tiers[id].Metric == "visits" && !slices.Contains(st.Tallied, visitDays) && !slices.Contains(n.Rebuild, visitDays) {
+				if t.Metric == "visits" && !slices.Contains(st.Tallied, visitDays) && !slices.Contains(n.Rebuild, visitDays) {
 					n.Rebuild = append(n.Rebuild, visitDays)
 				}
 			}
@@ -120,10 +120,26 @@ func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
 		tiers(from)
 	case ProfileK, TierGrant, GrantK, InvitedK:
 		tiers(from)
+	case PlanK:
+		if f.Plan != nil {
+			rules("plan:" + f.Plan.Plan)
+			rules("plan:" + f.Plan.To)
+		}
+		tiers(from)
+	case UseK:
+		if f.Use != nil {
+			if b := p.Benefit(f.Use.Benefit); b != nil {
+				n.Tallies = append(n.Tallies, limitTallies(p, st, b.Limits, f.OccurredAt)...)
+			}
+		}
+		tiers(from)
 	default: // enough for anything that may touch lots and tiers
 		n.Lots = true
 		n.Tallies = append(n.Tallies, HandOverTallies(p, st, f.OccurredAt)...)
 		tiers(from)
+		for _, id := range nextPlans(p, st, f.OccurredAt) {
+			rules("plan:" + id)
+		}
 	}
 	return n
 }
@@ -212,6 +228,10 @@ func (w *work) decide() error {
 	case ProfileK:
 		w.doProfile()
 		return w.then(nil)
+	case PlanK:
+		return w.doPlan()
+	case UseK:
+		return w.then(w.doUse())
 	case Status:
 		return w.then(w.doStatus())
 	case MergeOut:
@@ -442,8 +462,8 @@ func (w *work) spendsFirst() bool {
 			return true
 		}
 	}
-	for _, id := range w.p.TierIDs {
-		if lower(w.p.Tiers[id].By.Basis) {
+	for _, t := range w.p.Counted {
+		if lower(t.By.Basis) {
 			return true
 		}
 	}

@@ -31,6 +31,9 @@ func (w *work) doDue() error {
 	}
 	w.expireInactive()
 	w.missReferral()
+	if err := w.settlePlans(); err != nil {
+		return err
+	}
 	w.settleTiers(true)
 	return nil
 }

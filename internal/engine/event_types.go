@@ -28,6 +28,10 @@ var (
 	amountField     = EventField{Name: "amount", Text: "How many, as a decimal number; below zero where points were taken.", Example: "12"}
 	redemptionField = EventField{Name: "redemption", Text: "The id of the redemption.", Example: "red_01k9zjq3hfe1f8m6v7j0q3x5c4"}
 	rewardField     = EventField{Name: "reward", Text: "The reward.", Example: "coffee"}
+	planField       = EventField{Name: "plan", Text: "The plan.", Example: "plus"}
+	benefitField    = EventField{Name: "benefit", Text: "The benefit.", Example: "member_discount"}
+	kindField       = EventField{Name: "kind", Text: "What its value is: percent, money or ahead; not there where it has none.", Example: "percent", Optional: true}
+	valueField      = EventField{Name: "value", Text: "What it is worth now; not there where it has no value, or ended.", Example: "15", Optional: true}
 	setField        = EventField{Name: "set", Text: "The tier set.", Example: "club"}
 )
 
@@ -156,6 +160,41 @@ var EventTypes = []EventType{
 	{EvCardLoaded, 1, "Money was put on a gift card, as it was issued or later. The member of the event is the card.", []EventField{
 		unitField, amountField,
 		{Name: "expires_at", Text: "When it ends; not there while the card is inactive or where it never ends.", Example: "2029-11-30T00:00:00+01:00", Optional: true, Time: true},
+	}},
+	{EvPlanStarted, 1, "A member joined a paid plan.", []EventField{
+		planField,
+		{Name: "trial", Text: "true, when it begins with the trial.", Example: "true"},
+		{Name: "until", Text: "The end of the trial, or of what is paid for.", Example: "2027-01-31T12:00:00+01:00", Time: true},
+	}},
+	{EvPlanRenewed, 1, "A period of a plan was paid.", []EventField{
+		planField, {Name: "until", Text: "The end of what is paid for.", Example: "2027-01-31T12:00:00+01:00", Time: true},
+	}},
+	{EvPlanFailed, 1, "A payment for a plan failed, or a period ended without one.", []EventField{
+		planField,
+		{Name: "reason", Text: "failed, when billing said so; not_paid, when the period ended and nothing had come.", Example: "failed"},
+		{Name: "ends_at", Text: "When the plan ends, unless it is paid.", Example: "2027-02-07T12:00:00+01:00", Time: true},
+	}},
+	{EvPlanCancelled, 1, "A plan was cancelled. It goes on until its end.", []EventField{
+		planField, {Name: "ends_at", Text: "When it ends.", Example: "2027-01-31T12:00:00+01:00", Time: true},
+	}},
+	{EvPlanResumed, 1, "The cancellation of a plan was taken back.", []EventField{planField}},
+	{EvPlanChanged, 1, "A member changes from one plan to another.", []EventField{
+		{Name: "plan", Text: "The plan it becomes.", Example: "pro"},
+		{Name: "was", Text: "The plan it was.", Example: "plus"},
+		{Name: "at", Text: "When: now, or at the end of the period.", Example: "2027-01-31T12:00:00+01:00", Time: true},
+	}},
+	{EvPlanEnded, 1, "A plan ended.", []EventField{
+		planField, {Name: "reason", Text: "cancelled, unpaid, or closed (with the membership).", Example: "unpaid"},
+	}},
+	{EvBenefitFading, 1, "A member is warned: a benefit will be worth less, or end, unless something is bought.", []EventField{
+		benefitField, kindField, valueField,
+		{Name: "to", Text: "What it will be worth; without it, it ends.", Example: "10", Optional: true},
+		{Name: "falls_at", Text: "When.", Example: "2027-02-01T00:00:00+01:00", Time: true},
+	}},
+	{EvBenefitFaded, 1, "A benefit is worth less, or ended, since nothing was bought for a while.", []EventField{benefitField, kindField, valueField}},
+	{EvBenefitRestored, 1, "A benefit that had faded is back, since something was bought.", []EventField{benefitField, kindField, valueField}},
+	{EvBenefitUsed, 1, "A member used a benefit.", []EventField{
+		benefitField, {Name: "left", Text: "How often it can still be used, where that is limited.", Example: "1", Optional: true},
 	}},
 }
 

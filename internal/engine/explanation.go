@@ -48,6 +48,11 @@ type Value struct {
 	Reward string `json:"reward,omitempty"`
 	Tier   string `json:"tier,omitempty"`
 	Set    string `json:"set,omitempty"`
+	// Benefit is an id, shown by title; Plans are ids of plans.
+	Benefit string   `json:"benefit,omitempty"`
+	Plans   []string `json:"plans,omitempty"`
+	// Percent is a decimal: 10 is ten percent.
+	Percent string `json:"percent,omitempty"`
 	// Word is one of a fixed list (a period, a rounding, a weekday) and is translated; Text is shown as it is.
 	Word string `json:"word,omitempty"`
 	Text string `json:"text,omitempty"`
@@ -91,6 +96,7 @@ const (
 	CondItems     = "cond_items"  // seen, from, to (number)
 	CondFirst     = "cond_first_purchase"
 	CondNotFirst  = "cond_not_first_purchase"
+	CondPlan      = "cond_plan" // want
 	CondMemberFor = "cond_member_for"
 	CondAttribute = "cond_attribute" // name, want, seen
 	CondProperty  = "cond_property"  // name, want, seen
@@ -178,6 +184,36 @@ const (
 	NoteFriendJoined      = "friend_joined"
 	NoteFriendQualified   = "friend_qualified"
 	NoteFriendUndone      = "friend_undone"
+
+	NotePlanStarted   = "plan_started"   // plan, time (until)
+	NotePlanRenewed   = "plan_renewed"   // plan, time (until)
+	NotePlanFailed    = "plan_failed"    // plan, time (ends then unless paid)
+	NotePlanCancelled = "plan_cancelled" // plan, time (ends then)
+	NotePlanResumed   = "plan_resumed"   // plan
+	NotePlanChanged   = "plan_changed"   // plan, was
+	NotePlanChanges   = "plan_changes"   // plan, was, time
+	NotePlanEnded     = "plan_ended"     // plan, time
+
+	NoteFading       = "benefit_fading"   // benefit, time, value (now, optional), to (optional: without it, it ends)
+	NoteFaded        = "benefit_faded"    // benefit, value (optional)
+	NoteFadedAgain   = "benefit_faded_on" // benefit, value (optional): the purchase that had brought it back came back
+	NoteFadeStopped  = "benefit_kept"     // benefit: what was warned of will not come
+	NoteRestored     = "benefit_restored" // benefit, value (optional)
+	NoteBenefitTaken = "benefit_used"     // benefit
+)
+
+// Notes of why a member may not have a benefit.
+const (
+	NoteBenefitInactive = "benefit_inactive"
+	NoteBenefitFrom     = "benefit_from"  // time
+	NoteBenefitOver     = "benefit_over"  // time
+	NoteBenefitTier     = "benefit_tier"  // tier, missing, time (optional)
+	NoteBenefitPlan     = "benefit_plan"  // plan
+	NoteBenefitGone     = "benefit_gone"  // time: the last purchase
+	NoteBenefitLimit    = "benefit_limit" // times, per, time (optional)
+	NoteBenefitOpens    = "benefit_opens" // time
+	NoteBenefitNothing  = "benefit_nothing"
+	NoteBenefitWhy      = "benefit_why" // because: what of the condition failed; made by explain
 )
 
 // Args are the values of a note.

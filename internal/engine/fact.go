@@ -33,6 +33,8 @@ const (
 	TierGrant   Kind = "tier"    // a tier set by hand
 	GrantK      Kind = "grant"   // something given by hand to be had, or taken back
 	ProfileK    Kind = "profile" // what rules may ask about the member changed
+	PlanK       Kind = "plan"    // something happened to a paid membership
+	UseK        Kind = "use"     // a benefit was used
 	Status      Kind = "status"  // block, unblock, close
 	MergeOut    Kind = "merge_out"
 	MergeIn     Kind = "merge_in"
@@ -45,7 +47,7 @@ const (
 // Kinds are all of them.
 var Kinds = []Kind{
 	Enrolment, PurchaseK, ReturnK, ActivityK, Reserve, Commit, Cancel, Redeem, Refund, AdjustmentK, TransferOut, TransferIn,
-	Release, TierGrant, GrantK, ProfileK, Status, MergeOut, MergeIn, Load, Due,
+	Release, TierGrant, GrantK, ProfileK, PlanK, UseK, Status, MergeOut, MergeIn, Load, Due,
 	InvitedK, ThanksK,
 }
 
@@ -78,6 +80,8 @@ type Fact struct {
 	Release    *ReleaseBody   `json:"release,omitempty"`
 	Tier       *TierBody      `json:"tier,omitempty"`
 	Grant      *GrantBody     `json:"grant,omitempty"`
+	Plan       *PlanBody      `json:"plan,omitempty"`
+	Use        *UseBody       `json:"use,omitempty"`
 	Status     *StatusBody    `json:"status,omitempty"`
 	Merge      *Merge         `json:"merge,omitempty"`
 	Invited    *Invitation    `json:"invited,omitempty"`
@@ -306,6 +310,8 @@ type Carried struct {
 	Debt    map[string]int64            `json:"debt,omitempty"`
 	Tallies map[string]map[string]int64 `json:"tallies,omitempty"`
 	Tiers   map[string]*TierState       `json:"tiers,omitempty"`
+	Plans   map[string]*PlanState       `json:"plans,omitempty"`
+	Fades   map[string]*FadeState       `json:"fades,omitempty"`
 	// Active is the last use of each unit, for expiry by inactivity.
 	Active    map[string]time.Time `json:"active,omitempty"`
 	Purchases int64                `json:"purchases,omitempty"`

@@ -329,6 +329,7 @@ func (w *work) doStatus() error {
 	if b.To == Closed {
 		w.letAllGo()
 		w.endGrants()
+		w.closePlans()
 		w.empty(ledger.Closed, nil)
 	}
 	return nil
@@ -380,7 +381,7 @@ func (w *work) doMergeOut() error {
 		return err
 	}
 	w.letAllGo()
-	c := &Carried{Purchases: w.st.Purchases, First: w.st.FirstPurchaseAt, Last: w.st.LastPurchaseAt, JoinedAt: w.st.JoinedAt, Tiers: w.st.Tiers, Referral: w.st.Referral,
+	c := &Carried{Purchases: w.st.Purchases, First: w.st.FirstPurchaseAt, Last: w.st.LastPurchaseAt, JoinedAt: w.st.JoinedAt, Tiers: w.st.Tiers, Plans: w.st.Plans, Fades: w.st.Fades, Referral: w.st.Referral,
 		Active: map[string]time.Time{}, Debt: map[string]int64{}, Tallies: map[string]map[string]int64{}}
 	for unit, h := range w.st.Units {
 		if h.Debt > 0 {
@@ -434,6 +435,8 @@ func (w *work) doMergeIn() error {
 		}
 	}
 	w.inheritReferral(c.Referral, w.f.Merge.Other)
+	w.inheritPlans(c.Plans)
+	w.inheritFades(c.Fades, c.Last)
 	w.st.Purchases += c.Purchases
 	w.st.FirstPurchaseAt = earliest(w.st.FirstPurchaseAt, c.First)
 	if c.Last != nil && (w.st.LastPurchaseAt == nil || c.Last.After(*w.st.LastPurchaseAt)) {

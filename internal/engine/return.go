@@ -76,6 +76,7 @@ func (w *work) doReturn() error {
 	if err := w.uncount(past, bought, before, after, whole); err != nil {
 		return err
 	}
+	w.allBack = whole
 	w.event(EvReturn, map[string]string{"purchase": past.Fact.ID})
 	return nil
 }

@@ -22,7 +22,7 @@ const visitDays = "days:visit"
 var historyKept = program.Period{N: 36, Unit: "month"}
 
 // tallyName names the counters of a tier set's metric.
-func tallyName(t *program.CompiledTierSet) string { return t.Tally + "@" + grain(t) }
+func tallyName(t *program.CompiledTierSet) string { return t.Tally + "@" + t.Grain() }
 
 // TallyNames lists the counters that a program's tiers are counted by, sorted.
 func TallyNames(p *program.Compiled) []string {
@@ -32,12 +32,12 @@ func TallyNames(p *program.Compiled) []string {
 			out = append(out, name)
 		}
 	}
-	for _, id := range p.TierIDs {
-		if p.Tiers[id].Metric == "tenure" {
+	for _, t := range p.Metrics {
+		if t.Metric == "tenure" {
 			continue
 		}
-		add(tallyName(p.Tiers[id]))
-		if p.Tiers[id].Metric == "visits" {
+		add(tallyName(t))
+		if t.Metric == "visits" {
 			add(visitDays)
 		}
 	}
@@ -45,27 +45,16 @@ func TallyNames(p *program.Compiled) []string {
 	return out
 }
 
-func grain(t *program.CompiledTierSet) string {
-	switch t.Window {
-	case "rolling", "anniversary":
-		return "day"
-	case "calendar":
-		return t.Calendar
-	}
-	return "all"
-}
-
 // periodOf names the counter that a moment falls in.
 func periodOf(t *program.CompiledTierSet, at time.Time, zone *time.Location) string {
-	return program.PeriodKey(grain(t), at, zone)
+	return program.PeriodKey(t.Grain(), at, zone)
 }
 
 // tallyRanges are the counters that deciding at any moment from a to b needs.
 func tallyRanges(p *program.Compiled, a, b time.Time) []TallyRange {
 	var out []TallyRange
 	visits := false
-	for _, id := range p.TierIDs {
-		t := p.Tiers[id]
+	for _, t := range p.Metrics {
 		if t.Metric == "tenure" {
 			continue
 		}
@@ -78,7 +67,12 @@ func tallyRanges(p *program.Compiled, a, b time.Time) []TallyRange {
 		case "anniversary":
 			from = program.Period{N: 2, Unit: "year"}.Before(a, p.Zone)
 		}
-		out = append(out, TallyRange{tallyName(t), periodOf(t, from, p.Zone), periodOf(t, to, p.Zone)})
+		r := TallyRange{tallyName(t), periodOf(t, from, p.Zone), periodOf(t, to, p.Zone)}
+		if i := slices.IndexFunc(out, func(o TallyRange) bool { return o.Name == r.Name }); i >= 0 {
+			out[i].From = min(out[i].From, r.From) // two that share a counter: what the longer window needs
+		} else {
+			out = append(out, r)
+		}
 		visits = visits || t.Metric == "visits"
 	}
 	if visits {
@@ -96,8 +90,7 @@ func (w *work) countMetrics(at time.Time, sign int64, spend func(*program.Compil
 		w.tally(visitDays, day, sign)
 		visit = (before == 0) != (before+sign == 0)
 	}
-	for _, id := range w.p.TierIDs {
-		t := w.p.Tiers[id]
+	for _, t := range w.p.Counted {
 		var n int64
 		switch {
 		case t.Metric == "spend" && spend != nil:
@@ -116,8 +109,8 @@ func (w *work) countMetrics(at time.Time, sign int64, spend func(*program.Compil
 }
 
 func (w *work) wantsVisits() bool {
-	for _, id := range w.p.TierIDs {
-		if w.p.Tiers[id].Metric == "visits" {
+	for _, t := range w.p.Metrics {
+		if t.Metric == "visits" {
 			return true
 		}
 	}
@@ -126,8 +119,8 @@ func (w *work) wantsVisits() bool {
 
 // countUnit adds what was earned of a unit (or, negative, taken back) to the metrics that count it.
 func (w *work) countUnit(unit string, n int64, at time.Time) {
-	for _, id := range w.p.TierIDs {
-		if t := w.p.Tiers[id]; t.Metric == "unit:"+unit {
+	for _, t := range w.p.Counted {
+		if t.Metric == "unit:"+unit {
 			w.tally(tallyName(t), periodOf(t, at, w.p.Zone), n)
 		}
 	}
@@ -329,7 +322,7 @@ func (w *work) tiersAt(at time.Time, counted bool) map[string]string {
 // periods only while nothing later is in them.
 func (w *work) knownAt(t *program.CompiledTierSet, at time.Time) bool {
 	switch {
-	case grain(t) == "day" || t.Metric == "tenure":
+	case t.Grain() == "day" || t.Metric == "tenure":
 		return true
 	case t.Metric == "spend" || t.Metric == "purchases":
 		return w.st.LastPurchaseAt == nil || !at.Before(*w.st.LastPurchaseAt)
@@ -572,18 +565,8 @@ func ProgressOf(p *program.Compiled, acc *Account, at time.Time) []Progress {
 		t, ts := p.Tiers[id], w.tierState(id)
 		cur := t.Place(ts.Tier)
 		g := Progress{Set: id, Tier: ts.Tier, Since: ts.Since, Metric: t.Metric, Floor: ts.Floor, FloorUntil: ts.FloorUntil, FallsAt: ts.FallsAt}
-		value := w.metric(t, at)
-		switch t.Window { // progress counts this period only: the last one carries the tier, not the climb
-		case "calendar":
-			value = acc.Tallies[tallyName(t)][program.PeriodKey(t.Calendar, at, p.Zone)]
-			end := program.EndOf(t.Calendar, at, p.Zone)
-			g.Until = &end
-		case "anniversary":
-			_, start, end, _ := anniversary(w.st.JoinedAt, at, p.Zone)
-			value = sumDays(acc.Tallies[tallyName(t)], start, end, p.Zone)
-			g.Until = &end
-		}
-		g.Value = value
+		value, until := w.climbed(t, at)
+		g.Value, g.Until = value, until
 		if cur >= 0 {
 			g.Benefits = t.Steps[cur].Benefits
 			if t.Metric != "tenure" && t.Down.To != "never" {
@@ -611,13 +594,27 @@ func ProgressOf(p *program.Compiled, acc *Account, at time.Time) []Progress {
 	return out
 }
 
+// climbed is what counts towards the next tier, and the end of the window that counts now. Of windows that begin anew it is
+// this one alone: the last one carries the tier, not the climb.
+func (w *work) climbed(t *program.CompiledTierSet, at time.Time) (value int64, until *time.Time) {
+	switch t.Window {
+	case "calendar":
+		end := program.EndOf(t.Calendar, at, w.p.Zone)
+		return w.acc.Tallies[tallyName(t)][program.PeriodKey(t.Calendar, at, w.p.Zone)], &end
+	case "anniversary":
+		_, start, end, _ := anniversary(w.st.JoinedAt, at, w.p.Zone)
+		return sumDays(w.acc.Tallies[tallyName(t)], start, end, w.p.Zone), &end
+	}
+	return w.metric(t, at), nil
+}
+
 // Rebuild counts a metric anew from all of a member's facts, oldest first, as they were decided.
 func Rebuild(p *program.Compiled, tally string, past []Past) map[string]int64 {
 	out := map[string]int64{}
 	var set *program.CompiledTierSet
-	for _, id := range p.TierIDs {
-		if tallyName(p.Tiers[id]) == tally {
-			set = p.Tiers[id]
+	for _, t := range p.Counted {
+		if tallyName(t) == tally {
+			set = t
 		}
 	}
 	days := map[string]int64{}
@@ -674,7 +671,7 @@ func Rebuild(p *program.Compiled, tally string, past []Past) map[string]int64 {
 			rebuildReturn(p, set, &past[i], byID[f.Parent], returned, add, visit)
 		case Status:
 			blocked = f.Status.To == Blocked
-		case ActivityK, Enrolment:
+		case ActivityK, Enrolment, PlanK:
 			if blocked { // what a blocked member does is kept and counts nothing
 				continue
 			}

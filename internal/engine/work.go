@@ -31,7 +31,9 @@ type work struct {
 	codes   int // how many of Drawn.Codes are used
 	// fired holds the limits that count how often, of the rules that fired.
 	fired map[string]bool
-	err   error
+	// allBack says that a return brought the last of its purchase back.
+	allBack bool
+	err     error
 }
 
 func newWork(p *program.Compiled, in Input) *work {
@@ -75,6 +77,18 @@ func (s *State) clone() State {
 		n := *t
 		n.History = slices.Clone(t.History)
 		c.Tiers[id] = &n
+	}
+	if len(s.Plans) > 0 {
+		c.Plans = make(map[string]*PlanState, len(s.Plans))
+		for id, p := range s.Plans {
+			c.Plans[id] = p.clone()
+		}
+	}
+	if len(s.Fades) > 0 {
+		c.Fades = make(map[string]*FadeState, len(s.Fades))
+		for id, f := range s.Fades {
+			c.Fades[id] = f.clone()
+		}
 	}
 	c.Holds = slices.Clone(s.Holds)
 	c.Grants = slices.Clone(s.Grants)
@@ -423,6 +437,9 @@ func (w *work) seal() (Decision, *Account, error) {
 		w.st.At = w.f.OccurredAt
 	}
 	w.st.Seq++
+	if w.st.Kind == Person {
+		w.settleFades()
+	}
 	w.schedule()
 	return *w.d, w.acc, nil
 }
@@ -469,7 +486,14 @@ func (w *work) personal(due *time.Time) *time.Time {
 			}
 		}
 	}
-	return earliest(due, w.st.referralDue())
+	due = earliest(due, w.st.referralDue())
+	for _, id := range w.p.PlanIDs {
+		due = earliest(due, w.planDue(id))
+	}
+	for _, b := range w.p.Fading {
+		due = earliest(due, w.fadeDue(b))
+	}
+	return due
 }
 
 // lotDue is the next moment at which a lot changes; nil for never. What is reserved does not end before it is let go.

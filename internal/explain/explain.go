@@ -255,6 +255,24 @@ func (w *writer) steps(notes []engine.Note) []string {
 	return out
 }
 
+// Standing says in sentences why a member may not have a benefit. What failed of a condition makes one of them.
+func Standing(why []engine.Note, p *program.Compiled, language string, forMember bool) []string {
+	w := newWriter(p, language, forMember)
+	out := []string{}
+	var parts []engine.Note
+	for _, n := range why {
+		if strings.HasPrefix(n.Code, "cond_") {
+			parts = append(parts, n)
+		} else if s := w.note(n); s != "" && !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	if because := w.because(parts); because != "" {
+		out = append(out, w.say(engine.NoteBenefitWhy, engine.Args{"because": {Text: because}}))
+	}
+	return out
+}
+
 func (w *writer) note(n engine.Note) string { return w.say(n.Code, n.Args) }
 
 // say is the text of a code. A code without a text here comes of a newer engine: it is shown as it is to staff.

@@ -182,16 +182,17 @@ type (
 )
 
 var (
-	m        = engine.Money
-	stars    = func(n int64) val { return engine.Units("star", n) }
-	num      = engine.Number
-	when     = func(s string) val { return engine.Time(at(s)) }
-	text1    = func(s string) val { return val{Text: s} }
-	wordOf   = func(s string) val { return val{Word: s} }
-	ruleOf   = func(s string) val { return val{Rule: s} }
-	tierOf   = func(s string) val { return val{Tier: "club/" + s} }
-	rewardOf = func(s string) val { return val{Reward: s} }
-	listOf   = func(s ...string) val { return val{List: s} }
+	m         = engine.Money
+	stars     = func(n int64) val { return engine.Units("star", n) }
+	num       = engine.Number
+	when      = func(s string) val { return engine.Time(at(s)) }
+	text1     = func(s string) val { return val{Text: s} }
+	wordOf    = func(s string) val { return val{Word: s} }
+	ruleOf    = func(s string) val { return val{Rule: s} }
+	tierOf    = func(s string) val { return val{Tier: "club/" + s} }
+	rewardOf  = func(s string) val { return val{Reward: s} }
+	benefitOf = func(s string) val { return val{Benefit: s} }
+	listOf    = func(s ...string) val { return val{List: s} }
 )
 
 // failed is a rule whose condition did not hold.
@@ -379,6 +380,44 @@ var explanations = map[string]engine.Explanation{
 			{Code: engine.NoteFriendJoined},
 			{Code: engine.NoteFriendQualified},
 			{Code: engine.NoteFriendUndone},
+		},
+	},
+	"14-benefits": {
+		Rules: []engine.RuleTrace{failed("base", note{Code: engine.CondPlan, Args: args{"want": {Plans: []string{"plus", "pro"}}}})},
+		Notes: []note{
+			{Code: engine.NoteFading, Args: args{"benefit": benefitOf("discount"), "value": {Percent: "15"}, "to": {Percent: "12.5"}, "time": when("2026-03-31T22:00:00Z")}},
+			{Code: engine.NoteFading, Args: args{"benefit": benefitOf("discount"), "value": m(5000), "time": when("2026-03-31T22:00:00Z")}},
+			{Code: engine.NoteFading, Args: args{"benefit": benefitOf("gone"), "time": when("2026-03-31T22:00:00Z")}},
+			{Code: engine.NoteFaded, Args: args{"benefit": benefitOf("discount"), "value": {Percent: "12.5"}}},
+			{Code: engine.NoteFaded, Args: args{"benefit": benefitOf("discount")}},
+			{Code: engine.NoteFadedAgain, Args: args{"benefit": benefitOf("discount"), "value": text1("1 day")}},
+			{Code: engine.NoteFadeStopped, Args: args{"benefit": benefitOf("discount")}},
+			{Code: engine.NoteRestored, Args: args{"benefit": benefitOf("discount"), "value": {Percent: "15"}}},
+			{Code: engine.NoteBenefitTaken, Args: args{"benefit": benefitOf("discount")}},
+			{Code: engine.NoteBenefitInactive},
+			{Code: engine.NoteBenefitFrom, Args: args{"time": when("2026-03-31T22:00:00Z")}},
+			{Code: engine.NoteBenefitOver, Args: args{"time": when("2026-03-31T22:00:00Z")}},
+			{Code: engine.NoteBenefitTier, Args: args{"tier": tierOf("gold"), "missing": m(23000), "time": when("2026-12-31T23:00:00Z")}},
+			{Code: engine.NoteBenefitTier, Args: args{"tier": tierOf("gold"), "missing": stars(230)}},
+			{Code: engine.NoteBenefitPlan, Args: args{"plan": {Plans: []string{"plus"}}}},
+			{Code: engine.NoteBenefitGone, Args: args{"time": when("2025-11-14T11:05:00Z")}},
+			{Code: engine.NoteBenefitLimit, Args: args{"times": num("2"), "per": wordOf("month"), "time": when("2026-03-31T22:00:00Z")}},
+			{Code: engine.NoteBenefitLimit, Args: args{"times": num("1"), "per": wordOf("lifetime")}},
+			{Code: engine.NoteBenefitOpens, Args: args{"time": when("2026-03-30T08:00:00Z")}},
+			{Code: engine.NoteBenefitNothing},
+			{Code: engine.NoteBenefitWhy, Args: args{"because": text1("…")}},
+		},
+	},
+	"15-plans": {
+		Notes: []note{
+			{Code: engine.NotePlanStarted, Args: args{"plan": {Plans: []string{"plus"}}, "time": when("2026-03-28T11:05:00Z")}},
+			{Code: engine.NotePlanRenewed, Args: args{"plan": {Plans: []string{"plus"}}, "time": when("2026-04-27T22:00:00Z")}},
+			{Code: engine.NotePlanFailed, Args: args{"plan": {Plans: []string{"plus"}}, "time": when("2026-04-27T22:00:00Z")}},
+			{Code: engine.NotePlanCancelled, Args: args{"plan": {Plans: []string{"plus"}}, "time": when("2026-04-27T22:00:00Z")}},
+			{Code: engine.NotePlanResumed, Args: args{"plan": {Plans: []string{"plus"}}}},
+			{Code: engine.NotePlanChanged, Args: args{"plan": {Plans: []string{"pro"}}, "was": {Plans: []string{"plus"}}}},
+			{Code: engine.NotePlanChanges, Args: args{"plan": {Plans: []string{"pro"}}, "was": {Plans: []string{"plus"}}, "time": when("2026-04-27T22:00:00Z")}},
+			{Code: engine.NotePlanEnded, Args: args{"plan": {Plans: []string{"pro"}}, "time": when("2026-04-27T22:00:00Z")}},
 		},
 	},
 	"13-a-formula": {

@@ -86,7 +86,7 @@ func (w *writer) special(code, name string, v engine.Value) (string, bool) {
 		return lang.Or(w.lang, named), len(named) > 0
 	case code == engine.NoteConfirm && name == "text":
 		return Activity(w.p, v.Text, w.lang), v.Text != ""
-	case (code == engine.CondMemberFor && name == "want") || name == "from":
+	case (code == engine.CondMemberFor && name == "want") || name == "from" || name == "value" || name == "to":
 		if p, err := program.ParsePeriod(v.Text); err == nil {
 			return w.period(p), true
 		}
@@ -138,6 +138,16 @@ func (w *writer) typed(name, form string, v engine.Value) string {
 		return TierSet(w.p, v.Set, w.lang)
 	case v.Word != "":
 		return w.word(form, v.Word)
+	case v.Benefit != "":
+		return Benefit(w.p, v.Benefit, w.lang)
+	case len(v.Plans) > 0:
+		titles := make([]string, len(v.Plans))
+		for i, id := range v.Plans {
+			titles[i] = Plan(w.p, id, w.lang)
+		}
+		return lang.Or(w.lang, titles)
+	case v.Percent != "":
+		return Percent(v.Percent, w.lang)
 	case v.Text != "":
 		return v.Text
 	}
@@ -236,6 +246,48 @@ func Reward(p *program.Compiled, id, language string) string {
 		return titled(r.Title, language, id)
 	}
 	return id
+}
+
+// Benefit gives the title of a benefit in the language, or in another one, or its id.
+func Benefit(p *program.Compiled, id, language string) string {
+	if b := p.Benefit(id); b != nil {
+		return titled(b.Title, language, id)
+	}
+	return id
+}
+
+// Plan gives the title of a plan in the language, or in another one, or its id.
+func Plan(p *program.Compiled, id, language string) string {
+	if l := p.Plans[id]; l != nil {
+		return titled(l.Title, language, id)
+	}
+	return id
+}
+
+// Percent writes a percentage given as a decimal: "10 %".
+func Percent(s, language string) string {
+	d, err := money.Parse(s)
+	if err != nil {
+		return s
+	}
+	if language == lang.English {
+		return lang.Number(language, d) + "%"
+	}
+	return lang.Number(language, d) + "\u00a0%"
+}
+
+// Worth writes what a benefit is worth; "" where it has no value.
+func Worth(p *program.Compiled, v program.Worth, language string) string {
+	w := newWriter(p, language, false)
+	switch v.Kind {
+	case program.WorthPercent:
+		return Percent(money.New(v.Amount, 2).String(), language)
+	case program.WorthMoney:
+		return lang.Money(language, p.Doc.Currency, v.Amount)
+	case program.WorthAhead:
+		return w.period(v.Ahead)
+	}
+	return ""
 }
 
 // Unit gives the noun of a unit in the language, or in another one, or its id.

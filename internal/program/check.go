@@ -119,6 +119,7 @@ func (d *Document) Check() []Problem {
 	if d.GiftCards != nil {
 		c.giftCards("/gift_cards", d.GiftCards)
 	}
+	c.benefits()
 	return c.out
 }
 
@@ -507,8 +508,13 @@ func (c *checker) trigger(ptr, on string) {
 		c.missing(ptr, "what the rule listens to", "purchase, enrolment or activity:own_cup")
 	case isActivity:
 		c.knownActivity(ptr, kind)
+	case strings.HasPrefix(on, "plan:"):
+		c.plansOf(ptr, Words{strings.TrimPrefix(on, "plan:")})
 	case on != "purchase" && on != "enrolment":
 		known := []string{"purchase", "enrolment"}
+		for i := range c.d.Plans {
+			known = append(known, "plan:"+c.d.Plans[i].ID)
+		}
 		for _, k := range c.kinds {
 			known = append(known, "activity:"+k)
 		}
@@ -673,7 +679,7 @@ func (c *checker) formula(ptr, text, on string, want condition.Result) {
 	if kind, ok := strings.CutPrefix(on, "activity:"); text == "" || (ok && c.d.Activities[kind].Properties == nil && !slices.Contains(c.kinds, kind)) {
 		return // nothing to say, or a trigger that is told already
 	}
-	if !slices.Contains([]string{"purchase", "enrolment", "reward"}, on) && !strings.HasPrefix(on, "activity:") {
+	if !slices.Contains([]string{"purchase", "enrolment", "reward", "benefit"}, on) && !strings.HasPrefix(on, "activity:") && !strings.HasPrefix(on, "plan:") {
 		return
 	}
 	for _, t := range c.d.Activities[strings.TrimPrefix(on, "activity:")].Properties {
@@ -844,7 +850,7 @@ func (w *Condition) parts() []string {
 		{"dates", w.Dates != nil}, {"zone", w.Zone != ""}, {"tier", w.Tier != nil}, {"only_tier", w.OnlyTier != nil},
 		{"store", w.Store != nil}, {"channel", w.Channel != nil}, {"payment", w.Payment != nil}, {"amount", w.Amount != nil},
 		{"total", w.Total != nil}, {"items", w.Items != nil}, {"first_purchase", w.FirstPurchase != nil},
-		{"member_for", w.MemberFor != nil}, {"attribute", w.Attribute != nil}, {"property", w.Property != nil}, {"formula", w.Formula != ""},
+		{"plan", w.Plan != nil}, {"member_for", w.MemberFor != nil}, {"attribute", w.Attribute != nil}, {"property", w.Property != nil}, {"formula", w.Formula != ""},
 	} {
 		if f.given {
 			out = append(out, f.name)
@@ -870,6 +876,8 @@ func (c *checker) condition(ptr string, w *Condition, on string) {
 			c.say(p, "property looks at an activity", "remove it, or write on: activity:KIND")
 		case on == "reward" && (f == "store" || f == "channel"):
 			c.say(p, f+" is not known when a reward is taken", "remove it")
+		case on == "benefit" && (f == "store" || f == "channel"):
+			c.say(p, f+" is not known when somebody asks for a benefit", "remove it")
 		}
 	}
 	c.count(ptr+"/all", len(w.All), maxParts)
@@ -891,6 +899,7 @@ func (c *checker) condition(ptr string, w *Condition, on string) {
 	}
 	c.moments(ptr, w)
 	c.tiersOf(ptr, w)
+	c.plansOf(ptr+"/plan", w.Plan)
 	for _, f := range []struct {
 		name  string
 		words Words
@@ -979,6 +988,19 @@ func (c *checker) tiersOf(ptr string, w *Condition) {
 					c.say(one(p, i, len(f.want[set])), fmt.Sprintf("there is no tier %q in %s", clip(id), set), didYouMean(id, steps, "tiers"))
 				}
 			}
+		}
+	}
+}
+
+func (c *checker) plansOf(ptr string, want Words) {
+	c.words(ptr, want)
+	var known []string
+	for i := range c.d.Plans {
+		known = append(known, c.d.Plans[i].ID)
+	}
+	for i, id := range want {
+		if id != "" && !slices.Contains(known, id) {
+			c.say(one(ptr, i, len(want)), fmt.Sprintf("there is no plan %q", clip(id)), didYouMean(id, known, "plans"))
 		}
 	}
 }

@@ -38,6 +38,9 @@ func Compile(d *Document, version int64) (*Compiled, error) {
 	for id, t := range d.Tiers {
 		k.c.Tiers[id] = k.tierSet(id, &t)
 	}
+	for _, id := range k.c.TierIDs {
+		k.count(k.c.Tiers[id])
+	}
 	for i := range d.Earn {
 		k.rule(i, &d.Earn[i])
 	}
@@ -49,6 +52,7 @@ func Compile(d *Document, version int64) (*Compiled, error) {
 	}
 	k.referral(d.Referral)
 	k.giftCards()
+	k.benefits()
 	k.c.Plan = k.plan()
 	if k.err != nil {
 		return nil, fmt.Errorf("compile program %s: %w", d.Program, k.err)
@@ -59,11 +63,29 @@ func Compile(d *Document, version int64) (*Compiled, error) {
 // plan is a hash of what the passing of time depends on. It is compared and never stored.
 func (k *compiler) plan() string {
 	type spell struct{ Inactive, Warn, At string }
+	type fades struct {
+		ID          string
+		When        *Condition
+		From, Until string
+		Fades       *Fading
+		Tiers       map[string]map[int]bool
+		Plans       []string
+	}
 	what := struct {
 		Zone  string
 		Tiers map[string]TierSet
 		Units map[string]spell
-	}{k.d.TimeZone, map[string]TierSet{}, map[string]spell{}}
+		Fades []fades `json:",omitempty"`
+		Plans []Plan  `json:",omitempty"`
+	}{Zone: k.d.TimeZone, Tiers: map[string]TierSet{}, Units: map[string]spell{}}
+	for _, b := range k.c.Fading {
+		what.Fades = append(what.Fades, fades{b.ID, b.Benefit.When, b.Benefit.From, b.Benefit.Until, b.Benefit.Fades, b.Tiers, b.Plans})
+	}
+	for i := range k.d.Plans {
+		p := k.d.Plans[i]
+		p.Title, p.Description, p.Price, p.Benefits = nil, nil, nil, nil
+		what.Plans = append(what.Plans, p)
+	}
 	for id, t := range k.d.Tiers {
 		t.Name, t.Steps = nil, slices.Clone(t.Steps)
 		for i := range t.Steps {
@@ -349,6 +371,14 @@ func (k *compiler) tierSet(id string, t *TierSet) *CompiledTierSet {
 		c.From = append(c.From, k.minor(s.From, scale))
 	}
 	return c
+}
+
+// count has a metric counted.
+func (k *compiler) count(t *CompiledTierSet) {
+	k.c.Metrics = append(k.c.Metrics, t)
+	if !slices.ContainsFunc(k.c.Counted, func(c *CompiledTierSet) bool { return c.Tally == t.Tally && c.Grain() == t.Grain() }) {
+		k.c.Counted = append(k.c.Counted, t)
+	}
 }
 
 // definition is "" for the plain metric, else "#" and a short hash of what narrows it. Frozen: it is part of the name

@@ -34,6 +34,15 @@ type Compiled struct {
 	Referral *CompiledReferral
 	// GiftCards are Doc.GiftCards in minor units; nil without.
 	GiftCards *CompiledGiftCards
+	// Metrics are what is counted in days and periods: the tier sets in the order of TierIDs, and what benefits grow by.
+	// Counted is the same with each counter once: two that count the same in the same periods share it.
+	Metrics, Counted []*CompiledTierSet
+	// Benefits are in the document's order, Fading are those of them that fade.
+	Benefits []*CompiledBenefit
+	Fading   []*CompiledBenefit
+	// Plans by id; PlanIDs are sorted.
+	Plans   map[string]*CompiledPlan
+	PlanIDs []string
 	// Confirms maps an activity trigger ("activity:flown") to true where some rule's Pending.Until waits for it.
 	Confirms map[string]bool
 }
@@ -126,6 +135,17 @@ type CompiledTierSet struct {
 	Calendar string
 	// From are the thresholds in minor units (money, unit) or whole numbers, by step; the first step's is its From too.
 	From []int64
+}
+
+// Grain is the length of the periods in which the metric is counted: "day", a calendar period, or "all".
+func (t *CompiledTierSet) Grain() string {
+	switch t.Window {
+	case "rolling", "anniversary":
+		return "day"
+	case "calendar":
+		return t.Calendar
+	}
+	return "all"
 }
 
 // Place gives the step's place in the set, -1 for none.

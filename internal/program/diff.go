@@ -25,7 +25,7 @@ func Diff(a, b *Document, lang string) []Change {
 	}
 	d := &differ{a: a, b: b, lang: lang, p: p}
 	d.fields("", "", reflect.ValueOf(*a), reflect.ValueOf(*b),
-		"names", "units", "activities", "identifiers", "earn", "tiers", "rewards", "spending", "returns", "transfers", "referral", "gift_cards")
+		"names", "units", "activities", "identifiers", "earn", "tiers", "rewards", "spending", "returns", "transfers", "referral", "gift_cards", "benefits", "plans")
 	byKey(d, "word", "/names", a.Names, b.Names, func(ptr, id string, x, y Text) {
 		if differs(x, y) {
 			d.change(ptr, d.say("word", id), "", d.show(reflect.ValueOf(x)), d.show(reflect.ValueOf(y)))
@@ -48,6 +48,8 @@ func Diff(a, b *Document, lang string) []Change {
 	whole(d, "transfers", "/transfers", a.Transfers, b.Transfers)
 	d.referral()
 	whole(d, "gift_cards", "/gift_cards", a.GiftCards, b.GiftCards)
+	listed(d, "benefit", "/benefits", a.Benefits, b.Benefits, func(x *Benefit) string { return x.ID })
+	listed(d, "plan", "/plans", a.Plans, b.Plans, func(x *Plan) string { return x.ID })
 	return d.out
 }
 
@@ -61,6 +63,17 @@ func whole[V any](d *differ, noun, ptr string, a, b *V) {
 	case a != nil:
 		d.fields(ptr, d.say(noun), reflect.ValueOf(*a), reflect.ValueOf(*b))
 	}
+}
+
+// listed goes through two lists of things with ids: new, removed, and both field by field.
+func listed[V any](d *differ, noun, ptr string, a, b []V, id func(*V) string) {
+	byID(a, b, id, func(j int) {
+		d.add(at(ptr, j), d.say(noun+".new", id(&b[j])))
+	}, func(i int) {
+		d.add(at(ptr, i), d.say(noun+".removed", id(&a[i])))
+	}, func(i, j int) {
+		d.fields(at(ptr, j), d.say(noun, id(&b[j])), reflect.ValueOf(a[i]), reflect.ValueOf(b[j]), "id")
+	})
 }
 
 type differ struct {

@@ -49,6 +49,10 @@ type Document struct {
 	Referral *Referral `json:"referral,omitempty"`
 	// GiftCards are the program's own gift cards. None without it.
 	GiftCards *GiftCards `json:"gift_cards,omitempty"`
+	// Benefits are what members may have that costs no points: free delivery, early access, a discount.
+	Benefits []Benefit `json:"benefits,omitempty"`
+	// Plans are the paid memberships.
+	Plans []Plan `json:"plans,omitempty"`
 }
 
 // Usual is what a usual member buys.
@@ -129,7 +133,7 @@ type Rule struct {
 	ID string `json:"id"`
 	// Title is shown to members.
 	Title Text `json:"title,omitempty"`
-	// On is the trigger: "purchase", "activity:KIND" or "enrolment". Required.
+	// On is the trigger: "purchase", "activity:KIND", "enrolment" or "plan:ID" (the plan begins). Required.
 	On string `json:"on"`
 	// Lines narrows a purchase rule to some of the lines. Without it, the whole purchase counts, shipping too where the basis says so.
 	Lines *Lines `json:"lines,omitempty"`
@@ -221,6 +225,8 @@ type Condition struct {
 	Items *Range `json:"items,omitempty"`
 	// FirstPurchase holds for the member's first purchase only (or, false, for all others).
 	FirstPurchase *bool `json:"first_purchase,omitempty"`
+	// Plan asks for a plan that is in force: any of the words.
+	Plan Words `json:"plan,omitempty"`
 	// MemberFor is how long the member must have been one.
 	MemberFor *Period `json:"member_for,omitempty"`
 	// Attribute compares attributes of the member: any of the words.
@@ -348,7 +354,7 @@ type Step struct {
 	From money.Decimal `json:"from,omitzero"`
 	// After, with tenure, is the time since joining.
 	After *Period `json:"after,omitempty"`
-	// Benefits are ids of what the tier brings.
+	// Benefits are ids of what the tier brings. A document that declares benefits declares these too.
 	Benefits Words `json:"benefits,omitempty"`
 }
 

@@ -23,6 +23,7 @@ var vocabulary = map[string][]string{
 	"Down.to":                  {"earned", "one step", "never"},
 	"Expiry.at":                {"exact", "end of day", "end of month", "end of quarter", "end of year"},
 	"Expiry.end_of":            {"day", "week", "month", "quarter", "year"},
+	"Fading.since":             {"purchase"},
 	"Give.each":                {"item", "line"},
 	"Limit.each":               {"member", "program"},
 	"Limit.over":               {"clip", "refuse"},

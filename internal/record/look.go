@@ -90,6 +90,18 @@ func (r *Recorder) Offers(ctx context.Context, id, member string, now time.Time)
 	return engine.Offers(p, acc, now), acc, p, nil
 }
 
+// Benefits says of every benefit, or of the one that is named, whether the member may have it now, and at what value. opens, for
+// what comes ahead of others, is when it opens for everybody; nil where nothing was asked.
+func (r *Recorder) Benefits(ctx context.Context, id, member, benefit string, opens *time.Time, now time.Time) ([]engine.Standing, *engine.Account, *program.Compiled, error) {
+	acc, p, err := r.view(ctx, id, member, now, func(p *program.Compiled, f *books.Folio) engine.Needs {
+		return engine.BenefitNeeds(p, &f.State, benefit, now)
+	})
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return engine.Benefits(p, acc, benefit, now, opens), acc, p, nil
+}
+
 func (r *Recorder) view(ctx context.Context, id, member string, now time.Time, needs func(*program.Compiled, *books.Folio) engine.Needs) (*engine.Account, *program.Compiled, error) {
 	t := lookAt(id, member, now)
 	t.needs = needs

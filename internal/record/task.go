@@ -223,6 +223,14 @@ func (t *task) body() error {
 			c.WaitsUntil, c.EndsAt = keep(c.WaitsUntil), keep(c.EndsAt)
 			f.Grant = &c
 		}
+	case engine.PlanK:
+		if missing = f.Plan == nil; !missing {
+			c := *f.Plan
+			c.Until = keep(c.Until)
+			f.Plan = &c
+		}
+	case engine.UseK:
+		missing = f.Use == nil
 	case engine.ProfileK:
 		missing = t.req.Patch == nil
 	case engine.Status:

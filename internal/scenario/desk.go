@@ -230,6 +230,11 @@ func (c *counter) facts(ctx context.Context, member string, after int64) ([]engi
 	return out, err
 }
 
+func (c *counter) benefits(ctx context.Context, member string, now time.Time) ([]engine.Standing, error) {
+	list, _, _, err := c.recorder.Benefits(ctx, c.id, member, "", nil, now)
+	return list, err
+}
+
 func (c *counter) view(ctx context.Context, member string, now time.Time) (*engine.Account, *program.Compiled, []engine.Offer, error) {
 	offers, acc, p, err := c.recorder.Offers(ctx, c.id, member, now)
 	return acc, p, offers, err

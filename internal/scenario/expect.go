@@ -489,12 +489,129 @@ func (pl *player) standing(ctx context.Context, prefix, who string, want *standi
 	for _, id := range sortedFields(want.Offers) {
 		pl.offer(prefix, id, want.Offers[id], offers)
 	}
+	if err := pl.benefits(ctx, prefix, who, want.Benefits); err != nil {
+		return err
+	}
+	for _, id := range sortedFields(want.Plans) {
+		pl.planned(prefix+"plan "+id, want.Plans[id], acc.State.Plans[id])
+	}
 	return pl.history(ctx, prefix, who, want)
+}
+
+func (pl *player) benefits(ctx context.Context, prefix, who string, want map[string]standsFor) error {
+	if want == nil {
+		return nil
+	}
+	got, err := pl.desk.benefits(ctx, pl.members[who], pl.now)
+	if err != nil {
+		return err
+	}
+	for _, id := range sortedFields(want) {
+		what := prefix + "benefit " + id
+		i := slices.IndexFunc(got, func(s engine.Standing) bool { return s.Benefit.ID == id })
+		if i < 0 {
+			pl.differ(what, "to be there", "no such benefit")
+			continue
+		}
+		pl.benefit(what, want[id], &got[i])
+	}
+	return nil
+}
+
+func (pl *player) benefit(what string, w standsFor, g *engine.Standing) {
+	reason := or(g.Reason, "yes")
+	if w.Can != nil && *w.Can != g.Can {
+		pl.differ(what+", can be had", strconv.FormatBool(*w.Can), reason)
+	}
+	if w.Reason != "" && w.Reason != reason {
+		pl.differ(what, w.Reason, reason)
+	}
+	for _, v := range []struct {
+		kind  string
+		want  *money.Decimal
+		scale int
+	}{{program.WorthPercent, w.Percent, 2}, {program.WorthMoney, w.Money, pl.p.Exponent}} {
+		if v.want == nil {
+			continue
+		}
+		if n, err := v.want.Minor(v.scale); err != nil || g.Worth.Kind != v.kind || n != g.Worth.Amount {
+			pl.differ(what+", "+v.kind, v.want.String(), money.Format(g.Worth.Amount, v.scale))
+		}
+	}
+	if w.Ahead != "" && (g.Worth.Kind != program.WorthAhead || g.Worth.Ahead.String() != w.Ahead) {
+		pl.differ(what+", ahead", w.Ahead, g.Worth.Ahead.String())
+	}
+	pl.moment(what+", from", w.From, g.From, false)
+	pl.moment(what+", until", w.Until, g.Until, true)
+	if w.Missing != nil {
+		if got := pl.lacks(g.Missing); !slices.Equal(got, *w.Missing) {
+			pl.differ(what+", missing", list(*w.Missing), list(got))
+		}
+	}
+	var falls *time.Time
+	told := false
+	if g.Fades != nil {
+		falls, told = &g.Fades.At, g.Fades.Told
+	}
+	pl.moment(what+", falls_at", w.FallsAt, falls, true)
+	if w.Told != nil && *w.Told != told {
+		pl.differ(what+", told", strconv.FormatBool(*w.Told), strconv.FormatBool(told))
+	}
+	if w.Left != nil && (g.Left == nil || *w.Left != *g.Left) {
+		got := "no limit"
+		if g.Left != nil {
+			got = strconv.FormatInt(*g.Left, 10)
+		}
+		pl.differ(what+", left", strconv.FormatInt(*w.Left, 10), got)
+	}
+	if w.Says != nil {
+		if got := explain.Standing(g.Why, pl.p, "en", true); !slices.Equal(got, w.Says) {
+			pl.differ(what+", says", list(w.Says), list(got))
+		}
+	}
+}
+
+// lacks writes what is missing for a benefit as a scenario does.
+func (pl *player) lacks(missing []engine.Lack) []string {
+	out := []string{}
+	for _, l := range missing {
+		switch {
+		case l.Plan != "":
+			out = append(out, "plan "+l.Plan)
+		case l.At != nil:
+			out = append(out, "from "+l.At.In(pl.p.Zone).Format(time.DateOnly))
+		default:
+			scale := 0
+			unit, isUnit := strings.CutPrefix(l.Metric, "unit:")
+			switch {
+			case l.Metric == "spend":
+				scale = pl.p.Exponent
+			case isUnit:
+				scale = pl.p.Units[unit].Precision
+			}
+			out = append(out, l.Tier+" "+money.Format(l.Amount, scale))
+		}
+	}
+	return out
+}
+
+func (pl *player) planned(what string, w planned, g *engine.PlanState) {
+	if g == nil {
+		g = &engine.PlanState{}
+	}
+	if got := or(g.Status, "none"); w.Status != "" && w.Status != got {
+		pl.differ(what, w.Status, got)
+	}
+	if w.Cancelled != nil && *w.Cancelled != g.Cancelled {
+		pl.differ(what+", cancelled", strconv.FormatBool(*w.Cancelled), strconv.FormatBool(g.Cancelled))
+	}
+	pl.moment(what+", until", w.Until, &g.Until, false)
+	pl.moment(what+", ended_at", w.EndedAt, g.EndedAt, false)
 }
 
 func (w *standing) empty() bool {
 	return w.Balance == nil && w.Pending == nil && w.Reserved == nil && w.Debt == nil && w.Lots == nil && w.Tier == nil && w.Progress == nil &&
-		w.Totals == nil && w.Between == nil && w.Offers == nil && w.Grants == nil && w.Status == "" && w.AllRows == nil
+		w.Totals == nil && w.Between == nil && w.Offers == nil && w.Grants == nil && w.Benefits == nil && w.Plans == nil && w.Status == "" && w.AllRows == nil
 }
 
 var totals = map[string]func(ledger.Holding) int64{

@@ -125,6 +125,8 @@ type step struct {
 	Release  *about       `json:"release,omitzero"`
 	Tier     *setting     `json:"tier,omitzero"`
 	Grant    *granting    `json:"grant,omitzero"`
+	Plan     *billing     `json:"plan,omitzero"`
+	Use      string       `json:"use,omitzero"`
 	Status   string       `json:"status,omitzero"`
 	Merge    string       `json:"merge,omitzero"`
 	Invited  string       `json:"invited,omitzero"` // the nickname of who invited the member, said after enrolling
@@ -241,6 +243,22 @@ func (g *granting) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return orText(dec, &g.Reward, (*plain)(g))
 }
 
+// billing is something that happened to a paid membership; a word alone is what happened to the only plan.
+type billing struct {
+	Plan  string `json:"plan,omitzero"`
+	What  string `json:"what,omitzero"`
+	Until moment `json:"until,omitzero"`
+	Trial *bool  `json:"trial,omitzero"`
+	To    string `json:"to,omitzero"`
+	// Takes is now or period end.
+	Takes string `json:"takes_effect,omitzero"`
+}
+
+func (b *billing) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain billing
+	return orText(dec, &b.What, (*plain)(b))
+}
+
 // publishing is a new version of the program: what it says is laid over the version before.
 type publishing struct {
 	source
@@ -291,8 +309,10 @@ type standing struct {
 	Between  []between           `json:"between,omitzero"`
 	Offers   map[string]offer    `json:"offers,omitzero"`
 	// Grants are what the member may have, in the order in which it was given.
-	Grants *[]grant `json:"grants,omitzero"`
-	Status string   `json:"status,omitzero"`
+	Grants   *[]grant             `json:"grants,omitzero"`
+	Status   string               `json:"status,omitzero"`
+	Benefits map[string]standsFor `json:"benefits,omitzero"`
+	Plans    map[string]planned   `json:"plans,omitzero"`
 	// AllRows is the number of postings that the member has in all.
 	AllRows *int `json:"all_rows,omitzero"`
 }
@@ -422,6 +442,43 @@ type offer struct {
 	Left    *int64         `json:"left,omitzero"`
 	// Granted is how many of it the member may have for nothing.
 	Granted *int64 `json:"granted,omitzero"`
+}
+
+// standsFor is how a benefit stands; a word alone is the reason why it cannot be had, or yes.
+type standsFor struct {
+	Can     *bool          `json:"can,omitzero"`
+	Reason  string         `json:"reason,omitzero"`
+	Percent *money.Decimal `json:"percent,omitzero"`
+	Money   *money.Decimal `json:"money,omitzero"`
+	Ahead   string         `json:"ahead,omitzero"`
+	From    moment         `json:"from,omitzero"`
+	Until   moment         `json:"until,omitzero"`
+	// Missing is what is missing: "SET/TIER AMOUNT", "plan ID" or "from YYYY-MM-DD".
+	Missing *words `json:"missing,omitzero"`
+	// FallsAt is when the next step down comes, Told whether the member was warned of it.
+	FallsAt moment `json:"falls_at,omitzero"`
+	Told    *bool  `json:"told,omitzero"`
+	Left    *int64 `json:"left,omitzero"`
+	// Says are sentences for the member, in English.
+	Says words `json:"says,omitzero"`
+}
+
+func (s *standsFor) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain standsFor
+	return orText(dec, &s.Reason, (*plain)(s))
+}
+
+// planned is where a member stands in a plan; a word alone is the status.
+type planned struct {
+	Status    string `json:"status,omitzero"`
+	Until     moment `json:"until,omitzero"`
+	Cancelled *bool  `json:"cancelled,omitzero"`
+	EndedAt   moment `json:"ended_at,omitzero"`
+}
+
+func (p *planned) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain planned
+	return orText(dec, &p.Status, (*plain)(p))
 }
 
 // words is a word or a list of words.

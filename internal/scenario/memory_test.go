@@ -170,3 +170,11 @@ func (m *memory) view(_ context.Context, member string, now time.Time) (*engine.
 	}
 	return acc, p, engine.Offers(p, acc, now), nil
 }
+
+func (m *memory) benefits(_ context.Context, member string, now time.Time) ([]engine.Standing, error) {
+	acc, p, err := m.desk.View(member, now)
+	if err != nil {
+		return nil, err
+	}
+	return engine.Benefits(p, acc, "", now, nil), nil
+}

@@ -640,6 +640,10 @@ func (pl *player) body(s *step, f *engine.Fact) error {
 		return pl.setTier(s.Tier, f)
 	case s.Grant != nil:
 		return pl.give(s.Grant, f)
+	case s.Plan != nil:
+		return pl.bill(s.Plan, f)
+	case s.Use != "":
+		f.Kind, f.Use = engine.UseK, &engine.UseBody{Benefit: s.Use}
 	case s.Status != "":
 		f.Kind, f.Status = engine.Status, &engine.StatusBody{To: s.Status, Reason: "scenario"}
 	case s.Merge != "":
@@ -698,6 +702,22 @@ func (pl *player) give(g *granting, f *engine.Fact) error {
 			return err
 		}
 		f.Grant.EndsAt = &t
+	}
+	return nil
+}
+
+func (pl *player) bill(b *billing, f *engine.Fact) error {
+	plan := b.Plan
+	if plan == "" && len(pl.p.PlanIDs) == 1 {
+		plan = pl.p.PlanIDs[0]
+	}
+	f.Kind, f.Plan = engine.PlanK, &engine.PlanBody{Plan: plan, What: b.What, Trial: b.Trial, To: b.To, At: b.Takes}
+	if b.Until != "" {
+		t, err := b.Until.in(pl.p.Zone)
+		if err != nil {
+			return err
+		}
+		f.Plan.Until = &t
 	}
 	return nil
 }

@@ -178,6 +178,8 @@ type desk interface {
 	facts(ctx context.Context, member string, after int64) ([]engine.Past, error)
 	// view gives the account brought up to now, with all that progress and offers need.
 	view(ctx context.Context, member string, now time.Time) (*engine.Account, *program.Compiled, []engine.Offer, error)
+	// benefits says how each benefit stands.
+	benefits(ctx context.Context, member string, now time.Time) ([]engine.Standing, error)
 }
 
 // order is a fact to take. Fact has its kind, body, time, parent and natural key.
