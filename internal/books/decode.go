@@ -563,6 +563,13 @@ func decodeState(text string, s *engine.State) error {
 			d.any(&s.Referral)
 		case "tallied":
 			s.Tallied = d.texts()
+		case "birthday":
+			s.Birthday = d.text()
+		case "moments":
+			s.Moments = map[string]time.Time{}
+			d.object(func(kind string) { s.Moments[kind] = d.time() })
+		case "settled":
+			d.any(&s.Settled)
 		case "lot_due":
 			s.LotDue = d.timeAt()
 		case "due_at":

@@ -487,6 +487,15 @@ func encodeState(s *engine.State) (string, error) {
 		e.any(s.Referral)
 	}
 	e.textsAt("tallied", s.Tallied)
+	e.textAt("birthday", s.Birthday)
+	if len(s.Moments) > 0 {
+		e.named("moments")
+		object(&e, s.Moments, func(t time.Time) { e.any(t) })
+	}
+	if len(s.Settled) > 0 {
+		e.named("settled")
+		e.any(s.Settled)
+	}
 	e.timeAt("lot_due", s.LotDue)
 	e.timeAt("due_at", s.DueAt)
 	e.raw("}")

@@ -182,6 +182,9 @@ func (f *Folio) Input(p Deciding) engine.Input {
 
 	wanted := map[int64]bool{}
 	f.namedLots(in.Past, wanted)
+	for _, id := range n.LotIDs {
+		wanted[id] = true
+	}
 	for _, id := range f.redemptionsWanted(n, in.Past) {
 		if r := f.redemptions[id]; r != nil {
 			if in.Redemptions == nil {

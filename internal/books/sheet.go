@@ -194,6 +194,9 @@ func (s *Sheet) askLots(all []Deciding) []db.Ask {
 			every = append(every, f.bucket, f.Program, f.Member)
 		}
 		f.namedLots(past, named)
+		for _, id := range p.Needs.LotIDs {
+			named[id] = true
+		}
 		for _, id := range f.redemptionsWanted(p.Needs, past) {
 			if r := f.redemptions[id]; r != nil {
 				f.lotsIn(r, named)

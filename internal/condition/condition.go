@@ -16,7 +16,7 @@ const (
 
 // Context tells which names an expression may use.
 type Context struct {
-	// Trigger is "purchase", "activity:KIND", "enrolment" or "reward".
+	// Trigger is "purchase", "activity:KIND", "enrolment", "reward", or "moment" for what time brings and for tiers.
 	Trigger string
 	// Properties are the declared properties of the activity: name to "text", "number", "whole" or "yes/no".
 	Properties map[string]string

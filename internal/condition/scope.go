@@ -87,7 +87,7 @@ func scopeFor(ctx Context) (*scope, error) {
 			}
 			vars["property."+name] = propertyType[t]
 		}
-	case (kind == "enrolment" || kind == "reward" || kind == "benefit") && !activity:
+	case (kind == "enrolment" || kind == "reward" || kind == "benefit" || kind == "moment") && !activity:
 	case kind == "plan" && activity: // named as an activity is, and with no more to look at than an enrolment
 	default:
 		return nil, fmt.Errorf("a formula does not know the trigger %q", ctx.Trigger)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"strings"
 	"time"
 
 	"lojal.dev/lojal/internal/ledger"
@@ -65,6 +66,12 @@ type State struct {
 	Referral *ReferralState `json:"referral,omitempty"`
 	// Tallied names the metrics whose days are complete from the member's first fact on.
 	Tallied []string `json:"tallied,omitempty"`
+	// Birthday is the day of the member's birth date, MM-DD.
+	Birthday string `json:"birthday,omitempty"`
+	// Moments holds when a moment of the member's own (birthday, anniversary, a tier) last gave something, by trigger.
+	Moments map[string]time.Time `json:"moments,omitempty"`
+	// Settled is what was given for what was bought in periods that are over, and for tiers.
+	Settled []Settlement `json:"settled,omitempty"`
 	// LotDue is the earliest moment at which a lot changes (release, warning, expiry), as far as is known: never too late.
 	LotDue *time.Time `json:"lot_due,omitempty"`
 	// DueAt is the next moment at which anything changes by time alone; nil when nothing will.
@@ -119,6 +126,8 @@ type Counter struct {
 type Needs struct {
 	// Lots asks for all open lots.
 	Lots bool
+	// LotIDs asks for lots by number, open or not.
+	LotIDs []int64
 	// Past asks for the fact with this id (Fact.Parent) with its decision, and for all facts whose parent it is.
 	// The lots named in their postings are needed too, open or not.
 	Past []string
@@ -137,6 +146,9 @@ type TallyRange struct{ Name, From, To string }
 
 // ProgramTally is the prefix of the names of counters that belong to the whole program.
 const ProgramTally = "program:"
+
+// IsProgramTally says whether a counter belongs to the whole program.
+func IsProgramTally(name string) bool { return strings.HasPrefix(name, ProgramTally) }
 
 // Past is an earlier fact with what was decided.
 type Past struct {

@@ -25,6 +25,7 @@ func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
 			return
 		}
 		n.Tallies = append(n.Tallies, tallyRanges(p, from, late)...)
+		n.Tallies = append(n.Tallies, momentTallies(p, st, &f)...)
 		if st.Seq == 0 {
 			return
 		}
@@ -75,10 +76,13 @@ func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
 		}
 	case ReturnK:
 		n.Past, n.Lots = []string{f.Parent}, true
+		for i := range st.Settled {
+			n.LotIDs = append(n.LotIDs, st.Settled[i].Lots...)
+		}
 		tiers(from)
 		// The day of the purchase is known only when it is loaded: ask for all visit days, where they count.
 		for i := range n.Tallies {
-			if n.Tallies[i].Name == visitDays {
+			if n.Tallies[i].Name == visitDays || len(p.TierRules) > 0 && !strings.Contains(n.Tallies[i].Name, "limit:") {
 				n.Tallies[i].From, n.Tallies[i].To = "", "~"
 			}
 		}
@@ -324,7 +328,7 @@ func (w *work) doEnrol() error {
 	}
 	w.st.Status, w.st.JoinedAt, w.st.At = Active, w.at, w.at
 	if b := w.f.Enrolment; b != nil {
-		w.st.Zone, w.st.Language, w.st.Attributes = b.Zone, b.Language, b.Attributes
+		w.st.Zone, w.st.Language, w.st.Attributes, w.st.Birthday = b.Zone, b.Language, b.Attributes, b.Birthday
 	}
 	w.st.Tallied = TallyNames(w.p)
 	w.event(EvEnrolled, map[string]string{})
@@ -347,21 +351,27 @@ func (w *work) doEnrol() error {
 // doProfile takes over what rules may ask about the member. It refuses nothing: the profile itself is changed already.
 func (w *work) doProfile() {
 	if b := w.f.Enrolment; b != nil {
-		w.st.Zone, w.st.Language, w.st.Attributes = b.Zone, b.Language, b.Attributes
+		w.st.Zone, w.st.Language, w.st.Attributes, w.st.Birthday = b.Zone, b.Language, b.Attributes, b.Birthday
 	}
 	w.event(EvProfile, map[string]string{})
 }
 
 // earned issues what the rules gave, counts it and looks at the tiers.
 func (w *work) earned(done []*candidate) {
-	w.issue(done, w.f.ID)
-	for _, a := range w.d.Awards {
-		w.countUnit(a.Unit, a.Amount, w.at)
-	}
-	if len(w.d.Awards) == 0 {
+	w.award(done)
+	if len(w.d.Awards) == 0 && w.f.Kind != Due {
 		w.note(NoteNothing, nil)
 	}
 	w.settleTiers(false)
+}
+
+// award issues what the rules gave and counts it.
+func (w *work) award(done []*candidate) {
+	before := len(w.d.Awards)
+	w.issue(done, w.f.ID)
+	for _, a := range w.d.Awards[before:] {
+		w.countUnit(a.Unit, a.Amount, w.f.OccurredAt)
+	}
 }
 
 func (w *work) doPurchase() error {
@@ -390,7 +400,10 @@ func (w *work) doPurchase() error {
 		if len(body.Spend) > 0 {
 			return w.mayAct()
 		}
-		return w.countPurchase(b, paid)
+		if err := w.countPurchase(b, paid); err != nil {
+			return err
+		}
+		return w.boughtLate(b, paid)
 	}
 	first := w.spendsFirst()
 	if first {
@@ -423,12 +436,28 @@ func (w *work) doPurchase() error {
 	}
 	w.st.Purchases++
 	w.earned(append(done, more...))
+	if err := w.boughtLate(b, paid); err != nil {
+		return err
+	}
 	if !first {
 		if _, err := w.spend(body, b.total-paid, w.scene()); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// boughtLate corrects what was given for a period that was over when the purchase came.
+func (w *work) boughtLate(b *basket, paid int64) error {
+	before := len(w.d.Awards)
+	err := w.resettle(w.at, w.f.Member, func(t *program.CompiledTierSet) (int64, error) {
+		_, n, err := spendOf(t, b, w.f.Purchase.Store, w.f.Purchase.Channel, paid)
+		return n, err
+	})
+	if len(w.d.Awards) > before {
+		w.settleTiers(false)
+	}
+	return err
 }
 
 // countPurchase counts a purchase for tiers and for the member.

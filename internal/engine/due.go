@@ -35,7 +35,7 @@ func (w *work) doDue() error {
 		return err
 	}
 	w.settleTiers(true)
-	return nil
+	return w.moments()
 }
 
 // release makes what is pending in a lot spendable.

@@ -29,6 +29,9 @@ type candidate struct {
 	// waiting time) it follows.
 	unit string
 	root *candidate
+	// num and den are what one minor unit of money earns, for what is earned per money; percent is how that is written, where it is a percent.
+	num, den int64
+	percent  string
 }
 
 func (c *candidate) fail(code string, args Args, steps ...Note) {
@@ -246,7 +249,7 @@ func (w *work) amountOf(c *candidate, s *scene, paidPoints int64) error {
 	if s.basket != nil {
 		var err error
 		tell := c.step
-		if g.Per == nil && g.Formula == "" {
+		if g.Per == nil && g.Formula == "" && c.r.Base == "" {
 			tell = func(Note) {} // the money does not matter to what it gives
 		}
 		if values, sum, err = s.basket.basisOf(c.in, !c.whole, c.r.Rule.Basis, paidPoints, tell); err != nil {
@@ -276,8 +279,22 @@ func (w *work) amountOf(c *candidate, s *scene, paidPoints int64) error {
 		c.total = max(c.total, 0)
 		args["gave"] = Units(g.Unit, c.total)
 		c.step(Note{StepFormula, args})
+	case c.r.Base != "" && s.basket == nil:
+		if err := w.percentOf(c, s); err != nil {
+			return err
+		}
+	case c.r.Base != "":
+		sum = max(sum, 0)
+		c.step(Note{StepBasis, Args{"money": Money(sum)}})
+		if w.perShare(c, s) {
+			if err := w.perMoney(c, values, sum); err != nil {
+				return err
+			}
+			c.step(Note{StepPercent, c.percentArgs(sum)})
+		}
 	case g.Per != nil:
 		sum = max(sum, 0)
+		c.num, c.den = c.r.Amount, c.r.Per
 		c.step(Note{StepBasis, Args{"money": Money(sum)}})
 		if err := w.perMoney(c, values, sum); err != nil {
 			return err
@@ -354,7 +371,7 @@ func (w *work) perMoney(c *candidate, values []int64, sum int64) error {
 	case "line":
 		c.parts = make([]int64, len(values))
 		for i, v := range values {
-			if c.parts[i], err = money.MulDiv(max(v, 0), c.r.Amount, c.r.Per, c.r.Mode); err != nil {
+			if c.parts[i], err = money.MulDiv(max(v, 0), c.num, c.den, c.r.Mode); err != nil {
 				return err
 			}
 			c.total += c.parts[i]
@@ -366,11 +383,11 @@ func (w *work) perMoney(c *candidate, values []int64, sum int64) error {
 			return err
 		}
 		for i, v := range shares {
-			c.exact[i] = new(big.Rat).Mul(big.NewRat(v, c.r.Per), big.NewRat(c.r.Amount, 1))
+			c.exact[i] = new(big.Rat).Mul(big.NewRat(v, c.den), big.NewRat(c.num, 1))
 		}
 		return w.settle(c)
 	default:
-		c.total, err = money.MulDiv(sum, c.r.Amount, c.r.Per, c.r.Mode)
+		c.total, err = money.MulDiv(sum, c.num, c.den, c.r.Mode)
 	}
 	return err
 }
@@ -564,7 +581,7 @@ func multiplies(m, c *candidate) bool {
 		return m.r.Of[c.r.ID]
 	}
 	// Fixed amounts are bonuses: they stay as they are unless a multiplier names them.
-	return c.r.Give.Per != nil || c.r.Give.Each == "item" || c.r.Give.Formula != ""
+	return c.r.Give.Per != nil || c.r.Give.Each == "item" || c.r.Give.Formula != "" || c.r.Base != ""
 }
 
 // bestMultiplier keeps, of each group of multipliers, the one that adds most to what is earned now.
@@ -835,6 +852,7 @@ func limitName(l program.CompiledLimit) string {
 
 // issue puts what the rules gave into lots and writes the awards.
 func (w *work) issue(done []*candidate, sourceFact string) {
+	var given []givenLot
 	for _, c := range done {
 		terms := c.r.Rule
 		if c.root != nil {
@@ -856,9 +874,26 @@ func (w *work) issue(done []*candidate, sourceFact string) {
 			a.Lines = c.parts
 		}
 		w.d.Awards = append(w.d.Awards, a)
-		w.touch(c.unit)
+		if w.f.Kind == Due {
+			w.begins(c.unit, c.total)
+		} else {
+			w.touch(c.unit)
+		}
+		i := slices.IndexFunc(given, func(g givenLot) bool { return g.Lot == lot })
+		if i < 0 {
+			i = len(given)
+			given = append(given, givenLot{Lot: lot})
+		}
+		given[i].n += c.total
 	}
-	w.tellLots()
+	w.tellLots(given)
+}
+
+// givenLot is a lot with what rules put into it.
+type givenLot struct {
+	*ledger.Lot
+
+	n int64
 }
 
 // termsOf says when what a rule gives ends and from when it can be spent.
@@ -885,26 +920,26 @@ func (w *work) termsOf(r *program.Rule, unit, fact string) terms {
 }
 
 // tellLots notes what was earned, unit by unit and end by end, and pays debts with it.
-func (w *work) tellLots() {
+func (w *work) tellLots(given []givenLot) {
 	sums := map[string]int64{}
-	for _, l := range w.fresh {
-		sums[l.Unit] += l.Amount
+	for _, l := range given {
+		sums[l.Unit] += l.n
 		switch {
 		case l.Confirm != "":
-			w.note(NoteConfirm, Args{"gave": Units(l.Unit, l.Amount), "text": text(l.Confirm)})
+			w.note(NoteConfirm, Args{"gave": Units(l.Unit, l.n), "text": text(l.Confirm)})
 		case l.ReleaseAt != nil:
-			w.note(NotePending, Args{"gave": Units(l.Unit, l.Amount), "time": Time(*l.ReleaseAt)})
+			w.note(NotePending, Args{"gave": Units(l.Unit, l.n), "time": Time(*l.ReleaseAt)})
 		}
 		if l.ExpiresAt != nil {
-			w.note(NoteLot, Args{"gave": Units(l.Unit, l.Amount), "time": Time(*l.ExpiresAt)})
+			w.note(NoteLot, Args{"gave": Units(l.Unit, l.n), "time": Time(*l.ExpiresAt)})
 		} else {
-			w.note(NoteLotForever, Args{"gave": Units(l.Unit, l.Amount)})
+			w.note(NoteLotForever, Args{"gave": Units(l.Unit, l.n)})
 		}
 	}
 	for _, u := range slices.Sorted(maps.Keys(sums)) {
 		w.unitEvent(EvEarned, u, sums[u], "fact", w.f.ID)
 	}
-	for _, l := range w.fresh {
-		w.payDebt(l)
+	for _, l := range given {
+		w.payDebt(l.Lot)
 	}
 }

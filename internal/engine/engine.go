@@ -22,4 +22,11 @@ type Input struct {
 	Redemptions map[string]*RedemptionState
 	// Rebuilt holds the metrics that Needs asked to rebuild: tally name, then period.
 	Rebuilt map[string]map[string]int64
+	// Versions gives the versions by which earlier facts were decided.
+	Versions Versions
+}
+
+// Versions gives a version of the program by its number, nil when there is none.
+type Versions interface {
+	Version(n int64) *program.Compiled
 }

@@ -122,6 +122,9 @@ const (
 	StepClaimed   = "claimed_lines" // lines, rule: lines left out because another rule claimed them
 	StepClip      = "clipped"       // per, left → gave
 	StepRounded   = "rounded"       // rounding → gave
+	StepPercent   = "percent"       // percent, basis (money or units) → gave, rounding
+	StepPart      = "percent_part"  // percent, basis: the part of it that a step counts for
+	StepBought    = "bought"        // money, from, until: what was bought in the period
 )
 
 // Notes of a decision.
@@ -213,7 +216,8 @@ const (
 	NoteBenefitLimit    = "benefit_limit" // times, per, time (optional)
 	NoteBenefitOpens    = "benefit_opens" // time
 	NoteBenefitNothing  = "benefit_nothing"
-	NoteBenefitWhy      = "benefit_why" // because: what of the condition failed; made by explain
+	NoteBenefitWhy      = "benefit_why"      // because: what of the condition failed; made by explain
+	NoteCorrected       = "period_corrected" // rule, from, until, money: what was bought in the period now
 )
 
 // Args are the values of a note.

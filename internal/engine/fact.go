@@ -111,6 +111,8 @@ type EnrolmentBody struct {
 	Attributes map[string]string `json:"attributes,omitempty"`
 	// Invited says who invited the member.
 	Invited *Invitation `json:"invited,omitempty"`
+	// Birthday is the day of the member's birth date, MM-DD: see Birthday.
+	Birthday string `json:"birthday,omitempty"`
 }
 
 // Purchase is a sale. All money is in Currency; amounts include tax.
@@ -319,4 +321,8 @@ type Carried struct {
 	Last      *time.Time           `json:"last_purchase_at,omitempty"`
 	JoinedAt  time.Time            `json:"joined_at"`
 	Referral  *ReferralState       `json:"referral,omitempty"`
+	// Birthday, Moments and Settled are as in the state.
+	Birthday string               `json:"birthday,omitempty"`
+	Moments  map[string]time.Time `json:"moments,omitempty"`
+	Settled  []Settlement         `json:"settled,omitempty"`
 }

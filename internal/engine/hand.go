@@ -382,7 +382,8 @@ func (w *work) doMergeOut() error {
 	}
 	w.letAllGo()
 	c := &Carried{Purchases: w.st.Purchases, First: w.st.FirstPurchaseAt, Last: w.st.LastPurchaseAt, JoinedAt: w.st.JoinedAt, Tiers: w.st.Tiers, Plans: w.st.Plans, Fades: w.st.Fades, Referral: w.st.Referral,
-		Active: map[string]time.Time{}, Debt: map[string]int64{}, Tallies: map[string]map[string]int64{}}
+		Active: map[string]time.Time{}, Debt: map[string]int64{}, Tallies: map[string]map[string]int64{}, Birthday: w.st.Birthday,
+		Moments: w.st.Moments, Settled: slices.Clone(w.st.Settled)}
 	for unit, h := range w.st.Units {
 		if h.Debt > 0 {
 			c.Debt[unit] = h.Debt
@@ -445,6 +446,7 @@ func (w *work) doMergeIn() error {
 	if c.JoinedAt.Before(w.st.JoinedAt) {
 		w.st.JoinedAt = c.JoinedAt
 	}
+	w.inherit(c)
 	for _, id := range w.p.TierIDs {
 		w.inheritTier(w.p.Tiers[id], w.tierState(id), c.Tiers[id])
 	}

@@ -203,7 +203,7 @@ func (w *work) takeThanks(past *Past, rule, ifSpent string) error {
 		if n <= 0 {
 			continue
 		}
-		rev, err := w.reverse(a.Lot, a.Unit, a.Rule, n, past.Fact.ID, ifSpent)
+		rev, err := w.reverse(w.lotsOf(a.Lot, a.Unit, past.Fact.ID), a.Unit, a.Rule, n, past.Fact.ID, ifSpent)
 		if err != nil {
 			return err
 		}

@@ -265,7 +265,7 @@ func (w *work) takeBack(past *Past, bought, after []LineSum, pol program.Returns
 		if n <= 0 {
 			continue
 		}
-		rev, err := w.reverse(a.Lot, a.Unit, a.Rule, n, past.Fact.ID, pol.IfSpent)
+		rev, err := w.reverse(w.lotsOf(a.Lot, a.Unit, past.Fact.ID), a.Unit, a.Rule, n, past.Fact.ID, pol.IfSpent)
 		if err != nil {
 			return err
 		}
@@ -289,15 +289,15 @@ func (w *work) unlimit(a Award, already, n int64) {
 	}
 }
 
-// reverse takes n units that came into a lot out again: from the lot, pending first; what expired there is gone and not
+// reverse takes n units that came into lots out again: from those, pending first; what expired there is gone and not
 // asked for; then from the member's other lots; the rest was spent, and the policy decides.
-func (w *work) reverse(lot int64, unit, rule string, n int64, of, ifSpent string) (Reversal, error) {
+func (w *work) reverse(lots []*ledger.Lot, unit, rule string, n int64, of, ifSpent string) (Reversal, error) {
 	rev := Reversal{Rule: rule, Unit: unit, Amount: n}
 	post := func(l *ledger.Lot, from string, k int64) {
 		w.post(ledger.Posting{Unit: unit, Lot: l.ID, From: from, To: ledger.Reversed, Amount: k, Rule: rule, Of: of})
 		n -= k
 	}
-	for _, l := range w.lotsOf(lot, unit, of) {
+	for _, l := range lots {
 		post(l, ledger.Pending, min(n, l.Pending))
 		post(l, ledger.Spendable, min(n, l.Spendable))
 		if k := min(n, l.Gone); k > 0 {
@@ -418,7 +418,13 @@ func (w *work) uncount(past *Past, bought, before, after []LineSum, whole bool) 
 	if ends {
 		w.st.Purchases--
 	}
-	return w.countMetrics(at, -1, spend, ends, ends, "")
+	if err := w.countMetrics(at, -1, spend, ends, ends, ""); err != nil {
+		return err
+	}
+	if err := w.resettle(at, past.Fact.Member, spend); err != nil {
+		return err
+	}
+	return w.takeGifts(at)
 }
 
 // spendBack is what the lines that now came back take from a tier set's spend: cumulated before and after, so that all

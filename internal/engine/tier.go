@@ -355,10 +355,14 @@ func (w *work) settleTiers(mayFall bool) {
 		reach := max(earned, fl)
 		ts.Value = value
 		if reach > cur {
+			w.noteReached(id, t, cur, reach)
 			w.climb(id, t, ts, cur, reach, value, fl > earned)
 			cur = reach
 		}
 		w.planFall(id, t, ts, cur, reach, fl, at, mayFall)
+	}
+	if err := w.tierRules(); err != nil && w.err == nil {
+		w.err = refusal(err)
 	}
 }
 
@@ -637,6 +641,11 @@ func Rebuild(p *program.Compiled, tally string, past []Past) map[string]int64 {
 	for i := range past {
 		f, d := &past[i].Fact, &past[i].Decision
 		byID[f.ID] = &past[i]
+		for _, a := range d.Awards {
+			if set != nil && set.Metric == "unit:"+a.Unit {
+				add(f.OccurredAt, a.Amount)
+			}
+		}
 		switch f.Kind {
 		case PurchaseK:
 			visit(f.OccurredAt, 1)
@@ -649,11 +658,6 @@ func Rebuild(p *program.Compiled, tally string, past []Past) map[string]int64 {
 			case "spend":
 				if n, err := spendOfFact(p, set, past[i]); err == nil {
 					add(f.OccurredAt, n)
-				}
-			}
-			for _, a := range d.Awards {
-				if set.Metric == "unit:"+a.Unit {
-					add(f.OccurredAt, a.Amount)
 				}
 			}
 		case ReturnK:
@@ -684,17 +688,7 @@ func Rebuild(p *program.Compiled, tally string, past []Past) map[string]int64 {
 			if f.Activity != nil && set.Metric == "activity:"+f.Activity.Kind {
 				add(f.OccurredAt, 1)
 			}
-			for _, a := range d.Awards {
-				if set.Metric == "unit:"+a.Unit {
-					add(f.OccurredAt, a.Amount)
-				}
-			}
 		case ThanksK:
-			for _, a := range d.Awards {
-				if set != nil && set.Metric == "unit:"+a.Unit {
-					add(f.OccurredAt, a.Amount)
-				}
-			}
 			for _, r := range d.Reversals {
 				if parent := byID[f.Parent]; parent != nil && set != nil && set.Metric == "unit:"+r.Unit {
 					add(parent.Fact.OccurredAt, -r.Amount)

@@ -33,6 +33,8 @@ type work struct {
 	fired map[string]bool
 	// allBack says that a return brought the last of its purchase back.
 	allBack bool
+	// reached are the triggers of tiers that were come to and whose rules have not run yet.
+	reached []string
 	err     error
 }
 
@@ -98,6 +100,7 @@ func (s *State) clone() State {
 		card := *s.Card
 		c.Card = &card
 	}
+	c.Moments, c.Settled = maps.Clone(s.Moments), slices.Clone(s.Settled)
 	return c
 }
 
@@ -492,6 +495,9 @@ func (w *work) personal(due *time.Time) *time.Time {
 	}
 	for _, b := range w.p.Fading {
 		due = earliest(due, w.fadeDue(b))
+	}
+	for _, m := range w.p.Moments {
+		due = earliest(due, w.nextMoment(m))
 	}
 	return due
 }

@@ -63,6 +63,9 @@ var da = table{
 		engine.StepClaimed:   staff("Varelinjer, der gik til ”{rule}” i stedet: {lines}."),
 		engine.StepClip:      both("Sat ned til {gave}: mere er der ikke tilbage inden for grænsen {per:per}."),
 		engine.StepRounded:   staff("Til sidst {rounding}: {gave}."),
+		engine.StepPercent:   both("{percent} % af {basis} er {gave} ({rounding}).", "{percent} % af {basis} er {gave}.", "{basis} i alt giver {gave} ({rounding}).", "{basis} i alt giver {gave}."),
+		engine.StepPart:      both("{percent} % regnes af {basis}."),
+		engine.StepBought:    both("Købt fra {from:first} til og med {until:last}: {money}."),
 
 		engine.NoteVersion:     staff("Afgjort efter version {version} af programmet, som det gjaldt {time}.", "Afgjort efter version {version} af programmet."),
 		engine.NoteLate:        staff("Kom ind bagefter og er afgjort, som alt stod {time}."),
@@ -150,6 +153,7 @@ var da = table{
 		engine.NoteBenefitOpens:    both("Det åbner {time}."),
 		engine.NoteBenefitNothing:  both("Den er ikke noget værd endnu."),
 		engine.NoteBenefitWhy:      staff("Den gælder ikke dette medlem nu: {because}.").members("Den gælder ikke dig nu: {because}."),
+		engine.NoteCorrected:       staff("Købene fra {from:first} til og med {until:last} er nu {money}; ”{rule}” blev regnet ud igen.").members("Du har handlet for {money} fra {from:first} til og med {until:last}, og ”{rule}” blev regnet ud igen."),
 	},
 	dryRun: "På prøve og gav ikke noget; ellers: {text}",
 	gave:   staff("Gav {list}.").members("Du fik {list}."),

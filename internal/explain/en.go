@@ -63,6 +63,9 @@ var en = table{
 		engine.StepClaimed:   staff("Lines that went to “{rule}” instead: {lines}."),
 		engine.StepClip:      both("Cut to {gave}: the limit {per:per} leaves no more."),
 		engine.StepRounded:   staff("In the end {rounding}: {gave}."),
+		engine.StepPercent:   both("{percent}% of {basis} is {gave} ({rounding}).", "{percent}% of {basis} is {gave}.", "{basis} in all gives {gave} ({rounding}).", "{basis} in all gives {gave}."),
+		engine.StepPart:      both("{percent}% counts for {basis}."),
+		engine.StepBought:    both("Bought from {from:first} up to and including {until:last}: {money}."),
 
 		engine.NoteVersion:     staff("Decided by version {version} of the program, as of {time}.", "Decided by version {version} of the program."),
 		engine.NoteLate:        staff("It came in late and was decided as things stood on {time}."),
@@ -150,6 +153,7 @@ var en = table{
 		engine.NoteBenefitOpens:    both("It opens on {time}."),
 		engine.NoteBenefitNothing:  both("It is worth nothing so far."),
 		engine.NoteBenefitWhy:      staff("It is not for this member now: {because}.").members("It is not for you now: {because}."),
+		engine.NoteCorrected:       staff("Purchases from {from:first} up to and including {until:last} now come to {money}; “{rule}” was worked out again.").members("You have bought for {money} from {from:first} up to and including {until:last}, so “{rule}” was worked out again."),
 	},
 	dryRun: "On trial, and gave nothing; otherwise: {text}",
 	gave:   staff("Gave {list}.").members("You got {list}."),

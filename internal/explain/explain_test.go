@@ -420,6 +420,20 @@ var explanations = map[string]engine.Explanation{
 			{Code: engine.NotePlanEnded, Args: args{"plan": {Plans: []string{"pro"}}, "time": when("2026-04-27T22:00:00Z")}},
 		},
 	},
+	"16-percents-and-periods": {
+		Rules: []engine.RuleTrace{
+			won("base", engine.WhyEarned, args{"gave": engine.Units("cash", 498)}, note{Code: engine.StepBasis, Args: args{"money": m(24900)}},
+				note{Code: engine.StepPercent, Args: args{"percent": num("2"), "basis": m(24900), "gave": engine.Units("cash", 498)}}),
+			won("buns", engine.WhyEarned, args{"gave": stars(5)},
+				note{Code: engine.StepPercent, Args: args{"percent": num("1.5"), "basis": stars(399), "gave": stars(5), "rounding": wordOf("down")}}),
+			won("secret", engine.WhyEarned, args{"gave": engine.Units("cash", 1050000)},
+				note{Code: engine.StepBought, Args: args{"money": m(30000000), "from": when("2025-12-31T23:00:00Z"), "until": when("2026-03-31T22:00:00Z")}},
+				note{Code: engine.StepPart, Args: args{"percent": num("3"), "basis": m(15000000)}},
+				note{Code: engine.StepPart, Args: args{"percent": num("4"), "basis": m(15000000)}},
+				note{Code: engine.StepPercent, Args: args{"basis": m(30000000), "gave": engine.Units("cash", 1050000)}}),
+		},
+		Notes: []note{{Code: engine.NoteCorrected, Args: args{"rule": ruleOf("secret"), "money": m(29000000), "from": when("2025-12-31T23:00:00Z"), "until": when("2026-03-31T22:00:00Z")}}},
+	},
 	"13-a-formula": {
 		Rules: []engine.RuleTrace{
 			won("secret", engine.WhyEarned, args{"gave": engine.Units("cash", 125)},

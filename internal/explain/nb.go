@@ -63,6 +63,9 @@ var nb = table{
 		engine.StepClaimed:   staff("Varelinjer som gikk til «{rule}» i stedet: {lines}."),
 		engine.StepClip:      both("Satt ned til {gave}: mer er det ikke igjen innenfor grensen {per:per}."),
 		engine.StepRounded:   staff("Til slutt {rounding}: {gave}."),
+		engine.StepPercent:   both("{percent} % av {basis} er {gave} ({rounding}).", "{percent} % av {basis} er {gave}.", "{basis} i alt gir {gave} ({rounding}).", "{basis} i alt gir {gave}."),
+		engine.StepPart:      both("{percent} % regnes av {basis}."),
+		engine.StepBought:    both("Kjøpt fra {from:first} til og med {until:last}: {money}."),
 
 		engine.NoteVersion:     staff("Avgjort etter versjon {version} av programmet, slik det gjaldt {time}.", "Avgjort etter versjon {version} av programmet."),
 		engine.NoteLate:        staff("Kom inn i ettertid og er avgjort slik alt sto {time}."),
@@ -150,6 +153,7 @@ var nb = table{
 		engine.NoteBenefitOpens:    both("Det åpner {time}."),
 		engine.NoteBenefitNothing:  both("Den er ikke verdt noe ennå."),
 		engine.NoteBenefitWhy:      staff("Den gjelder ikke dette medlemmet nå: {because}.").members("Den gjelder ikke deg nå: {because}."),
+		engine.NoteCorrected:       staff("Kjøpene fra {from:first} til og med {until:last} er nå {money}; «{rule}» ble regnet ut på nytt.").members("Du har handlet for {money} fra {from:first} til og med {until:last}, og «{rule}» ble regnet ut på nytt."),
 	},
 	dryRun: "På prøve, og ga ingenting; ellers: {text}",
 	gave:   staff("Ga {list}.").members("Du fikk {list}."),

@@ -63,6 +63,9 @@ var sv = table{
 		engine.StepClaimed:   staff("Varurader som gick till ”{rule}” i stället: {lines}."),
 		engine.StepClip:      both("Sänkt till {gave}: mer återstår inte inom gränsen {per:per}."),
 		engine.StepRounded:   staff("Till sist {rounding}: {gave}."),
+		engine.StepPercent:   both("{percent} % av {basis} är {gave} ({rounding}).", "{percent} % av {basis} är {gave}.", "{basis} totalt ger {gave} ({rounding}).", "{basis} totalt ger {gave}."),
+		engine.StepPart:      both("{percent} % räknas på {basis}."),
+		engine.StepBought:    both("Köpt från {from:first} till och med {until:last}: {money}."),
 
 		engine.NoteVersion:     staff("Avgjort enligt version {version} av programmet, som det gällde {time}.", "Avgjort enligt version {version} av programmet."),
 		engine.NoteLate:        staff("Kom in i efterhand och avgjordes som läget var {time}."),
@@ -150,6 +153,7 @@ var sv = table{
 		engine.NoteBenefitOpens:    both("Det öppnar {time}."),
 		engine.NoteBenefitNothing:  both("Den är inte värd något ännu."),
 		engine.NoteBenefitWhy:      staff("Den gäller inte den här medlemmen nu: {because}.").members("Den gäller inte dig nu: {because}."),
+		engine.NoteCorrected:       staff("Köpen från {from:first} till och med {until:last} är nu {money}; ”{rule}” räknades om.").members("Du har handlat för {money} från {from:first} till och med {until:last}, och ”{rule}” räknades om."),
 	},
 	dryRun: "På prov, och gav ingenting; annars: {text}",
 	gave:   staff("Gav {list}.").members("Du fick {list}."),

@@ -504,6 +504,8 @@ func (c *checker) activity(ptr, kind string, a Activity) {
 func (c *checker) trigger(ptr, on string) {
 	kind, isActivity := strings.CutPrefix(on, "activity:")
 	switch {
+	case isMoment(on):
+		c.momentTrigger(ptr, on)
 	case on == "":
 		c.missing(ptr, "what the rule listens to", "purchase, enrolment or activity:own_cup")
 	case isActivity:
@@ -511,7 +513,7 @@ func (c *checker) trigger(ptr, on string) {
 	case strings.HasPrefix(on, "plan:"):
 		c.plansOf(ptr, Words{strings.TrimPrefix(on, "plan:")})
 	case on != "purchase" && on != "enrolment":
-		known := []string{"purchase", "enrolment"}
+		known := []string{"purchase", "enrolment", "birthday", "anniversary", "date:12-24", "every:month"}
 		for i := range c.d.Plans {
 			known = append(known, "plan:"+c.d.Plans[i].ID)
 		}
@@ -542,19 +544,20 @@ func (c *checker) rule(ptr string, r *Rule) {
 	if r.Give != nil {
 		unit = r.Give.Unit
 		c.give(ptr+"/give", r.Give, r.On)
+		c.momentRule(ptr, r)
 	}
 	if r.Multiply == nil {
 		c.without(ptr+"/of", len(r.Of) > 0, "of goes with multiply")
 		c.without(ptr+"/unit", r.Unit != "", "unit stands beside multiply; what is given has its own unit, inside give")
 	}
 	if r.Lines != nil {
-		if !onPurchase && r.On != "" {
+		if !onPurchase && r.On != "" && !r.onSpend() {
 			c.say(ptr+"/lines", "only a purchase has lines", "remove lines, or write on: purchase")
 		}
 		c.lines(ptr+"/lines", r.Lines)
 	}
 	if r.Basis != nil {
-		if !onPurchase && r.On != "" {
+		if !onPurchase && r.On != "" && !r.onSpend() {
 			c.say(ptr+"/basis", "only a purchase has a basis", "remove basis, or write on: purchase")
 		}
 		c.basis(ptr+"/basis", r.Basis, r.Lines != nil)
@@ -616,7 +619,7 @@ func (c *checker) multiplier(ptr string, r *Rule) {
 	}
 	var rules []string
 	for i := range c.d.Earn {
-		if o := &c.d.Earn[i]; o.Multiply == nil && o.On == r.On && o.ID != "" {
+		if o := &c.d.Earn[i]; o.Multiply == nil && o.On == r.On && o.ID != "" && !o.onSpend() {
 			rules = append(rules, o.ID)
 		}
 	}
@@ -650,6 +653,9 @@ func one(ptr string, i, n int) string {
 func (c *checker) give(ptr string, g *Give, on string) {
 	c.knownUnit(ptr+"/unit", g.Unit)
 	switch {
+	case g.isPercent():
+		c.without(ptr+"/amount", g.Amount != nil, "what is given is a percent")
+		c.without(ptr+"/formula", g.Formula != "", "what is given is a percent")
 	case g.Amount == nil && g.Formula == "":
 		c.missing(ptr+"/amount", "how much is given", "amount: 1, with per: 10.00 for every 10.00")
 	case g.Amount != nil && g.Formula != "":
@@ -672,6 +678,9 @@ func (c *checker) give(ptr string, g *Give, on string) {
 		}
 	}
 	c.without(ptr+"/whole", g.Whole && g.Per == nil, "whole counts the steps of per")
+	c.without(ptr+"/of", g.Of != "" && !g.isPercent(), "of goes with percent")
+	c.without(ptr+"/stepped", g.Stepped != "" && !g.isPercent(), "stepped goes with steps")
+	c.without(ptr+"/kept", g.Kept != nil && !g.isPercent(), "kept goes with percent")
 	c.formula(ptr+"/formula", g.Formula, on, condition.Int)
 }
 
@@ -679,7 +688,7 @@ func (c *checker) formula(ptr, text, on string, want condition.Result) {
 	if kind, ok := strings.CutPrefix(on, "activity:"); text == "" || (ok && c.d.Activities[kind].Properties == nil && !slices.Contains(c.kinds, kind)) {
 		return // nothing to say, or a trigger that is told already
 	}
-	if !slices.Contains([]string{"purchase", "enrolment", "reward", "benefit"}, on) && !strings.HasPrefix(on, "activity:") && !strings.HasPrefix(on, "plan:") {
+	if _, moment := ParseMoment(on); !slices.Contains([]string{"purchase", "enrolment", "reward", "benefit"}, on) && !strings.HasPrefix(on, "activity:") && !strings.HasPrefix(on, "plan:") && !moment {
 		return
 	}
 	for _, t := range c.d.Activities[strings.TrimPrefix(on, "activity:")].Properties {
@@ -878,6 +887,8 @@ func (c *checker) condition(ptr string, w *Condition, on string) {
 			c.say(p, f+" is not known when a reward is taken", "remove it")
 		case on == "benefit" && (f == "store" || f == "channel"):
 			c.say(p, f+" is not known when somebody asks for a benefit", "remove it")
+		case isMoment(on) && (f == "store" || f == "channel"):
+			c.say(p, f+" is not known at a moment", "remove it")
 		}
 	}
 	c.count(ptr+"/all", len(w.All), maxParts)

@@ -47,6 +47,7 @@ func Compile(d *Document, version int64) (*Compiled, error) {
 	for i := range d.Rewards {
 		k.reward(i, &d.Rewards[i])
 	}
+	k.moments()
 	if t := d.Transfers; t != nil {
 		k.c.TransferLimits = k.limits("transfer", t.Limit, d.precision(t.Units...))
 	}
@@ -72,12 +73,13 @@ func (k *compiler) plan() string {
 		Plans       []string
 	}
 	what := struct {
-		Zone  string
-		Tiers map[string]TierSet
-		Units map[string]spell
-		Fades []fades `json:",omitempty"`
-		Plans []Plan  `json:",omitempty"`
-	}{Zone: k.d.TimeZone, Tiers: map[string]TierSet{}, Units: map[string]spell{}}
+		Zone    string
+		Tiers   map[string]TierSet
+		Units   map[string]spell
+		Fades   []fades `json:",omitempty"`
+		Plans   []Plan  `json:",omitempty"`
+		Moments []any   `json:",omitempty"`
+	}{Zone: k.d.TimeZone, Tiers: map[string]TierSet{}, Units: map[string]spell{}, Moments: k.planned()}
 	for _, b := range k.c.Fading {
 		what.Fades = append(what.Fades, fades{b.ID, b.Benefit.When, b.Benefit.From, b.Benefit.Until, b.Benefit.Fades, b.Tiers, b.Plans})
 	}
@@ -151,6 +153,9 @@ func (d *Document) precision(ids ...string) int {
 // scope tells what a formula on this trigger may use.
 func (d *Document) scope(trigger string) condition.Context {
 	_, kind, _ := strings.Cut(trigger, ":")
+	if isMoment(trigger) {
+		trigger, kind = "moment", ""
+	}
 	return condition.Context{
 		Trigger: trigger, Properties: d.Activities[kind].Properties, Exponent: money.Exponent(d.Currency),
 		Units: slices.Concat(nonNil, sortedKeys(d.Units)), TierSets: slices.Concat(nonNil, sortedKeys(d.Tiers)),
@@ -217,6 +222,9 @@ func (k *compiler) rule(i int, r *Rule) {
 			cr.Per = k.minor(*g.Per, k.c.Exponent)
 		}
 		cr.Formula = k.formula(r.On, condition.Int, g.Formula)
+		if g.isPercent() {
+			k.percent(cr)
+		}
 	}
 	if r.Multiply != nil {
 		cr.Num, cr.Den = r.Multiply.Ratio()

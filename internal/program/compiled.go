@@ -28,13 +28,18 @@ type Compiled struct {
 	ByID        map[string]*CompiledRule
 	Tiers       map[string]*CompiledTierSet
 	Rewards     map[string]*CompiledReward
+	// Moments are the triggers that time brings, TierRules the rules on a tier that is reached, both in the document's order.
+	Moments   []*CompiledMoment
+	TierRules []*CompiledRule
+	// Rebates are the rules that give a part of what was bought in a period.
+	Rebates []*CompiledRule
 	// TransferLimits are those of Doc.Transfers.
 	TransferLimits []CompiledLimit
 	// Referral is nil where members get nothing for bringing others.
 	Referral *CompiledReferral
 	// GiftCards are Doc.GiftCards in minor units; nil without.
 	GiftCards *CompiledGiftCards
-	// Metrics are what is counted in days and periods: the tier sets in the order of TierIDs, and what benefits grow by.
+	// Metrics are what is counted in days and periods: the tier sets in the order of TierIDs, what benefits grow by, and what rebates are of.
 	// Counted is the same with each counter once: two that count the same in the same periods share it.
 	Metrics, Counted []*CompiledTierSet
 	// Benefits are in the document's order, Fading are those of them that fade.
@@ -79,6 +84,13 @@ type CompiledRule struct {
 	Of map[string]bool
 	// OfAll is Of: all.
 	OfAll bool
+	// Base is what the rule gives a percent of: "balance" (of BaseUnit) or "spend"; empty where it gives no percent. Shares are its steps,
+	// the lowest first; EachPart says that each counts for its part.
+	Base, BaseUnit string
+	Shares         []CompiledShare
+	EachPart       bool
+	// Bought is the metric of a rule that gives a part of what was bought in a period; nil for others.
+	Bought *CompiledTierSet
 }
 
 // CompiledLimit is a limit with its amount in minor units of the rule's unit (money never).

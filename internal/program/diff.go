@@ -301,6 +301,9 @@ func (d *differ) effect(r *Rule, doc *Document) string {
 		return d.say("times.as.much", d.number(*r.Multiply))
 	case r.Give == nil:
 		return ""
+	case r.Give.Percent != nil && len(r.Give.Steps) == 0:
+		base, _, _ := percentBase(r.Give)
+		return d.say(word(base == "balance", "percent.balance", "percent.spend"), d.number(*r.Give.Percent), d.unitName(r.Give.Unit, doc))
 	case r.Give.Formula != "":
 		return d.say("formula", d.unitName(r.Give.Unit, doc), r.Give.Formula)
 	case r.Give.Amount == nil:

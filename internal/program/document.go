@@ -133,9 +133,12 @@ type Rule struct {
 	ID string `json:"id"`
 	// Title is shown to members.
 	Title Text `json:"title,omitempty"`
-	// On is the trigger: "purchase", "activity:KIND", "enrolment" or "plan:ID" (the plan begins). Required.
+	// On is the trigger. What a member does: "purchase", "activity:KIND", "enrolment". A moment that time brings, at the beginning of
+	// its day in the program's zone: "birthday" (the member's birth date), "anniversary" (of joining), "date:MM-DD", "every:day" (week,
+	// month, quarter, year). A tier that is reached: "tier:SET/STEP". A plan that begins: "plan:ID". Required.
 	On string `json:"on"`
-	// Lines narrows a purchase rule to some of the lines. Without it, the whole purchase counts, shipping too where the basis says so.
+	// Lines narrows a purchase rule, or one that gives a percent of spend, to some of the lines. Without it, the whole purchase counts,
+	// shipping too where the basis says so.
 	Lines *Lines `json:"lines,omitempty"`
 	// When is the condition that must hold for the rule to fire.
 	When *Condition `json:"when,omitempty"`
@@ -258,6 +261,19 @@ type Give struct {
 	Each string `json:"each,omitempty"`
 	// Formula computes the amount (an expression in CEL, whole minor units of the unit), instead of Amount.
 	Formula string `json:"formula,omitempty"`
+	// Percent gives a part of something, 0 to 100, instead of Amount: on a purchase of its money, on a moment of what Of says. Money becomes
+	// units by the unit's worth.
+	Percent *money.Decimal `json:"percent,omitempty"`
+	// Of, on a moment, is what Percent is a part of: "balance" (what can be spent then of the unit that is given), "balance of UNIT", or
+	// "spend" (what was bought in the period that ended, with every:week, month, quarter or year).
+	Of string `json:"of,omitempty"`
+	// Steps change the percent: from an amount of what it is a part of, or after a time since joining. Percents rise.
+	Steps []Share `json:"steps,omitempty"`
+	// Stepped, with steps by amount, is "whole" (the default: the step that is reached counts for all of it) or "each part" (each step
+	// counts for the part that lies in it).
+	Stepped string `json:"stepped,omitempty"`
+	// Kept, with of: balance, counts only what was earned at least this long before.
+	Kept *Period `json:"kept,omitempty"`
 }
 
 // Basis says which money counts for a rule.

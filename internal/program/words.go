@@ -25,6 +25,7 @@ var vocabulary = map[string][]string{
 	"Expiry.end_of":            {"day", "week", "month", "quarter", "year"},
 	"Fading.since":             {"purchase"},
 	"Give.each":                {"item", "line"},
+	"Give.stepped":             {"whole", "each part"},
 	"Limit.each":               {"member", "program"},
 	"Limit.over":               {"clip", "refuse"},
 	"Limit.per":                {"purchase", "day", "week", "month", "quarter", "year", "lifetime"},

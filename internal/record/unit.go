@@ -49,6 +49,7 @@ type programs interface {
 	At(t time.Time) *program.Compiled
 	Latest() *program.Compiled
 	Replan(after, until time.Time) (time.Time, bool)
+	Version(n int64) *program.Compiled
 }
 
 // draft is a program that is always in force.
@@ -56,6 +57,7 @@ type draft struct{ p *program.Compiled }
 
 func (d draft) At(time.Time) *program.Compiled                        { return d.p }
 func (d draft) Latest() *program.Compiled                             { return d.p }
+func (d draft) Version(int64) *program.Compiled                       { return d.p }
 func (d draft) Replan(time.Time, time.Time) (at time.Time, some bool) { return time.Time{}, false }
 
 // merge is a merge whose facts were decided and whose profiles wait for the end.
@@ -178,7 +180,8 @@ func (u *unit) keepPace(tasks []*task) {
 }
 
 // lockCounters takes the counters of whole programs that the facts will want, all in one order: those of their rules and
-// rewards, those that handing over what was won takes, and those that a reservation gives back as it ends.
+// rewards, those of what time brings before them, those that handing over what was won takes, and those that a reservation gives
+// back as it ends.
 func (u *unit) lockCounters(ctx context.Context, tasks []*task) error {
 	if u.simulated {
 		return nil
@@ -194,6 +197,9 @@ func (u *unit) lockCounters(ctx context.Context, tasks []*task) error {
 		}
 		if p := u.programs[t.req.Program].At(t.fact.OccurredAt); p != nil && len(f.State.Grants) > 0 {
 			wanted = append(wanted, books.Deciding{Folio: f, Needs: engine.Needs{Tallies: engine.HandOverTallies(p, &f.State, t.fact.OccurredAt)}})
+		}
+		if n := engine.BudgetsUntil(u.programs[t.req.Program], &f.State, t.fact.OccurredAt); len(n) > 0 {
+			wanted = append(wanted, books.Deciding{Folio: f, Needs: engine.Needs{Tallies: n}})
 		}
 		for _, h := range f.State.Holds {
 			if h.ID != t.fact.Parent && (h.ExpiresAt == nil || h.ExpiresAt.After(t.fact.OccurredAt)) {
@@ -768,7 +774,7 @@ func (u *unit) patch(ctx context.Context, tasks []*task) error {
 			t.done(&Result{Fact: t.fact, Member: m})
 		default:
 			t.enrols = m
-			t.fact.Enrolment = &engine.EnrolmentBody{Zone: m.Zone, Language: m.Language, Attributes: m.Attributes}
+			t.fact.Enrolment = &engine.EnrolmentBody{Zone: m.Zone, Language: m.Language, Attributes: m.Attributes, Birthday: engine.Birthday(m.Birth)}
 		}
 	}
 	return nil
@@ -791,6 +797,7 @@ func (t *task) is(m member.Member) {
 	if b.Attributes == nil {
 		b.Attributes = m.Attributes
 	}
+	b.Birthday = engine.Birthday(m.Birth)
 	t.fact.Enrolment = &b
 }
 

@@ -152,6 +152,7 @@ func (w *walk) decideUnless(f *books.Folio, p *program.Compiled, fact engine.Fac
 		return engine.Decision{}, false, errStopped
 	}
 	in := f.Input(deciding)
+	in.Versions = w.u.programs[w.t.req.Program]
 	d, after, err := engine.Decide(p, in)
 	if err != nil {
 		return engine.Decision{}, false, err

@@ -117,9 +117,15 @@ func (c *counter) request(o order) (record.Request, error) {
 		r.Holder = ids.New(record.GiftCardPrefix, o.now)
 	}
 	r.Fact.Member = ""
+	if c := o.profile; c != nil {
+		r.Patch = &member.Patch{Birth: c.Birth, Zone: c.Zone, Language: c.Language, Attributes: map[string]*string{}}
+		for name, v := range c.Attributes {
+			r.Patch.Attributes[name] = &v
+		}
+	}
 	if o.enrol != nil {
 		r.Enrol = &member.New{Profile: member.Profile{Language: o.enrol.Language, Zone: o.enrol.Zone, Phone: o.enrol.Phone, Email: o.enrol.Email,
-			Attributes: o.enrol.Attributes}}
+			Birth: o.enrol.Birth, Attributes: o.enrol.Attributes}}
 		if o.enrol.Card != "" {
 			r.Enrol.Identifiers = []member.Identifier{{Kind: member.Card, Value: o.enrol.Card}}
 		}

@@ -152,6 +152,11 @@ func (pl *player) fact(out *outcome, past []engine.Past, want *expectation) erro
 	var d engine.Decision
 	if out != nil {
 		d = out.decision
+	} else { // what time brought
+		for _, p := range past {
+			d.Postings = append(d.Postings, p.Decision.Postings...)
+			d.Explanation.Rules = append(d.Explanation.Rules, p.Decision.Explanation.Rules...)
+		}
 	}
 	if want.Earned != nil {
 		pl.amounts("earned", want.Earned, d.Sums(), true)

@@ -66,9 +66,11 @@ type person struct {
 	Attributes map[string]string `json:"attributes,omitzero"`
 	// Invited is the nickname of who invited the member.
 	Invited string `json:"invited,omitzero"`
-	Card    string `json:"card,omitzero"`
-	Phone   string `json:"phone,omitzero"`
-	Email   string `json:"email,omitzero"`
+	// Birth is the birth date: YYYY-MM-DD or MM-DD.
+	Birth string `json:"birth,omitzero"`
+	Card  string `json:"card,omitzero"`
+	Phone string `json:"phone,omitzero"`
+	Email string `json:"email,omitzero"`
 	// Has is an opening balance, without end; Lots are opening lots.
 	Has  amounts           `json:"has,omitzero"`
 	Lots []opening         `json:"lots,omitzero"`
@@ -127,6 +129,7 @@ type step struct {
 	Grant    *granting    `json:"grant,omitzero"`
 	Plan     *billing     `json:"plan,omitzero"`
 	Use      string       `json:"use,omitzero"`
+	Profile  *changing    `json:"profile,omitzero"`
 	Status   string       `json:"status,omitzero"`
 	Merge    string       `json:"merge,omitzero"`
 	Invited  string       `json:"invited,omitzero"` // the nickname of who invited the member, said after enrolling
@@ -218,6 +221,14 @@ type giving struct {
 	Unit    string        `json:"unit,omitzero"`
 	Amount  money.Decimal `json:"amount"`
 	Message string        `json:"message,omitzero"`
+}
+
+// changing is what changes in a member's profile.
+type changing struct {
+	Birth      *string           `json:"birth,omitzero"`
+	Zone       *string           `json:"zone,omitzero"`
+	Language   *string           `json:"language,omitzero"`
+	Attributes map[string]string `json:"attributes,omitzero"`
 }
 
 // setting is a tier set by hand.

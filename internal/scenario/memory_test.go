@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -58,6 +59,21 @@ func (m *memory) prepare(o order) engine.Fact {
 	}
 	if f.Invited != nil {
 		f.Invited = m.related(f.Member, f.Invited)
+	}
+	if c := o.profile; c != nil {
+		st := m.desk.Account(f.Member).State
+		b := engine.EnrolmentBody{Zone: st.Zone, Language: st.Language, Attributes: maps.Clone(st.Attributes), Birthday: st.Birthday}
+		for _, p := range []struct{ to, from *string }{{&b.Birthday, c.Birth}, {&b.Zone, c.Zone}, {&b.Language, c.Language}} {
+			if p.from != nil {
+				*p.to = *p.from
+			}
+		}
+		b.Birthday = engine.Birthday(b.Birthday)
+		if b.Attributes == nil && len(c.Attributes) > 0 {
+			b.Attributes = map[string]string{}
+		}
+		maps.Copy(b.Attributes, c.Attributes)
+		f.Enrolment = &b
 	}
 	if f.Kind == engine.TransferOut && f.Transfer.Reverses != "" {
 		f.Member, f.Parent = o.fact.Member, f.Transfer.Reverses

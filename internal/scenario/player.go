@@ -238,7 +238,7 @@ func (pl *player) enrol(ctx context.Context, name string, who *person, at time.T
 		return nil, fmt.Errorf("there is a member %s already", name)
 	}
 	f := engine.Fact{Kind: engine.Enrolment, OccurredAt: at, Enrolment: &engine.EnrolmentBody{
-		Zone: who.Zone, Language: who.Language, Store: who.Store, Channel: who.Channel, Attributes: who.Attributes}}
+		Zone: who.Zone, Language: who.Language, Store: who.Store, Channel: who.Channel, Attributes: who.Attributes, Birthday: engine.Birthday(who.Birth)}}
 	if who.Invited != "" {
 		f.Enrolment.Invited = &engine.Invitation{By: pl.id(who.Invited)}
 	}
@@ -551,7 +551,7 @@ func (pl *player) order(s *step) (order, error) {
 	if err != nil {
 		return order{}, err
 	}
-	o := order{fact: engine.Fact{OccurredAt: at}, key: s.Key, now: pl.now}
+	o := order{fact: engine.Fact{OccurredAt: at}, key: s.Key, now: pl.now, profile: s.Profile}
 	if who := pl.who(s); !s.Guest {
 		if o.member = pl.members[who]; o.member == "" {
 			return o, fmt.Errorf("there is no member %q in this scenario", who)
@@ -644,6 +644,8 @@ func (pl *player) body(s *step, f *engine.Fact) error {
 		return pl.bill(s.Plan, f)
 	case s.Use != "":
 		f.Kind, f.Use = engine.UseK, &engine.UseBody{Benefit: s.Use}
+	case s.Profile != nil:
+		f.Kind = engine.ProfileK
 	case s.Status != "":
 		f.Kind, f.Status = engine.Status, &engine.StatusBody{To: s.Status, Reason: "scenario"}
 	case s.Merge != "":

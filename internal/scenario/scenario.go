@@ -184,11 +184,12 @@ type desk interface {
 
 // order is a fact to take. Fact has its kind, body, time, parent and natural key.
 type order struct {
-	member string
-	fact   engine.Fact
-	enrol  *person
-	key    string
-	now    time.Time
+	member  string
+	fact    engine.Fact
+	enrol   *person
+	key     string
+	now     time.Time
+	profile *changing
 }
 
 // outcome is what came of a fact.

@@ -52,7 +52,7 @@ func (p *proof) member(v *books.Volume) error {
 		run  func() error
 	}{
 		{"facts", c.facts}, {"postings", c.postings}, {"holdings", c.holdings}, {"redemptions", c.redemptions},
-		{"reversals", c.reversals}, {"grants", c.grants}, {"tallies", c.tallies}, {"replay", c.replay},
+		{"reversals", c.reversals}, {"settled", c.settled}, {"grants", c.grants}, {"tallies", c.tallies}, {"replay", c.replay},
 	} {
 		c.name, c.bad = proof.name, false
 		if err := c.guard(proof.run); err != nil {
@@ -408,6 +408,9 @@ func (c *check) reversals() error {
 			taken[e.Fact.Parent] = b
 		}
 		for _, r := range e.Decision.Reversals {
+			if r.Award == engine.NoAward {
+				continue // of a period: see settled
+			}
 			b.awards[r.Award] += r.Amount
 			if r.Award < 0 || r.Award >= len(of.Awards) || b.awards[r.Award] > of.Awards[r.Award].Amount {
 				c.failf(c.factRow(e.Seq), e.Fact.ID, "has taken back %d of award %d of %s", b.awards[r.Award], r.Award, e.Fact.Parent)
@@ -437,6 +440,33 @@ func (c *check) grants() error {
 	}
 	if wrong := engine.CheckGrants(&c.v.Account.State, past); wrong != "" {
 		c.failf("accounts "+c.v.Ref.String(), "", "%s", wrong)
+	}
+	return nil
+}
+
+// settled says that what was given for periods that are over does not come to more than their rules gave and did not take back.
+func (c *check) settled() error {
+	given := map[string]int64{}
+	for i := range c.v.Entries {
+		d := &c.v.Entries[i].Decision
+		for _, a := range d.Awards {
+			given[a.Rule] += a.Amount
+		}
+		for _, r := range d.Reversals {
+			if r.Award == engine.NoAward {
+				given[r.Rule] -= r.Amount
+			}
+		}
+		if m := c.v.Entries[i].Fact.Merge; m != nil && m.Carried != nil {
+			for _, s := range m.Carried.Settled {
+				given[s.Rule] += s.Paid
+			}
+		}
+	}
+	for _, s := range c.v.Account.State.Settled {
+		if given[s.Rule] -= s.Paid; s.Paid < 0 || given[s.Rule] < 0 {
+			c.failf("accounts "+c.v.Ref.String(), s.Fact, "settled %d of rule %s for %s, which is not what it gave", s.Paid, s.Rule, s.Period)
+		}
 	}
 	return nil
 }

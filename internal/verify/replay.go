@@ -41,6 +41,7 @@ func (c *check) replay() (err error) {
 			return err
 		}
 		in := f.Input(d)
+		in.Versions = c.set
 		again, after, err := engine.Decide(p, in)
 		if err != nil {
 			if _, refused := errors.AsType[*errs.Error](err); !refused {

@@ -90,6 +90,16 @@ func (d *Desk) At(t time.Time) *program.Compiled {
 	return best.p
 }
 
+// Version gives a version by its number.
+func (d *Desk) Version(n int64) *program.Compiled {
+	for _, v := range d.versions {
+		if v.p.Version == n {
+			return v.p
+		}
+	}
+	return nil
+}
+
 // Taken is what came of a fact.
 type Taken struct {
 	Fact     engine.Fact
@@ -479,11 +489,14 @@ func (d *Desk) Find(member, id string) *engine.Past {
 func (d *Desk) input(f engine.Fact, p *program.Compiled, whole bool) engine.Input {
 	m := d.file(f.Member)
 	n := engine.NeedsOf(p, &m.state, f)
-	in := engine.Input{Fact: f, Redemptions: map[string]*engine.RedemptionState{}}
+	in := engine.Input{Fact: f, Redemptions: map[string]*engine.RedemptionState{}, Versions: d}
 	if len(n.Past) > 0 && n.Past[0] != "" {
 		in.Past = d.Find(f.Member, n.Past[0])
 	}
 	wanted := map[int64]bool{}
+	for _, id := range n.LotIDs {
+		wanted[id] = true
+	}
 	redemptions := slices.Clone(n.Redemptions)
 	if in.Past != nil {
 		for _, p := range append([]engine.Past{*in.Past}, in.Past.Children...) {

@@ -52,6 +52,20 @@ var (
 		"{id: trial, on: purchase, give: {unit: point, amount: 50}, dry_run: true}",
 		`{id: review, on: "activity:review", give: {unit: point, formula: property.stars * 2}, limit: {per: day, amount: 12}}`,
 		"{id: welcome, on: enrolment, give: {unit: point, amount: 15}, pending: {for: 1 day}}",
+		"{id: percent, on: purchase, give: {unit: point, percent: 3, steps: [{after: 10 days, percent: 5}]}}",
+	}
+	// timed are rules that time runs, and those on tiers.
+	timed = []string{
+		"{id: birthday, on: birthday, give: {unit: point, amount: 11}}",
+		"{id: years, on: anniversary, give: {unit: point, amount: 12}, pending: {for: 3 days}}",
+		`{id: spring, on: "date:02-14", when: {tier: {club: silver}}, give: {unit: point, amount: 6}, limit: {each: program, per: year, amount: 8}}`,
+		`{id: weekly, on: "every:week", give: {unit: point, amount: 2}, expires: {end_of: week}}`,
+		`{id: growth, on: "every:week", give: {unit: point, percent: 10, of: balance}, round: {to: nearest}}`,
+		`{id: kept, on: "every:month", give: {unit: point, percent: 5, of: balance of point, kept: 10 days}}`,
+		`{id: rebate, on: "every:week", give: {unit: point, of: spend, steps: [{from: 20.00, percent: 5}, {from: 60.00, percent: 9}]}}`,
+		`{id: parts, on: "every:month", lines: {category: food}, basis: {tax: excluded}, give: {unit: point, of: spend, percent: 2, steps: [{from: 10.00, percent: 8}], stepped: each part}, round: {to: nearest}, limit: {per: month, amount: 9}}`,
+		`{id: to-silver, on: "tier:club/silver", give: {unit: point, amount: 9}, limit: {each: program, per: year, times: 3}}`,
+		`{id: to-gold, on: "tier:club/gold", give: {unit: mark, amount: 5}}`,
 	}
 	tiers = []string{
 		"by: {sum: spend}", "by: {sum: spend, window: rolling 20 days}, down: {grace: 6 days}", "by: {sum: spend, window: calendar month}",
@@ -71,7 +85,15 @@ func Program(t *rapid.T, o Options) *program.Compiled {
 		precision = pick("precision", []string{"", ", precision: 2"})
 	}
 	var earn []string
-	for _, r := range optional {
+	from := optional
+	if !o.Plain {
+		from = append(append([]string{}, optional...), timed...)
+	}
+	for i, r := range from {
+		// Who comes first for a budget that time gives out depends on who is swept first.
+		if o.Orderly && i >= len(optional) && strings.Contains(r, "each: program") {
+			continue
+		}
 		if rapid.IntRange(0, 3).Draw(t, "rule") == 0 {
 			earn = append(earn, "  - "+strings.ReplaceAll(r, "}, {id", "}\n  - {id"))
 		}
@@ -82,7 +104,7 @@ func Program(t *rapid.T, o Options) *program.Compiled {
 		steps = "[{id: base, from: 0}, {id: silver, from: 60}, {id: gold, from: 150}]"
 	}
 	text := "program: drawn\nname: Drawn\ntime_zone: Europe/Oslo\ncurrency: EUR\n" +
-		"units:\n  point: {name: point" + precision + pick("expires", expires) + "}\n  mark: {name: mark, status_only: true}\n" +
+		"units:\n  point: {name: point, worth: 0.20" + precision + pick("expires", expires) + "}\n  mark: {name: mark, status_only: true}\n" +
 		"activities: {review: {properties: {stars: whole}}, flown: {}}\n" +
 		"earn:\n  - {id: base, on: purchase, give: {unit: point, amount: 1, per: " + pick("per", []string{"1.00", "3.00", "7.00"}) + "}" +
 		pick("round", rounds) + pick("basis", basis) + "}\n" + strings.Join(earn, "\n") + "\n" +
@@ -131,7 +153,7 @@ func NewHistory(p *program.Compiled, o Options, members ...string) *History {
 
 // Enrol gives the fact that a member joins, at the start.
 func (h *History) Enrol(t *rapid.T, member string) engine.Fact {
-	b := &engine.EnrolmentBody{Zone: rapid.SampledFrom([]string{"", "America/New_York", "Asia/Tokyo"}).Draw(t, "zone")}
+	b := &engine.EnrolmentBody{Zone: rapid.SampledFrom([]string{"", "America/New_York", "Asia/Tokyo"}).Draw(t, "zone"), Birthday: birthday(t)}
 	if !h.Plain && len(h.joined) > 0 && rapid.Bool().Draw(t, "invited") {
 		b.Invited = &engine.Invitation{By: rapid.SampledFrom(h.joined).Draw(t, "by")}
 	}
@@ -163,7 +185,7 @@ var kinds = []engine.Kind{
 	engine.PurchaseK, engine.PurchaseK, engine.PurchaseK, engine.PurchaseK, engine.ReturnK, engine.ReturnK, engine.ReturnK, engine.ActivityK,
 	engine.Reserve, engine.Redeem, engine.Redeem, engine.Commit, engine.Cancel, engine.Refund, engine.Refund, engine.AdjustmentK, engine.TransferOut,
 	engine.Release, engine.TierGrant, engine.GrantK, engine.GrantK, engine.Status, engine.MergeOut,
-	engine.ThanksK,
+	engine.ThanksK, engine.ProfileK,
 }
 
 var waits = []time.Duration{0, 0, time.Second, time.Minute, time.Hour, 7 * time.Hour, 24 * time.Hour, 3 * 24 * time.Hour, 9 * 24 * time.Hour, 33 * 24 * time.Hour}
@@ -268,6 +290,8 @@ func (h *History) body(t *rapid.T, f *engine.Fact) bool {
 		if f.Thanks.Step == engine.ThanksUndone {
 			return about(h.thanked)
 		}
+	case engine.ProfileK:
+		f.Enrolment = &engine.EnrolmentBody{Birthday: birthday(t)}
 	case engine.MergeOut:
 		if rapid.IntRange(0, 2).Draw(t, "merge") > 0 {
 			return false
@@ -275,6 +299,10 @@ func (h *History) body(t *rapid.T, f *engine.Fact) bool {
 		f.Merge = &engine.Merge{Other: rapid.SampledFrom(h.Members).Draw(t, "survivor")}
 	}
 	return true
+}
+
+func birthday(t *rapid.T) string {
+	return rapid.SampledFrom([]string{"", "01-05", "01-20", "02-29", "03-15"}).Draw(t, "birthday")
 }
 
 func points(t *rapid.T, from, to int) *money.Decimal {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -89,6 +90,11 @@ func TestSaleLessItsReturnsIsNothing(t *testing.T) {
 			nothingLeft(t, d, bought)
 		}
 		for _, m := range h.Members {
+			for _, s := range d.Account(m).State.Settled {
+				if s.Period != "" && (s.Bought != 0 || s.Paid != 0) {
+					t.Fatalf("for %s %d is given still, of %d bought", s.Period, s.Paid, s.Bought)
+				}
+			}
 			for name, periods := range d.Account(m).Tallies {
 				for period, n := range periods {
 					if n < 0 || n > 0 && ofPurchases(name) {
@@ -105,7 +111,7 @@ func TestSaleLessItsReturnsIsNothing(t *testing.T) {
 
 // ofPurchases says whether purchases alone make a counter more than nothing.
 func ofPurchases(name string) bool {
-	for _, p := range []string{"spend", "purchases", "limit:visit", "limit:capped", "limit:more", "program:limit:budget"} {
+	for _, p := range []string{"spend", "purchases", "limit:visit", "limit:capped", "limit:more", "limit:parts", "program:limit:budget"} {
 		if strings.HasPrefix(name, p) {
 			return true
 		}
@@ -128,6 +134,9 @@ func nothingLeft(t *rapid.T, d *Desk, bought engine.Fact) {
 		}
 	}
 	for i, a := range past.Decision.Awards {
+		if len(a.Lines) == 0 {
+			continue // for a tier: others may carry it
+		}
 		if back[i] != a.Amount {
 			t.Fatalf("of %d that %s gave on %s, %d were taken back", a.Amount, a.Rule, bought.ID, back[i])
 		}
@@ -183,11 +192,29 @@ func TestLateSweepIsTheSame(t *testing.T) {
 			}
 		}
 		for _, m := range h.Members {
-			if a, b := swept.Account(m), other.Account(m); !reflect.DeepEqual(a, b) {
+			if a, b := nameless(swept.Account(m)), nameless(other.Account(m)); !reflect.DeepEqual(a, b) {
 				t.Fatalf("%s ends otherwise\nswept %+v\nnot   %+v\nlots %s\nlots %s", m, a.State, b.State, lots(a), lots(b))
 			}
 		}
 	})
+}
+
+// nameless takes the ids of due facts out of an account: they depend on when they were decided.
+func nameless(a *engine.Account) *engine.Account {
+	for i, l := range a.Lots {
+		c := *l
+		if strings.HasPrefix(c.Fact, "fct_") {
+			c.Fact = "fct"
+		}
+		a.Lots[i] = &c
+	}
+	a.State.Settled = slices.Clone(a.State.Settled)
+	for i := range a.State.Settled {
+		if s := &a.State.Settled[i]; strings.HasPrefix(s.Fact, "fct_") {
+			s.Fact = "fct"
+		}
+	}
+	return a
 }
 
 func lots(a *engine.Account) string {

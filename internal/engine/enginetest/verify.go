@@ -150,6 +150,9 @@ func (d *Desk) verifyReversals() error {
 	for _, p := range d.log {
 		awards[p.Fact.ID] = p.Decision.Awards
 		for _, r := range p.Decision.Reversals {
+			if r.Award == engine.NoAward {
+				continue // of a period, not of the purchase
+			}
 			if back[p.Fact.Parent] == nil {
 				back[p.Fact.Parent] = map[int]int64{}
 			}
