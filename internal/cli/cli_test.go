@@ -306,7 +306,14 @@ func TestFilesComeInAndAreExplained(t *testing.T) {
 		s.fails(3, args("import purchases", example("members.csv"), "--map", example("receipts.yaml")), "does not fit the file", `no column "receipt"`)
 		s.fails(4, args("import purchases", "nothing.csv", "--map", example("receipts.yaml")), "There is no file nothing.csv")
 
-		s.ok(args("member show card:70020001"), "Åse Ødegård", "ext:2001", "stars until", "The club: Member", "Last facts")
+		s.ok(args("member show card:70020001"), "Åse Ødegård", "ext:2001", "stars up to and including", "The club: Member", "Last facts")
+		for language, words := range map[string][]string{
+			"nb": {"medlemskapet er aktivt", "opptjent", "Klubben: Medlem siden", "Siste hendelser", "  Kjøp "},
+			"sv": {"medlemskapet är aktivt", "intjänat", "Klubben: Medlem sedan", "Senaste händelser", "  Köp "},
+			"da": {"medlemskabet er aktivt", "optjent", "Klubben: Medlem siden", "Seneste hændelser", "  Køb "},
+		} {
+			s.ok(args("member show card:70020001 --lang "+language), words...)
+		}
 		shown := decode[struct {
 			Balances map[string]struct{ Balance string }
 			Facts    []struct{ ID, Kind string }
@@ -320,7 +327,7 @@ func TestFilesComeInAndAreExplained(t *testing.T) {
 			}
 		}
 		s.ok(args("explain till/torggata/501"), "1 star for every 10 kroner", "5 stars before nine")
-		s.ok(args("explain till/torggata/501 --for member --lang sv"), "stjärn")
+		s.ok(args("explain till/torggata/501 --for member --lang sv"), "Köp pur_", "stjärn")
 		s.fails(4, args("explain till/torggata/999"), "There is no fact")
 		s.fails(4, args("explain nonsense"), "There is no fact")
 		s.fails(2, args("explain till/torggata/501 --lang xx"), `"nb","sv","da","en"`)
@@ -340,8 +347,8 @@ func TestSimulate(t *testing.T) {
 	each(t, func(t *testing.T, s *shell) {
 		s.publish()
 		s.write("facts.yaml", "- enrolment: {external_id: '4711'}\n- purchase: {member: 'ext:4711', amount: 123.00, occurred_at: '2026-11-24T10:00:00+01:00'}\n")
-		s.ok(args("simulate facts.yaml"), "1. enrolment", "2. purchase", "12 stars")
-		s.ok(args("simulate facts.yaml --lang nb"), "12 stjerner")
+		s.ok(args("simulate facts.yaml"), "1. Enrolment", "2. Purchase", "12 stars")
+		s.ok(args("simulate facts.yaml --lang nb"), "1. Innmelding", "2. Kjøp", "12 stjerner")
 		s.fails(4, args("member show ext:4711"), "There is no member")
 		text, err := os.ReadFile(filepath.Join(s.dir, "program.yaml"))
 		if err != nil {
@@ -355,6 +362,10 @@ func TestSimulate(t *testing.T) {
 		}
 		r := s.feed(`{"purchase": {"member": "ext:4711", "amount": "99.00"}}`, "simulate", "-")
 		if r.status != 3 || !strings.Contains(r.out, "Refused: There is no such member") {
+			t.Errorf("%+v", r)
+		}
+		r = s.feed(`{"purchase": {"member": "ext:4711", "amount": "99.00"}}`, "simulate", "-", "--lang", "da")
+		if r.status != 3 || !strings.Contains(r.out, "1. Afvist: ") {
 			t.Errorf("%+v", r)
 		}
 		r = s.feed(`{"purchase": {"member": "ext:1", "sauce": 1}}`, "simulate", "-")

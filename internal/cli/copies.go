@@ -8,6 +8,7 @@ import (
 
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/export"
+	"lojal.dev/lojal/internal/lang"
 )
 
 type exportCmd struct {
@@ -39,7 +40,7 @@ func (c *exportCmd) Run(e *env) (err error) {
 	if c.JSON {
 		return e.json(m)
 	}
-	e.printf("Exported %d rows of %s to %s.\n", m.Rows(), plural(len(m.Tables), "table"), c.Dir)
+	e.printf("Exported %s of %s to %s.\n", lang.Things(m.Rows(), "row"), lang.Things(len(m.Tables), "table"), c.Dir)
 	return nil
 }
 
@@ -102,7 +103,7 @@ func (c *backupCmd) Run(e *env) (err error) {
 			Drill export.Drill `json:"drill"`
 		}{saved, drill}), err)
 	}
-	e.printf("Restored %d rows in %.1f s and proved them in %.1f s.\n", drill.Restored.Rows, drill.RestoreSeconds, drill.VerifySeconds)
+	e.printf("Restored %s in %.1f s and proved them in %.1f s.\n", lang.Things(drill.Restored.Rows, "row"), drill.RestoreSeconds, drill.VerifySeconds)
 	for _, b := range drill.Programs {
 		if len(b.Findings) > 0 {
 			for _, f := range b.Findings {
@@ -110,9 +111,9 @@ func (c *backupCmd) Run(e *env) (err error) {
 			}
 			continue
 		}
-		e.printf("%s: %d members, %d facts, and the books hold.", b.Program, b.Members, b.Facts)
+		e.printf("%s: %s, %s, and the books hold.", b.Program, lang.Things(b.Members, "member"), lang.Things(b.Facts, "fact"))
 		if b.Newest != nil {
-			e.printf(" The last fact in it is of %s; %s recorded since would be lost.", b.Newest.Format(time.RFC3339), plural(int(b.Behind), "fact"))
+			e.printf(" The last fact in it is of %s; %s recorded since would be lost.", b.Newest.Format(time.RFC3339), lang.Things(b.Behind, "fact"))
 		}
 		e.printf("\n")
 	}
@@ -143,6 +144,6 @@ func (c *restoreCmd) Run(e *env) error {
 	if c.JSON {
 		return e.json(r)
 	}
-	e.printf("Restored %d rows from %s. `lojal verify` proves the books.\n", r.Rows, c.From)
+	e.printf("Restored %s from %s. `lojal verify` proves the books.\n", lang.Things(r.Rows, "row"), c.From)
 	return nil
 }

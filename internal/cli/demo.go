@@ -18,6 +18,7 @@ import (
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/key"
+	"lojal.dev/lojal/internal/lang"
 	"lojal.dev/lojal/internal/member"
 	"lojal.dev/lojal/internal/money"
 	"lojal.dev/lojal/internal/program"
@@ -161,7 +162,8 @@ func (c *demoCmd) fill(e *env, d *db.DB) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(e.Err, "%d members, %d purchases, %d returns, %d activities, %d redemptions in %s.\n", s.Members, s.Purchases, s.Returns, s.Activities, s.Redemptions,
+	fmt.Fprintf(e.Err, "%s, %s, %s, %s, %s in %s.\n", lang.Things(s.Members, "member"), lang.Things(s.Purchases, "purchase"), lang.Things(s.Returns, "return"),
+		lang.Things(s.Activities, "activity"), lang.Things(s.Redemptions, "redemption"),
 		e.now().Sub(begun).Round(100*time.Millisecond))
 	return nil
 }

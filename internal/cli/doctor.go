@@ -7,6 +7,7 @@ import (
 
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/doctor"
+	"lojal.dev/lojal/internal/lang"
 )
 
 type doctorCmd struct {
@@ -53,7 +54,7 @@ func (c *doctorCmd) Run(e *env) (err error) {
 		}
 	}
 	if well > 0 {
-		e.printf("%-8s %s looked at, nothing to say (--all lists them).\n", "ok", plural(well, "thing"))
+		e.printf("%-8s %s looked at, nothing to say (--all lists them).\n", "ok", lang.Things(well, "thing"))
 	}
 	return report.Err()
 }

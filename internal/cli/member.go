@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"lojal.dev/lojal/internal/books"
 	"lojal.dev/lojal/internal/db"
@@ -117,11 +118,14 @@ func memberHint(err error, ref string) error {
 }
 
 func unitAmount(p *program.Compiled, unit string, minor int64) string {
-	scale := 0
+	return money.Format(minor, scaleOf(p, unit))
+}
+
+func scaleOf(p *program.Compiled, unit string) int {
 	if u := p.Units[unit]; u != nil {
-		scale = u.Precision
+		return u.Precision
 	}
-	return money.Format(minor, scale)
+	return 0
 }
 
 // summary is a fact in one sentence, in the words of the version that decided it.
@@ -157,14 +161,14 @@ func (c *memberShowCmd) shown(m member.Member, acc *engine.Account, p *program.C
 func (c *memberShowCmd) print(e *env, m member.Member, acc *engine.Account, p *program.Compiled, set *version.Set, facts []books.Entry) {
 	name := m.DisplayName()
 	if name == "" {
-		name = "Member without a name"
+		name = explain.Say(c.Lang, explain.LabelNameless)
 	}
 	e.printf("%s  %s\n", name, m.ID)
 	var known []string
 	for _, i := range m.Identifiers {
 		known = append(known, i.String())
 	}
-	e.printf("  %s since %s", acc.State.Status, lang.Date(c.Lang, acc.State.JoinedAt, p.Zone))
+	e.printf("  %s", explain.Say(c.Lang, explain.LabelJoined, lang.Date(c.Lang, acc.State.JoinedAt, p.Zone), explain.Status(acc.State.Status, c.Lang)))
 	if len(known) > 0 {
 		e.printf("; %s", strings.Join(known, ", "))
 	}
@@ -177,18 +181,22 @@ func (c *memberShowCmd) print(e *env, m member.Member, acc *engine.Account, p *p
 		if ts == nil || ts.Tier == "" {
 			continue
 		}
-		e.printf("  %s: %s since %s", explain.TierSet(p, set, c.Lang), explain.Tier(p, set+"/"+ts.Tier, c.Lang), lang.Date(c.Lang, ts.Since, p.Zone))
+		e.printf("  %s", explain.Say(c.Lang, explain.LabelTierSince, explain.TierSet(p, set, c.Lang), explain.Tier(p, set+"/"+ts.Tier, c.Lang), lang.Date(c.Lang, ts.Since, p.Zone)))
 		if ts.FallsAt != nil {
-			e.printf(", falls on %s unless it is earned again", lang.Date(c.Lang, *ts.FallsAt, p.Zone))
+			e.printf(", %s", explain.Say(c.Lang, explain.LabelFalls, lang.Date(c.Lang, *ts.FallsAt, p.Zone)))
 		}
 		e.printf("\n")
 	}
 	if len(facts) > 0 {
-		e.printf("  Last facts:\n")
+		e.printf("  %s:\n", explain.Say(c.Lang, explain.LabelLastFacts))
+	}
+	width := 0
+	for i := range facts {
+		width = max(width, utf8.RuneCountInString(explain.Kind(facts[i].Fact.Kind, c.Lang)))
 	}
 	for i := range facts {
 		f := &facts[i]
-		e.printf("    %s  %-11s %s  %s\n", f.Fact.OccurredAt.In(p.Zone).Format("2006-01-02 15:04"), f.Fact.Kind, f.Fact.ID, c.summary(set, p, f))
+		e.printf("    %s  %-*s  %s  %s\n", f.Fact.OccurredAt.In(p.Zone).Format("2006-01-02 15:04"), width, explain.Kind(f.Fact.Kind, c.Lang), f.Fact.ID, c.summary(set, p, f))
 	}
 }
 
@@ -208,16 +216,17 @@ func (c *memberShowCmd) printUnit(e *env, unit string, acc *engine.Account, p *p
 	if h == nil {
 		h = &ledger.Holding{}
 	}
+	number := func(minor int64) string { return lang.Minor(c.Lang, minor, scaleOf(p, unit)) }
 	e.printf("  %s", explain.Amount(p, unit, h.Balance(), c.Lang))
 	for _, part := range []struct {
-		n    int64
-		word string
-	}{{h.Pending, "pending"}, {h.Reserved, "reserved"}, {h.Debt, "owed"}} {
+		n     int64
+		label explain.Label
+	}{{h.Pending, explain.LabelPending}, {h.Reserved, explain.LabelReserved}, {h.Debt, explain.LabelOwed}} {
 		if part.n != 0 {
-			e.printf(", %s %s", unitAmount(p, unit, part.n), part.word)
+			e.printf(", %s", explain.Say(c.Lang, part.label, number(part.n)))
 		}
 	}
-	e.printf(" (earned %s, spent %s, expired %s)\n", unitAmount(p, unit, h.Earned-h.Reversed), unitAmount(p, unit, h.Spent), unitAmount(p, unit, h.Expired))
+	e.printf(" (%s)\n", explain.Say(c.Lang, explain.LabelTotals, number(h.Earned-h.Reversed), number(h.Spent), number(h.Expired)))
 	ends := map[time.Time]int64{}
 	for _, l := range acc.Lots {
 		if l.Unit == unit && l.ExpiresAt != nil && l.Spendable+l.Pending > 0 {
@@ -233,7 +242,7 @@ func (c *memberShowCmd) printUnit(e *env, unit string, acc *engine.Account, p *p
 		if i == 3 {
 			break
 		}
-		e.printf("    %s until %s\n", explain.Amount(p, unit, ends[day], c.Lang), lang.Date(c.Lang, day.Add(-time.Microsecond), p.Zone))
+		e.printf("    %s\n", explain.Say(c.Lang, explain.LabelUntil, explain.Amount(p, unit, ends[day], c.Lang), lang.Date(c.Lang, day.Add(-time.Microsecond), p.Zone)))
 	}
 }
 
@@ -292,7 +301,7 @@ func (c *explainCmd) run(e *env, d *db.DB, id string) (err error) {
 			Explanation engine.Explanation `json:"explanation"`
 		}{entry.Fact, entry.Decision.Version, explain.Sentences(&entry.Decision.Explanation, p, c.Lang, c.For == "member"), entry.Decision.Explanation})
 	}
-	e.printf("%s %s, %s\n", entry.Fact.Kind, entry.Fact.ID, lang.DateTime(c.Lang, entry.Fact.OccurredAt, p.Zone))
+	e.printf("%s %s, %s\n", explain.Kind(entry.Fact.Kind, c.Lang), entry.Fact.ID, lang.DateTime(c.Lang, entry.Fact.OccurredAt, p.Zone))
 	if text := explain.Summary(&entry.Decision.Explanation, p, c.Lang, c.For == "member"); text != "" {
 		e.printf("%s\n", text)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/lang"
 	"lojal.dev/lojal/internal/record"
 	"lojal.dev/lojal/internal/scenario"
 	"lojal.dev/lojal/internal/sweep"
@@ -115,9 +116,9 @@ func (c *migrateCmd) told(e *env, what string, ran, waiting int) error {
 	case what == "made":
 		e.printf("The database is made, and of this program's version.\n")
 	case waiting > 0:
-		e.printf("%s to run: `lojal migrate` does.\n", plural(waiting, "migration"))
+		e.printf("%s to run: `lojal migrate` does.\n", lang.Things(waiting, "migration"))
 	case ran > 0:
-		e.printf("%s run; the database is of this program's version.\n", plural(ran, "migration"))
+		e.printf("%s run; the database is of this program's version.\n", lang.Things(ran, "migration"))
 	default:
 		e.printf("The database is of this program's version.\n")
 	}
@@ -153,9 +154,9 @@ func (c *sweepCmd) Run(e *env) (err error) {
 		}
 		return err
 	}
-	e.printf("%s were due, %s written.\n", plural(n.Accounts, "account"), plural(n.Facts, "fact"))
+	e.printf("%s were due, %s written.\n", lang.Things(n.Accounts, "account"), lang.Things(n.Facts, "fact"))
 	if n.Replanned > 0 {
-		e.printf("A new version plans otherwise: %s were looked at.\n", plural(n.Replanned, "account"))
+		e.printf("A new version plans otherwise: %s were looked at.\n", lang.Things(n.Replanned, "account"))
 	}
 	return err
 }
@@ -190,7 +191,7 @@ func (c *scenarioCmd) Run(e *env) (err error) {
 		return err
 	}
 	if report.Failed > 0 {
-		return errs.Invalid("scenarios_differ", fmt.Sprintf("%d of %s came out otherwise than expected.", report.Failed, plural(report.Failed+report.Passed, "scenario")))
+		return errs.Invalid("scenarios_differ", fmt.Sprintf("%d of %s came out otherwise than expected.", report.Failed, lang.Things(report.Failed+report.Passed, "scenario")))
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"lojal.dev/lojal/internal/audit"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/lang"
 	"lojal.dev/lojal/internal/money"
 	"lojal.dev/lojal/internal/program"
 	"lojal.dev/lojal/internal/terms"
@@ -92,7 +93,7 @@ func problems(err error, name string) error {
 	if !errors.As(err, &all) {
 		return err
 	}
-	out := errs.Invalid("invalid_program", fmt.Sprintf("%s has %s.", name, plural(len(all.List), "mistake")))
+	out := errs.Invalid("invalid_program", fmt.Sprintf("%s has %s.", name, lang.Things(len(all.List), "mistake")))
 	for _, p := range all.List {
 		at := p.Pointer
 		if p.Line > 0 {
@@ -105,13 +106,6 @@ func problems(err error, name string) error {
 		out.Fields = append(out.Fields, errs.Field{Pointer: strings.TrimSpace(at), Reason: "invalid", Message: said})
 	}
 	return out.Because(all)
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 type programCheckCmd struct {
@@ -153,7 +147,7 @@ func (c *programCheckCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	e.printf("%s is right: program %s, %s, %s, %s.\n", c.File, d.Program, plural(len(d.Earn), "rule"), plural(len(d.Tiers), "tier set"), plural(len(d.Rewards), "reward"))
+	e.printf("%s is right: program %s, %s, %s, %s.\n", c.File, d.Program, lang.Things(len(d.Earn), "rule"), lang.Things(len(d.Tiers), "tier set"), lang.Things(len(d.Rewards), "reward"))
 	return nil
 }
 
@@ -566,7 +560,7 @@ func (c *programLintCmd) Run(e *env) error {
 	case err != nil:
 		return err
 	case len(found) > 0:
-		return errs.Conflict("findings", fmt.Sprintf("%s has %s.", c.File, plural(len(found), "finding")))
+		return errs.Conflict("findings", fmt.Sprintf("%s has %s.", c.File, lang.Things(len(found), "finding")))
 	case !c.JSON:
 		e.printf("%s: nothing to mend.\n", c.File)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/lang"
 	"lojal.dev/lojal/internal/member"
 	"lojal.dev/lojal/internal/seal"
 	"lojal.dev/lojal/internal/verify"
@@ -72,7 +73,7 @@ func (c *sealCmd) Run(e *env) (err error) {
 		case s.Head == nil:
 			e.printf("%s: nothing to seal yet.\n", s.Program)
 		default:
-			e.printf("%s: %s sealed in %s. The head is %s\n", s.Program, plural(int(s.Facts), "fact"), plural(int(s.Seals), "seal"), s.Head.Head().Of(s.Program))
+			e.printf("%s: %s sealed in %s. The head is %s\n", s.Program, lang.Things(s.Facts, "fact"), lang.Things(s.Seals, "seal"), s.Head.Head().Of(s.Program))
 		}
 	}
 	return nil
@@ -243,8 +244,9 @@ func printProof(e *env, r *verify.Report) {
 	if r.Part != "" {
 		part = " (" + r.Part + ")"
 	}
-	e.printf("%s%s: %d members, %d facts, %d postings, %d lots, %d events; %d facts decided again, %d seals over %d facts compared.\n",
-		r.Program, part, r.Members, r.Facts, r.Postings, r.Lots, r.Events, r.Replayed, r.Seals, r.Sealed)
+	e.printf("%s%s: %s, %s, %s, %s, %s; %s decided again, %s over %s compared.\n",
+		r.Program, part, lang.Things(r.Members, "member"), lang.Things(r.Facts, "fact"), lang.Things(r.Postings, "posting"), lang.Things(r.Lots, "lot"), lang.Things(r.Events, "event"),
+		lang.Things(r.Replayed, "fact"), lang.Things(r.Seals, "seal"), lang.Things(r.Sealed, "fact"))
 	speed := ""
 	if r.Facts > 0 && r.Seconds > 0 {
 		speed = fmt.Sprintf(", %.0f facts a second", float64(r.Facts)/r.Seconds)
@@ -254,7 +256,7 @@ func printProof(e *env, r *verify.Report) {
 	case r.Head != "":
 		e.printf("The head is %s:%s", r.Program, r.Head)
 		if r.Unsealed > 0 {
-			e.printf("; %s not sealed yet", plural(int(r.Unsealed), "fact"))
+			e.printf("; %s not sealed yet", lang.Things(r.Unsealed, "fact"))
 		}
 		e.printf(".\n")
 	case r.Part == "":

@@ -86,20 +86,20 @@ func (c *simulateCmd) Run(e *env) (err error) {
 		if out.Err != nil {
 			refused++
 			f := errs.As(out.Err)
-			e.printf("%d. Refused: %s\n", i+1, f.Message)
+			e.printf("%d. %s\n", i+1, explain.Say(c.Lang, explain.LabelRefused, f.Message))
 			for _, field := range f.Fields {
 				e.printf("     %s: %s\n", field.Pointer, field.Message)
 			}
 			continue
 		}
 		p := out.Result.Program
-		e.printf("%d. %s, %s\n", i+1, out.Result.Fact.Kind, lang.DateTime(c.Lang, out.Result.Fact.OccurredAt, p.Zone))
+		e.printf("%d. %s, %s\n", i+1, explain.Kind(out.Result.Fact.Kind, c.Lang), lang.DateTime(c.Lang, out.Result.Fact.OccurredAt, p.Zone))
 		for _, line := range explain.Lines(&out.Result.Decision.Explanation, p, c.Lang, false) {
 			e.printf("     %s\n", line)
 		}
 	}
 	if refused > 0 {
-		return errs.Invalid("refused", fmt.Sprintf("%d of %s would be refused.", refused, plural(len(outs), "fact")))
+		return errs.Invalid("refused", fmt.Sprintf("%d of %s would be refused.", refused, lang.Things(len(outs), "fact")))
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"lojal.dev/lojal/internal/audit"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/lang"
 	"lojal.dev/lojal/internal/webhook"
 )
 
@@ -511,7 +512,7 @@ func course(d *webhook.Delivery) string {
 		if last.Error != "" {
 			result = last.Error
 		}
-		out += fmt.Sprintf(", %s; the last %s: %s in %d ms", plural(n, "attempt"), last.At.Local().Format(time.DateTime), result, last.Milliseconds)
+		out += fmt.Sprintf(", %s; the last %s: %s in %d ms", lang.Things(n, "attempt"), last.At.Local().Format(time.DateTime), result, last.Milliseconds)
 	}
 	if d.DueAt != nil && len(d.Log) > 0 {
 		out += "; the next " + d.DueAt.Local().Format(time.DateTime)
@@ -553,7 +554,7 @@ func (c *webhookReplayCmd) Run(e *env) error {
 			case c.Dead:
 				var n int64
 				n, err = webhook.ReplayDead(e.ctx, tx, program, id, e.now())
-				sentence, detail = fmt.Sprintf("%s sent again.", plural(int(n), "dead event")), map[string]any{"dead": n}
+				sentence, detail = fmt.Sprintf("%s sent again.", lang.Things(n, "dead event")), map[string]any{"dead": n}
 			default:
 				_, err = webhook.ReplaySince(e.ctx, tx, program, id, c.Since, e.now())
 				sentence, detail = "All that was recorded since "+c.Since.Local().Format(time.DateTime)+" is sent again.", map[string]any{"since": c.Since.UTC()}

@@ -35,6 +35,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/lang"
 	"lojal.dev/lojal/internal/trace"
 )
 
@@ -238,7 +239,7 @@ func (d *DB) ready(ctx context.Context, opts Options) error {
 		return err
 	}
 	if pending > 0 && !opts.Unmigrated {
-		return errs.Conflict(ReasonOldSchema, fmt.Sprintf("The database wants %d migrations before this program can use it: run lojal migrate.", pending))
+		return errs.Conflict(ReasonOldSchema, fmt.Sprintf("The database wants %s before this program can use it: run lojal migrate.", lang.Things(pending, "migration")))
 	}
 	if pending > 0 {
 		return nil

@@ -14,6 +14,7 @@ import (
 
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/lang"
 )
 
 // Level is how bad a finding is.
@@ -60,9 +61,9 @@ func (r *Report) Err() error {
 	}
 	switch r.Worst {
 	case Error:
-		return errs.Conflict("doctor_errors", "Not all is well: "+plural(n, "error")+".")
+		return errs.Conflict("doctor_errors", "Not all is well: "+lang.Things(n, "error")+".")
 	case Warning:
-		return errs.Invalid("doctor_warnings", "Not all is well: "+plural(n, "warning")+".")
+		return errs.Invalid("doctor_warnings", "Not all is well: "+lang.Things(n, "warning")+".")
 	default:
 		return nil
 	}
@@ -137,13 +138,6 @@ func (e *exam) say(check string, level Level, message, advice string) {
 
 func (e *exam) okf(check, format string, args ...any) {
 	e.say(check, OK, fmt.Sprintf(format, args...), "")
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // failed tells that something could not be looked at.

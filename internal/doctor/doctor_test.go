@@ -156,7 +156,7 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 	}{
 		{"a migration that waits", func(p *patient) {
 			p.write(`DELETE FROM schema_version WHERE version = (SELECT MAX(version) FROM schema_version)`)
-		}, "schema", doctor.Error, []string{"1 migrations", "lojal migrate"}},
+		}, "schema", doctor.Error, []string{"1 migration before", "lojal migrate"}},
 		{"a table of somebody else", func(p *patient) { p.write(`CREATE TABLE notes (id BIGINT)`) }, "schema", doctor.Warning, []string{"notes"}},
 		{"work that waits", func(p *patient) {
 			p.write(`UPDATE accounts SET due_at = $1`, now.Add(-3*time.Hour).UnixMicro())
@@ -209,7 +209,7 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 				return err
 			})
 			p.write(`UPDATE jobs SET state = 'discarded', finished_at = 1, due_at = NULL WHERE kind = 'mail'`)
-		}, "jobs", doctor.Warning, []string{"1 jobs of kind mail were given up"}},
+		}, "jobs", doctor.Warning, []string{"1 job of kind mail given up"}},
 		{"a pause that was forgotten", func(p *patient) {
 			p.tx(func(tx *db.Tx) error { return job.Pause(context.Background(), tx, "sweep", "test", now) })
 		}, "jobs", doctor.Warning, []string{"paused: sweep"}},
@@ -229,7 +229,7 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 		{"deliveries that wait and that were given up", func(p *patient) {
 			p.write(`INSERT INTO deliveries (bucket, program_id, webhook_id, event_id, type, body, status, due_at, made_at) VALUES (1, 'kaffebaren', 'whk_1', 'evt_1', 'x', '', 'dead', NULL, 0)`)
 			p.write(`INSERT INTO deliveries (bucket, program_id, webhook_id, event_id, type, body, status, due_at, made_at) VALUES (1, 'kaffebaren', 'whk_1', 'evt_2', 'x', '', 'pending', 1, $1)`, now.Add(-5*time.Hour).UnixMicro())
-		}, "deliveries", doctor.Warning, []string{"1 deliveries wait, the oldest for 5 hours"}},
+		}, "deliveries", doctor.Warning, []string{"1 delivery waiting, the oldest for 5 hours"}},
 		{"a password for all to read", func(p *patient) {
 			p.in.URL, p.in.Given = "postgres://lojal:secret@db/lojal", true
 		}, "configuration", doctor.Warning, []string{"password", "LOJAL_DB"}},

@@ -16,6 +16,7 @@ import (
 	"lojal.dev/lojal/internal/export"
 	"lojal.dev/lojal/internal/job"
 	"lojal.dev/lojal/internal/key"
+	"lojal.dev/lojal/internal/lang"
 	"lojal.dev/lojal/internal/program"
 	"lojal.dev/lojal/internal/relay"
 	"lojal.dev/lojal/internal/seal"
@@ -31,7 +32,7 @@ func (e *exam) schema(ctx context.Context) bool {
 		return false
 	}
 	if pending > 0 {
-		e.say("schema", Error, fmt.Sprintf("The database wants %d migrations before this lojal can use it.", pending), "Make a backup with the lojal that was used so far, then: lojal migrate. A server does it when it starts.")
+		e.say("schema", Error, fmt.Sprintf("The database wants %s before this lojal can use it.", lang.Things(pending, "migration")), "Make a backup with the lojal that was used so far, then: lojal migrate. A server does it when it starts.")
 		return false
 	}
 	faults, err := e.DB.CheckLayout(ctx)
@@ -154,7 +155,7 @@ func (e *exam) keys(ctx context.Context) error {
 		if len(endless) > 0 {
 			e.say("keys", Note, "Keys of "+id+" that never end: "+strings.Join(endless, ", ")+".", "lojal key rotate now and then, or give new keys an end with --expires.")
 		}
-		e.okf("keys", "%s has %s.", id, plural(active, "active key"))
+		e.okf("keys", "%s has %s.", id, lang.Things(active, "active key"))
 		return nil
 	})
 }
@@ -216,11 +217,11 @@ func (e *exam) deliveries(ctx context.Context) error {
 		bad = true
 	}
 	if backlog.Oldest != nil && e.now.Sub(*backlog.Oldest) > e.limits.Late {
-		e.say("deliveries", Warning, fmt.Sprintf("%d deliveries wait, the oldest for %s.", backlog.Pending, round(e.now.Sub(*backlog.Oldest))), "lojal webhook list says which endpoint fails, and with what.")
+		e.say("deliveries", Warning, fmt.Sprintf("%s waiting, the oldest for %s.", lang.Things(backlog.Pending, "delivery"), round(e.now.Sub(*backlog.Oldest))), "lojal webhook list says which endpoint fails, and with what.")
 		bad = true
 	}
 	if backlog.Dead > 0 {
-		e.say("deliveries", Warning, fmt.Sprintf("%d deliveries were given up.", backlog.Dead), "Mend the endpoint, then send them again: lojal webhook replay.")
+		e.say("deliveries", Warning, fmt.Sprintf("%s given up.", lang.Things(backlog.Dead, "delivery")), "Mend the endpoint, then send them again: lojal webhook replay.")
 		bad = true
 	}
 	active := 0
@@ -244,7 +245,7 @@ func (e *exam) deliveries(ctx context.Context) error {
 		bad = true
 	}
 	if !bad && active > 0 {
-		e.okf("deliveries", "%s told of events in time.", plural(active, "endpoint"))
+		e.okf("deliveries", "%s told of events in time.", lang.Things(active, "endpoint"))
 	}
 	return err
 }
@@ -266,10 +267,10 @@ func (e *exam) jobs(ctx context.Context) error {
 	for _, c := range counts {
 		switch c.State {
 		case job.Discarded:
-			e.say("jobs", Warning, fmt.Sprintf("%d jobs of kind %s were given up after many attempts.", c.Jobs, c.Kind), "lojal job list says why; lojal job retry has them done again.")
+			e.say("jobs", Warning, fmt.Sprintf("%s of kind %s given up after many attempts.", lang.Things(c.Jobs, "job"), c.Kind), "lojal job list says why; lojal job retry has them done again.")
 			bad = true
 		case job.Retryable:
-			e.say("jobs", Note, fmt.Sprintf("%d jobs of kind %s have failed and will be tried again.", c.Jobs, c.Kind), "If it lasts, lojal job list says why.")
+			e.say("jobs", Note, fmt.Sprintf("%s of kind %s failed and will be tried again.", lang.Things(c.Jobs, "job"), c.Kind), "If it lasts, lojal job list says why.")
 			bad = true
 		}
 	}

@@ -26,6 +26,7 @@ import (
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/errs"
 	jobs "lojal.dev/lojal/internal/job"
+	"lojal.dev/lojal/internal/lang"
 	"lojal.dev/lojal/internal/member"
 	"lojal.dev/lojal/internal/money"
 	"lojal.dev/lojal/internal/program"
@@ -442,7 +443,7 @@ func (j *job) run(ctx context.Context) error {
 func (j *job) stopped(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return errs.Unavailable("stopped", fmt.Sprintf("The import was stopped after %s of %s: the same command goes on from there.",
-			group(int64(j.place.items)), count(len(j.items), noun(j.in.Kind)))).Because(err)
+			group(int64(j.place.items)), lang.Things(len(j.items), noun(j.in.Kind)))).Because(err)
 	}
 	return fmt.Errorf("import after %d of %d: %w", j.place.items, len(j.items), err)
 }
@@ -793,11 +794,11 @@ func noun(k Kind) string {
 func (r Report) String() string {
 	var b strings.Builder
 	what := noun(r.Kind)
-	fmt.Fprintf(&b, "%s: %s (%s%s)", r.File, count(r.Rows, "row"), r.Charset, delimiterNote(r.Delimiter))
+	fmt.Fprintf(&b, "%s: %s (%s%s)", r.File, lang.Things(r.Rows, "row"), r.Charset, delimiterNote(r.Delimiter))
 	if r.Kind == Members {
-		fmt.Fprintf(&b, " for %s", count(r.Facts, what))
+		fmt.Fprintf(&b, " for %s", lang.Things(r.Facts, what))
 	} else {
-		fmt.Fprintf(&b, " make %s of %s", count(r.Facts, what), count(r.Members, "member"))
+		fmt.Fprintf(&b, " make %s of %s", lang.Things(r.Facts, what), lang.Things(r.Members, "member"))
 	}
 	if r.From != nil && r.Until != nil {
 		fmt.Fprintf(&b, ", %s to %s", r.From.Format(time.DateOnly), r.Until.Format(time.DateOnly))
@@ -805,13 +806,13 @@ func (r Report) String() string {
 	b.WriteString(".\n")
 	if r.DryRun {
 		fmt.Fprintf(&b, "Dry run, nothing was written: %s known already, %s would be enrolled, %s refused.\n",
-			count(r.Known, what), count(r.Enrolled, "member"), count(r.Refused, "row"))
+			lang.Things(r.Known, what), lang.Things(r.Enrolled, "member"), lang.Things(r.Refused, "row"))
 	} else {
 		if r.ResumedAt > 0 {
-			fmt.Fprintf(&b, "Taken up again after %s of %s.\n", group(int64(r.ResumedAt)), count(r.Facts, what))
+			fmt.Fprintf(&b, "Taken up again after %s of %s.\n", group(int64(r.ResumedAt)), lang.Things(r.Facts, what))
 		}
 		fmt.Fprintf(&b, "%s recorded, %s known already, %s enrolled, %s refused.\n",
-			count(r.Recorded, what), count(r.Known, what), count(r.Enrolled, "member"), count(r.Refused, "row"))
+			lang.Things(r.Recorded, what), lang.Things(r.Known, what), lang.Things(r.Enrolled, "member"), lang.Things(r.Refused, "row"))
 		if r.Kind == Members && r.Differing > 0 {
 			fmt.Fprintf(&b, "%s of them with other data in the file: left as they are.\n", group(int64(r.Differing)))
 		}
@@ -820,10 +821,10 @@ func (r Report) String() string {
 		}
 	}
 	if r.Guests > 0 {
-		fmt.Fprintf(&b, "%s of guests left out: no member is named.\n", count(r.Guests, "row"))
+		fmt.Fprintf(&b, "%s of guests left out: no member is named.\n", lang.Things(r.Guests, "row"))
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Unmatched)) {
-		fmt.Fprintf(&b, "%s found nothing in %s.\n", count(r.Unmatched[name], "row"), name)
+		fmt.Fprintf(&b, "%s found nothing in %s.\n", lang.Things(r.Unmatched[name], "row"), name)
 	}
 	for i, f := range r.Refusals {
 		if i == 10 {
@@ -832,7 +833,7 @@ func (r Report) String() string {
 		fmt.Fprintf(&b, "  row %s: %s\n", group(int64(f.Row)), f.Reason)
 	}
 	if more := r.Refused - min(len(r.Refusals), 10); more > 0 {
-		fmt.Fprintf(&b, "  … and %s more\n", count(more, "row"))
+		fmt.Fprintf(&b, "  … and %s more\n", lang.Things(more, "row"))
 	}
 	if r.RefusedFile != "" {
 		fmt.Fprintf(&b, "All refused rows with the reasons: %s\n", r.RefusedFile)

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/text/encoding/unicode"
 
 	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/lang"
 )
 
 // MaxFile bounds a file, unpacked, in bytes: it is held in memory while it is imported.
@@ -365,7 +366,7 @@ func (t *table) checkWidth() {
 			n--
 		}
 		if r.fault == "" && n != want {
-			r.fault = fmt.Sprintf("it has %s, where %d belong; a cell that holds the delimiter must stand in quotation marks", count(n, "column"), want)
+			r.fault = fmt.Sprintf("it has %s, where %d belong; a cell that holds the delimiter must stand in quotation marks", lang.Things(n, "column"), want)
 		}
 	}
 }
@@ -374,7 +375,7 @@ func (t *table) checkWidth() {
 func (t *table) place(c Column) (int, error) {
 	if c.Number > 0 {
 		if width := max(len(t.header), t.width()); c.Number > width {
-			return 0, fmt.Errorf("%s has %s, so there is no column %d", t.name, count(width, "column"), c.Number)
+			return 0, fmt.Errorf("%s has %s, so there is no column %d", t.name, lang.Things(width, "column"), c.Number)
 		}
 		return c.Number - 1, nil
 	}
@@ -404,17 +405,6 @@ func (t *table) width() int {
 		return 0
 	}
 	return len(t.rows[0].cells)
-}
-
-// count writes a number with its noun.
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	if stem, ok := strings.CutSuffix(noun, "y"); ok {
-		noun = stem + "ie"
-	}
-	return group(int64(n)) + " " + noun + "s"
 }
 
 // group writes a number with commas between thousands.

@@ -179,6 +179,15 @@ func Count(lang string, minor int64, scale int, one, other string) string {
 	return strings.TrimSpace(Number(lang, d) + " " + noun)
 }
 
+// Things writes a number with its English noun, given in the singular: "1 activity", "1,204 activities".
+func Things[N int | int64](n N, noun string) string {
+	many := noun + "s"
+	if stem, ok := strings.CutSuffix(noun, "y"); ok {
+		many = stem + "ies"
+	}
+	return Count(English, int64(n), 0, noun, many)
+}
+
 // Date writes the local date: "14. mars 2026", "14 March 2026".
 func Date(lang string, t time.Time, zone *time.Location) string {
 	y, m, d := t.In(zone).Date()

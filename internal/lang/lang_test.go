@@ -104,6 +104,18 @@ func TestCountLeavesOutZeros(t *testing.T) {
 	}
 }
 
+func TestThingsAreOneOrMany(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]string{0: "0 facts", 1: "1 fact", 2: "2 facts", 21740: "21,740 facts"} {
+		if got := Things(n, "fact"); got != want {
+			t.Errorf("%d: %q", n, got)
+		}
+	}
+	if got := Things(int64(2), "activity"); got != "2 activities" {
+		t.Error(got)
+	}
+}
+
 func TestDay(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{"2026-05-17": "17. mai 2026", "02-29": "29. februar", "soon": "soon"} {

@@ -19,6 +19,7 @@ import (
 
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/lang"
 	"lojal.dev/lojal/internal/program"
 )
 
@@ -82,7 +83,7 @@ func (r Report) Write(w io.Writer) {
 			fmt.Fprintf(w, "    %s%s\n", where, d)
 		}
 	}
-	fmt.Fprintf(w, "%d scenarios, %d as expected, %d not\n", r.Passed+r.Failed, r.Passed, r.Failed)
+	fmt.Fprintf(w, "%s, %d as expected, %d not\n", lang.Things(r.Passed+r.Failed, "scenario"), r.Passed, r.Failed)
 }
 
 // files lists the scenario files in paths: files as they are, folders with all below, but for folders called programs.

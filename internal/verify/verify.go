@@ -34,6 +34,7 @@ import (
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/ids"
+	"lojal.dev/lojal/internal/lang"
 	"lojal.dev/lojal/internal/ledger"
 	"lojal.dev/lojal/internal/money"
 	"lojal.dev/lojal/internal/seal"
@@ -92,7 +93,7 @@ func (r *Report) Err() error {
 		return nil
 	}
 	n := int64(len(r.Findings)) + r.More
-	return errs.Conflict("books_broken", fmt.Sprintf("The books of %s are not whole: %d findings, the first is %s", r.Program, n, r.Findings[0])).
+	return errs.Conflict("books_broken", fmt.Sprintf("The books of %s are not whole: %s, the first is %s", r.Program, lang.Things(n, "finding"), r.Findings[0])).
 		With("findings", n)
 }
 

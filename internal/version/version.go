@@ -18,6 +18,7 @@ import (
 
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/lang"
 	"lojal.dev/lojal/internal/program"
 )
 
@@ -142,7 +143,7 @@ func Problem(err error) error {
 			fields[i].Message += "; " + p.Hint
 		}
 	}
-	return errs.Invalid("invalid_program", fmt.Sprintf("The program document has %d mistakes.", len(list.List)+list.More), fields...)
+	return errs.Invalid("invalid_program", fmt.Sprintf("The program document has %s.", lang.Things(len(list.List)+list.More, "mistake")), fields...)
 }
 
 const anyMember = `SELECT 1 FROM members WHERE program_id = $1 LIMIT 1`
