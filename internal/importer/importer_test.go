@@ -250,8 +250,11 @@ func TestADryRunWritesNothingAndTellsTheSame(t *testing.T) {
 			t.Errorf("%+v", dry)
 		}
 		wet := h.run(h.example(Purchases, "receipts.csv"))
-		if d := cmp.Diff(refused(wet), refused(dry)); d != "" || dry.Facts != wet.Facts {
+		if d := cmp.Diff(refused(wet), refused(dry)); d != "" || dry.Facts != wet.Facts || dry.Recorded != wet.Recorded || dry.Known != 0 {
 			t.Errorf("%s: %+v", d, dry)
+		}
+		if dry = h.run(in); dry.Recorded != 0 || dry.Known != wet.Recorded {
+			t.Errorf("of a file that was imported: %+v", dry)
 		}
 	})
 }
