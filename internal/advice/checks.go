@@ -59,6 +59,7 @@ func (l *look) unclear() {
 			}
 		}
 	}
+	l.benefitsClear()
 	for _, id := range l.p.UnitIDs {
 		u := l.p.Units[id]
 		name := explain.Unit(l.p, id, l.lang, false)
@@ -77,6 +78,44 @@ func (l *look) unclear() {
 			l.find(Unclear, "activity_unused", pointer("activities", kind), "activity", explain.Activity(l.p, kind, l.lang))
 		}
 	}
+}
+
+// benefitsClear wants benefits and plans to have titles, and a tier to bring what members can read.
+func (l *look) benefitsClear() {
+	for i := range l.p.Doc.Benefits {
+		if len(l.p.Doc.Benefits[i].Title) == 0 {
+			l.find(Unclear, "no_title", pointer("benefits", i, "title"), "rule", l.p.Doc.Benefits[i].ID)
+		}
+	}
+	for i := range l.p.Doc.Plans {
+		p := &l.p.Doc.Plans[i]
+		if len(p.Title) == 0 {
+			l.find(Unclear, "no_title", pointer("plans", i, "title"), "rule", p.ID)
+		}
+		if len(p.Benefits) == 0 && len(l.p.Rules["plan:"+p.ID]) == 0 && !l.asked(p.ID) {
+			l.find(Diluted, "plan_empty", pointer("plans", i, "benefits"), "plan", explain.Plan(l.p, p.ID, l.lang))
+		}
+	}
+	for _, id := range l.p.TierIDs {
+		for i, s := range l.p.Tiers[id].Steps {
+			for _, b := range s.Benefits {
+				if len(l.p.Doc.Benefits) == 0 && len(l.p.Doc.Names[b]) == 0 {
+					l.find(Unclear, "benefit_unnamed", pointer("tiers", id, "steps", i, "benefits"), "benefit", b)
+				}
+			}
+		}
+	}
+}
+
+// asked says that some condition asks for a plan.
+func (l *look) asked(plan string) bool {
+	var in func(c *program.CompiledCondition) bool
+	in = func(c *program.CompiledCondition) bool {
+		return c != nil && (slices.Contains(c.Condition.Plan, plan) || slices.ContainsFunc(c.All, in) || slices.ContainsFunc(c.Any, in) || in(c.Not))
+	}
+	return slices.ContainsFunc(l.all(), func(r *program.CompiledRule) bool { return in(r.When) }) ||
+		slices.ContainsFunc(l.p.Benefits, func(b *program.CompiledBenefit) bool { return in(b.When) }) ||
+		slices.ContainsFunc(sorted(l.p.Rewards), func(id string) bool { return in(l.p.Rewards[id].When) })
 }
 
 func sorted[V any](m map[string]V) []string {
@@ -154,7 +193,15 @@ func (l *look) earned(unit string) bool {
 			return true
 		}
 	}
-	return false
+	if r := l.p.Doc.Referral; r != nil && (r.Friend != nil && r.Friend.Unit == unit || r.Referrer != nil && r.Referrer.Unit == unit) {
+		return true
+	}
+	return l.onCards(unit)
+}
+
+// onCards says that a unit counts what is on gift cards: it is bought, and paid with.
+func (l *look) onCards(unit string) bool {
+	return l.p.Doc.GiftCards != nil && l.p.Doc.GiftCards.Unit == unit
 }
 
 func (l *look) spent(unit string) bool {
@@ -163,7 +210,7 @@ func (l *look) spent(unit string) bool {
 			return true
 		}
 	}
-	return l.p.Doc.Transfers != nil && slices.Contains(l.p.Doc.Transfers.Units, unit)
+	return l.onCards(unit) || l.p.Doc.Transfers != nil && slices.Contains(l.p.Doc.Transfers.Units, unit)
 }
 
 func (l *look) activityUsed(kind string) bool {
@@ -255,6 +302,11 @@ func (l *look) loyalHaveMore() bool {
 	}
 	for _, r := range l.p.Rewards {
 		if r.When != nil && (r.When.MemberFor != nil || l.above(r.When)) {
+			return true
+		}
+	}
+	for _, b := range l.p.Benefits {
+		if b.Grows != nil || b.When != nil && (b.When.MemberFor != nil || l.above(b.When)) {
 			return true
 		}
 	}
@@ -374,6 +426,7 @@ func (l *look) leaky() {
 			l.find(Leaky, "points_earn_points", atRule(r)+"/basis", "rule", l.rule(r))
 		}
 	}
+	l.referral()
 	l.stacked()
 	for i := range l.p.Doc.Rewards {
 		l.arbitrage(i, l.p.Rewards[l.p.Doc.Rewards[i].ID])
@@ -394,6 +447,46 @@ func (l *look) leaky() {
 			}
 		}
 	}
+}
+
+// referral finds thanks that made-up friends would earn: without end, or for less than they are worth.
+func (l *look) referral() {
+	r := l.p.Referral
+	if r == nil {
+		return
+	}
+	var thanks float64
+	for _, id := range []string{program.ReferralRule, program.ReferralThanksRule} {
+		if rule := l.p.ByID[id]; rule != nil {
+			thanks += l.worth(rule.Give.Unit, float64(rule.Amount))
+		}
+	}
+	least := l.least(r.When)
+	if thanks > 0 && thanks > least/2 {
+		l.find(Leaky, "referral_cheap", "/referral/qualifies", "thanks", l.money(int64(math.Round(thanks))), "least", l.money(int64(least)))
+	}
+	if rule := l.p.ByID[program.ReferralThanksRule]; rule != nil && len(rule.Limits) == 0 {
+		l.find(Leaky, "referral_unlimited", "/referral/referrer/limit")
+	}
+}
+
+// least is the least money that a condition asks for.
+func (l *look) least(c *program.CompiledCondition) float64 {
+	if c == nil {
+		return 0
+	}
+	var most float64
+	for _, r := range []*program.Range{c.Condition.Total, c.Condition.Amount} {
+		if r != nil && r.From != nil {
+			if n, err := r.From.Minor(l.p.Exponent); err == nil {
+				most = max(most, float64(n))
+			}
+		}
+	}
+	for _, part := range c.All {
+		most = max(most, l.least(part))
+	}
+	return most
 }
 
 // bounded says that a condition asks for some money, or is met seldom.

@@ -48,6 +48,14 @@ var texts = map[string]text{
 		[4]string{"«{activity}» gir ingenting.", "”{activity}” ger inget.", "“{activity}” giver intet.", "“{activity}” gives nothing."},
 		[4]string{"Lag en regel for den, eller ta den bort.", "Gör en regel för den, eller ta bort den.", "Lav en regel for den, eller fjern den.", "Make a rule for it, or remove it."},
 	},
+	"benefit_unnamed": {
+		[4]string{"Medlemmer leser «{benefit}» som en kode.", "Medlemmar läser ”{benefit}” som en kod.", "Medlemmer læser “{benefit}” som en kode.", "Members read “{benefit}” as a code."},
+		[4]string{"Skriv fordelen under benefits, med en tittel.", "Skriv förmånen under benefits, med en titel.", "Skriv fordelen under benefits, med en titel.", "Write the benefit under benefits, with a title."},
+	},
+	"plan_empty": {
+		[4]string{"«{plan}» koster penger og bringer ingenting.", "”{plan}” kostar pengar och ger inget.", "“{plan}” koster penge og giver intet.", "“{plan}” costs money and brings nothing."},
+		[4]string{"Skriv benefits, eller en regel eller en fordel som spør etter plan.", "Skriv benefits, eller en regel eller en förmån som frågar efter plan.", "Skriv benefits, eller en regel eller en fordel, der spørger efter plan.", "Write benefits, or a rule or a benefit that asks for the plan."},
+	},
 	"newcomers": {
 		[4]string{"Nye medlemmer får mer enn de gamle: «{rule}», og ingenting for dem som har blitt.", "Nya medlemmar får mer än de gamla: ”{rule}”, och inget för dem som har stannat.", "Nye medlemmer får mere end de gamle: “{rule}”, og intet til dem, der er blevet.", "Newcomers get more than old members: “{rule}”, and nothing for those who stayed."},
 		[4]string{"Gi dem som har vært der lenge minst like mye: et nivå, en gave på årsdagen, en fordel.", "Ge dem som har varit med länge minst lika mycket: en nivå, en gåva på årsdagen, en förmån.", "Giv dem, der har været der længe, mindst lige så meget: et niveau, en gave på årsdagen, en fordel.", "Give those who have been there long at least as much: a tier, a gift on the anniversary, a benefit."},
@@ -103,6 +111,14 @@ var texts = map[string]text{
 	"worth_more": {
 		[4]string{"«{reward}» gir {gets} for poeng som er satt til {cost}.", "”{reward}” ger {gets} för poäng som är satta till {cost}.", "“{reward}” giver {gets} for point, der er sat til {cost}.", "“{reward}” gives {gets} for points that are put at {cost}."},
 		[4]string{"Hev prisen, eller si en høyere worth for poengene.", "Höj priset, eller säg ett högre worth för poängen.", "Hæv prisen, eller sig en højere worth for pointene.", "Raise the price, or state a higher worth for the points."},
+	},
+	"referral_cheap": {
+		[4]string{"Å invitere gir {thanks} til sammen, og kjøpet som utløser det, kan være på {least}: oppdiktede venner lønner seg.", "Att bjuda in ger {thanks} tillsammans, och köpet som krävs kan vara på {least}: påhittade vänner lönar sig.", "At invitere giver {thanks} tilsammen, og købet, der udløser det, kan være på {least}: opdigtede venner betaler sig.", "Inviting gives {thanks} in all, and the purchase that brings it may be {least}: made-up friends pay."},
+		[4]string{"Skriv qualifies: {when: {total: {from: …}}}, minst det dobbelte.", "Skriv qualifies: {when: {total: {from: …}}}, minst det dubbla.", "Skriv qualifies: {when: {total: {from: …}}}, mindst det dobbelte.", "Write qualifies: {when: {total: {from: …}}}, at least twice as much."},
+	},
+	"referral_unlimited": {
+		[4]string{"Den som inviterer, kan gjøre det så ofte noen vil.", "Den som bjuder in kan göra det hur ofta som helst.", "Den, der inviterer, kan gøre det så ofte, nogen vil.", "Who invites can do so as often as anyone likes."},
+		[4]string{"Skriv limit under referrer, for eksempel {per: year, times: 10}.", "Skriv limit under referrer, till exempel {per: year, times: 10}.", "Skriv limit under referrer, for eksempel {per: year, times: 10}.", "Write limit under referrer, for example {per: year, times: 10}."},
 	},
 	"returns_keep": {
 		[4]string{"Den som leverer varene tilbake, beholder poengene: de kan kjøpes gratis.", "Den som lämnar tillbaka varorna behåller poängen: de kan köpas gratis.", "Den, der leverer varerne tilbage, beholder pointene: de kan købes gratis.", "Who returns the goods keeps the points: they can be had for free."},

@@ -817,7 +817,7 @@ type Import struct {
 	// Facts are the members, purchases or activities that the file makes, Rows its rows; 0 until it was read.
 	Facts int `json:"facts"`
 	Rows  int `json:"rows"`
-	// Recorded facts are new, or would be in a dry run; Known ones were there before; Differing ones were too, with other content (a dry run does not look for these).
+	// Recorded facts are new, Known ones were there before; Differing ones were too, with other content.
 	Recorded  int `json:"recorded"`
 	Known     int `json:"known"`
 	Differing int `json:"differing"`

@@ -116,7 +116,7 @@ func newParser(e *env) (*kong.Kong, *exited, error) {
 			}
 		}),
 		kong.Resolvers(fromFiles()),
-		kong.Vars{"scopes": scopesText(), "blueprints": blueprintsText(), "parts": strings.Join(bench.Parts, ", ")},
+		kong.Vars{"scopes": scopesText(), "parts": strings.Join(bench.Parts, ", ")},
 	)
 	if err != nil {
 		return nil, nil, fmt.Errorf("build the command line: %w", err)

@@ -29,7 +29,7 @@ import (
 type demoCmd struct {
 	listening `set:"level=warn"`
 	DB        string `name:"db" env:"LOJAL_DEMO_DB" default:"sqlite:lojal-demo.db" placeholder:"URL" help:"Database of the demo: sqlite:PATH, or postgres://… of an empty one; ${default} when left out (${env})."`
-	Blueprint string `default:"coffee-stars" placeholder:"NAME" help:"Sample program to fill with life, one of ${blueprints}; ${default} when left out."`
+	Blueprint string `default:"coffee-stars" placeholder:"NAME" help:"Sample program to fill with life, one of those that lojal init --list tells; ${default} when left out."`
 	Seed      uint64 `default:"1" placeholder:"N" help:"Another number than ${default} makes other people and purchases."`
 }
 

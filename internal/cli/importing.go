@@ -29,7 +29,7 @@ type importing struct {
 	File     string            `arg:"" help:"File of rows: CSV, columns by blanks, or fixed widths; gzip too."`
 	Map      string            `required:"" placeholder:"FILE" help:"Mapping of columns to fields (YAML)."`
 	With     map[string]string `placeholder:"NAME=FILE" help:"Further file to look into, in place of the one that the mapping names."`
-	DryRun   bool              `name:"dry-run" help:"Read, check and count, and record nothing; only the refused rows are written to their file."`
+	DryRun   bool              `name:"dry-run" help:"Read, check and count, and write nothing."`
 	Batch    int               `default:"2000" placeholder:"N" help:"How many facts are taken in one transaction, ${default} when left out."`
 	Progress string            `default:"auto" enum:"auto,lines,none" placeholder:"HOW" help:"How it is told how far the import is: auto (a bar on a terminal), lines on the error output, or none."`
 	Refused  string            `placeholder:"FILE" help:"Where the refused rows go, with the reasons; FILE.refused.csv in the current directory when left out."`

@@ -19,23 +19,29 @@ import (
 	"lojal.dev/lojal/internal/version"
 )
 
-func blueprintsText() string { return strings.Join(program.Blueprints(), ", ") }
-
 type initCmd struct {
 	File      string `arg:"" optional:"" default:"program.yaml" help:"File to write."`
-	Blueprint string `default:"coffee-stars" placeholder:"NAME" help:"Sample program to start from, one of ${blueprints}; ${default} when left out."`
+	Blueprint string `default:"coffee-stars" placeholder:"NAME" help:"Sample program to start from, one of those that --list tells; ${default} when left out."`
+	List      bool   `help:"Tell which sample programs there are, and write nothing."`
 }
 
 func (initCmd) Help() string {
-	return `An existing file is left alone.
+	return `An existing file is left alone. Each sample program comes with a story of a year, which docs/blueprints.md links to.
 
 Examples:
 
     lojal init
+    lojal init --list
     lojal init my-shop.yaml --blueprint grocery`
 }
 
 func (c *initCmd) Run(e *env) error {
+	if c.List {
+		for _, name := range program.Blueprints() {
+			e.printf("%-22s %s\n", name, program.Summary(name))
+		}
+		return nil
+	}
 	text, err := program.Blueprint(c.Blueprint)
 	if err != nil {
 		return errs.NotFound("no_blueprint", sentence(err.Error()))

