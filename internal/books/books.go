@@ -48,6 +48,7 @@ type body struct {
 	Grant      *engine.GrantBody     `json:"grant,omitempty"`
 	Plan       *engine.PlanBody      `json:"plan,omitempty"`
 	Use        *engine.UseBody       `json:"use,omitempty"`
+	Challenge  *engine.ChallengeBody `json:"challenge,omitempty"`
 	Status     *engine.StatusBody    `json:"status,omitempty"`
 	Merge      *engine.Merge         `json:"merge,omitempty"`
 	Card       *engine.Card          `json:"card,omitempty"`
@@ -63,7 +64,7 @@ func Body(f engine.Fact) ([]byte, error) {
 		return encodePurchase(f.Purchase)
 	}
 	b, err := json.Marshal(body{f.Enrolment, f.Purchase, f.Return, f.Activity, f.Redemption, f.Adjustment, f.Transfer, f.Release,
-		f.Tier, f.Grant, f.Plan, f.Use, f.Status, f.Merge, f.Card, f.Drawn, f.Invited, f.Thanks})
+		f.Tier, f.Grant, f.Plan, f.Use, f.Challenge, f.Status, f.Merge, f.Card, f.Drawn, f.Invited, f.Thanks})
 	if err != nil {
 		return nil, fmt.Errorf("write the body of fact %s: %w", f.ID, err)
 	}
@@ -78,7 +79,7 @@ func setBody(f *engine.Fact, text string) error {
 	f.Enrolment, f.Purchase, f.Return, f.Activity, f.Redemption = b.Enrolment, b.Purchase, b.Return, b.Activity, b.Redemption
 	f.Adjustment, f.Transfer, f.Release, f.Tier, f.Status, f.Merge = b.Adjustment, b.Transfer, b.Release, b.Tier, b.Status, b.Merge
 	f.Invited, f.Thanks = b.Invited, b.Thanks
-	f.Grant, f.Card, f.Drawn, f.Plan, f.Use = b.Grant, b.Card, b.Drawn, b.Plan, b.Use
+	f.Grant, f.Challenge, f.Card, f.Drawn, f.Plan, f.Use = b.Grant, b.Challenge, b.Card, b.Drawn, b.Plan, b.Use
 	return nil
 }
 

@@ -250,6 +250,10 @@ func decodeDecision(text string, out *engine.Decision) error {
 			d.any(&out.Redemptions)
 		case "g":
 			d.any(&out.Grants)
+		case "h":
+			d.any(&out.Counts)
+		case "b":
+			d.any(&out.Broken)
 		case "m":
 			d.any(&out.Moved)
 		case "k":
@@ -561,6 +565,8 @@ func decodeState(text string, s *engine.State) error {
 			s.Granted = d.int()
 		case "referral":
 			d.any(&s.Referral)
+		case "challenges":
+			d.any(&s.Challenges)
 		case "tallied":
 			s.Tallied = d.texts()
 		case "birthday":

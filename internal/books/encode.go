@@ -22,7 +22,7 @@ import (
 //	 "l":[["1",1000,3900]],                                              lines: id, quantity, amount
 //	 "c":[["spend@day","2026-11-21",3900]],                              counters
 //	 "r":[[award,rule,unit,amount,owed,forgiven]],                       reversals
-//	 "x":[…], "g":[…], "m":[…], "k":{…}                                  redemptions, grants, moved, carried: as encoding/json writes them
+//	 "x":[…], "g":[…], "h":[…], "b":[…], "m":[…], "k":{…}                redemptions, grants, counts, broken, moved, carried: as encoding/json writes them
 //	 "w":[["base",1,["earned",{"gave":["star",3]}],[steps],"star",3]],   rules: 1 fired, 2 dry run; why; steps; what it gave
 //	 "n":["nothing_earned",["lot",{…}]]}                                 notes: a code, or a code with its values
 //
@@ -176,6 +176,14 @@ func encodeDecision(d *engine.Decision) (string, error) {
 	if len(d.Grants) > 0 {
 		e.named("g")
 		e.any(d.Grants)
+	}
+	if len(d.Counts) > 0 {
+		e.named("h")
+		e.any(d.Counts)
+	}
+	if len(d.Broken) > 0 {
+		e.named("b")
+		e.any(d.Broken)
 	}
 	if len(d.Moved) > 0 {
 		e.named("m")
@@ -485,6 +493,10 @@ func encodeState(s *engine.State) (string, error) {
 	if s.Referral != nil {
 		e.named("referral")
 		e.any(s.Referral)
+	}
+	if len(s.Challenges) > 0 {
+		e.named("challenges")
+		e.any(s.Challenges)
 	}
 	e.textsAt("tallied", s.Tallied)
 	e.textAt("birthday", s.Birthday)

@@ -64,6 +64,8 @@ type State struct {
 	Granted int64   `json:"granted,omitempty"`
 	// Referral is who brought the member, and what came of it; nil when nobody did.
 	Referral *ReferralState `json:"referral,omitempty"`
+	// Challenges by id: who joined, what was won.
+	Challenges map[string]*ChallengeState `json:"challenges,omitempty"`
 	// Tallied names the metrics whose days are complete from the member's first fact on.
 	Tallied []string `json:"tallied,omitempty"`
 	// Birthday is the day of the member's birth date, MM-DD.
@@ -173,6 +175,9 @@ type Decision struct {
 	Redemptions []RedemptionState `json:"redemptions,omitempty"`
 	// Grants are those that were given or changed, as they stand after it.
 	Grants []Grant `json:"grants,omitempty"`
+	// Counts is what was counted for challenges, Broken the points of prizes that were broken.
+	Counts []Count  `json:"counts,omitempty"`
+	Broken []Broken `json:"broken,omitempty"`
 	// Counters are the changes of tallies.
 	Counters []Counter `json:"counters,omitempty"`
 	// Moved is what left the member, for the fact on the other side.
@@ -295,6 +300,10 @@ const (
 	EvGrantEnding     = "grant.ending"
 	EvGrantEnded      = "grant.ended"
 	EvGrantBack       = "grant.taken_back"
+	EvChallengeDone   = "challenge.completed"
+	EvChallengeBack   = "challenge.taken_back"
+	EvChallengeIn     = "challenge.joined"
+	EvChallengeOut    = "challenge.left"
 	EvLimit           = "rule.limit_reached"
 
 	EvReferralJoined    = "referral.joined"

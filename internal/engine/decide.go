@@ -67,6 +67,7 @@ func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
 			rules(program.ReferralTrigger)
 		}
 		tiers(from)
+		n.Tallies = append(n.Tallies, challengeTallies(p, st, "purchase", f.OccurredAt)...)
 		if f.Purchase != nil {
 			n.Redemptions = f.Purchase.Redemptions
 			for _, s := range f.Purchase.Spend {
@@ -80,6 +81,9 @@ func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
 			n.LotIDs = append(n.LotIDs, st.Settled[i].Lots...)
 		}
 		tiers(from)
+		for _, h := range p.ChallengesOn["purchase"] { // the window of the purchase is known only when it is loaded
+			n.Tallies = append(n.Tallies, challengeRanges(p, st, h, "")...)
+		}
 		// The day of the purchase is known only when it is loaded: ask for all visit days, where they count.
 		for i := range n.Tallies {
 			if n.Tallies[i].Name == visitDays || len(p.TierRules) > 0 && !strings.Contains(n.Tallies[i].Name, "limit:") {
@@ -89,6 +93,7 @@ func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
 	case ActivityK:
 		if f.Activity != nil {
 			rules("activity:" + f.Activity.Kind)
+			n.Tallies = append(n.Tallies, challengeTallies(p, st, "activity:"+f.Activity.Kind, f.OccurredAt)...)
 			n.Lots = p.Confirms["activity:"+f.Activity.Kind]
 		}
 		tiers(from)
@@ -140,6 +145,7 @@ func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
 	default: // enough for anything that may touch lots and tiers
 		n.Lots = true
 		n.Tallies = append(n.Tallies, HandOverTallies(p, st, f.OccurredAt)...)
+		n.Tallies = append(n.Tallies, moreChallengeTallies(p, st, f)...)
 		tiers(from)
 		for _, id := range nextPlans(p, st, f.OccurredAt) {
 			rules("plan:" + id)
@@ -229,6 +235,8 @@ func (w *work) decide() error {
 		return w.doTier()
 	case GrantK:
 		return w.then(w.doGrant())
+	case ChallengeK:
+		return w.then(w.doChallenge())
 	case ProfileK:
 		w.doProfile()
 		return w.then(nil)
@@ -359,7 +367,7 @@ func (w *work) doProfile() {
 // earned issues what the rules gave, counts it and looks at the tiers.
 func (w *work) earned(done []*candidate) {
 	w.award(done)
-	if len(w.d.Awards) == 0 && w.f.Kind != Due {
+	if len(w.d.Awards) == 0 && w.f.Kind != Due && !w.counting() {
 		w.note(NoteNothing, nil)
 	}
 	w.settleTiers(false)
@@ -372,6 +380,29 @@ func (w *work) award(done []*candidate) {
 	for _, a := range w.d.Awards[before:] {
 		w.countUnit(a.Unit, a.Amount, w.f.OccurredAt)
 	}
+}
+
+// counting says whether challenges have a say in whether a fact brought anything.
+func (w *work) counting() bool {
+	return len(w.p.ChallengesOn) > 0 && (w.f.Kind == PurchaseK || w.f.Kind == ActivityK)
+}
+
+// counts counts for challenges after a fact has earned, and looks at the tiers where that gave more.
+func (w *work) counts(trigger string, s *scene, done []*candidate, paidPoints int64) error {
+	if len(w.p.ChallengesOn) == 0 {
+		return nil
+	}
+	before := len(w.d.Awards)
+	if err := w.count(trigger, s, done, paidPoints); err != nil {
+		return err
+	}
+	if len(w.d.Awards)+len(w.d.Counts) == 0 {
+		w.note(NoteNothing, nil)
+	}
+	if len(w.d.Awards) > before {
+		w.settleTiers(false)
+	}
+	return nil
 }
 
 func (w *work) doPurchase() error {
@@ -436,6 +467,9 @@ func (w *work) doPurchase() error {
 	}
 	w.st.Purchases++
 	w.earned(append(done, more...))
+	if err := w.counts("purchase", s, done, paid); err != nil {
+		return err
+	}
 	if err := w.boughtLate(b, paid); err != nil {
 		return err
 	}
@@ -532,7 +566,7 @@ func (w *work) doActivity() error {
 		return err
 	}
 	w.earned(done)
-	return nil
+	return w.counts(trigger, s, done, 0)
 }
 
 func checkActivity(p *program.Compiled, a *Activity) error {

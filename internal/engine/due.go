@@ -24,6 +24,9 @@ func (w *work) doDue() error {
 			w.release(l, "")
 		}
 	}
+	if len(w.p.Challenges) > 0 {
+		w.endChallenges()
+	}
 	w.dueGrants()
 	w.expireLots()
 	if w.st.Kind != Person {

@@ -32,6 +32,7 @@ var (
 	benefitField    = EventField{Name: "benefit", Text: "The benefit.", Example: "member_discount"}
 	kindField       = EventField{Name: "kind", Text: "What its value is: percent, money or ahead; not there where it has none.", Example: "percent", Optional: true}
 	valueField      = EventField{Name: "value", Text: "What it is worth now; not there where it has no value, or ended.", Example: "15", Optional: true}
+	challengeField  = EventField{Name: "challenge", Text: "The challenge.", Example: "coffee-card"}
 	setField        = EventField{Name: "set", Text: "The tier set.", Example: "club"}
 )
 
@@ -121,6 +122,15 @@ var EventTypes = []EventType{
 	{EvCancelledRedeem, 1, "A reservation was cancelled.", []EventField{redemptionField, rewardField}},
 	{EvLapsed, 1, "A reservation came to the end of its time.", []EventField{redemptionField, rewardField}},
 	{EvRefunded, 1, "A redemption was given back, in whole or in part.", []EventField{redemptionField, rewardField}},
+	{EvChallengeDone, 1, "A member reached a challenge.", []EventField{
+		challengeField, {Name: "times", Text: "How often it was reached by then.", Example: "2"},
+	}},
+	{EvChallengeBack, 1, "Goods came back, and with them prizes of a challenge, or more than could be taken back.", []EventField{
+		challengeField, {Name: "prizes", Text: "How many prizes were taken back.", Example: "1"},
+		{Name: "short", Text: "What could not be taken back, since the prize was used.", Example: "1", Optional: true},
+	}},
+	{EvChallengeIn, 1, "A member joined a challenge.", []EventField{challengeField}},
+	{EvChallengeOut, 1, "A member left a challenge.", []EventField{challengeField}},
 	{EvGranted, 1, "A member was given something to be had: a reward that was won, or that staff gave.", grantFields(
 		EventField{Name: "uses", Text: "How often it may be used; 0 for as often as one likes.", Example: "1"},
 		EventField{Name: "waits_until", Text: "From when it may be used, where it waits.", Example: "2027-01-31T00:00:00+01:00", Optional: true, Time: true},

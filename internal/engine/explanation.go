@@ -179,6 +179,15 @@ const (
 	NoteMerged      = "merged"             // text (other)
 	NoteClosedOut   = "closed_out"         // amount
 
+	NoteChallenge      = "challenge"         // rule, amount (optional), seen, want, missing: what counts towards the next prize
+	NoteChallengeDone  = "challenge_done"    // rule
+	NoteChallengeBack  = "challenge_back"    // rule, amount, seen, missing
+	NoteChallengeDebt  = "challenge_debt"    // rule, amount: of a prize that was used
+	NoteChallengeShort = "challenge_short"   // rule, amount: let go
+	NoteChallengeHand  = "challenge_by_hand" // rule, amount, text
+	NoteChallengeIn    = "challenge_joined"  // rule
+	NoteChallengeOut   = "challenge_left"    // rule
+
 	NoteReferralOpen      = "referral_open"
 	NoteReferralRefused   = "referral_refused" // word: one of the Refused words
 	NoteReferralQualified = "referral_qualified"

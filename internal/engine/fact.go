@@ -29,13 +29,14 @@ const (
 	AdjustmentK Kind = "adjustment"
 	TransferOut Kind = "transfer_out"
 	TransferIn  Kind = "transfer_in"
-	Release     Kind = "release" // pending points of a fact become spendable, or are cancelled
-	TierGrant   Kind = "tier"    // a tier set by hand
-	GrantK      Kind = "grant"   // something given by hand to be had, or taken back
-	ProfileK    Kind = "profile" // what rules may ask about the member changed
-	PlanK       Kind = "plan"    // something happened to a paid membership
-	UseK        Kind = "use"     // a benefit was used
-	Status      Kind = "status"  // block, unblock, close
+	Release     Kind = "release"   // pending points of a fact become spendable, or are cancelled
+	TierGrant   Kind = "tier"      // a tier set by hand
+	GrantK      Kind = "grant"     // something given by hand to be had, or taken back
+	ProfileK    Kind = "profile"   // what rules may ask about the member changed
+	PlanK       Kind = "plan"      // something happened to a paid membership
+	UseK        Kind = "use"       // a benefit was used
+	Status      Kind = "status"    // block, unblock, close
+	ChallengeK  Kind = "challenge" // a member joins or leaves a challenge, or its leaderboard
 	MergeOut    Kind = "merge_out"
 	MergeIn     Kind = "merge_in"
 	InvitedK    Kind = "invited" // a member says after enrolling who invited them
@@ -47,7 +48,7 @@ const (
 // Kinds are all of them.
 var Kinds = []Kind{
 	Enrolment, PurchaseK, ReturnK, ActivityK, Reserve, Commit, Cancel, Redeem, Refund, AdjustmentK, TransferOut, TransferIn,
-	Release, TierGrant, GrantK, ProfileK, PlanK, UseK, Status, MergeOut, MergeIn, Load, Due,
+	Release, TierGrant, GrantK, ChallengeK, ProfileK, PlanK, UseK, Status, MergeOut, MergeIn, Load, Due,
 	InvitedK, ThanksK,
 }
 
@@ -82,6 +83,7 @@ type Fact struct {
 	Grant      *GrantBody     `json:"grant,omitempty"`
 	Plan       *PlanBody      `json:"plan,omitempty"`
 	Use        *UseBody       `json:"use,omitempty"`
+	Challenge  *ChallengeBody `json:"challenge,omitempty"`
 	Status     *StatusBody    `json:"status,omitempty"`
 	Merge      *Merge         `json:"merge,omitempty"`
 	Invited    *Invitation    `json:"invited,omitempty"`
@@ -233,7 +235,9 @@ type Redemption struct {
 
 // Adjustment changes a balance by hand.
 type Adjustment struct {
-	Unit string `json:"unit"`
+	Unit string `json:"unit,omitempty"`
+	// Challenge, instead of Unit, counts Amount by hand, or takes it back.
+	Challenge string `json:"challenge,omitempty"`
 	// Amount is more (positive) or less (negative). Or To sets the balance.
 	Amount *money.Decimal `json:"amount,omitempty"`
 	To     *money.Decimal `json:"to,omitempty"`
@@ -305,15 +309,16 @@ type Merge struct {
 	Reason  string   `json:"reason,omitempty"`
 }
 
-// Carried is all that a merged member had: lots, grants, debt, tallies, tiers.
+// Carried is all that a merged member had: lots, grants, challenges, debt, tallies, tiers.
 type Carried struct {
-	Grants  []Grant                     `json:"grants,omitempty"`
-	Lots    []MovedLot                  `json:"lots,omitempty"`
-	Debt    map[string]int64            `json:"debt,omitempty"`
-	Tallies map[string]map[string]int64 `json:"tallies,omitempty"`
-	Tiers   map[string]*TierState       `json:"tiers,omitempty"`
-	Plans   map[string]*PlanState       `json:"plans,omitempty"`
-	Fades   map[string]*FadeState       `json:"fades,omitempty"`
+	Challenges map[string]*ChallengeState  `json:"challenges,omitempty"`
+	Grants     []Grant                     `json:"grants,omitempty"`
+	Lots       []MovedLot                  `json:"lots,omitempty"`
+	Debt       map[string]int64            `json:"debt,omitempty"`
+	Tallies    map[string]map[string]int64 `json:"tallies,omitempty"`
+	Tiers      map[string]*TierState       `json:"tiers,omitempty"`
+	Plans      map[string]*PlanState       `json:"plans,omitempty"`
+	Fades      map[string]*FadeState       `json:"fades,omitempty"`
 	// Active is the last use of each unit, for expiry by inactivity.
 	Active    map[string]time.Time `json:"active,omitempty"`
 	Purchases int64                `json:"purchases,omitempty"`

@@ -337,6 +337,7 @@ func (w *work) dueGrants() {
 	for i := 0; i < len(w.st.Grants); {
 		g := &w.st.Grants[i]
 		if g.EndsAt != nil && !g.EndsAt.After(w.at) {
+			w.prizeOver(g)
 			ended := w.dropGrant(i, GrantEnded)
 			w.note(NoteGrantEnded, ended.args())
 			w.grantEvent(EvGrantEnded, &ended)
@@ -418,6 +419,7 @@ func (w *work) doGrant() error {
 		if i < 0 {
 			return errs.NotFound("grant_not_found", "The member has no such grant that is open: it was used, has ended or was taken back.").With("grant", b.TakeBack)
 		}
+		w.prizeOver(&w.st.Grants[i])
 		w.ungrant(i)
 		return nil
 	}
@@ -445,14 +447,16 @@ var handWarning = program.Period{N: 7, Unit: "day"}
 // maxGrants bounds what is open for one member at once: what staff gives is refused beyond it.
 const maxGrants = 500
 
-// carryGrants takes over the grants of a member that was merged into this one.
-func (w *work) carryGrants(grants []Grant) {
+// carryGrants takes over the grants of a member that was merged into this one; it gives their new numbers by the old ones.
+func (w *work) carryGrants(grants []Grant) map[int64]int64 {
+	numbers := map[int64]int64{}
 	for _, g := range grants {
 		w.st.Granted++
-		g.N = w.st.Granted
+		numbers[g.N], g.N = w.st.Granted, w.st.Granted
 		w.st.Grants = append(w.st.Grants, g)
 		w.d.Grants = append(w.d.Grants, g)
 	}
+	return numbers
 }
 
 // endGrants ends all grants with the membership.
@@ -469,7 +473,7 @@ func grantDraws(p *program.Compiled, st *State, at time.Time) (codes, redemption
 	for i := range st.Grants {
 		g := &st.Grants[i]
 		r := p.Rewards[g.Reward]
-		if !g.HandsOver || r == nil || g.WaitsUntil == nil || g.WaitsUntil.After(at) {
+		if !g.HandsOver || r == nil || !opens(p, g, at) {
 			continue
 		}
 		redemptions++
@@ -480,11 +484,20 @@ func grantDraws(p *program.Compiled, st *State, at time.Time) (codes, redemption
 	return codes, redemptions
 }
 
+// opens says whether a grant's waiting is over at a moment: its own, or because its challenge has ended.
+func opens(p *program.Compiled, g *Grant, at time.Time) bool {
+	if g.WaitsUntil == nil {
+		return false
+	}
+	end := challengeEnd(p, g)
+	return !g.WaitsUntil.After(at) || end != nil && !end.After(at)
+}
+
 // HandOverTallies are the counters that handing over what has waited needs.
 func HandOverTallies(p *program.Compiled, st *State, at time.Time) []TallyRange {
 	var out []TallyRange
 	for i := range st.Grants {
-		if g := &st.Grants[i]; g.HandsOver && g.WaitsUntil != nil && !g.WaitsUntil.After(at) {
+		if g := &st.Grants[i]; g.HandsOver && opens(p, g, at) {
 			out = append(out, rewardTallies(p, st, p.Rewards[g.Reward], at)...)
 		}
 	}

@@ -29,6 +29,8 @@ func checkAdjustment(p *program.Compiled, a *Adjustment) (int64, error) {
 	u := p.Units[a.Unit]
 	var n int64
 	switch {
+	case a.Challenge != "":
+		n, fields = checkCountByHand(p, a, fields)
 	case u == nil:
 		fail("/unit", "unknown_unit", "the program's units are "+strings.Join(p.UnitIDs, ", "))
 	case (a.Amount == nil) == (a.To == nil):
@@ -56,6 +58,9 @@ func checkAdjustment(p *program.Compiled, a *Adjustment) (int64, error) {
 
 func (w *work) doAdjust() error {
 	a := w.f.Adjustment
+	if a.Challenge != "" {
+		return w.adjustChallenge()
+	}
 	n, err := checkAdjustment(w.p, a)
 	if err != nil {
 		return err
@@ -330,6 +335,7 @@ func (w *work) doStatus() error {
 		w.letAllGo()
 		w.endGrants()
 		w.closePlans()
+		w.leaveBoards()
 		w.empty(ledger.Closed, nil)
 	}
 	return nil
@@ -393,7 +399,7 @@ func (w *work) doMergeOut() error {
 		}
 	}
 	for name, periods := range w.acc.Tallies {
-		if strings.HasPrefix(name, ProgramTally) {
+		if strings.HasPrefix(name, ProgramTally) || strings.HasPrefix(name, boardTally) {
 			continue
 		}
 		counted := maps.Clone(periods)
@@ -404,6 +410,8 @@ func (w *work) doMergeOut() error {
 	}
 	w.empty(ledger.Transferred, func(l *ledger.Lot, n int64, where string) { c.Lots = append(c.Lots, moved(l, n, where)) })
 	c.Grants, w.st.Grants = w.st.Grants, nil
+	c.Challenges = cloneChallenges(w.st.Challenges)
+	w.leaveBoards()
 	w.d.Carried = c
 	w.st.Status, w.st.MergedInto = Merged, b.Other
 	w.note(NoteMerged, Args{"text": text(b.Other)})
@@ -420,7 +428,7 @@ func (w *work) doMergeIn() error {
 		return errs.Invalid("invalid_merge", "There is nothing to merge.")
 	}
 	w.receive(c.Lots, ledger.Transferred)
-	w.carryGrants(c.Grants)
+	numbers := w.carryGrants(c.Grants)
 	for _, unit := range slices.Sorted(maps.Keys(c.Debt)) {
 		_, missing := w.take(unit, c.Debt[unit], ledger.Transferred, "")
 		w.owe(unit, missing, ledger.Transferred, "")
@@ -445,6 +453,9 @@ func (w *work) doMergeIn() error {
 	}
 	if c.JoinedAt.Before(w.st.JoinedAt) {
 		w.st.JoinedAt = c.JoinedAt
+	}
+	if err := w.carryChallenges(c, numbers); err != nil {
+		return err
 	}
 	w.inherit(c)
 	for _, id := range w.p.TierIDs {

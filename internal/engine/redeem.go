@@ -624,7 +624,7 @@ func Offers(p *program.Compiled, acc *Account, at time.Time) []Offer {
 
 // OfferNeeds says what an account must have loaded for Offers.
 func OfferNeeds(p *program.Compiled, st *State, at time.Time) Needs {
-	n := Needs{Lots: true, Tallies: tallyRanges(p, at, at)}
+	n := Needs{Lots: true, Tallies: append(tallyRanges(p, at, at), ChallengeNeeds(p, st, at)...)}
 	for i := range p.Doc.Rewards {
 		n.Tallies = append(n.Tallies, rewardTallies(p, st, p.Rewards[p.Doc.Rewards[i].ID], at)...)
 	}

@@ -78,6 +78,9 @@ func (w *work) doReturn() error {
 	}
 	w.allBack = whole
 	w.event(EvReturn, map[string]string{"purchase": past.Fact.ID})
+	if len(past.Decision.Counts) > 0 {
+		return w.uncountChallenges(past, bought, before, after)
+	}
 	return nil
 }
 

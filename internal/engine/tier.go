@@ -641,6 +641,11 @@ func Rebuild(p *program.Compiled, tally string, past []Past) map[string]int64 {
 	for i := range past {
 		f, d := &past[i].Fact, &past[i].Decision
 		byID[f.ID] = &past[i]
+		for _, b := range d.Broken {
+			if set != nil && set.Metric == "unit:"+b.Unit {
+				add(b.At, -b.Amount)
+			}
+		}
 		for _, a := range d.Awards {
 			if set != nil && set.Metric == "unit:"+a.Unit {
 				add(f.OccurredAt, a.Amount)

@@ -94,6 +94,7 @@ func (s *State) clone() State {
 	}
 	c.Holds = slices.Clone(s.Holds)
 	c.Grants = slices.Clone(s.Grants)
+	c.Challenges = cloneChallenges(s.Challenges)
 	c.Tallied = slices.Clone(s.Tallied)
 	c.Referral = copied(s.Referral)
 	if s.Card != nil {
@@ -463,7 +464,7 @@ func (w *work) schedule() {
 		due = earliest(due, w.st.Holds[i].ExpiresAt)
 	}
 	for i := range w.st.Grants {
-		due = earliest(due, w.st.Grants[i].due())
+		due = earliest(earliest(due, w.st.Grants[i].due()), w.challengeDue(&w.st.Grants[i]))
 	}
 	if w.st.Kind == Person {
 		due = w.personal(due)

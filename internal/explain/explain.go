@@ -134,6 +134,11 @@ func Summary(e *engine.Explanation, p *program.Compiled, language string, forMem
 		}
 		return w.fill(w.pick(w.t.gave), "", engine.Args{"list": {Text: lang.And(language, list)}})
 	}
+	for _, code := range []string{engine.NoteChallengeDone, engine.NoteChallenge} { // a stamp is something, though it is no points
+		if i := slices.IndexFunc(e.Notes, func(n engine.Note) bool { return n.Code == code }); i >= 0 && len(e.Rules) > 0 {
+			return w.note(e.Notes[i])
+		}
+	}
 	if len(e.Rules) > 0 {
 		return w.note(engine.Note{Code: engine.NoteNothing})
 	}

@@ -328,6 +328,19 @@ var explanations = map[string]engine.Explanation{
 			{Code: engine.NoteCardLetGo, Args: args{"amount": engine.Units("cash", 15000)}},
 		},
 	},
+	"15-a-challenge": {
+		Notes: []note{
+			{Code: engine.NoteChallenge, Args: args{"rule": ruleOf("coffee-card"), "amount": num("2"), "seen": num("7"), "want": num("9"), "missing": num("2")}},
+			{Code: engine.NoteChallenge, Args: args{"rule": ruleOf("coffee-card"), "seen": num("3"), "want": num("5"), "missing": num("2")}},
+			{Code: engine.NoteChallengeDone, Args: args{"rule": ruleOf("coffee-card")}},
+			{Code: engine.NoteChallengeBack, Args: args{"rule": ruleOf("coffee-card"), "amount": num("2"), "seen": num("8"), "missing": num("1")}},
+			{Code: engine.NoteChallengeDebt, Args: args{"rule": ruleOf("coffee-card"), "amount": num("1")}},
+			{Code: engine.NoteChallengeShort, Args: args{"rule": ruleOf("coffee-card"), "amount": m(10000)}},
+			{Code: engine.NoteChallengeHand, Args: args{"rule": ruleOf("coffee-card"), "amount": num("1"), "text": text1("The machine was broken.")}},
+			{Code: engine.NoteChallengeIn, Args: args{"rule": ruleOf("coffee-card")}},
+			{Code: engine.NoteChallengeOut, Args: args{"rule": ruleOf("coffee-card")}},
+		},
+	},
 	"14-a-grant": {
 		Notes: []note{
 			{Code: engine.NoteGranted, Args: args{"reward": rewardOf("coffee"), "time": when("2026-06-30T22:00:00Z")}},

@@ -237,6 +237,9 @@ func Rule(p *program.Compiled, id, language string) string {
 	if r := p.ByID[id]; r != nil {
 		return titled(r.Title, language, id)
 	}
+	if c := p.Challenges[id]; c != nil {
+		return titled(c.Title, language, id)
+	}
 	return id
 }
 

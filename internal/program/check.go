@@ -95,6 +95,12 @@ func (d *Document) Check() []Problem {
 	for i := range d.Rewards {
 		c.unique(at("/rewards", i, "id"), d.Rewards[i].ID, "reward")
 	}
+	if c.count("/challenges", len(d.Challenges), maxChallenges) {
+		return c.out
+	}
+	for i := range d.Challenges {
+		c.unique(at("/challenges", i, "id"), d.Challenges[i].ID, "challenge")
+	}
 	for i := range d.Earn {
 		c.rule(at("/earn", i), &d.Earn[i])
 	}
@@ -106,6 +112,7 @@ func (d *Document) Check() []Problem {
 	for i := range d.Rewards {
 		c.reward(at("/rewards", i), &d.Rewards[i])
 	}
+	c.challenges()
 	c.oneOf("/spending/order", d.Spending.Order, vocabulary["Spending.order"]...)
 	c.oneOf("/spending/own", d.Spending.Own, vocabulary["Spending.own"]...)
 	c.oneOf("/spending/short", d.Spending.Short, vocabulary["Spending.short"]...)
@@ -512,6 +519,7 @@ func (c *checker) trigger(ptr, on string) {
 		c.knownActivity(ptr, kind)
 	case strings.HasPrefix(on, "plan:"):
 		c.plansOf(ptr, Words{strings.TrimPrefix(on, "plan:")})
+	case c.knownChallenge(on):
 	case on != "purchase" && on != "enrolment":
 		known := []string{"purchase", "enrolment", "birthday", "anniversary", "date:12-24", "every:month"}
 		for i := range c.d.Plans {
@@ -519,6 +527,9 @@ func (c *checker) trigger(ptr, on string) {
 		}
 		for _, k := range c.kinds {
 			known = append(known, "activity:"+k)
+		}
+		for i := range c.d.Challenges {
+			known = append(known, "challenge:"+c.d.Challenges[i].ID)
 		}
 		hint := didYouMean(on, known, "triggers")
 		if _, ok := c.d.Activities[on]; ok {

@@ -48,6 +48,9 @@ func Compile(d *Document, version int64) (*Compiled, error) {
 		k.reward(i, &d.Rewards[i])
 	}
 	k.moments()
+	for i := range d.Challenges {
+		k.challenge(i, &d.Challenges[i])
+	}
 	if t := d.Transfers; t != nil {
 		k.c.TransferLimits = k.limits("transfer", t.Limit, d.precision(t.Units...))
 	}
@@ -76,10 +79,11 @@ func (k *compiler) plan() string {
 		Zone    string
 		Tiers   map[string]TierSet
 		Units   map[string]spell
-		Fades   []fades `json:",omitempty"`
-		Plans   []Plan  `json:",omitempty"`
-		Moments []any   `json:",omitempty"`
-	}{Zone: k.d.TimeZone, Tiers: map[string]TierSet{}, Units: map[string]spell{}, Moments: k.planned()}
+		Fades   []fades           `json:",omitempty"`
+		Plans   []Plan            `json:",omitempty"`
+		Moments []any             `json:",omitempty"`
+		Ends    map[string]string `json:",omitempty"`
+	}{Zone: k.d.TimeZone, Tiers: map[string]TierSet{}, Units: map[string]spell{}, Moments: k.planned(), Ends: challengeEnds(k.d)}
 	for _, b := range k.c.Fading {
 		what.Fades = append(what.Fades, fades{b.ID, b.Benefit.When, b.Benefit.From, b.Benefit.Until, b.Benefit.Fades, b.Tiers, b.Plans})
 	}
@@ -152,7 +156,7 @@ func (d *Document) precision(ids ...string) int {
 
 // scope tells what a formula on this trigger may use.
 func (d *Document) scope(trigger string) condition.Context {
-	_, kind, _ := strings.Cut(trigger, ":")
+	kind, _ := strings.CutPrefix(trigger, "activity:")
 	if isMoment(trigger) {
 		trigger, kind = "moment", ""
 	}

@@ -33,6 +33,9 @@ type Compiled struct {
 	TierRules []*CompiledRule
 	// Rebates are the rules that give a part of what was bought in a period.
 	Rebates []*CompiledRule
+	// Challenges by id, and by what counts for them, in the document's order; nil where there are none.
+	Challenges   map[string]*CompiledChallenge
+	ChallengesOn map[string][]*CompiledChallenge
 	// TransferLimits are those of Doc.Transfers.
 	TransferLimits []CompiledLimit
 	// Referral is nil where members get nothing for bringing others.

@@ -25,7 +25,7 @@ func Diff(a, b *Document, lang string) []Change {
 	}
 	d := &differ{a: a, b: b, lang: lang, p: p}
 	d.fields("", "", reflect.ValueOf(*a), reflect.ValueOf(*b),
-		"names", "units", "activities", "identifiers", "earn", "tiers", "rewards", "spending", "returns", "transfers", "referral", "gift_cards", "benefits", "plans")
+		"names", "units", "activities", "identifiers", "earn", "tiers", "rewards", "challenges", "spending", "returns", "transfers", "referral", "gift_cards", "benefits", "plans")
 	byKey(d, "word", "/names", a.Names, b.Names, func(ptr, id string, x, y Text) {
 		if differs(x, y) {
 			d.change(ptr, d.say("word", id), "", d.show(reflect.ValueOf(x)), d.show(reflect.ValueOf(y)))
@@ -43,6 +43,7 @@ func Diff(a, b *Document, lang string) []Change {
 	d.rules()
 	byKey(d, "tiers", "/tiers", a.Tiers, b.Tiers, d.tierSet)
 	d.rewards()
+	d.challenges()
 	d.fields("/spending", d.say("spending"), reflect.ValueOf(a.Spending), reflect.ValueOf(b.Spending))
 	d.fields("/returns", d.say("returns"), reflect.ValueOf(a.Returns), reflect.ValueOf(b.Returns))
 	whole(d, "transfers", "/transfers", a.Transfers, b.Transfers)

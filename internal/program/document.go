@@ -39,6 +39,8 @@ type Document struct {
 	Tiers map[string]TierSet `json:"tiers,omitempty"`
 	// Rewards is what points can be spent on.
 	Rewards []Reward `json:"rewards,omitempty"`
+	// Challenges are what there is to reach: punch cards, targets, treasure hunts, streaks.
+	Challenges []Challenge `json:"challenges,omitempty"`
 	// Spending says in which order and how far points are spent.
 	Spending Spending `json:"spending,omitzero"`
 	// Returns says what happens to points when goods come back.
@@ -135,7 +137,8 @@ type Rule struct {
 	Title Text `json:"title,omitempty"`
 	// On is the trigger. What a member does: "purchase", "activity:KIND", "enrolment". A moment that time brings, at the beginning of
 	// its day in the program's zone: "birthday" (the member's birth date), "anniversary" (of joining), "date:MM-DD", "every:day" (week,
-	// month, quarter, year). A tier that is reached: "tier:SET/STEP". A plan that begins: "plan:ID". Required.
+	// month, quarter, year). A tier that is reached: "tier:SET/STEP". A plan that begins: "plan:ID". A
+	// challenge that is reached: "challenge:ID". Required.
 	On string `json:"on"`
 	// Lines narrows a purchase rule, or one that gives a percent of spend, to some of the lines. Without it, the whole purchase counts,
 	// shipping too where the basis says so.

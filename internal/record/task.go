@@ -217,6 +217,8 @@ func (t *task) body() error {
 			c.Until = keep(c.Until)
 			f.Tier = &c
 		}
+	case engine.ChallengeK:
+		missing = f.Challenge == nil
 	case engine.GrantK:
 		if missing = f.Grant == nil; !missing {
 			c := *f.Grant

@@ -488,6 +488,9 @@ func (pl *player) standing(ctx context.Context, prefix, who string, want *standi
 	if want.Progress != nil {
 		pl.progress(prefix, want.Progress, engine.ProgressOf(p, acc, pl.now))
 	}
+	if want.Challenges != nil {
+		pl.challenges(prefix, want.Challenges, p, engine.ChallengesOf(p, acc, pl.now))
+	}
 	if want.Grants != nil {
 		pl.grants(prefix, *want.Grants, acc.State.Grants)
 	}
@@ -616,7 +619,7 @@ func (pl *player) planned(what string, w planned, g *engine.PlanState) {
 
 func (w *standing) empty() bool {
 	return w.Balance == nil && w.Pending == nil && w.Reserved == nil && w.Debt == nil && w.Lots == nil && w.Tier == nil && w.Progress == nil &&
-		w.Totals == nil && w.Between == nil && w.Offers == nil && w.Grants == nil && w.Benefits == nil && w.Plans == nil && w.Status == "" && w.AllRows == nil
+		w.Totals == nil && w.Between == nil && w.Offers == nil && w.Grants == nil && w.Challenges == nil && w.Benefits == nil && w.Plans == nil && w.Status == "" && w.AllRows == nil
 }
 
 var totals = map[string]func(ledger.Holding) int64{
@@ -705,6 +708,59 @@ func (pl *player) lots(prefix string, want []lot, acc *engine.Account) {
 		pl.moment(what+", earned", w.Earned, &l.EarnedAt, false)
 		pl.moment(what+", expires", w.Expires, l.ExpiresAt, true)
 		pl.moment(what+", release", w.Release, l.ReleaseAt, false)
+	}
+}
+
+// challenges compares where the member stands in them.
+func (pl *player) challenges(prefix string, want map[string]reaching, p *program.Compiled, got []engine.ChallengeProgress) {
+	for _, id := range sortedFields(want) {
+		i := slices.IndexFunc(got, func(g engine.ChallengeProgress) bool { return g.Challenge == id })
+		what := prefix + "challenge " + id
+		if i < 0 {
+			pl.differ(what, "to be there", "no such challenge")
+			continue
+		}
+		w, g, scale := want[id], got[i], p.Challenges[id].Scale
+		if p.Challenges[id].Shape != program.PlainShape {
+			scale = 0
+		}
+		for _, t := range []struct {
+			name string
+			want *money.Decimal
+			got  int64
+		}{{"value", w.Value, g.Value}, {"missing", w.Missing, g.Missing}, {"cost", w.Cost, g.Cost}} {
+			if t.want == nil {
+				continue
+			}
+			if n, err := t.want.Minor(scale); err != nil || n != t.got {
+				pl.differ(what+", "+t.name, t.want.String(), money.Format(t.got, scale))
+			}
+		}
+		for _, t := range []struct {
+			name string
+			want *int64
+			got  int64
+		}{{"won", w.Won, g.Won}, {"times", w.Times, g.Times}, {"waiting", w.Waiting, g.Waiting}} {
+			if t.want != nil && *t.want != t.got {
+				pl.differ(what+", "+t.name, strconv.FormatInt(*t.want, 10), strconv.FormatInt(t.got, 10))
+			}
+		}
+		pl.flag(what+", done", w.Done, g.Done)
+		pl.flag(what+", taking", w.Taking, g.Taking)
+		pl.flag(what+", running", w.Running, g.Running)
+		pl.moment(what+", until", w.Until, g.Until, true)
+		for _, t := range []struct {
+			name string
+			want *words
+			got  []string
+		}{{"found", w.Found, g.Found}, {"left", w.Left, g.Left}} {
+			if t.want != nil && !slices.Equal(*t.want, words(t.got)) {
+				pl.differ(what+", "+t.name, list(*t.want), list(t.got))
+			}
+		}
+		if w.Shown != nil && *w.Shown != g.Shown {
+			pl.differ(what+", shown", *w.Shown, or(g.Shown, "none"))
+		}
 	}
 }
 

@@ -110,34 +110,35 @@ type step struct {
 	Parallel int `json:"parallel,omitzero"`
 	Times    int `json:"times,omitzero"`
 
-	Enrol    *person      `json:"enrol,omitzero"`
-	GiftCard *issuing     `json:"gift_card,omitzero"`
-	Load     *engine.Card `json:"load,omitzero"`
-	Purchase *buying      `json:"purchase,omitzero"`
-	Return   *returning   `json:"return,omitzero"`
-	Activity *doing       `json:"activity,omitzero"`
-	Redeem   *redeeming   `json:"redeem,omitzero"`
-	Reserve  *redeeming   `json:"reserve,omitzero"`
-	Commit   *about       `json:"commit,omitzero"`
-	Cancel   *about       `json:"cancel,omitzero"`
-	Refund   *about       `json:"refund,omitzero"`
-	Adjust   *adjusting   `json:"adjust,omitzero"`
-	Transfer *giving      `json:"transfer,omitzero"`
-	Reverse  *about       `json:"reverse,omitzero"`
-	Release  *about       `json:"release,omitzero"`
-	Tier     *setting     `json:"tier,omitzero"`
-	Grant    *granting    `json:"grant,omitzero"`
-	Plan     *billing     `json:"plan,omitzero"`
-	Use      string       `json:"use,omitzero"`
-	Profile  *changing    `json:"profile,omitzero"`
-	Status   string       `json:"status,omitzero"`
-	Merge    string       `json:"merge,omitzero"`
-	Invited  string       `json:"invited,omitzero"` // the nickname of who invited the member, said after enrolling
-	Sweep    bool         `json:"sweep,omitzero"`
-	Publish  *publishing  `json:"publish,omitzero"`
-	Check    *source      `json:"check,omitzero"`
-	Simulate *step        `json:"simulate,omitzero"`
-	Then     *expectation `json:"then,omitzero"`
+	Enrol     *person               `json:"enrol,omitzero"`
+	GiftCard  *issuing              `json:"gift_card,omitzero"`
+	Load      *engine.Card          `json:"load,omitzero"`
+	Purchase  *buying               `json:"purchase,omitzero"`
+	Return    *returning            `json:"return,omitzero"`
+	Activity  *doing                `json:"activity,omitzero"`
+	Redeem    *redeeming            `json:"redeem,omitzero"`
+	Reserve   *redeeming            `json:"reserve,omitzero"`
+	Commit    *about                `json:"commit,omitzero"`
+	Cancel    *about                `json:"cancel,omitzero"`
+	Refund    *about                `json:"refund,omitzero"`
+	Adjust    *adjusting            `json:"adjust,omitzero"`
+	Transfer  *giving               `json:"transfer,omitzero"`
+	Reverse   *about                `json:"reverse,omitzero"`
+	Release   *about                `json:"release,omitzero"`
+	Tier      *setting              `json:"tier,omitzero"`
+	Grant     *granting             `json:"grant,omitzero"`
+	Challenge *engine.ChallengeBody `json:"challenge,omitzero"`
+	Plan      *billing              `json:"plan,omitzero"`
+	Use       string                `json:"use,omitzero"`
+	Profile   *changing             `json:"profile,omitzero"`
+	Status    string                `json:"status,omitzero"`
+	Merge     string                `json:"merge,omitzero"`
+	Invited   string                `json:"invited,omitzero"` // the nickname of who invited the member, said after enrolling
+	Sweep     bool                  `json:"sweep,omitzero"`
+	Publish   *publishing           `json:"publish,omitzero"`
+	Check     *source               `json:"check,omitzero"`
+	Simulate  *step                 `json:"simulate,omitzero"`
+	Then      *expectation          `json:"then,omitzero"`
 
 	line int
 }
@@ -198,6 +199,7 @@ func (a *about) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 // adjusting changes a balance by hand; a number alone is the amount of the only unit.
 type adjusting struct {
 	Unit      string         `json:"unit,omitzero"`
+	Challenge string         `json:"challenge,omitzero"`
 	Amount    *money.Decimal `json:"amount,omitzero"`
 	To        *money.Decimal `json:"to,omitzero"`
 	Reason    string         `json:"reason,omitzero"`
@@ -319,6 +321,8 @@ type standing struct {
 	Totals   map[string]amounts  `json:"totals,omitzero"`
 	Between  []between           `json:"between,omitzero"`
 	Offers   map[string]offer    `json:"offers,omitzero"`
+	// Challenges by id: where the member stands.
+	Challenges map[string]reaching `json:"challenges,omitzero"`
 	// Grants are what the member may have, in the order in which it was given.
 	Grants   *[]grant             `json:"grants,omitzero"`
 	Status   string               `json:"status,omitzero"`
@@ -404,6 +408,35 @@ type lot struct {
 	Earned   moment         `json:"earned,omitzero"`
 	Expires  moment         `json:"expires,omitzero"`
 	Release  moment         `json:"release,omitzero"`
+}
+
+// reaching is where a member stands in a challenge; a number alone is what counts towards the next prize.
+type reaching struct {
+	Value   *money.Decimal `json:"value,omitzero"`
+	Missing *money.Decimal `json:"missing,omitzero"`
+	// Won is how often it was reached in this window, Times in all.
+	Won   *int64 `json:"won,omitzero"`
+	Times *int64 `json:"times,omitzero"`
+	Done  *bool  `json:"done,omitzero"`
+	// Taking says that the member takes part, Running that it counts now.
+	Taking  *bool `json:"taking,omitzero"`
+	Running *bool `json:"running,omitzero"`
+	// Waiting is how many prizes wait, Cost what they took in all, with what was burnt.
+	Waiting *int64         `json:"waiting,omitzero"`
+	Cost    *money.Decimal `json:"cost,omitzero"`
+	Until   moment         `json:"until,omitzero"`
+	Found   *words         `json:"found,omitzero"`
+	Left    *words         `json:"left,omitzero"`
+	Shown   *string        `json:"shown,omitzero"`
+}
+
+func (r *reaching) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	if dec.PeekKind() == '"' {
+		r.Value = new(money.Decimal)
+		return jsonv2.UnmarshalDecode(dec, r.Value)
+	}
+	type plain reaching
+	return jsonv2.UnmarshalDecode(dec, (*plain)(r))
 }
 
 // grant is something the member may have; what is left out is not compared.

@@ -638,6 +638,8 @@ func (pl *player) body(s *step, f *engine.Fact) error {
 		}
 	case s.Tier != nil:
 		return pl.setTier(s.Tier, f)
+	case s.Challenge != nil:
+		f.Kind, f.Challenge = engine.ChallengeK, s.Challenge
 	case s.Grant != nil:
 		return pl.give(s.Grant, f)
 	case s.Plan != nil:
@@ -733,6 +735,9 @@ func (pl *player) unit(name string) string {
 }
 
 func (pl *player) adjustment(a *adjusting) (*engine.Adjustment, error) {
+	if a.Challenge != "" {
+		return &engine.Adjustment{Unit: a.Unit, Challenge: a.Challenge, Amount: a.Amount, To: a.To, Reason: or(a.Reason, "scenario")}, nil
+	}
 	b := &engine.Adjustment{Unit: pl.unit(a.Unit), Amount: a.Amount, To: a.To, Reason: or(a.Reason, "scenario"), AllowDebt: a.AllowDebt}
 	switch {
 	case a.Expires.none():

@@ -432,11 +432,14 @@ func (c *check) reversals() error {
 	return nil
 }
 
-// grants are those that the facts gave and did not end.
+// grants are those that the facts gave and did not end, and what was counted for challenges is what the facts counted.
 func (c *check) grants() error {
 	past := make([]engine.Past, len(c.v.Entries))
 	for i := range c.v.Entries {
-		past[i].Decision.Grants = c.v.Entries[i].Decision.Grants
+		past[i].Decision.Grants, past[i].Decision.Counters = c.v.Entries[i].Decision.Grants, c.v.Entries[i].Decision.Counters
+	}
+	if wrong := engine.CheckChallenges(&c.v.Account.State, past, c.v.Tallies); wrong != "" {
+		c.failf("tallies "+c.v.Ref.String(), "", "%s", wrong)
 	}
 	if wrong := engine.CheckGrants(&c.v.Account.State, past); wrong != "" {
 		c.failf("accounts "+c.v.Ref.String(), "", "%s", wrong)

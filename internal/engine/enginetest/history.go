@@ -67,6 +67,19 @@ var (
 		`{id: to-silver, on: "tier:club/silver", give: {unit: point, amount: 9}, limit: {each: program, per: year, times: 3}}`,
 		`{id: to-gold, on: "tier:club/gold", give: {unit: mark, amount: 5}}`,
 	}
+	challenges = []string{
+		"{id: target, on: purchase, sum: spend, goal: 50.00, repeats: true, leaderboard: true, returns: {if_used: debt}}",
+		"{id: card, on: purchase, lines: {not: {category: travel}}, count: items, goal: 4, repeats: true, at_once: 2, above: burn, leaderboard: true, gives: {reward: buns, waits: 2 days, valid: 9 days, warn: 2 days}}",
+		"{id: month, on: purchase, sum: point, goal: 30, repeats: true, per: month, gives: {reward: mug}, returns: {if_used: clamp}}",
+		"{id: kinds, on: purchase, set: category, goal: 3, gives: {reward: mug, waits: 1 day, hand_over: true}, leaderboard: true}",
+		"{id: days, on: purchase, streak: day, goal: 2, repeats: true, gives: {reward: buns, uses: 2}, returns: {if_used: clamp}}",
+		`{id: reviews, on: "activity:review", sum: stars, goal: 7, repeats: true, join: true, badge: Critic, returns: {prizes: waiting}}`,
+		"{id: brief, on: purchase, count: purchases, goal: 2, repeats: true, until: \"2026-02-01\", at_end: drop, gives: {reward: buns, waits: 20 days}}",
+	}
+	prizes = []string{
+		"{id: points, on: purchase, sum: spend, goal: 40.00, repeats: true, gives: {unit: point, amount: 7, waits: 3 days}, returns: {if_used: refuse}}",
+		"{id: marks, on: purchase, count: lines, goal: 3, repeats: true, gives: {unit: mark, amount: 2}}",
+	}
 	tiers = []string{
 		"by: {sum: spend}", "by: {sum: spend, window: rolling 20 days}, down: {grace: 6 days}", "by: {sum: spend, window: calendar month}",
 		"by: {sum: spend, window: calendar month}, keep: this period, down: {warn: 3 days}", "by: {sum: spend, window: anniversary year}",
@@ -98,6 +111,22 @@ func Program(t *rapid.T, o Options) *program.Compiled {
 			earn = append(earn, "  - "+strings.ReplaceAll(r, "}, {id", "}\n  - {id"))
 		}
 	}
+	var reach []string
+	list := challenges
+	if !o.Plain {
+		list = append(append([]string{}, challenges...), prizes...)
+	}
+	for _, c := range list {
+		if rapid.IntRange(0, 2).Draw(t, "challenge") == 0 {
+			reach = append(reach, "  - "+c)
+		}
+	}
+	if len(reach) > 0 {
+		reach = append([]string{"challenges:"}, reach...)
+	}
+	if !o.Plain && strings.Contains(strings.Join(reach, ""), "id: points") && rapid.Bool().Draw(t, "bonus") {
+		earn = append(earn, `  - {id: bonus, on: "challenge:points", give: {unit: point, amount: 3}, limit: {per: day, times: 1}}`)
+	}
 	steps := "[{id: base, from: 0}, {id: silver, from: 4}, {id: gold, from: 9}]"
 	by := pick("tier", tiers)
 	if strings.Contains(by, "spend") || strings.Contains(by, "point") {
@@ -118,7 +147,8 @@ func Program(t *rapid.T, o Options) *program.Compiled {
 		", round: " + pick("return round", []string{"nearest", "down", "up"}) + "}\n" +
 		"transfers: {units: point, limit: {per: day, amount: 200}}\n" +
 		"referral: {qualifies: {when: {total: {from: 30.00}}, within: 40 days" + pick("referral", []string{"", ", purchase: first"}) + "}, friend: {unit: point, amount: 11}, " +
-		"referrer: {unit: point, amount: 17, limit: {per: month, times: 2}, pending: {for: 4 days}}}\n"
+		"referrer: {unit: point, amount: 17, limit: {per: month, times: 2}, pending: {for: 4 days}}}\n" +
+		strings.Join(reach, "\n") + "\n"
 	d, err := program.Parse([]byte(text), "")
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
@@ -185,7 +215,7 @@ var kinds = []engine.Kind{
 	engine.PurchaseK, engine.PurchaseK, engine.PurchaseK, engine.PurchaseK, engine.ReturnK, engine.ReturnK, engine.ReturnK, engine.ActivityK,
 	engine.Reserve, engine.Redeem, engine.Redeem, engine.Commit, engine.Cancel, engine.Refund, engine.Refund, engine.AdjustmentK, engine.TransferOut,
 	engine.Release, engine.TierGrant, engine.GrantK, engine.GrantK, engine.Status, engine.MergeOut,
-	engine.ThanksK, engine.ProfileK,
+	engine.ThanksK, engine.ProfileK, engine.ChallengeK,
 }
 
 var waits = []time.Duration{0, 0, time.Second, time.Minute, time.Hour, 7 * time.Hour, 24 * time.Hour, 3 * 24 * time.Hour, 9 * 24 * time.Hour, 33 * 24 * time.Hour}
@@ -239,6 +269,14 @@ func (h *History) body(t *rapid.T, f *engine.Fact) bool {
 		}
 		return about(h.held)
 	case engine.AdjustmentK:
+		if h.P.Challenges["card"] != nil && rapid.IntRange(0, 2).Draw(t, "counts") == 0 {
+			n := points(t, -5, 9)
+			if n.IsZero() {
+				return false
+			}
+			f.Adjustment = &engine.Adjustment{Challenge: "card", Amount: n, Reason: "drawn"}
+			return true
+		}
 		f.Adjustment = &engine.Adjustment{Unit: unit, Amount: points(t, -40, 60), Reason: "drawn", AllowDebt: rapid.Bool().Draw(t, "debt")}
 		if f.Adjustment.Amount.IsZero() {
 			f.Adjustment.Amount, f.Adjustment.To = nil, points(t, 0, 50)
@@ -266,6 +304,19 @@ func (h *History) body(t *rapid.T, f *engine.Fact) bool {
 		f.Tier = &engine.TierBody{Set: "club", Tier: rapid.SampledFrom([]string{"", "base", "silver", "gold"}).Draw(t, "tier"), Reason: "drawn"}
 		if until := f.OccurredAt.Add(12 * 24 * time.Hour); f.Tier.Tier != "" && rapid.Bool().Draw(t, "until") {
 			f.Tier.Until = &until
+		}
+	case engine.ChallengeK:
+		ids := make([]string, 0, len(h.P.Doc.Challenges))
+		for i := range h.P.Doc.Challenges {
+			ids = append(ids, h.P.Doc.Challenges[i].ID)
+		}
+		if len(ids) == 0 {
+			return false
+		}
+		f.Challenge = &engine.ChallengeBody{Challenge: rapid.SampledFrom(ids).Draw(t, "joins"), Join: rapid.Bool().Draw(t, "join")}
+		if h.P.Challenges[f.Challenge.Challenge].Leaderboard {
+			name := rapid.SampledFrom([]string{"", "Kari"}).Draw(t, "shown")
+			f.Challenge.Show, f.Challenge.Join = &name, false
 		}
 	case engine.GrantK:
 		f.Grant = &engine.GrantBody{Reward: rapid.SampledFrom([]string{"mug", "buns", "buns"}).Draw(t, "granted"), Uses: int64(rapid.IntRange(0, 4).Draw(t, "uses")), Reason: "drawn"}

@@ -85,7 +85,32 @@ func (d *Desk) verify(member string, moved map[string]int64) error {
 	if wrong := engine.CheckGrants(&f.state, f.past); wrong != "" {
 		return errors.New(wrong)
 	}
+	if wrong := engine.CheckChallenges(&f.state, f.past, f.tallies); wrong != "" {
+		return errors.New(wrong)
+	}
+	if err := d.verifyTarget(f); err != nil {
+		return err
+	}
 	return d.verifyTallies(f)
+}
+
+// verifyTarget proves of a challenge whose prizes can always be broken that all that was counted is either in the counter or was
+// paid for prizes.
+func (d *Desk) verifyTarget(f *file) error {
+	h := d.At(f.state.At).Challenges["target"]
+	if h == nil || f.state.Status == engine.Merged {
+		return nil
+	}
+	for period, total := range f.tallies[engine.TotalTally(h)] {
+		open, won := f.tallies[h.Tally][period], f.tallies[engine.WonTally(h)][period]
+		if open+won*h.Goal != total {
+			return fmt.Errorf("challenge %s counted %d in %s: %d are open, and %d prizes cost %d each", h.ID, total, period, open, won, h.Goal)
+		}
+		if open >= h.Goal {
+			return fmt.Errorf("challenge %s has %d open in %s, and nobody gave the prize", h.ID, open, period)
+		}
+	}
+	return nil
 }
 
 // within applies postings one by one and tells which one takes what is not there.
