@@ -184,7 +184,7 @@ func exampleAnswers(tb testing.TB) map[string]json.RawMessage {
 		s.tell(op)
 	}
 	for _, op := range []string{
-		"getMembersMemberBalances", "getMembersMemberPostings", "getMembersMemberFacts", "getMembersMemberExplanations", "postMembersMemberTiers", "getMembersMemberTiers",
+		"getMembersMemberBalances", "getMembersMemberForecast", "getMembersMemberTargets", "getMembersMemberPostings", "getMembersMemberFacts", "getMembersMemberExplanations", "postMembersMemberTiers", "getMembersMemberTiers",
 		"postMembersMemberBlock", "postMembersMemberUnblock", "getEvents", "postWebhooks", "getWebhooks", "patchWebhooksWebhook", "getWebhooksWebhook", "postWebhooksWebhookRotate",
 		"postWebhooksWebhookDisable", "postWebhooksWebhookEnable", "postWebhooksWebhookTest", "getWebhooksWebhookDeliveriesEvent", "postWebhooksWebhookDeliveriesEventReplay", "getWebhooksWebhookDeliveries",
 		"postWebhooksWebhookReplay", "deleteWebhooksWebhook", "postImports", "getImports", "postImportsImportCancel", "getMe", "postKeys", "getKeysKey", "postKeysKeyRotate", "getKeys", "postKeysKeyRevoke", "getAudit",

@@ -327,6 +327,17 @@ func TestFilesComeInAndAreExplained(t *testing.T) {
 				s.ok(args("explain", f.ID, "--lang", "nb"), "stjerner")
 			}
 		}
+		ahead := decode[struct {
+			Units   map[string]struct{ Now, Then, Sentence string }
+			Changes []struct{ Kind, Unit string }
+		}](s, "member", "forecast", "ext:2001", "--lang", "nb", "--for", "member")
+		if u := ahead.Units["star"]; u.Now != shown.Balances["star"].Balance || !strings.Contains(u.Sentence, "stjerner") {
+			t.Errorf("%+v, and now it is %+v", ahead, shown.Balances)
+		}
+		s.ok(args("member forecast card:70020001"), "stars")
+		s.fails(3, args("member forecast ext:2001 --until soon"), "neither a date")
+		s.fails(3, args("member forecast ext:2001 --until 2001-01-01"), "later than now")
+		s.fails(4, args("member forecast ext:none"), "There is no member")
 		s.ok(args("explain till/torggata/501"), "1 star for every 10 kroner", "5 stars before nine")
 		s.ok(args("explain till/torggata/501 --for member --lang sv"), "Köp pur_", "stjärn")
 		s.fails(4, args("explain till/torggata/999"), "There is no fact")

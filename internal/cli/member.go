@@ -23,7 +23,8 @@ import (
 )
 
 type memberCmd struct {
-	Show memberShowCmd `cmd:"" help:"Show a member: who, what they have, and the last facts."`
+	Show     memberShowCmd     `cmd:"" help:"Show a member: who, what they have, and the last facts."`
+	Forecast memberForecastCmd `cmd:"" help:"Look ahead: what a member will have if nothing happens but time."`
 }
 
 type memberShowCmd struct {

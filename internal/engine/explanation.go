@@ -227,6 +227,10 @@ const (
 	NoteBenefitNothing  = "benefit_nothing"
 	NoteBenefitWhy      = "benefit_why"      // because: what of the condition failed; made by explain
 	NoteCorrected       = "period_corrected" // rule, from, until, money: what was bought in the period now
+	NoteWillGrow        = "will_grow"        // amount (now), gave (then), until
+	NoteWillShrink      = "will_shrink"      // amount (now), gave (then), until
+	NoteWillStay        = "will_stay"        // gave (then), until
+	NoteTarget          = "target"           // rule, money, gave, until; missing, percent of the next step
 )
 
 // Args are the values of a note.

@@ -260,6 +260,11 @@ func (w *writer) steps(notes []engine.Note) []string {
 	return out
 }
 
+// Statement is one note as a sentence; "" when the reader need not know.
+func Statement(n engine.Note, p *program.Compiled, language string, forMember bool) string {
+	return newWriter(p, language, forMember).note(n)
+}
+
 // Standing says in sentences why a member may not have a benefit. What failed of a condition makes one of them.
 func Standing(why []engine.Note, p *program.Compiled, language string, forMember bool) []string {
 	w := newWriter(p, language, forMember)

@@ -445,7 +445,13 @@ var explanations = map[string]engine.Explanation{
 				note{Code: engine.StepPart, Args: args{"percent": num("4"), "basis": m(15000000)}},
 				note{Code: engine.StepPercent, Args: args{"basis": m(30000000), "gave": engine.Units("cash", 1050000)}}),
 		},
-		Notes: []note{{Code: engine.NoteCorrected, Args: args{"rule": ruleOf("secret"), "money": m(29000000), "from": when("2025-12-31T23:00:00Z"), "until": when("2026-03-31T22:00:00Z")}}},
+		Notes: []note{{Code: engine.NoteCorrected, Args: args{"rule": ruleOf("secret"), "money": m(29000000), "from": when("2025-12-31T23:00:00Z"), "until": when("2026-03-31T22:00:00Z")}},
+			{Code: engine.NoteWillGrow, Args: args{"amount": engine.Units("cash", 50000), "gave": engine.Units("cash", 52000), "until": when("2026-06-30T22:00:00Z")}},
+			{Code: engine.NoteWillShrink, Args: args{"amount": stars(50), "gave": stars(20), "until": when("2026-06-30T22:00:00Z")}},
+			{Code: engine.NoteWillStay, Args: args{"amount": stars(50), "gave": stars(50), "until": when("2026-06-30T22:00:00Z")}},
+			{Code: engine.NoteTarget, Args: args{"rule": ruleOf("secret"), "money": m(9000000), "gave": engine.Units("cash", 0), "until": when("2026-06-30T22:00:00Z"), "missing": m(1000000), "percent": num("3")}},
+			{Code: engine.NoteTarget, Args: args{"rule": ruleOf("secret"), "money": m(9000000), "gave": engine.Units("cash", 90000), "until": when("2026-06-30T22:00:00Z")}},
+		},
 	},
 	"13-a-formula": {
 		Rules: []engine.RuleTrace{

@@ -102,6 +102,37 @@ func (r *Recorder) Benefits(ctx context.Context, id, member, benefit string, ope
 	return engine.Benefits(p, acc, benefit, now, opens), acc, p, nil
 }
 
+// MaxForecast is how many years ahead a forecast may look.
+const MaxForecast = 5
+
+// Forecast tells what a member will have at a moment if nothing happens but time: it decides what time will bring as it will be decided,
+// also by versions that are yet to come into force, and keeps nothing. The errors are those of View; invalid "out_of_range".
+func (r *Recorder) Forecast(ctx context.Context, id, member string, now, until time.Time) (engine.Outlook, *engine.Account, *program.Compiled, error) {
+	if until.Before(now) || until.After(now.AddDate(MaxForecast, 0, 1)) {
+		return engine.Outlook{}, nil, nil, errs.Invalid("out_of_range", "A forecast looks from now to five years ahead.",
+			errs.Field{Pointer: "/until", Reason: "out_of_range", Message: "must be later than now, and at most five years from now"})
+	}
+	t := lookAt(id, member, until)
+	if t.err != nil {
+		return engine.Outlook{}, nil, nil, t.err
+	}
+	res, err := r.reader().submit(ctx, t)
+	if err != nil {
+		return engine.Outlook{}, nil, nil, err
+	}
+	return engine.OutlookOf(&res.Account.State, res.Dues, now), res.Account, res.Program, nil
+}
+
+// Targets tells how far a member is in the periods for which rules give a part of what is bought.
+func (r *Recorder) Targets(ctx context.Context, id, member string, now time.Time) ([]engine.Target, *engine.Account, *program.Compiled, error) {
+	acc, p, err := r.view(ctx, id, member, now, func(p *program.Compiled, _ *books.Folio) engine.Needs { return engine.TargetNeeds(p, now) })
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	out, err := engine.Targets(p, acc, now)
+	return out, acc, p, err
+}
+
 func (r *Recorder) view(ctx context.Context, id, member string, now time.Time, needs func(*program.Compiled, *books.Folio) engine.Needs) (*engine.Account, *program.Compiled, error) {
 	t := lookAt(id, member, now)
 	t.needs = needs
