@@ -61,7 +61,9 @@ func TestAForecastComesTrue(t *testing.T) {
 		if says != "If you keep 500 kroner until 1 July 2026 at 14:00, you will have 557.16 kroner." {
 			t.Error(says)
 		}
-		day := func(m time.Month, d int) string { return time.Date(2026, m, d, 0, 0, 0, 0, p.Zone).Format(time.DateOnly) }
+		day := func(m time.Month, d int) string {
+			return time.Date(2026, m, d, 0, 0, 0, 0, p.Zone).Format(time.DateOnly)
+		}
 		var got [][]string
 		for _, c := range o.Changes {
 			got = append(got, []string{c.At.In(p.Zone).Format(time.DateOnly), c.Kind, c.Unit, c.Rule, strconv.FormatInt(c.Amount, 10), strconv.FormatInt(c.Balance, 10)})
