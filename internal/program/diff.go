@@ -28,7 +28,7 @@ func Diff(a, b *Document, lang string) []Change {
 		"names", "units", "activities", "identifiers", "earn", "tiers", "rewards", "challenges", "spending", "returns", "transfers", "referral", "gift_cards", "benefits", "plans")
 	byKey(d, "word", "/names", a.Names, b.Names, func(ptr, id string, x, y Text) {
 		if differs(x, y) {
-			d.change(ptr, d.say("word", id), "", d.show(reflect.ValueOf(x)), d.show(reflect.ValueOf(y)))
+			d.change(ptr, d.say("word", id), "", d.show(reflect.ValueOf(x), d.a, ""), d.show(reflect.ValueOf(y), d.b, ""))
 		}
 	})
 	byKey(d, "unit", "/units", a.Units, b.Units, func(ptr, id string, x, y Unit) {
@@ -137,7 +137,8 @@ func (d *differ) fields(ptr, subject string, a, b reflect.Value, except ...strin
 		if same(x, y) {
 			continue
 		}
-		d.change(at(ptr, name), subject, d.label(name), d.show(x), d.show(y))
+		key := t.Name() + "." + name
+		d.change(at(ptr, name), subject, d.label(name), d.show(x, d.a, key), d.show(y, d.b, key))
 	}
 }
 
@@ -148,51 +149,8 @@ func (d *differ) label(name string) string {
 	return name
 }
 
+// maxShown bounds what is shown of one value.
 const maxShown = 160
-
-// show writes a value as it stands in the document, shortened.
-func (d *differ) show(v reflect.Value) string {
-	switch x := v.Interface().(type) {
-	case *money.Decimal:
-		if x == nil {
-			return d.say("nothing")
-		}
-		return d.number(*x)
-	case money.Decimal:
-		return d.number(x)
-	case *Period:
-		if x == nil {
-			return d.say("nothing")
-		}
-		return x.String()
-	case string:
-		if x == "" {
-			return d.say("nothing")
-		}
-		return clip(x)
-	case bool:
-		return d.say(word(x, "yes", "no"))
-	case int, int64:
-		return fmt.Sprint(x)
-	case *int64:
-		if x == nil {
-			return d.say("nothing")
-		}
-		return fmt.Sprint(*x)
-	}
-	if v.Kind() == reflect.Pointer && v.IsNil() || (v.Kind() == reflect.Map || v.Kind() == reflect.Slice) && v.Len() == 0 {
-		return d.say("nothing")
-	}
-	n, err := tree(v.Interface(), v.Type())
-	if err != nil {
-		return "…"
-	}
-	s := []rune(flow(n))
-	if len(s) > maxShown {
-		return string(s[:maxShown]) + "…"
-	}
-	return string(s)
-}
 
 // number writes a decimal with the language's decimal sign.
 func (d *differ) number(n money.Decimal) string {

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"lojal.dev/lojal/internal/lang"
 )
 
 var update = flag.Bool("update", false, "write golden files, the schema and the reference anew")
@@ -50,6 +52,32 @@ func TestDiffReadsAsWords(t *testing.T) {
 			fmt.Fprintf(&out, "%s\t%s\n", c.Pointer, c.Sentence)
 		}
 		golden(t, "testdata/diff."+lang+".txt", out.String())
+	}
+}
+
+// Every fixed word of a document and every label inside values is told in every language.
+func TestFixedWordsAreToldInEveryLanguage(t *testing.T) {
+	t.Parallel()
+	for key, list := range vocabulary {
+		for _, w := range list {
+			if _, ok := said[key+"."+w]; !ok {
+				t.Errorf("%s: %q has no words of its own in Diff", key, w)
+			}
+		}
+	}
+	for _, unit := range periodUnits {
+		if _, ok := said["period."+unit]; !ok {
+			t.Errorf("%s is not told", unit)
+		}
+	}
+	for _, table := range []map[string][4]string{said, inside} {
+		for key, all := range table {
+			for i, l := range lang.All {
+				if all[i] == "" || strings.Count(all[i], "%") != strings.Count(all[0], "%") || strings.Count(all[i], "|") != strings.Count(all[0], "|") {
+					t.Errorf("%s: %s is told as %q", l, key, all[i])
+				}
+			}
+		}
 	}
 }
 
