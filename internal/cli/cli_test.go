@@ -185,7 +185,7 @@ func TestFromAnEmptyFolderToAProgram(t *testing.T) {
 	each(t, func(t *testing.T, s *shell) {
 		s.ok(args("init"), "Wrote program.yaml", "lojal program publish program.yaml")
 		s.fails(5, args("init"), "is there already")
-		s.fails(4, args("init other.yaml --blueprint nothing"), "there are: coffee-stars")
+		s.fails(4, args("init other.yaml --blueprint nothing"), "coffee-stars")
 		s.ok(args("init other.yaml --blueprint grocery"))
 		s.ok(args("init --list"), "coffee-stars ", "A coffee bar: ", "airline-miles ")
 		s.ok(args("program check program.yaml"), "is right: program kaffebaren")

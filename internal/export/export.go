@@ -83,6 +83,7 @@ var tables = []struct{ name, key string }{
 	{"webhooks", "program_id, webhook_id"},
 	{"webhook_places", "bucket, program_id, webhook_id"},
 	{"deliveries", "bucket, program_id, webhook_id, event_id"},
+	{"errand_places", "bucket, program_id"},
 	{"members", "bucket, program_id, member_id"},
 	{"identifiers", "bucket, program_id, kind, value"},
 	{"accounts", "bucket, program_id, member_id"},
