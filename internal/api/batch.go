@@ -31,6 +31,10 @@ func (a AnyFact) scopeOf() (kind, scope string) {
 		return "adjustment", "adjustments:write"
 	case a.Transfer != nil:
 		return "transfer", "transfers:write"
+	case a.Plan != nil:
+		return "plan", "plans:write"
+	case a.Use != nil:
+		return "use", "benefits:write"
 	}
 	return "", ""
 }
@@ -39,6 +43,7 @@ func (a AnyFact) count() int {
 	n := 0
 	for _, have := range []bool{
 		a.Enrolment != nil, a.Purchase != nil, a.Return != nil, a.Activity != nil, a.Redemption != nil, a.Adjustment != nil, a.Transfer != nil,
+		a.Plan != nil, a.Use != nil,
 	} {
 		if have {
 			n++
@@ -54,7 +59,7 @@ func (s *Server) requestOf(c *Call, raw Raw[AnyFact], write bool) (record.Reques
 		return record.Request{}, err
 	}
 	if a.count() != 1 {
-		return record.Request{}, errs.Invalid("invalid_fact", "A fact has exactly one of the keys enrolment, purchase, return, activity, redemption, adjustment, transfer.",
+		return record.Request{}, errs.Invalid("invalid_fact", "A fact has exactly one of the keys enrolment, purchase, return, activity, redemption, adjustment, transfer, plan, use.",
 			errs.Field{Reason: "one_key", Message: "Give exactly one of these keys."})
 	}
 	kind, scope := a.scopeOf()
@@ -96,6 +101,10 @@ func (s *Server) requestOf(c *Call, raw Raw[AnyFact], write bool) (record.Reques
 		if err == nil {
 			err = need(a.Transfer.To, "to", "Say who receives.")
 		}
+	case a.Plan != nil:
+		req, err = s.request(c, a.Plan.Member, a.Plan.fact()), need(a.Plan.Member, "member", "Say whose plan it is.")
+	case a.Use != nil:
+		req, err = s.request(c, a.Use.Member, a.Use.fact()), need(a.Use.Member, "member", "Say who used it.")
 	}
 	req.Key = nil
 	if at := req.Fact.OccurredAt; err == nil && at.Year() > latestYear {

@@ -31,7 +31,7 @@ type factsIn struct {
 	MemberPath
 	Paging
 	// Kind keeps to kinds of facts, separated by commas: enrolment, purchase, return, activity, reserve, commit, cancel, redeem, refund, adjustment,
-	// transfer_out, transfer_in, release, tier, profile, status, merge_out, merge_in, due.
+	// transfer_out, transfer_in, release, tier, plan, use, profile, status, merge_out, merge_in, due.
 	Kind []string `query:"kind"`
 	Spoken
 }

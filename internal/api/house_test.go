@@ -90,6 +90,14 @@ rewards:
     title: Pay
     pay: {unit: star, points: 1, worth: 0.50, share: 50}
 transfers: {units: star}
+benefits:
+  - id: free_refill
+    title: {nb: Gratis påfyll, en: Free refill}
+    value: {ahead: 1 day}
+    limit: {per: month, times: 4}
+  - {id: plus_discount, title: {nb: Plussrabatt, en: Plus discount}, value: {percent: 10}}
+plans:
+  - {id: plus, title: {nb: Pluss, en: Plus}, price: 99.00, every: 1 month, trial: 14 days, grace: 7 days, benefits: plus_discount}
 `
 
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)

@@ -196,6 +196,7 @@ var tagTexts = [][2]string{
 	{"Activities", "What members do besides buying."},
 	{"Redemptions", "Points are spent: reserved, then committed or cancelled, or in one step."},
 	{"Rewards", "What points can be spent on."},
+	{"Benefits and plans", "What members may have that costs no points, and paid memberships."},
 	{"Balances by hand", "Adjustments, transfers, pending points."},
 	{"Facts", "What happened, and why it was decided so."},
 	{"Simulation and batches", "Many facts at once, with or without trace."},

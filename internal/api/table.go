@@ -12,6 +12,7 @@ func table() []*Route {
 		members   = "Members"
 		purchases = "Purchases"
 		redeeming = "Redemptions"
+		benefits  = "Benefits and plans"
 		hand      = "Balances by hand"
 		facts     = "Facts"
 		many      = "Simulation and batches"
@@ -171,6 +172,29 @@ func table() []*Route {
 		}),
 		route("GET", "/v1/rewards/{reward}", "rewards:read", (*Server).getReward, About{
 			Tag: "Rewards", Summary: "Get a reward", Example: []string{"coffee"}, Query: "member=ext:4711",
+		}),
+
+		// Benefits and plans
+		route("GET", "/v1/members/{member}/benefits", "benefits:read", (*Server).listBenefits, About{
+			Tag: benefits, Summary: "List a member's benefits", Example: []string{mem},
+			Text: "Of every benefit whether the member may have it now, at what value, since when and until when; and if not, why, and what is missing: 230 kroner to Gold.",
+		}),
+		route("GET", "/v1/members/{member}/benefits/{benefit}", "benefits:read", (*Server).getBenefit, About{
+			Tag: benefits, Summary: "Ask whether a member may have a benefit", Example: []string{mem, "free_refill"}, Query: "opens=2026-12-01T10:00:00%2B01:00",
+			Text: "The question of a till or a shop, answered in one call. A member who may not have it is no error: see `available`. With `?opens=` it says of a benefit that comes ahead of others when something opens for this member.",
+		}),
+		route("POST", "/v1/members/{member}/benefits/{benefit}/uses", "benefits:write", (*Server).useBenefit, About{
+			Tag: benefits, Summary: "Record that a benefit was used", Status: http.StatusCreated, Also: again, Example: []string{mem, "free_refill"},
+			Text: "For benefits that may be used a limited number of times. One that the member may not have now is 409 benefit_not_available, with the reason in `why`.",
+			Body: `{"source": "till-1", "external_id": "U-1", "store": "oslo-1"}`,
+		}),
+		route("GET", "/v1/members/{member}/plans", "plans:read", (*Server).listPlans, About{
+			Tag: benefits, Summary: "List a member's plans", Text: "Every plan of the program, and where the member stands in it.", Example: []string{mem},
+		}),
+		route("POST", "/v1/plan-events", "plans:write", (*Server).recordPlanEvent, About{
+			Tag: benefits, Summary: "Tell what happened to a plan", Status: http.StatusCreated, Also: again,
+			Text: "Billing is done elsewhere and tells here what came of it. Give `source` and `external_id` (the invoice's number): the same event counts once, however often it is sent. Nothing is renewed by time alone: a period that ends unpaid goes over into the grace, and then the plan ends.",
+			Body: `{"member": "ext:4711", "plan": "plus", "what": "started", "source": "billing", "external_id": "sub-17"}`,
 		}),
 
 		// Balances by hand

@@ -411,6 +411,7 @@ func (v view) args(args engine.Args) map[string]Value {
 		w := Value{
 			Unit: a.Unit, Number: a.Number, Time: v.moment(a.Time), Day: a.Day, Rule: a.Rule, Reward: a.Reward, Tier: a.Tier, Set: a.Set,
 			Word: a.Word, Text: a.Text, List: a.List, Words: a.Words, Tiers: a.Tiers,
+			Benefit: a.Benefit, Plans: a.Plans, Percent: a.Percent,
 		}
 		if a.Money != nil {
 			w.Money = v.money(*a.Money)

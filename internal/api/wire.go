@@ -327,6 +327,8 @@ type AnyFact struct {
 	Redemption *Redemption  `json:"redemption,omitempty"`
 	Adjustment *Adjustment  `json:"adjustment,omitempty"`
 	Transfer   *Transfer    `json:"transfer,omitempty"`
+	Plan       *PlanEvent   `json:"plan,omitempty"`
+	Use        *BatchUse    `json:"use,omitempty"`
 }
 
 // Raw keeps a part of a body as it came, to be read on its own: a mistake in it is not one of the whole. T is its schema.
@@ -711,6 +713,10 @@ type Value struct {
 	Text  string   `json:"text,omitempty"`
 	List  []string `json:"list,omitempty"`
 	Tiers []string `json:"tiers,omitempty"`
+	// Benefit and Plans are ids; Percent is a decimal, 10 for ten percent.
+	Benefit string   `json:"benefit,omitempty"`
+	Plans   []string `json:"plans,omitempty"`
+	Percent string   `json:"percent,omitempty"`
 }
 
 // Explained is the explanation of one fact.

@@ -338,6 +338,12 @@ func TestFilesComeInAndAreExplained(t *testing.T) {
 		s.fails(3, args("member forecast ext:2001 --until soon"), "neither a date")
 		s.fails(3, args("member forecast ext:2001 --until 2001-01-01"), "later than now")
 		s.fails(4, args("member forecast ext:none"), "There is no member")
+		s.ok(args("member benefits card:70020001"), "Birthday coffee", "no", "more to Silver")
+		s.ok(args("member benefits ext:2001 free_refill --lang nb"), "Gratis påfyll", "til Gull")
+		if got := decode[[]map[string]any](s, "member", "benefits", "ext:2001"); len(got) != 2 || got[0]["reason"] != "not_granted" {
+			t.Errorf("%v", got)
+		}
+		s.fails(4, args("member benefits ext:2001 sauna"), "There is no benefit sauna", "birthday_coffee")
 		s.ok(args("explain till/torggata/501"), "1 star for every 10 kroner", "5 stars before nine")
 		s.ok(args("explain till/torggata/501 --for member --lang sv"), "Köp pur_", "stjärn")
 		s.fails(4, args("explain till/torggata/999"), "There is no fact")

@@ -25,6 +25,7 @@ import (
 type memberCmd struct {
 	Show     memberShowCmd     `cmd:"" help:"Show a member: who, what they have, and the last facts."`
 	Forecast memberForecastCmd `cmd:"" help:"Look ahead: what a member will have if nothing happens but time."`
+	Benefits memberBenefitsCmd `cmd:"" help:"Show which benefits a member may have now, and what is missing to the others."`
 }
 
 type memberShowCmd struct {

@@ -87,8 +87,9 @@ type Standing struct {
 	Worth, Full program.Worth
 	// From is since when, or, where only time is missing, from when; Until is when it will end, as far as is known.
 	From, Until *time.Time
-	// Tiers (as SET/TIER) and Plans are those of the member that bring it.
+	// Tiers (as SET/TIER), Plans and Grants (by number) are those of the member that bring it.
 	Tiers, Plans []string
+	Grants       []int64
 	// Left is how often it may still be used, nil where it is not limited; Renews is when it may be used more often.
 	Left   *int64
 	Renews *time.Time
@@ -151,15 +152,21 @@ func Benefits(p *program.Compiled, acc *Account, id string, at time.Time, opens 
 // benefit says how one stands at w.at.
 func (w *work) benefit(b *program.CompiledBenefit, opens *time.Time) Standing {
 	s := Standing{Benefit: b}
-	sc := w.benefitScene()
-	w.bearers(&s, sc)
-	s.Full = w.grown(b, sc, &s)
-	s.Worth = s.Full
-	gone := w.faded(b, &s)
-	w.refuse(&s, sc, gone)
+	w.ownBenefit(&s)
+	w.given(&s)
 	w.openFor(&s, opens)
 	s.Can = s.Reason == ""
 	return s
+}
+
+// ownBenefit says how one stands without what was given.
+func (w *work) ownBenefit(s *Standing) {
+	sc := w.benefitScene()
+	w.bearers(s, sc)
+	s.Full = w.grown(s.Benefit, sc, s)
+	s.Worth = s.Full
+	gone := w.faded(s.Benefit, s)
+	w.refuse(s, sc, gone)
 }
 
 func (w *work) benefitScene() *scene {
@@ -231,6 +238,24 @@ func (w *work) bearers(s *Standing, sc *scene) {
 	}
 	if b.From != nil && (s.From == nil || s.From.Before(*b.From)) {
 		s.From = b.From
+	}
+}
+
+// given lets a member have what was given or passed on to them: it is owed, whatever the benefit asks of others. It comes after
+// what they may have anyway, so that it is not used up for nothing.
+func (w *work) given(s *Standing) {
+	for _, i := range w.inOrderOfEnd("", s.Benefit.ID) {
+		g := w.st.Grants[i]
+		s.Grants = append(s.Grants, g.N)
+		if s.Reason == "" || s.Reason == NotActive {
+			continue
+		}
+		s.Reason, s.Why, s.Missing, s.Worth, s.Fades, s.Renews = "", nil, nil, s.Full, nil, nil
+		s.From, s.Until, s.Left = &g.At, g.EndsAt, nil
+		if g.Uses > 0 {
+			left := g.left()
+			s.Left = &left
+		}
 	}
 }
 
@@ -498,9 +523,13 @@ func (w *work) doUse() error {
 	if !s.Can {
 		return errs.Conflict("benefit_not_available", "The member may not have this benefit now.").With("benefit", b.ID).With("why", s.Reason)
 	}
+	own := Standing{Benefit: b}
+	if w.ownBenefit(&own); own.Reason != "" { // it is there by what was given
+		w.useGrant(w.inOrderOfEnd("", b.ID)[0], 1)
+	}
 	sc := newScene(w.p, w.st, w.at)
 	for _, l := range b.Limits {
-		if l.Times >= 0 {
+		if l.Times >= 0 && own.Reason == "" {
 			w.tally(limitName(l)+"/times", program.PeriodKey(l.Per, w.at, sc.zone(l.Zone)), 1)
 		}
 	}
@@ -733,7 +762,7 @@ func (w *work) inheritFades(theirs map[string]*FadeState, last *time.Time) {
 func worthValue(v program.Worth) Value {
 	switch v.Kind {
 	case program.WorthPercent:
-		return Value{Percent: hundredths(v.Amount)}
+		return Value{Percent: v.Percent()}
 	case program.WorthMoney:
 		return Money(v.Amount)
 	case program.WorthAhead:
@@ -742,20 +771,11 @@ func worthValue(v program.Worth) Value {
 	return Value{}
 }
 
-// hundredths writes hundredths of a percent without the zeros that say nothing.
-func hundredths(n int64) string {
-	s := strings.TrimRight(strings.TrimRight(money.Format(n, 2), "0"), ".")
-	if s == "" || s == "-" {
-		return "0"
-	}
-	return s
-}
-
 // worthText is a worth as events write it.
 func (w *work) worthText(v program.Worth) string {
 	switch v.Kind {
 	case program.WorthPercent:
-		return hundredths(v.Amount)
+		return v.Percent()
 	case program.WorthMoney:
 		return money.Format(v.Amount, w.p.Exponent)
 	case program.WorthAhead:

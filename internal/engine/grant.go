@@ -104,7 +104,7 @@ func (g *Grant) what() Value {
 	if g.Reward != "" {
 		return Value{Reward: g.Reward}
 	}
-	return Value{Rule: g.Benefit}
+	return Value{Benefit: g.Benefit}
 }
 
 func (g *Grant) args(more ...any) Args {
@@ -295,7 +295,7 @@ func (w *work) cover(s Spend, r *program.CompiledReward) (uses []grantUses, piec
 	if s.Paid || r.Pay != nil {
 		return nil, 0, nil
 	}
-	for _, i := range w.inOrderOfEnd(r.ID) {
+	for _, i := range w.inOrderOfEnd(r.ID, "") {
 		g := &w.st.Grants[i]
 		n := min(g.left(), want-pieces)
 		if n <= 0 {
@@ -310,11 +310,11 @@ func (w *work) cover(s Spend, r *program.CompiledReward) (uses []grantUses, piec
 // grantUses is how many pieces the grant with a number pays for.
 type grantUses struct{ n, uses int64 }
 
-// inOrderOfEnd lists the places of the grants of a reward that may be used now, those that end first before the others.
-func (w *work) inOrderOfEnd(reward string) []int {
+// inOrderOfEnd lists the places of the grants of a reward or a benefit that may be used now, those that end first before the others.
+func (w *work) inOrderOfEnd(reward, benefit string) []int {
 	var out []int
 	for i := range w.st.Grants {
-		if g := &w.st.Grants[i]; g.Reward == reward && reward != "" && g.usable(w.at) {
+		if g := &w.st.Grants[i]; g.Reward == reward && g.Benefit == benefit && reward+benefit != "" && g.usable(w.at) {
 			out = append(out, i)
 		}
 	}
@@ -397,8 +397,12 @@ func (w *work) doGrant() error {
 	}
 	if b.TakeBack == 0 {
 		switch r := w.p.Rewards[b.Reward]; {
+		case b.Benefit != "" && b.Reward != "":
+			fail("/benefit", "one_of_two", "give a reward or a benefit, not both")
 		case b.Benefit != "":
-			fail("/benefit", "not_by_hand", "only rewards are given by hand")
+			if w.p.Benefit(b.Benefit) == nil {
+				fail("/benefit", "unknown_benefit", "there is no benefit "+strconv.Quote(b.Benefit)+" in this program")
+			}
 		case r == nil:
 			fail("/reward", "unknown_reward", "there is no reward "+strconv.Quote(b.Reward)+" in this program")
 		case r.Pay != nil:
@@ -429,7 +433,7 @@ func (w *work) doGrant() error {
 	if len(w.st.Grants) >= maxGrants {
 		return errs.Conflict("too_many_grants", "The member has "+strconv.Itoa(maxGrants)+" open grants already; that is the most.")
 	}
-	g := Grant{Reward: b.Reward, Source: HandSource, Uses: max(b.Uses, 1), EndsAt: b.EndsAt}
+	g := Grant{Reward: b.Reward, Benefit: b.Benefit, Source: HandSource, Uses: max(b.Uses, 1), EndsAt: b.EndsAt}
 	from := w.at
 	if b.WaitsUntil != nil && b.WaitsUntil.After(w.at) {
 		g.WaitsUntil, from = b.WaitsUntil, *b.WaitsUntil

@@ -586,7 +586,7 @@ func Offers(p *program.Compiled, acc *Account, at time.Time) []Offer {
 		r := p.Rewards[p.Doc.Rewards[i].ID]
 		w := newWork(p, Input{Account: acc, Fact: Fact{OccurredAt: at, Kind: Redeem}})
 		o := Offer{Reward: r.ID, Price: r.Price, Left: -1}
-		for _, k := range w.inOrderOfEnd(r.ID) {
+		for _, k := range w.inOrderOfEnd(r.ID, "") {
 			o.Granted += min(w.st.Grants[k].left(), maxHolding-o.Granted)
 		}
 		if r.Stock >= 0 {

@@ -80,6 +80,7 @@ func (s *State) clone() State {
 		n.History = slices.Clone(t.History)
 		c.Tiers[id] = &n
 	}
+	c.Plans, c.Fades = nil, nil
 	if len(s.Plans) > 0 {
 		c.Plans = make(map[string]*PlanState, len(s.Plans))
 		for id, p := range s.Plans {

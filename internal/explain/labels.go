@@ -25,6 +25,12 @@ const (
 	LabelFalls     Label = "falls" // day
 	LabelLastFacts Label = "last facts"
 	LabelRefused   Label = "refused" // message
+	LabelYes       Label = "yes"
+	LabelNo        Label = "no"
+	LabelLeft      Label = "left"     // times
+	LabelToTime    Label = "to time"  // time
+	LabelFallsTo   Label = "falls to" // value, time
+	LabelEnds      Label = "ends"     // time
 )
 
 // labels are in the order of lang.All, one below the other so that they can be read together.
@@ -39,6 +45,12 @@ var labels = map[Label][4]string{
 	LabelTierSince: {"%s: %s siden %s", "%s: %s sedan %s", "%s: %s siden %s", "%s: %s since %s"},
 	LabelFalls:     {"rykker ned %s hvis nivået ikke tjenes opp igjen", "flyttas ned %s om nivån inte tjänas in igen", "rykker ned %s, hvis niveauet ikke optjenes igen", "falls on %s unless it is earned again"},
 	LabelLastFacts: {"Siste hendelser", "Senaste händelser", "Seneste hændelser", "Last facts"},
+	LabelYes:       {"ja", "ja", "ja", "yes"},
+	LabelNo:        {"nei", "nej", "nej", "no"},
+	LabelLeft:      {"kan brukes %s til", "kan användas %s till", "kan bruges %s mere", "can be used %s more"},
+	LabelToTime:    {"til %s", "till %s", "til %s", "until %s"},
+	LabelFallsTo:   {"synker til %s %s, om ingenting kjøpes", "sjunker till %s %s, om inget köps", "falder til %s %s, hvis intet købes", "falls to %s on %s, unless something is bought"},
+	LabelEnds:      {"faller bort %s, om ingenting kjøpes", "upphör %s, om inget köps", "ophører %s, hvis intet købes", "ends on %s, unless something is bought"},
 	LabelRefused:   {"Avvist: %s", "Avvisat: %s", "Afvist: %s", "Refused: %s"},
 }
 

@@ -14,6 +14,7 @@ func TestLabelsAreSaidInEveryLanguage(t *testing.T) {
 	places := map[Label]int{
 		LabelNameless: 0, LabelJoined: 2, LabelPending: 1, LabelReserved: 1, LabelOwed: 1, LabelTotals: 3,
 		LabelUntil: 2, LabelTierSince: 3, LabelFalls: 1, LabelLastFacts: 0, LabelRefused: 1,
+		LabelYes: 0, LabelNo: 0, LabelLeft: 1, LabelToTime: 1, LabelFallsTo: 2, LabelEnds: 1,
 	}
 	values := []any{"first", "second", "third"}
 	for _, language := range lang.All {

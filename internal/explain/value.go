@@ -284,7 +284,7 @@ func Worth(p *program.Compiled, v program.Worth, language string) string {
 	w := newWriter(p, language, false)
 	switch v.Kind {
 	case program.WorthPercent:
-		return Percent(money.New(v.Amount, 2).String(), language)
+		return Percent(v.Percent(), language)
 	case program.WorthMoney:
 		return lang.Money(language, p.Doc.Currency, v.Amount)
 	case program.WorthAhead:

@@ -33,6 +33,8 @@ var Scopes = []string{
 	"activities:write",
 	"redemptions:read", "redemptions:write",
 	"rewards:read",
+	"benefits:read", "benefits:write",
+	"plans:read", "plans:write",
 	"adjustments:write",
 	"transfers:write",
 	"programs:read", "programs:write",

@@ -3,6 +3,7 @@ package program
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"lojal.dev/lojal/internal/money"
@@ -23,6 +24,12 @@ const (
 	WorthMoney   = "money"
 	WorthAhead   = "ahead"
 )
+
+// Percent is the amount as a decimal, without the zeros that say nothing.
+func (v Worth) Percent() string {
+	s := strings.TrimRight(money.Format(v.Amount, 2), "0")
+	return strings.TrimSuffix(s, ".")
+}
 
 // Less compares two of the same kind.
 func (v Worth) Less(o Worth) bool {

@@ -51,6 +51,8 @@ var (
 		"{id: status, on: purchase, give: {unit: mark, amount: 1, per: 10.00}}",
 		"{id: trial, on: purchase, give: {unit: point, amount: 50}, dry_run: true}",
 		`{id: review, on: "activity:review", give: {unit: point, formula: property.stars * 2}, limit: {per: day, amount: 12}}`,
+		`{id: plus, on: "plan:plus", give: {unit: point, amount: 8}, limit: {per: month, times: 1}}`,
+		"{id: planned, on: purchase, when: {plan: [plus, pro]}, multiply: 2}",
 		"{id: welcome, on: enrolment, give: {unit: point, amount: 15}, pending: {for: 1 day}}",
 		"{id: percent, on: purchase, give: {unit: point, percent: 3, steps: [{after: 10 days, percent: 5}]}}",
 	}
@@ -89,6 +91,24 @@ var (
 	}
 )
 
+// benefits and plans of drawn programs; fading is one more benefit, which is warned of FadeWarning before each step.
+const benefits = `plans:
+  - {id: plus, every: 10 days, trial: 4 days, grace: 3 days, benefits: content}
+  - {id: pro, every: 1 month, benefits: [content, lounge]}
+benefits:
+  - {id: content, value: {percent: 5}, grows: {by: {sum: spend, window: rolling 20 days}, steps: [{from: 50.00, percent: 7}]}}
+  - {id: lounge, when: {any: [{tier: {club: silver}}, {plan: pro}]}, limit: {per: week, times: 2}}
+`
+
+var fading = []string{
+	"{id: fading, value: {percent: 15}, fades: {steps: [{after: 9 days, percent: 10}, {after: 30 days, percent: 0}], warn: 3 days}}",
+	"{id: fading, when: {tier: {club: silver}}, fades: {steps: [{after: 3 days}], warn: 3 days}}",
+	"{id: fading, when: {member_for: 12 days}, value: {money: 5.00}, fades: {steps: [{after: 5 days, money: 1.00}, {after: 6 days, money: 0}], warn: 3 days}}",
+}
+
+// FadeWarning is how long before each step of a fading benefit a member of a drawn program is warned.
+const FadeWarning = 3 * 24 * time.Hour
+
 // Program draws a program.
 func Program(t *rapid.T, o Options) *program.Compiled {
 	pick := func(label string, from []string) string { return rapid.SampledFrom(from).Draw(t, label) }
@@ -107,7 +127,7 @@ func Program(t *rapid.T, o Options) *program.Compiled {
 		if o.Orderly && i >= len(optional) && strings.Contains(r, "each: program") {
 			continue
 		}
-		if rapid.IntRange(0, 3).Draw(t, "rule") == 0 {
+		if rapid.IntRange(0, 3).Draw(t, "rule") == 0 && !(o.Plain && strings.Contains(r, "plan")) {
 			earn = append(earn, "  - "+strings.ReplaceAll(r, "}, {id", "}\n  - {id"))
 		}
 	}
@@ -149,6 +169,12 @@ func Program(t *rapid.T, o Options) *program.Compiled {
 		"referral: {qualifies: {when: {total: {from: 30.00}}, within: 40 days" + pick("referral", []string{"", ", purchase: first"}) + "}, friend: {unit: point, amount: 11}, " +
 		"referrer: {unit: point, amount: 17, limit: {per: month, times: 2}, pending: {for: 4 days}}}\n" +
 		strings.Join(reach, "\n") + "\n"
+	if !o.Plain {
+		text += benefits
+		if !o.Orderly { // when a warning is given depends on when the sweep runs
+			text += "  - " + pick("fading", fading) + "\n"
+		}
+	}
 	d, err := program.Parse([]byte(text), "")
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
@@ -215,7 +241,7 @@ var kinds = []engine.Kind{
 	engine.PurchaseK, engine.PurchaseK, engine.PurchaseK, engine.PurchaseK, engine.ReturnK, engine.ReturnK, engine.ReturnK, engine.ActivityK,
 	engine.Reserve, engine.Redeem, engine.Redeem, engine.Commit, engine.Cancel, engine.Refund, engine.Refund, engine.AdjustmentK, engine.TransferOut,
 	engine.Release, engine.TierGrant, engine.GrantK, engine.GrantK, engine.Status, engine.MergeOut,
-	engine.ThanksK, engine.ProfileK, engine.ChallengeK,
+	engine.ThanksK, engine.ProfileK, engine.ChallengeK, engine.PlanK, engine.PlanK, engine.UseK,
 }
 
 var waits = []time.Duration{0, 0, time.Second, time.Minute, time.Hour, 7 * time.Hour, 24 * time.Hour, 3 * 24 * time.Hour, 9 * 24 * time.Hour, 33 * 24 * time.Hour}
@@ -343,6 +369,25 @@ func (h *History) body(t *rapid.T, f *engine.Fact) bool {
 		}
 	case engine.ProfileK:
 		f.Enrolment = &engine.EnrolmentBody{Birthday: birthday(t)}
+	case engine.PlanK:
+		if h.Plain {
+			return false
+		}
+		plans := []string{"plus", "pro"}
+		f.Plan = &engine.PlanBody{Plan: rapid.SampledFrom(plans).Draw(t, "plan"), What: rapid.SampledFrom(engine.PlanWords).Draw(t, "what"),
+			At: rapid.SampledFrom([]string{"", engine.AtOnce, engine.AtPeriodEnd}).Draw(t, "takes effect")}
+		if f.Plan.What == engine.PlanChanged {
+			f.Plan.To = rapid.SampledFrom(plans).Draw(t, "to")
+		}
+		if rapid.IntRange(0, 3).Draw(t, "says until") == 0 {
+			until := f.OccurredAt.Add(time.Duration(rapid.IntRange(1, 40).Draw(t, "days")) * 24 * time.Hour)
+			f.Plan.Until = &until
+		}
+	case engine.UseK:
+		if h.Plain {
+			return false
+		}
+		f.Use = &engine.UseBody{Benefit: rapid.SampledFrom([]string{"content", "lounge", "lounge"}).Draw(t, "benefit")}
 	case engine.MergeOut:
 		if rapid.IntRange(0, 2).Draw(t, "merge") > 0 {
 			return false

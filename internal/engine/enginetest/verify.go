@@ -6,6 +6,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"time"
 
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/ledger"
@@ -21,6 +22,9 @@ func (d *Desk) Verify() error {
 		wrong = append(wrong, err)
 	}
 	for _, id := range d.Members() {
+		if err := warned(d.members[id].past); err != nil {
+			wrong = append(wrong, fmt.Errorf("member %s: %w", id, err))
+		}
 		if err := d.verify(id, moved); err != nil {
 			wrong = append(wrong, fmt.Errorf("member %s: %w", id, err))
 		}
@@ -31,6 +35,51 @@ func (d *Desk) Verify() error {
 		}
 	}
 	return errors.Join(wrong...)
+}
+
+// warned proves of a drawn program that a fading benefit took no step sooner than FadeWarning after the member was told of it, and
+// that each step was told of once. A merged member's warnings are in other books.
+func warned(past []engine.Past) error {
+	told := map[string]time.Time{}
+	var last time.Time // the purchase that is counted from
+	for _, p := range past {
+		switch p.Fact.Kind {
+		case engine.MergeIn:
+			return nil
+		case engine.PurchaseK:
+			if p.Fact.OccurredAt.After(last) {
+				last = p.Fact.OccurredAt
+				clear(told) // what was told of is off
+			}
+		case engine.ReturnK: // may bring back what was so before
+			if slices.ContainsFunc(p.Decision.Events, func(e engine.Event) bool { return e.Type == engine.EvPurchase || e.Type == engine.EvReturn }) {
+				return nil
+			}
+		}
+		for _, e := range p.Decision.Events {
+			if e.Data["benefit"] != "fading" || p.Fact.Kind != engine.Due {
+				continue
+			}
+			at, was := told[e.Data["benefit"]]
+			switch e.Type {
+			case engine.EvBenefitFading:
+				if was {
+					return fmt.Errorf("%s: warned twice of one step, first at %s", p.Fact.ID, at)
+				}
+				at = p.Fact.OccurredAt
+				if p.Fact.RecordedAt.After(at) {
+					at = p.Fact.RecordedAt
+				}
+				told[e.Data["benefit"]] = at
+			case engine.EvBenefitFaded:
+				if !was || p.Fact.OccurredAt.Before(at.Add(FadeWarning-time.Hour)) { // an hour for the change of clocks
+					return fmt.Errorf("%s: a step at %s, told of at %s", p.Fact.ID, p.Fact.OccurredAt, at)
+				}
+				delete(told, e.Data["benefit"])
+			}
+		}
+	}
+	return nil
 }
 
 type place struct {
