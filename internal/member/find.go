@@ -3,6 +3,7 @@ package member
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -135,6 +136,35 @@ func AskMembers(p *program.Compiled, refs []string) (db.Ask, []Resolved) {
 		}
 		return nil
 	}}, out
+}
+
+var profiles = db.NewLookup([]string{"bucket integer", "program_id text", "member_id text"}, `
+SELECT m.member_id, m.profile
+FROM want CROSS JOIN members m
+WHERE m.bucket = want.bucket AND m.program_id = want.program_id AND m.member_id = want.member_id`)
+
+// Births gives the birth dates of members, by id, of those who told one.
+func Births(ctx context.Context, tx *db.Tx, program string, members []string) (map[string]string, error) {
+	args := make([]any, 0, 3*len(members))
+	for _, id := range members {
+		args = append(args, ids.Bucket(program, id), program, id)
+	}
+	out := map[string]string{}
+	err := tx.Find(ctx, db.Ask{Lookup: profiles, Args: args, Scan: func(row db.Scanner) error {
+		var id, text string
+		if err := row.Scan(&id, &text); err != nil {
+			return err
+		}
+		var f Profile
+		if err := json.Unmarshal([]byte(text), &f); err != nil {
+			return fmt.Errorf("read the profile of %s: %w", id, err)
+		}
+		if f.Birth != "" {
+			out[id] = f.Birth
+		}
+		return nil
+	}})
+	return out, err
 }
 
 // Query narrows List.

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"maps"
+	"slices"
 	"time"
 
 	"lojal.dev/lojal/internal/books"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/member"
 	"lojal.dev/lojal/internal/program"
 )
 
@@ -260,6 +263,10 @@ func (r *Recorder) Replan(ctx context.Context, refs []books.Ref, now time.Time) 
 	if err := r.read(ctx, tasks, nil); err != nil {
 		return 0, err
 	}
+	told, err := r.tellBirthdays(ctx, tasks, now)
+	if err != nil {
+		return told, err
+	}
 	changed := tasks[:0]
 	for _, t := range tasks {
 		if t.err != nil || len(t.result.Dues) > 0 {
@@ -268,7 +275,41 @@ func (r *Recorder) Replan(ctx context.Context, refs []books.Ref, now time.Time) 
 		}
 	}
 	r.commitAll(ctx, changed)
-	return dues(changed)
+	n, err := dues(changed)
+	return n + told, err
+}
+
+// tellBirthdays records the birthdays of members who enrolled before there were rules on them, where a version has brought some.
+func (r *Recorder) tellBirthdays(ctx context.Context, looked []*task, now time.Time) (int, error) {
+	unknown := map[string][]string{}
+	for _, t := range looked {
+		onBirthday := func(m *program.CompiledMoment) bool { return m.Kind == program.Birthday }
+		if t.err == nil && t.result.Account.State.Birthday == "" && engine.Replans(&t.result.Account.State) && slices.ContainsFunc(t.result.Program.Moments, onBirthday) {
+			unknown[t.req.Program] = append(unknown[t.req.Program], t.result.Account.Member)
+		}
+	}
+	told := 0
+	for _, id := range slices.Sorted(maps.Keys(unknown)) {
+		var births map[string]string
+		err := r.db.Read(ctx, func(tx *db.Tx) (err error) {
+			births, err = member.Births(ctx, tx, id, unknown[id])
+			return err
+		})
+		if err != nil {
+			return told, err
+		}
+		reqs := make([]Request, 0, len(births))
+		for _, m := range slices.Sorted(maps.Keys(births)) {
+			reqs = append(reqs, Request{Program: id, Member: m, Fact: engine.Fact{Kind: engine.ProfileK}, Patch: &member.Patch{}, Now: now, Actor: System})
+		}
+		for _, o := range r.Batch(ctx, reqs) {
+			if o.Err != nil {
+				return told, o.Err
+			}
+			told++
+		}
+	}
+	return told, nil
 }
 
 // dues counts what was written for looks.

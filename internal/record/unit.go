@@ -770,7 +770,7 @@ func (u *unit) patch(ctx context.Context, tasks []*task) error {
 			t.fail(err)
 		case err != nil:
 			return err
-		case m.Revision == before.Revision: // nothing changed
+		case m.Revision == before.Revision && u.knows(t, m): // nothing changed
 			t.done(&Result{Fact: t.fact, Member: m})
 		default:
 			t.enrols = m
@@ -778,6 +778,13 @@ func (u *unit) patch(ctx context.Context, tasks []*task) error {
 		}
 	}
 	return nil
+}
+
+// knows says whether the account of a task's member has what rules may look at as it stands in the profile: not the birthday of one who
+// enrolled before there were rules on it.
+func (u *unit) knows(t *task, m member.Member) bool {
+	f := u.sheet.Folio(u.survivor(t.ref))
+	return f == nil || f.State.Birthday == engine.Birthday(m.Birth)
 }
 
 // is makes the task that of the member who was enrolled.

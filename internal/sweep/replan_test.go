@@ -230,3 +230,28 @@ func BenchmarkSweepWithNothingToDo(b *testing.B) {
 		})
 	}
 }
+
+// Accounts of before there were rules on birthdays do not know them: the version that brings such a rule has them told.
+func TestBirthdaysOfBeforeAreToldToTheBooks(t *testing.T) {
+	t.Parallel()
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
+		k := openWith(t, d, quiet, 4)
+		err := d.Write(t.Context(), func(tx *db.Tx) error {
+			_, err := tx.Exec(t.Context(), `UPDATE members SET profile = $1 WHERE program_id = $2 AND profile LIKE $3`, `{"external_id": "m1", "birth": "1990-03-25"}`, "shop", `%"m1"%`)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rule := "  - {id: birthday, on: birthday, give: {unit: point, amount: 7}}\n"
+		k.publish(quiet+rule, day(10), day(9))
+		k.sweep(day(11), 4, 1)
+		k.sweep(day(12), 0, 0)
+		k.sweep(day(24), 0, 1)
+		acc, _, err := k.r.View(t.Context(), "shop", "ext:m1", day(24))
+		if err != nil || acc.State.Birthday != "03-25" || acc.State.Units["point"].Balance() != 107 {
+			t.Errorf("%+v %v", acc, err)
+		}
+		k.proved()
+	})
+}
