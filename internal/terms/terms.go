@@ -219,6 +219,12 @@ func (w *writer) gives(r *program.CompiledRule) string {
 	if g.Amount != nil {
 		amount = w.points(g.Unit, r.Amount)
 	}
+	switch m, moment := program.ParseMoment(r.On); {
+	case moment:
+		return w.comesRound(r, m, amount)
+	case r.Base != "":
+		return w.percent(r, m, "")
+	}
 	kind, _ := strings.CutPrefix(r.On, "activity:")
 	plan, begins := strings.CutPrefix(r.On, "plan:")
 	activity := w.quoted(explain.Activity(w.p, r.On, w.lang))
