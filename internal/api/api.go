@@ -20,6 +20,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"lojal.dev/lojal/internal/code"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/health"
@@ -57,6 +58,8 @@ type Config struct {
 	Tracer *trace.Tracer
 	// Proxies are trusted for where a request came from; nil trusts nobody.
 	Proxies *web.Proxies
+	// Codes says how many codes that are none may be named; its zero value has the usual limits.
+	Codes code.Guard
 	// LogEvery logs one of so many requests that went well; 0 is each of them and a negative number none. Slow warns of one that took longer.
 	LogEvery int64
 	Slow     time.Duration

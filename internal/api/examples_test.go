@@ -48,6 +48,7 @@ func (s *story) tell(operation string) *answer {
 		if body == "" && r.Method == http.MethodPost {
 			body = "{}"
 		}
+		body = strings.NewReplacer("7KXQ-2M9D-4VWT-R80HE", s.real["code"], "9MRT-2M9D-4VWT-R80HE", s.real["voucher"]).Replace(body)
 		secret := s.secret
 		if r.Scope == Open {
 			secret = ""
@@ -103,7 +104,8 @@ var (
 	anySigner   = regexp.MustCompile(`"secret":"whsec_[^"]*"`)
 	anySequence = regexp.MustCompile(`"sequence":"[^"]*"`)
 	anyPrefix   = regexp.MustCompile(`"prefix":"lj_(live|test)_[^"]*"`)
-	anyCode     = regexp.MustCompile(`"code":"[0-9A-Z]{17}"`)
+	anyCode     = regexp.MustCompile(`"code":"[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{5}"`)
+	anyTail     = regexp.MustCompile(`"tail":"[^"]*"`)
 	anyCursor   = regexp.MustCompile(`"next_cursor":"[^"]*"`)
 )
 
@@ -129,7 +131,8 @@ func stable(tb testing.TB, raw []byte) json.RawMessage {
 	raw = anySigner.ReplaceAll(raw, []byte(`"secret":"whsec_…"`))
 	raw = anySequence.ReplaceAll(raw, []byte(`"sequence":"000000000000002a00000001"`))
 	raw = anyPrefix.ReplaceAll(raw, []byte(`"prefix":"lj_${1}_4nTr"`))
-	raw = anyCode.ReplaceAll(raw, []byte(`"code":"7KXQ2M9D4VWTR80HE"`))
+	raw = anyCode.ReplaceAll(raw, []byte(`"code":"7KXQ-2M9D-4VWT-R80HE"`))
+	raw = anyTail.ReplaceAll(raw, []byte(`"tail":"80HE"`))
 	raw = anyCursor.ReplaceAll(raw, []byte(`"next_cursor":"eyJzIjoxfQ"`))
 	var v map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &v); err != nil {
@@ -179,6 +182,27 @@ func exampleAnswers(tb testing.TB) map[string]json.RawMessage {
 	}
 	s.real["red"] = s.do("POST", "/v1/redemptions", `{"member": "ext:4711", "reward": "coffee"}`).want(201).text("id")
 	s.tell("postRedemptionsRedemptionCancel")
+	s.real["code"] = s.tell("postGiftCards").text("code")
+	for _, op := range []string{"postGiftCardsBatches", "getGiftCards", "getGiftCardsCard", "postCodesCheck", "postGiftCardsPay", "postGiftCardsCardLoads", "postGiftCardsCardCode"} {
+		s.tell(op)
+	}
+	s.tell("postGiftCardsCardStatus")
+	s.real["gft"] = s.do("POST", "/v1/gift-cards", `{"amount": "100.00", "inactive": true}`).want(201).text("id")
+	s.tell("postGiftCardsCardActivate")
+	s.do("POST", "/v1/adjustments", `{"member": "ext:4711", "unit": "star", "amount": "500", "reason": "For vouchers"}`).want(201)
+	bought := s.do("POST", "/v1/redemptions", `{"member": "ext:4711", "reward": "voucher", "commit": true}`).want(201)
+	s.real["voucher"], s.real["red"] = bought.text("redemptions", 0, "voucher", "code"), bought.text("redemptions", 0, "id")
+	for _, op := range []string{"postVouchersUse", "postRedemptionsRedemptionVoucherUndo", "postRedemptionsRedemptionVoucherCode", "postRedemptionsRedemptionVoucherVoid"} {
+		red := s.real["red"]
+		s.tell(op)
+		s.real["red"] = red
+	}
+	s.real["code"] = s.tell("postClaims").text("code")
+	for _, op := range []string{"getClaimsClaim", "postClaimsClaim", "postMembersMemberClaims"} {
+		s.tell(op)
+	}
+	s.real["wtg"] = s.do("POST", "/v1/claims", `{"source": "till-1", "external_id": "R-3002", "amount": "10.00"}`).want(201).text("id")
+	s.tell("postClaimsClaimCancel")
 	for _, op := range []string{"postFactsFactRelease", "postFactsFactCancelPending"} {
 		s.real["pur"] = s.do("POST", "/v1/purchases", `{"member": "ext:4711", "lines": [{"category": "flight", "amount": "1000.00"}]}`).want(201).text("id")
 		s.tell(op)

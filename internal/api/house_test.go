@@ -42,6 +42,11 @@ units:
   mile:
     name: {nb: mil, en: mile}
     precision: 2
+  nok:
+    name: {nb: {one: krone, other: kroner}, en: {one: krone, other: kroner}}
+    precision: 2
+    worth: 1.00
+gift_cards: {unit: nok, min: 50.00, max: 5000.00, valid: 3 years}
 activities:
   own_cup: {}
   flown: {}
@@ -86,6 +91,9 @@ rewards:
   - id: voucher
     price: {star: 20}
     gives: {voucher: {money: 25.00, valid: 3 months}}
+  - id: tenth
+    price: {star: 1}
+    gives: {voucher: {percent: 10, uses: 2, bound: true}}
   - id: pay
     title: Pay
     pay: {unit: star, points: 1, worth: 0.50, share: 50}

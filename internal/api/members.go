@@ -315,6 +315,9 @@ func (s *Server) addIdentifier(ctx context.Context, in *addIdentifierIn) (*Answe
 		}
 		return s.changed(ctx, tx, v, &in.Call, m, "identifier.added", in.Body.Kind)
 	}, nil)
+	if err == nil { // what came with it before it was anybody's; sending the request again goes on where this stops
+		_, err = s.linked(ctx, &in.Call, in.Member)
+	}
 	return &Answered[Member]{reply}, err
 }
 

@@ -197,6 +197,8 @@ var tagTexts = [][2]string{
 	{"Redemptions", "Points are spent: reserved, then committed or cancelled, or in one step."},
 	{"Rewards", "What points can be spent on."},
 	{"Benefits and plans", "What members may have that costs no points, and paid memberships."},
+	{"Gift cards and codes", "Cards with money on them, vouchers, and the codes that open them."},
+	{"Claims", "Purchases that wait for their member: receipts with a code, and cards that nobody has linked."},
 	{"Balances by hand", "Adjustments, transfers, pending points."},
 	{"Facts", "What happened, and why it was decided so."},
 	{"Simulation and batches", "Many facts at once, with or without trace."},

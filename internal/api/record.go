@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"lojal.dev/lojal/internal/books"
+	"lojal.dev/lojal/internal/code"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/errs"
@@ -27,6 +28,13 @@ func (s *Server) recordFact(ctx context.Context, c *Call, include []string, ref 
 	req := s.request(c, ref, f)
 	req.Render = func(r *record.Result) (int, []byte) {
 		return renderResult(r, func() any { return c.recorded(r, include) })
+	}
+	req.Reveal = func(r *record.Result) []byte {
+		if len(r.Codes) == 0 {
+			return nil
+		}
+		_, b := renderResult(r, func() any { return c.withCodes(r, c.recorded(r, include)) })
+		return b
 	}
 	out := &Answered[Recorded]{}
 	if err := s.submit(ctx, req, &out.Reply); err != nil {
@@ -94,7 +102,7 @@ func replyOf(status int, body []byte, replayed bool) web.Reply {
 }
 
 // places are where the things live whose ids begin so.
-var places = map[string]string{"mem": "/v1/members/", "pur": "/v1/purchases/", "red": "/v1/redemptions/", "key": "/v1/keys/", "whk": "/v1/webhooks/", "imp": "/v1/imports/"}
+var places = map[string]string{"mem": "/v1/members/", "pur": "/v1/purchases/", "red": "/v1/redemptions/", "gft": "/v1/gift-cards/", "wtg": "/v1/claims/", "key": "/v1/keys/", "whk": "/v1/webhooks/", "imp": "/v1/imports/"}
 
 // location is the address of what an answer is about: its id stands first.
 func location(body []byte) string {
@@ -121,6 +129,19 @@ func renderResult(r *record.Result, body func() any) (int, []byte) {
 		panic("api: an answer cannot be written: " + err.Error()) // a fault of the program; the transaction is given up
 	}
 	return status, b
+}
+
+// withCodes puts the codes that were drawn into an answer.
+func (c *Call) withCodes(r *record.Result, out Recorded) Recorded {
+	for i := range out.Redemptions {
+		for j := range r.Decision.Redemptions {
+			d := &r.Decision.Redemptions[j]
+			if d.ID == out.Redemptions[i].ID && d.Voucher != nil && r.Codes[d.Voucher.Hash] != "" {
+				out.Redemptions[i].Voucher.Code = code.Show(r.Codes[d.Voucher.Hash])
+			}
+		}
+	}
+	return out
 }
 
 // recorded renders a result with what is asked for besides.

@@ -14,6 +14,8 @@ func table() []*Route {
 		redeeming = "Redemptions"
 		benefits  = "Benefits and plans"
 		hand      = "Balances by hand"
+		cards     = "Gift cards and codes"
+		claims    = "Claims"
 		facts     = "Facts"
 		many      = "Simulation and batches"
 		prog      = "Program"
@@ -24,6 +26,8 @@ func table() []*Route {
 	const (
 		mem = "ext:4711"
 		pur = "till-1:R-1001"
+		wtg = "wtg_01k9zjq3hfe1f8m6v7j0q3x5c4"
+		gft = "gft_01k9zjq3hfe1f8m6v7j0q3x5c4"
 		red = "red_01k9zjq3hfe1f8m6v7j0q3x5c4"
 		fct = "pur_01k9zjq3hfe1f8m6v7j0q3x5c4"
 		whk = "whk_01k9zjq3hfe1f8m6v7j0q3x5c4"
@@ -138,6 +142,70 @@ func table() []*Route {
 			Tag: purchases, Summary: "List a purchase's returns", Example: []string{pur},
 		}),
 
+		// Gift cards and codes
+		route("POST", "/v1/gift-cards", "giftcards:write", (*Server).issueCard, About{
+			Tag: cards, Summary: "Issue a gift card", Status: http.StatusCreated, Also: again,
+			Text: "Makes a card with money on it and gives its code (and PIN, where the program has them), which are in this answer and nowhere else. `inactive` makes a card that is worth nothing until it is activated, `sample` one to look at.",
+			Body: `{"amount": "500.00", "to": "Ola", "from": "Kari", "greeting": "Gratulerer med dagen!", "language": "nb", "source": "shop", "external_id": "order-88/1"}`,
+		}),
+		route("GET", "/v1/gift-cards", "giftcards:read", (*Server).listCards, About{Tag: cards, Summary: "List gift cards", Text: "In the order in which they were made; `?batch=` keeps to one batch."}),
+		route("POST", "/v1/gift-cards/batches", "giftcards:write", (*Server).issueBatch, About{
+			Tag: cards, Summary: "Issue many gift cards", Status: http.StatusCreated, Batch: true,
+			Text: "Up to 1,000 cards with a greeting for all or for each. Each card is one of its batch by its `reference`, or by its place in the list: the same list again makes none twice, and shows no code twice.",
+			Body: `{"batch": "christmas-2026", "amount": "300.00", "greeting": "God jul fra oss alle", "cards": [{"to": "Ola", "to_email": "ola@example.org", "reference": "emp-1"}, {"to": "Kari", "to_email": "kari@example.org", "reference": "emp-2"}]}`,
+		}),
+		route("POST", "/v1/gift-cards/pay", "redemptions:write", (*Server).payCard, About{
+			Tag: cards, Summary: "Pay with a gift card", Status: http.StatusCreated, Also: again,
+			Text: "By its code. With `max` as much of `total` as there is. With `reserve` the amount is held until the redemption is committed or cancelled. What was paid is given back by refunding the redemption. Many wrong codes are 429.",
+			Body: `{"code": "7KXQ-2M9D-4VWT-R80HE", "amount": "120.00", "source": "till-1", "external_id": "R-2001/card"}`,
+		}),
+		route("GET", "/v1/gift-cards/{card}", "giftcards:read", (*Server).getCard, About{Tag: cards, Summary: "Get a gift card", Example: []string{gft}}),
+		route("POST", "/v1/gift-cards/{card}/loads", "giftcards:write", (*Server).loadCard, About{
+			Tag: cards, Summary: "Top a gift card up", Status: http.StatusCreated, Also: again, Example: []string{gft}, Body: `{"amount": "200.00"}`,
+			Text: "What is loaded has a time of its own.",
+		}),
+		route("POST", "/v1/gift-cards/{card}/activate", "giftcards:write", (*Server).activateCard, About{
+			Tag: cards, Summary: "Activate a gift card", Status: http.StatusCreated, Also: again, Example: []string{gft},
+			Text: "What is on it can be used from now on, and its time begins.",
+		}),
+		route("POST", "/v1/gift-cards/{card}/status", "giftcards:write", (*Server).setCardStatus, About{
+			Tag: cards, Summary: "Block a gift card, free it, or call it off", Status: http.StatusCreated, Also: again, Example: []string{gft},
+			Text: "A closed card holds nothing, for good: for a sale that was refunded.", Body: `{"to": "blocked", "reason": "Reported lost"}`,
+		}),
+		route("POST", "/v1/gift-cards/{card}/code", "giftcards:write", (*Server).renewCard, About{
+			Tag: cards, Summary: "Give a gift card another code", Status: http.StatusCreated, Example: []string{gft},
+			Text: "For a code that was lost or seen by others: the old one opens nothing from then on. Whoever sends cards asks for the code as the message is made.",
+		}),
+		route("POST", "/v1/codes/check", "redemptions:read", (*Server).checkCodes, About{
+			Tag: cards, Summary: "Check codes", Text: "What vouchers and gift cards are worth, alone or together: with `total` what each takes off it, vouchers before gift cards, and what is left to pay. Nothing is used. Many wrong codes are 429.",
+			Body: `{"codes": [{"code": "7KXQ-2M9D-4VWT-R80HE"}], "total": "400.00"}`,
+		}),
+		route("POST", "/v1/vouchers/use", "redemptions:write", (*Server).useVoucher, About{
+			Tag: cards, Summary: "Use a voucher", Status: http.StatusCreated, Also: again,
+			Text: "By its code, or by its redemption and the member who has it. The answer says what it takes off the total.",
+			Body: `{"code": "9MRT-2M9D-4VWT-R80HE", "member": "ext:4711", "total": "400.00", "source": "till-1", "external_id": "R-2002/voucher"}`,
+		}),
+
+		// Claims
+		route("POST", "/v1/claims", "purchases:write", (*Server).keepPurchase, About{
+			Tag: claims, Summary: "Keep a purchase for a member who comes later", Status: http.StatusCreated, Also: again,
+			Text: "For a receipt without a member: the answer has a code to print, and whoever claims it in time gets what the purchase earns as of its own day. With `identifier`, such as the token of a payment card, it is recorded at once if a member has it, and else waits until somebody links it. `source` and `external_id` are required: by them the receipt counts once.",
+			Body: `{"source": "till-1", "external_id": "R-3001", "amount": "180.00"}`,
+		}),
+		route("POST", "/v1/claims/claim", "purchases:write", (*Server).claimReceipt, About{
+			Tag: claims, Summary: "Claim a receipt", Status: http.StatusCreated, Also: again,
+			Text: "Records the purchase for the member. A receipt that another has claimed is 409 receipt_claimed; the same member gets the first decision again. Many wrong codes are 429.",
+			Body: `{"code": "7KXQ-2M9D-4VWT-R80HE", "member": "ext:4711"}`,
+		}),
+		route("GET", "/v1/claims/{claim}", "purchases:read", (*Server).getWaiting, About{Tag: claims, Summary: "Get a purchase that waits", Example: []string{wtg}}),
+		route("POST", "/v1/claims/{claim}/cancel", "purchases:write", (*Server).cancelWaiting, About{
+			Tag: claims, Summary: "Call a purchase off that waits", Example: []string{wtg}, Text: "The goods came back before anybody claimed it.",
+		}),
+		route("POST", "/v1/members/{member}/claims", "purchases:write", (*Server).claimLinked, About{
+			Tag: claims, Summary: "Record what waits for a member's identifiers", Example: []string{mem},
+			Text: "Giving a member an identifier over the API does it by itself; this is for identifiers that came with the enrolment, an import or a merge.",
+		}),
+
 		// Activities
 		route("POST", "/v1/activities", "activities:write", (*Server).recordActivity, About{
 			Tag: "Activities", Summary: "Record an activity", Status: http.StatusCreated, Also: again,
@@ -153,6 +221,17 @@ func table() []*Route {
 		}),
 		route("GET", "/v1/redemptions/{redemption}", "redemptions:read", (*Server).getRedemption, About{
 			Tag: redeeming, Summary: "Get a redemption", Example: []string{red},
+		}),
+		route("POST", "/v1/redemptions/{redemption}/voucher/undo", "redemptions:write", (*Server).undoVoucher, About{
+			Tag: redeeming, Summary: "Take a use of a voucher back", Status: http.StatusCreated, Also: again, Example: []string{red},
+			Text: "The voucher can be used again: the purchase was cancelled, or came back.",
+		}),
+		route("POST", "/v1/redemptions/{redemption}/voucher/void", "redemptions:write", (*Server).voidVoucher, About{
+			Tag: redeeming, Summary: "Call a voucher off", Status: http.StatusCreated, Also: again, Example: []string{red},
+		}),
+		route("POST", "/v1/redemptions/{redemption}/voucher/code", "redemptions:write", (*Server).renewVoucher, About{
+			Tag: redeeming, Summary: "Give a voucher another code", Status: http.StatusCreated, Also: again, Example: []string{red},
+			Text: "For a code that was lost: the answer shows the new one, and the old one opens nothing from then on. Only a keyed hash of it is kept.",
 		}),
 		route("POST", "/v1/redemptions/{redemption}/commit", "redemptions:write", (*Server).commitRedemption, About{
 			Tag: redeeming, Summary: "Commit a redemption", Text: "The points are spent and what the reward gives is handed over.", Status: http.StatusCreated, Also: again, Example: []string{red},

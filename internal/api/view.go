@@ -345,7 +345,8 @@ func (v view) redemption(r engine.RedemptionState, owner string) RedemptionView 
 		out.Worth = v.money(r.Worth)
 	}
 	if r.Voucher != nil {
-		out.Voucher = &Voucher{Code: r.Voucher.Code, Percent: Amount(r.Voucher.Percent), ValidUntil: v.moment(r.Voucher.ValidUntil)}
+		out.Voucher = &Voucher{Code: r.Voucher.Code, Tail: r.Voucher.Tail, Uses: max(r.Voucher.Uses, 1), Used: int64(len(r.Voucher.Used)), Bound: r.Voucher.Bound,
+			Percent: Amount(r.Voucher.Percent), ValidUntil: v.moment(r.Voucher.ValidUntil)}
 		if r.Voucher.Money != 0 {
 			out.Voucher.Money = v.money(r.Voucher.Money)
 		}

@@ -624,7 +624,16 @@ type RedemptionView struct {
 
 // Voucher is a code worth something.
 type Voucher struct {
-	Code string `json:"code"`
+	// Code is in the answer that issued it and nowhere else, not even in a repetition of it; POST …/voucher/code gives it another.
+	Code string `json:"code,omitempty"`
+	// Tail is its end, by which a person knows it.
+	Tail string `json:"tail,omitempty"`
+	// Status is usable, used, ended or void.
+	Status string `json:"status,omitempty"`
+	// Uses is how often it can be used, Used how often it was, Bound that only its member may use it.
+	Uses  int64 `json:"uses,omitempty"`
+	Used  int64 `json:"used,omitempty"`
+	Bound bool  `json:"bound,omitempty"`
 	// Money is the value off, or Percent.
 	Money      Amount     `json:"money,omitempty"`
 	Percent    Amount     `json:"percent,omitempty"`

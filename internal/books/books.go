@@ -52,6 +52,7 @@ type body struct {
 	Status     *engine.StatusBody    `json:"status,omitempty"`
 	Merge      *engine.Merge         `json:"merge,omitempty"`
 	Card       *engine.Card          `json:"card,omitempty"`
+	Voucher    *engine.VoucherStep   `json:"voucher,omitempty"`
 	Drawn      *engine.Drawn         `json:"drawn,omitempty"`
 	Invited    *engine.Invitation    `json:"invited,omitempty"`
 	Thanks     *engine.Thanks        `json:"thanks,omitempty"`
@@ -64,7 +65,7 @@ func Body(f engine.Fact) ([]byte, error) {
 		return encodePurchase(f.Purchase)
 	}
 	b, err := json.Marshal(body{f.Enrolment, f.Purchase, f.Return, f.Activity, f.Redemption, f.Adjustment, f.Transfer, f.Release,
-		f.Tier, f.Grant, f.Plan, f.Use, f.Challenge, f.Status, f.Merge, f.Card, f.Drawn, f.Invited, f.Thanks})
+		f.Tier, f.Grant, f.Plan, f.Use, f.Challenge, f.Status, f.Merge, f.Card, f.Voucher, f.Drawn, f.Invited, f.Thanks})
 	if err != nil {
 		return nil, fmt.Errorf("write the body of fact %s: %w", f.ID, err)
 	}
@@ -80,6 +81,7 @@ func setBody(f *engine.Fact, text string) error {
 	f.Adjustment, f.Transfer, f.Release, f.Tier, f.Status, f.Merge = b.Adjustment, b.Transfer, b.Release, b.Tier, b.Status, b.Merge
 	f.Invited, f.Thanks = b.Invited, b.Thanks
 	f.Grant, f.Challenge, f.Card, f.Drawn, f.Plan, f.Use = b.Grant, b.Challenge, b.Card, b.Drawn, b.Plan, b.Use
+	f.Voucher = b.Voucher
 	return nil
 }
 

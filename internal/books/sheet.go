@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strconv"
@@ -59,6 +60,19 @@ func (s *Sheet) Whole(ref Ref) *Folio {
 	f := s.folio(ref)
 	f.whole, f.allOpen, f.allTallies = true, true, true
 	return f
+}
+
+// Decided gives all facts that were decided in the sheet, each with its account.
+func (s *Sheet) Decided() iter.Seq2[*Folio, *Entry] {
+	return func(yield func(*Folio, *Entry) bool) {
+		for _, f := range s.folios {
+			for i := range f.entries {
+				if !yield(f, &f.entries[i]) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // Forget takes a folio out of the sheet, so that it does not grow over a long replay.

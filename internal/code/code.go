@@ -324,6 +324,16 @@ func SetStatus(ctx context.Context, tx *db.Tx, program, hash, status string, end
 	return nil
 }
 
+const replaceCodes = `UPDATE codes SET status = 'replaced' WHERE program_id = $1 AND holder = $2 AND subject = $3 AND status = 'open'`
+
+// Replace says that another code will stand for what the open codes of a holder's subject stood for.
+func Replace(ctx context.Context, tx *db.Tx, program, holder, subject string) error {
+	if _, err := tx.Exec(ctx, replaceCodes, program, holder, subject); err != nil {
+		return fmt.Errorf("replace a code of %s: %w", holder, err)
+	}
+	return nil
+}
+
 const moveCodes = `UPDATE codes SET holder = $1 WHERE program_id = $2 AND holder = $3`
 
 // Move gives the codes of one holder to another, as members are merged.

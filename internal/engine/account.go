@@ -255,10 +255,19 @@ type RedemptionState struct {
 
 // VoucherState is a code that was issued.
 type VoucherState struct {
-	Code       string     `json:"code"`
-	Money      int64      `json:"money,omitempty"`   // minor units
-	Percent    string     `json:"percent,omitempty"` // decimal
-	ValidUntil *time.Time `json:"valid_until,omitempty"`
+	// Code is there in vouchers of before there was a hash, Hash with Tail in all others.
+	Code string `json:"code,omitempty"`
+	Hash string `json:"hash,omitempty"`
+	Tail string `json:"tail,omitempty"`
+	// Bound says that only its owner may use it, Uses how often it can be used when that is more than once.
+	Bound bool  `json:"bound,omitempty"`
+	Uses  int64 `json:"uses,omitempty"`
+	// Used are its uses that were not taken back, the oldest first. Void says that it was called off.
+	Used       []VoucherUse `json:"used,omitempty"`
+	Void       bool         `json:"void,omitempty"`
+	Money      int64        `json:"money,omitempty"`   // minor units
+	Percent    string       `json:"percent,omitempty"` // decimal
+	ValidUntil *time.Time   `json:"valid_until,omitempty"`
 }
 
 // Event is something others may want to know. Its type is one of the names below.
@@ -312,6 +321,9 @@ const (
 	EvReferralMissed    = "referral.missed"
 	EvReferralRefused   = "referral.refused"
 	EvThanks            = "thanks.recorded"
+	EvVoucherUsed       = "voucher.used"
+	EvVoucherUndone     = "voucher.undone"
+	EvVoucherVoid       = "voucher.void"
 	EvCardIssued        = "gift_card.issued"
 	EvCardLoaded        = "gift_card.loaded"
 

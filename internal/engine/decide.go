@@ -103,6 +103,9 @@ func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
 		if f.Redemption != nil {
 			n.Tallies = append(n.Tallies, rewardTallies(p, st, p.Rewards[f.Redemption.Reward], f.OccurredAt)...)
 		}
+	case VoucherK:
+		n.Redemptions = []string{f.Parent}
+		tiers(from)
 	case Commit, Cancel, Refund:
 		n.Lots, n.Redemptions = true, []string{f.Parent}
 		tiers(from)
@@ -256,6 +259,8 @@ func (w *work) decide() error {
 		return w.then(w.doThanks())
 	case Load:
 		return w.doLoad()
+	case VoucherK:
+		return w.then(w.doVoucher())
 	case Due:
 		return w.doDue()
 	}

@@ -164,6 +164,11 @@ var EventTypes = []EventType{
 		{Name: "step", Text: "joined, qualified (something may be given: see points.earned) or undone (it is taken back).", Example: "qualified"},
 		{Name: "friend", Text: "The other member.", Example: "mem_01k9zjq3hfe1f8m6v7j0q3x5c4"},
 	}},
+	{EvVoucherUsed, 1, "A voucher was used.", []EventField{
+		redemptionField, rewardField, {Name: "amount", Text: "What it took off, in the program's currency.", Example: "50.00"},
+	}},
+	{EvVoucherUndone, 1, "A use of a voucher was taken back: it can be used again.", []EventField{redemptionField, rewardField}},
+	{EvVoucherVoid, 1, "A voucher was called off.", []EventField{redemptionField, rewardField}},
 	{EvCardIssued, 1, "A gift card was issued. The member of the event is the card. The code is not in the event.", []EventField{
 		{Name: "sample", Text: "true for a card that nothing can be paid with.", Example: "true", Optional: true},
 	}},

@@ -41,6 +41,7 @@ const (
 	MergeIn     Kind = "merge_in"
 	InvitedK    Kind = "invited" // a member says after enrolling who invited them
 	ThanksK     Kind = "thanks"  // what follows from what another member did
+	VoucherK    Kind = "voucher" // a voucher is used, a use taken back, or it is called off
 	Load        Kind = "load"    // a gift card is topped up
 	Due         Kind = "due"     // time passed: release, expiry, warnings, tiers, forgotten reservations
 )
@@ -48,7 +49,7 @@ const (
 // Kinds are all of them.
 var Kinds = []Kind{
 	Enrolment, PurchaseK, ReturnK, ActivityK, Reserve, Commit, Cancel, Redeem, Refund, AdjustmentK, TransferOut, TransferIn,
-	Release, TierGrant, GrantK, ChallengeK, ProfileK, PlanK, UseK, Status, MergeOut, MergeIn, Load, Due,
+	Release, TierGrant, GrantK, ChallengeK, ProfileK, PlanK, UseK, Status, MergeOut, MergeIn, Load, VoucherK, Due,
 	InvitedK, ThanksK,
 }
 
@@ -88,6 +89,8 @@ type Fact struct {
 	Merge      *Merge         `json:"merge,omitempty"`
 	Invited    *Invitation    `json:"invited,omitempty"`
 	Thanks     *Thanks        `json:"thanks,omitempty"`
+	// Voucher is what is done with a voucher.
+	Voucher *VoucherStep `json:"voucher,omitempty"`
 	// Card is the body of a load, and of the enrolment of a gift card.
 	Card *Card `json:"card,omitempty"`
 
@@ -97,9 +100,17 @@ type Fact struct {
 
 // Drawn holds random things drawn by the flow.
 type Drawn struct {
+	// Secrets are what is kept of voucher codes, in order of use. Codes are the codes themselves, in facts of before there was a hash.
+	Secrets []Secret `json:"secrets,omitempty"`
 	// Codes are voucher codes, Redemptions ids (red_…) for what a purchase spends, both in order of use.
 	Codes       []string `json:"codes,omitempty"`
 	Redemptions []string `json:"redemptions,omitempty"`
+}
+
+// Secret is what is kept of a code: its keyed hash and its last characters. The code itself is in one answer, and nowhere else.
+type Secret struct {
+	Hash string `json:"hash"`
+	Tail string `json:"tail,omitempty"`
 }
 
 // EnrolmentBody makes a member; the profile itself lives with the member.

@@ -41,6 +41,10 @@ func Draws(p *program.Compiled, st *State, f *Fact) (codes, redemptions int) {
 		}
 	case Due:
 		return grantDraws(p, st, f.OccurredAt)
+	case VoucherK:
+		if f.Voucher != nil && f.Voucher.Do == VoucherCode {
+			codes++
+		}
 	case Redeem:
 		count(f.Redemption.Reward)
 	case Commit:
@@ -319,9 +323,15 @@ func (w *work) hand(s *RedemptionState) {
 }
 
 func (w *work) voucher(s *RedemptionState, v *program.Voucher) {
-	var c VoucherState
-	if w.f.Drawn != nil && w.codes < len(w.f.Drawn.Codes) {
-		c.Code = w.f.Drawn.Codes[w.codes]
+	c := VoucherState{Bound: v.Bound}
+	if v.Uses > 1 {
+		c.Uses = v.Uses
+	}
+	if d := w.f.Drawn; d != nil && w.codes < len(d.Secrets) {
+		c.Hash, c.Tail = d.Secrets[w.codes].Hash, d.Secrets[w.codes].Tail
+		w.codes++
+	} else if d != nil && w.codes < len(d.Codes) {
+		c.Code = d.Codes[w.codes]
 		w.codes++
 	}
 	if v.Money != nil {
@@ -410,6 +420,9 @@ func (w *work) doRefund() error {
 		return errs.Conflict("redemption_refunded", "This redemption has been refunded already.").With("status", r.Status)
 	case r.Status != StatusCommitted:
 		return errs.Conflict("redemption_"+r.Status, "Only a committed redemption can be refunded; this one is "+r.Status+".").With("status", r.Status)
+	}
+	if v := r.Voucher; v != nil && len(v.Used) > 0 {
+		return errs.Conflict("voucher_used", "The voucher of this redemption was used: take its use back first.").With("redemption", r.ID)
 	}
 	s := *r
 	s.Refunded = copyAmounts(r.Refunded)

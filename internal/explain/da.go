@@ -166,6 +166,10 @@ var da = table{
 		engine.NoteWillShrink:      staff("Af {amount} er der {gave} tilbage {until:first}, hvis der ikke sker noget.").members("Du har {amount}. Bruger du ikke noget, er der {gave} tilbage {until:first}."),
 		engine.NoteWillStay:        staff("{until:first} er der {gave}, hvis der ikke sker noget.").members("{until:first} har du {gave}, hvis der ikke sker noget."),
 		engine.NoteTarget:          staff("”{rule}”: købt for {money}, til og med {until:last}; det giver {gave}. Med {missing} mere bliver det {percent} %.", "”{rule}”: købt for {money}, til og med {until:last}; det giver {gave}.").members("Du har handlet for {money}, som giver {gave} for ”{rule}”. Handler du for {missing} mere senest {until:last}, bliver det {percent} %.", "Du har handlet for {money}, som giver {gave} for ”{rule}”. Det tæller til og med {until:last}."),
+
+		engine.NoteVoucherUsed:   both("Brugt: værdikuponen »{reward}«, {money} i rabat."),
+		engine.NoteVoucherUnused: both("Værdikuponen »{reward}« kan bruges igen."),
+		engine.NoteVoucherVoid:   both("Værdikuponen »{reward}« er annulleret."),
 	},
 	dryRun: "På prøve og gav ikke noget; ellers: {text}",
 	gave:   staff("Gav {list}.").members("Du fik {list}."),

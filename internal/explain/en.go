@@ -166,6 +166,10 @@ var en = table{
 		engine.NoteWillShrink:      staff("Of {amount}, {gave} will be left on {until:first}, if nothing happens.").members("If you do not use your {amount}, you will have {gave} on {until:first}."),
 		engine.NoteWillStay:        staff("On {until:first} it will be {gave}, if nothing happens.").members("You will have {gave} on {until:first}, if nothing happens."),
 		engine.NoteTarget:          staff("“{rule}”: {money} bought, up to and including {until:last}; that gives {gave}. With {missing} more it is {percent}%.", "“{rule}”: {money} bought, up to and including {until:last}; that gives {gave}.").members("You have bought for {money}, which gives {gave} for “{rule}”. Buy for {missing} more up to and including {until:last}, and it is {percent}%.", "You have bought for {money}, which gives {gave} for “{rule}”. It counts up to and including {until:last}."),
+
+		engine.NoteVoucherUsed:   both("Used: the voucher “{reward}”, {money} off."),
+		engine.NoteVoucherUnused: both("The voucher “{reward}” can be used again."),
+		engine.NoteVoucherVoid:   both("The voucher “{reward}” was called off."),
 	},
 	dryRun: "On trial, and gave nothing; otherwise: {text}",
 	gave:   staff("Gave {list}.").members("You got {list}."),

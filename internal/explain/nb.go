@@ -166,6 +166,10 @@ var nb = table{
 		engine.NoteWillShrink:      staff("Av {amount} er det {gave} igjen {until:first}, hvis ingenting skjer.").members("Du har {amount}. Bruker du ingenting, er det {gave} igjen {until:first}."),
 		engine.NoteWillStay:        staff("{until:first} er det {gave}, hvis ingenting skjer.").members("{until:first} har du {gave}, hvis ingenting skjer."),
 		engine.NoteTarget:          staff("«{rule}»: kjøpt for {money}, til og med {until:last}; det gir {gave}. Med {missing} til blir det {percent} %.", "«{rule}»: kjøpt for {money}, til og med {until:last}; det gir {gave}.").members("Du har handlet for {money}, som gir {gave} for «{rule}». Handler du for {missing} til senest {until:last}, blir det {percent} %.", "Du har handlet for {money}, som gir {gave} for «{rule}». Det teller til og med {until:last}."),
+
+		engine.NoteVoucherUsed:   both("Brukt: verdikupongen «{reward}», {money} i avslag."),
+		engine.NoteVoucherUnused: both("Verdikupongen «{reward}» kan brukes igjen."),
+		engine.NoteVoucherVoid:   both("Verdikupongen «{reward}» er annullert."),
 	},
 	dryRun: "På prøve, og ga ingenting; ellers: {text}",
 	gave:   staff("Ga {list}.").members("Du fikk {list}."),

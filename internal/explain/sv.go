@@ -166,6 +166,10 @@ var sv = table{
 		engine.NoteWillShrink:      staff("Av {amount} är {gave} kvar {until:first}, om inget händer.").members("Du har {amount}. Om du inte använder något har du {gave} kvar {until:first}."),
 		engine.NoteWillStay:        staff("{until:first} är det {gave}, om inget händer.").members("{until:first} har du {gave}, om inget händer."),
 		engine.NoteTarget:          staff("”{rule}”: köpt för {money}, till och med {until:last}; det ger {gave}. Med {missing} till blir det {percent} %.", "”{rule}”: köpt för {money}, till och med {until:last}; det ger {gave}.").members("Du har handlat för {money}, vilket ger {gave} för ”{rule}”. Handlar du för {missing} till senast {until:last} blir det {percent} %.", "Du har handlat för {money}, vilket ger {gave} för ”{rule}”. Det räknas till och med {until:last}."),
+
+		engine.NoteVoucherUsed:   both("Använd: värdekupongen ”{reward}”, {money} i rabatt."),
+		engine.NoteVoucherUnused: both("Värdekupongen ”{reward}” kan användas igen."),
+		engine.NoteVoucherVoid:   both("Värdekupongen ”{reward}” är makulerad."),
 	},
 	dryRun: "På prov, och gav ingenting; annars: {text}",
 	gave:   staff("Gav {list}.").members("Du fick {list}."),

@@ -32,6 +32,7 @@ var Scopes = []string{
 	"purchases:read", "purchases:write",
 	"activities:write",
 	"redemptions:read", "redemptions:write",
+	"giftcards:read", "giftcards:write",
 	"rewards:read",
 	"benefits:read", "benefits:write",
 	"plans:read", "plans:write",

@@ -123,6 +123,9 @@ func (d *Document) Check() []Problem {
 	if d.Referral != nil {
 		c.referral("/referral", d.Referral)
 	}
+	if d.Claims != nil {
+		c.claims("/claims", d.Claims)
+	}
 	if d.GiftCards != nil {
 		c.giftCards("/gift_cards", d.GiftCards)
 	}
@@ -1223,6 +1226,13 @@ func (c *checker) voucher(ptr string, v *Voucher) {
 		c.percent(ptr+"/percent", *v.Percent)
 	}
 	c.period(ptr+"/valid", v.Valid, 1)
+	if v.Uses < 0 || v.Uses > 1_000_000 {
+		c.say(ptr+"/uses", "a voucher is used 1 to 1,000,000 times", "write uses: 1, or leave it out")
+	}
+	c.oneOf(ptr+"/stacks", v.Stacks, vocabulary["Voucher.stacks"]...)
+	if v.Least != nil {
+		c.money(ptr+"/least", *v.Least, "least", moreThanZero)
+	}
 }
 
 func (c *checker) percent(ptr string, d money.Decimal) {

@@ -49,6 +49,8 @@ type Document struct {
 	Transfers *Transfers `json:"transfers,omitempty"`
 	// Referral says what members get for bringing others. Off without it.
 	Referral *Referral `json:"referral,omitempty"`
+	// Claims says how long purchases wait that no member has yet.
+	Claims *Claims `json:"claims,omitempty"`
 	// GiftCards are the program's own gift cards. None without it.
 	GiftCards *GiftCards `json:"gift_cards,omitempty"`
 	// Benefits are what members may have that costs no points: free delivery, early access, a discount.
@@ -435,6 +437,16 @@ type Voucher struct {
 	Percent *money.Decimal `json:"percent,omitempty"`
 	// Valid is how long the code can be used.
 	Valid *Period `json:"valid,omitempty"`
+	// Uses is how often the code can be used; once when left out.
+	Uses int64 `json:"uses,omitempty"`
+	// Bound true keeps the code to the member who redeemed it; else whoever has it may use it.
+	Bound bool `json:"bound,omitempty"`
+	// Stacks says with what other vouchers it goes in one purchase: "with others" (the default) or "alone".
+	Stacks string `json:"stacks,omitempty"`
+	// Group names vouchers of which one purchase takes one.
+	Group string `json:"group,omitempty"`
+	// Least is the least that must be bought for.
+	Least *money.Decimal `json:"least,omitempty"`
 }
 
 // Pay is a rate from points to money.

@@ -47,6 +47,7 @@ var vocabulary = map[string][]string{
 	"Rounding.to":              {"down", "up", "nearest", "half-even"},
 	"Rule.stack":               {"add", "exclusive", "best"},
 	"Spending.order":           {"earliest expiry", "earliest earned"},
+	"Voucher.stacks":           {"with others", "alone"},
 	"Spending.own":             {"at once", "later"},
 	"Spending.short":           {"refuse", "use what there is"},
 	"TierSet.current_purchase": {"counts", "next"},

@@ -62,6 +62,9 @@ type Request struct {
 	Now time.Time
 	// Actor is who asks.
 	Actor string
+	// Reveal makes the answer that this request alone gets where it differs from the one that is kept: with the codes that were drawn, which are
+	// stored nowhere. Nil from it, or without it, is the answer of Render.
+	Reveal func(*Result) []byte
 	// Render makes the answer that is stored under Key, in the transaction. Without it nothing is stored.
 	Render func(*Result) (status int, body []byte)
 }
@@ -100,6 +103,8 @@ type Result struct {
 	Dues []engine.Past
 	// Other is the fact on the other side of a transfer or merge.
 	Other *engine.Past
+	// Codes are the codes that were drawn for the fact, by hash.
+	Codes map[string]string
 	// Duplicate says that the natural key was known: this is the first decision.
 	Duplicate bool
 	// Recorded says that something was written for this request: false for a guest, a duplicate and a simulation.

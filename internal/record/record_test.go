@@ -736,7 +736,7 @@ func TestAVoucherHasACode(t *testing.T) {
 		req := purchase(m, "200", day(1))
 		req.Fact.Purchase.Spend = []engine.Spend{{Reward: "voucher"}, {Reward: "rare"}}
 		r := k.must(req)
-		if len(r.Decision.Redemptions) != 2 || len(r.Decision.Redemptions[0].Voucher.Code) != 17 {
+		if len(r.Decision.Redemptions) != 2 || len(r.Codes[r.Decision.Redemptions[0].Voucher.Hash]) != 17 {
 			t.Fatalf("%+v", r.Decision.Redemptions)
 		}
 		// A redemption that a purchase made is found by its id alone.
@@ -746,7 +746,7 @@ func TestAVoucherHasACode(t *testing.T) {
 		}
 		s := k.must(record.Request{Member: m, Fact: engine.Fact{Kind: engine.Reserve, OccurredAt: day(3), Redemption: &engine.Redemption{Spend: engine.Spend{Reward: "voucher"}}}})
 		c := k.must(record.Request{Fact: engine.Fact{Kind: engine.Commit, Parent: s.Fact.ID, OccurredAt: day(3).Add(time.Minute)}})
-		if got := c.Decision.Redemptions[0]; got.Status != engine.StatusCommitted || len(got.Voucher.Code) != 17 {
+		if got := c.Decision.Redemptions[0]; got.Status != engine.StatusCommitted || len(c.Codes[got.Voucher.Hash]) != 17 {
 			t.Errorf("%+v", got)
 		}
 	})

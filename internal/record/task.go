@@ -57,6 +57,7 @@ type task struct {
 	other  books.Ref
 	enrols member.Member
 	dues   []engine.Past
+	codes  map[string]string // that were drawn, by hash
 	// there says which of the claimed facts are there.
 	there map[books.FactOf]bool
 	next  func() (books.Deciding, bool)
@@ -243,6 +244,8 @@ func (t *task) body() error {
 		missing = f.Invited == nil
 	case engine.ThanksK:
 		missing = f.Thanks == nil
+	case engine.VoucherK:
+		missing = f.Voucher == nil || f.Parent == ""
 	case engine.Load:
 		missing = f.Card == nil
 	case look:

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"lojal.dev/lojal/internal/books"
+	"lojal.dev/lojal/internal/code"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/errs"
@@ -39,6 +40,7 @@ type unit struct {
 	// enrolled holds identifiers of members that a simulation enrolled.
 	enrolled map[string]string
 	merges   []merge
+	keys     map[string]*code.Key // of codes, by program
 	// merged remembers who was merged into whom, over all units: where it is right it saves a second round of locks, and
 	// where it is wrong or lacks something nothing is lost.
 	merged *merges
@@ -106,6 +108,9 @@ func (u *unit) run(ctx context.Context) error {
 		return nil
 	}
 	if err := u.giveUp(ctx); err != nil {
+		return err
+	}
+	if err := u.keepCodes(ctx); err != nil {
 		return err
 	}
 	if err := u.beside(ctx); err != nil {
@@ -490,6 +495,8 @@ func (t *task) unresolved() error {
 		switch t.fact.Kind {
 		case engine.ReturnK:
 			return errs.NotFound("purchase_not_found", "There is no such purchase.")
+		case engine.VoucherK:
+			return errs.NotFound("voucher_not_found", "There is no such voucher.")
 		case engine.Commit, engine.Cancel, engine.Refund:
 			return errs.NotFound("redemption_not_found", "There is no such redemption.")
 		}
@@ -827,6 +834,9 @@ func (u *unit) beside(ctx context.Context) error {
 // repoint merges the profiles of members whose accounts were merged.
 func (u *unit) repoint(ctx context.Context) error {
 	for _, m := range u.merges {
+		if err := code.Move(ctx, u.tx, m.from.Program, m.from.Member, m.to.Member); err != nil {
+			return err
+		}
 		_, err := member.Repoint(ctx, u.tx, m.from.Program, m.from.Member, m.to.Member, m.task.req.Now)
 		if refused(err) {
 			return &lateRefusal{m.task, err}
@@ -840,7 +850,7 @@ func (u *unit) repoint(ctx context.Context) error {
 
 // finish writes the task's keys into the sheet and its answer into the result.
 func (u *unit) finish(t *task, r *Result) {
-	t.result = r
+	t.result, r.Codes = r, t.codes
 	if u.simulated || t.fact.Kind == look {
 		return
 	}
@@ -867,6 +877,11 @@ func (u *unit) finish(t *task, r *Result) {
 		}
 		u.sheet.AddAnswer(a)
 		u.answers[a.AnswerKey] = a
+	}
+	if t.req.Reveal != nil && r.Recorded {
+		if shown := t.req.Reveal(r); shown != nil {
+			r.Answer = shown
+		}
 	}
 }
 

@@ -105,7 +105,10 @@ func (w *walk) one(f *books.Folio) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	fact := w.named(f, p, w.t.fact)
+	fact, err := w.named(f, p, w.t.fact)
+	if err != nil {
+		return nil, err
+	}
 	d, err := w.decide(f, p, fact)
 	if err != nil {
 		return nil, err
@@ -114,29 +117,33 @@ func (w *walk) one(f *books.Folio) (*Result, error) {
 }
 
 // named gives the fact its id and what chance decides.
-func (w *walk) named(f *books.Folio, p *program.Compiled, fact engine.Fact) engine.Fact {
+func (w *walk) named(f *books.Folio, p *program.Compiled, fact engine.Fact) (engine.Fact, error) {
 	bucket := f.Bucket()
 	if fact.ID = ids.NewIn(prefixOf(fact.Kind), fact.RecordedAt, bucket); w.t.hold != nil && w.t.hold.id != "" {
 		fact.ID = w.t.hold.id
 	}
-	return drawn(f, p, fact)
+	return w.drawn(f, p, fact)
 }
 
 // drawn gives a fact what chance decides.
-func drawn(f *books.Folio, p *program.Compiled, fact engine.Fact) engine.Fact {
+func (w *walk) drawn(f *books.Folio, p *program.Compiled, fact engine.Fact) (engine.Fact, error) {
 	codes, redemptions := engine.Draws(p, &f.State, &fact)
 	if codes+redemptions == 0 {
-		return fact
+		return fact, nil
 	}
 	bucket := f.Bucket()
 	fact.Drawn = &engine.Drawn{}
 	for range codes {
-		fact.Drawn.Codes = append(fact.Drawn.Codes, ids.Code(16))
+		s, err := w.u.secret(w.ctx, w.t)
+		if err != nil {
+			return fact, err
+		}
+		fact.Drawn.Secrets = append(fact.Drawn.Secrets, s)
 	}
 	for range redemptions {
 		fact.Drawn.Redemptions = append(fact.Drawn.Redemptions, ids.NewIn(RedemptionPrefix, fact.RecordedAt, bucket))
 	}
-	return fact
+	return fact, nil
 }
 
 // decide decides one fact and takes it into the folio.
@@ -234,7 +241,9 @@ func (w *walk) due(f *books.Folio, at time.Time, begins bool) (bool, error) {
 	if begins {
 		away = engine.Idle
 	}
-	fact = drawn(f, p, fact)
+	if fact, err = w.drawn(f, p, fact); err != nil {
+		return false, err
+	}
 	d, kept, err := w.decideUnless(f, p, fact, away)
 	if err == nil && kept {
 		w.t.dues = append(w.t.dues, engine.Past{Fact: fact, Decision: d})
@@ -392,7 +401,9 @@ func (w *walk) pair(f *books.Folio) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	fact = w.named(f, p, fact)
+	if fact, err = w.named(f, p, fact); err != nil {
+		return nil, err
+	}
 	undo, undoOther := f.Mark(), g.Mark()
 	d, err := w.decide(f, p, fact)
 	if err != nil {

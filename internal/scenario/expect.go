@@ -392,13 +392,23 @@ func (pl *player) redemption(want *redemption, got []engine.RedemptionState) {
 	if v == nil {
 		return
 	}
-	if r.Voucher == nil || r.Voucher.Code == "" {
+	if r.Voucher == nil || r.Voucher.Code+r.Voucher.Hash == "" {
 		pl.differ("redemption", "a voucher with a code", "none")
 		return
 	}
 	pl.cash("voucher, money", v.Money, r.Voucher.Money)
 	if v.Percent != nil && v.Percent.String() != r.Voucher.Percent {
 		pl.differ("voucher, percent", v.Percent.String(), r.Voucher.Percent)
+	}
+	if v.Off != nil {
+		var off int64
+		if n := len(r.Voucher.Used); n > 0 {
+			off = r.Voucher.Used[n-1].Amount
+		}
+		pl.cash("voucher, off", v.Off, off)
+	}
+	if v.Left != nil && *v.Left != r.Voucher.Left() {
+		pl.differ("voucher, left", strconv.FormatInt(*v.Left, 10), strconv.FormatInt(r.Voucher.Left(), 10))
 	}
 	pl.moment("voucher, until", v.Until, r.Voucher.ValidUntil, true)
 }

@@ -86,6 +86,14 @@ type opening struct {
 	Release moment        `json:"release,omitzero"`
 }
 
+// vouching does something with the voucher of a redemption.
+type vouching struct {
+	Of    string         `json:"of"`
+	Do    string         `json:"do,omitzero"` // use when left out
+	Total *money.Decimal `json:"total,omitzero"`
+	By    string         `json:"by,omitzero"`
+}
+
 // issuing makes a gift card; the step's member is what it is called.
 type issuing struct {
 	Amount   money.Decimal `json:"amount"`
@@ -113,6 +121,7 @@ type step struct {
 	Enrol     *person               `json:"enrol,omitzero"`
 	GiftCard  *issuing              `json:"gift_card,omitzero"`
 	Load      *engine.Card          `json:"load,omitzero"`
+	Voucher   *vouching             `json:"voucher,omitzero"`
 	Purchase  *buying               `json:"purchase,omitzero"`
 	Return    *returning            `json:"return,omitzero"`
 	Activity  *doing                `json:"activity,omitzero"`
@@ -397,6 +406,9 @@ type voucher struct {
 	Money   *money.Decimal `json:"money,omitzero"`
 	Percent *money.Decimal `json:"percent,omitzero"`
 	Until   moment         `json:"until,omitzero"`
+	// Off is what the last use took off, Left how often it can still be used.
+	Off  *money.Decimal `json:"off,omitzero"`
+	Left *int64         `json:"left,omitzero"`
 }
 
 // lot is an open lot; what is left out is not compared.

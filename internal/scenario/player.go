@@ -509,6 +509,9 @@ func (s *step) about() string {
 	if s.Return != nil {
 		return s.Return.Of
 	}
+	if s.Voucher != nil {
+		return s.Voucher.Of
+	}
 	for _, a := range []*about{s.Commit, s.Cancel, s.Refund, s.Release} {
 		if a != nil {
 			return a.Of
@@ -591,6 +594,15 @@ func (pl *player) body(s *step, f *engine.Fact) error {
 			}
 		}
 		f.Kind, f.Purchase = engine.PurchaseK, &b
+	case s.Voucher != nil:
+		f.Kind = engine.VoucherK
+		f.Voucher = &engine.VoucherStep{Do: or(s.Voucher.Do, engine.VoucherUsed), Total: s.Voucher.Total, By: pl.members[s.Voucher.By]}
+		if err := pl.parent(f, s.Voucher.Of); err != nil {
+			return err
+		}
+		if past, ok := pl.names[s.Voucher.Of]; ok {
+			f.Parent = redemptionOf(past)
+		}
 	case s.Load != nil:
 		b := *s.Load
 		f.Kind, f.Card = engine.Load, &b

@@ -251,7 +251,7 @@ func (d *Desk) take(f engine.Fact) (_ *Taken, err error) {
 	if codes, redemptions := engine.Draws(t.Program, &d.file(f.Member).state, &f); codes+redemptions > 0 && f.Drawn == nil {
 		f.Drawn = &engine.Drawn{}
 		for range codes {
-			f.Drawn.Codes = append(f.Drawn.Codes, d.ID("code"))
+			f.Drawn.Secrets = append(f.Drawn.Secrets, engine.Secret{Hash: d.ID("code")})
 		}
 		for range redemptions {
 			f.Drawn.Redemptions = append(f.Drawn.Redemptions, d.ID("red"))

@@ -1,0 +1,169 @@
+// Package waiting keeps purchases that no member has yet: of a receipt with a code, or of a card token that nobody has linked.
+//
+// It owns the table waiting_purchases. It does not own the code (code) nor what a claimed purchase leads to (books). What always holds: a
+// receipt waits once in a program; what was claimed or called off stays so. That a receipt counts for one member only is held by its
+// natural key in the books, whatever stands here.
+package waiting
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/engine"
+	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/ids"
+)
+
+// IDPrefix is the type prefix of what waits.
+const IDPrefix = "wtg"
+
+// What became of a purchase that waited.
+const (
+	Open      = "open"
+	Claimed   = "claimed"
+	Cancelled = "cancelled"
+)
+
+// Purchase is a purchase that waits.
+type Purchase struct {
+	ID                 string
+	Source, ExternalID string
+	// Kind and Value are the identifier that it came with; empty for one with a code.
+	Kind, Value string
+	Body        engine.Purchase
+	Status      string
+	// Member and Fact are who claimed it, and as what it was recorded.
+	Member, Fact string
+	OccurredAt   time.Time
+	CreatedAt    time.Time
+	EndsAt       *time.Time
+}
+
+// Bucket is that of a receipt.
+func Bucket(program, source, external string) int32 { return ids.Bucket(program, source+"\n"+external) }
+
+const insertPurchase = `
+INSERT INTO waiting_purchases (bucket, program_id, source, external_id, id, kind, value, body, hash, status, occurred_at, created_at, ends_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'open', $10, $11, $12) ON CONFLICT (bucket, program_id, source, external_id) DO NOTHING`
+
+// Keep has a purchase wait, and says whether it is new: the same receipt with the same content is there already, with other content it is
+// conflict "duplicate_external_id".
+func Keep(ctx context.Context, tx *db.Tx, program string, p Purchase) (Purchase, bool, error) {
+	body, err := json.Marshal(p.Body)
+	if err != nil {
+		return p, false, fmt.Errorf("write down a purchase: %w", err)
+	}
+	bucket := Bucket(program, p.Source, p.ExternalID)
+	p.ID = ids.NewIn(IDPrefix, p.CreatedAt, bucket)
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%d\n%s", p.Kind, p.Value, p.OccurredAt.UnixMicro(), body))
+	hash := base64.RawURLEncoding.EncodeToString(sum[:])
+	var ends any
+	if p.EndsAt != nil {
+		ends = p.EndsAt.UnixMicro()
+	}
+	result, err := tx.Exec(ctx, insertPurchase, bucket, program, p.Source, p.ExternalID, p.ID, p.Kind, p.Value, string(body), hash,
+		p.OccurredAt.UnixMicro(), p.CreatedAt.UnixMicro(), ends)
+	if err != nil {
+		return p, false, fmt.Errorf("keep a purchase: %w", err)
+	}
+	if n, err := result.RowsAffected(); err != nil || n > 0 {
+		return p, true, err
+	}
+	var known string
+	if err := tx.QueryRow(ctx, `SELECT hash FROM waiting_purchases WHERE bucket = $1 AND program_id = $2 AND source = $3 AND external_id = $4`,
+		bucket, program, p.Source, p.ExternalID).Scan(&known); err != nil {
+		return p, false, fmt.Errorf("look at the purchase that waits: %w", err)
+	}
+	if known != hash {
+		return p, false, errs.Conflict("duplicate_external_id", "Another purchase waits under this source and external id.")
+	}
+	there, err := one(tx.QueryRow(ctx, `SELECT `+columns+` FROM waiting_purchases WHERE bucket = $1 AND program_id = $2 AND source = $3 AND external_id = $4`,
+		bucket, program, p.Source, p.ExternalID))
+	return there, false, err
+}
+
+const columns = `id, source, external_id, kind, value, body, status, member_id, fact_id, occurred_at, created_at, ends_at`
+
+func one(row db.Scanner) (Purchase, error) {
+	var (
+		p             Purchase
+		body          string
+		occurred, was int64
+		ends          sql.NullInt64
+	)
+	err := row.Scan(&p.ID, &p.Source, &p.ExternalID, &p.Kind, &p.Value, &body, &p.Status, &p.Member, &p.Fact, &occurred, &was, &ends)
+	if errors.Is(err, sql.ErrNoRows) {
+		return p, errs.NotFound("purchase_not_found", "No such purchase waits.")
+	}
+	if err != nil {
+		return p, fmt.Errorf("read a purchase that waits: %w", err)
+	}
+	p.OccurredAt, p.CreatedAt = time.UnixMicro(occurred).UTC(), time.UnixMicro(was).UTC()
+	if ends.Valid {
+		t := time.UnixMicro(ends.Int64).UTC()
+		p.EndsAt = &t
+	}
+	if err := json.Unmarshal([]byte(body), &p.Body); err != nil {
+		return p, fmt.Errorf("read a purchase that waits: %w", err)
+	}
+	return p, nil
+}
+
+const getPurchase = `SELECT ` + columns + ` FROM waiting_purchases WHERE bucket = $1 AND program_id = $2 AND id = $3`
+
+// Get gives a purchase that waits, or waited.
+func Get(ctx context.Context, tx *db.Tx, program, id string) (Purchase, error) {
+	bucket, ok := ids.BucketOf(id)
+	if !ok {
+		return Purchase{}, errs.NotFound("purchase_not_found", "No such purchase waits.")
+	}
+	return one(tx.QueryRow(ctx, getPurchase, bucket, program, id))
+}
+
+const openOf = `SELECT ` + columns + ` FROM waiting_purchases WHERE program_id = $1 AND kind = $2 AND value = $3 AND status = 'open' ORDER BY occurred_at, id LIMIT $4`
+
+// Of gives what waits for an identifier, the oldest first.
+func Of(ctx context.Context, tx *db.Tx, program, kind, value string, limit int) ([]Purchase, error) {
+	out := []Purchase{}
+	err := db.Collect(ctx, tx, func(row db.Scanner) error {
+		p, err := one(row)
+		out = append(out, p)
+		return err
+	}, openOf, program, kind, value, limit)
+	return out, err
+}
+
+const settle = `UPDATE waiting_purchases SET status = $1, member_id = $2, fact_id = $3 WHERE bucket = $4 AND program_id = $5 AND id = $6 AND status = 'open'`
+
+// Settle says what became of a purchase that waits; conflict "receipt_claimed" when that is decided already.
+func Settle(ctx context.Context, tx *db.Tx, program, id, status, member, fact string) error {
+	bucket, _ := ids.BucketOf(id)
+	result, err := tx.Exec(ctx, settle, status, member, fact, bucket, program, id)
+	if err != nil {
+		return fmt.Errorf("settle a purchase that waits: %w", err)
+	}
+	if n, err := result.RowsAffected(); err != nil || n == 0 {
+		return errors.Join(err, errs.Conflict("receipt_claimed", "This receipt was claimed or called off already."))
+	}
+	return nil
+}
+
+// Usable is nil while a purchase can be claimed.
+func (p *Purchase) Usable(now time.Time) error {
+	switch {
+	case p.Status == Cancelled:
+		return errs.Conflict("receipt_cancelled", "This receipt was called off.")
+	case p.Status != Open:
+		return errs.Conflict("receipt_claimed", "This receipt was claimed already.")
+	case p.EndsAt != nil && !now.Before(*p.EndsAt):
+		return errs.Conflict("claim_ended", "The time to claim this receipt is over.").With("ended_at", p.EndsAt.Format(time.RFC3339))
+	}
+	return nil
+}
