@@ -61,7 +61,7 @@ func Of(p *program.Compiled, at time.Time, usual Usual, language string) []Findi
 	l := &look{p: p, at: at, usual: usual, lang: language, base: map[string]float64{}}
 	for _, r := range l.rules("purchase") {
 		if l.ordinary(r) {
-			l.base[r.Give.Unit] += float64(r.Amount) / float64(r.Per)
+			l.base[r.Give.Unit] += perMoney(r)
 		}
 	}
 	for _, look := range []func(){l.unclear, l.unfair, l.diluted, l.leaky} {
@@ -83,9 +83,20 @@ type look struct {
 	out  []Finding
 }
 
+// perMoney is what a rule gives for a minor unit of money: for its first step, where a share rises.
+func perMoney(r *program.CompiledRule) float64 {
+	switch {
+	case r.Give.Per != nil:
+		return float64(r.Amount) / float64(r.Per)
+	case len(r.Shares) > 0 && r.Shares[0].From == 0 && r.Shares[0].After == nil:
+		return float64(r.Shares[0].Num) / float64(r.Shares[0].Den)
+	}
+	return 0
+}
+
 // ordinary says that a rule gives for money, always and for all goods, or all but some.
 func (l *look) ordinary(r *program.CompiledRule) bool {
-	if r.Give == nil || r.Give.Per == nil || r.When != nil || r.From != nil || r.Until != nil {
+	if r.Give == nil || r.Give.Per == nil && len(r.Shares) == 0 || r.When != nil || r.From != nil || r.Until != nil {
 		return false
 	}
 	n := r.Lines

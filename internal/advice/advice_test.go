@@ -78,6 +78,8 @@ func TestEachFaultIsFoundAlone(t *testing.T) {
 		"newcomers":           units + base + "  - {id: hello, title: Hello, on: enrolment, give: {unit: star, amount: 50}}\n" + rewards,
 		"benefit_lost":        units + base + rewards + "tiers:\n  club:\n    by: {sum: spend, window: rolling 12 months}\n    steps: [{id: silver, name: Silver, from: 0, benefits: parking}, " + gold + "]\n    down: {warn: 14 days}\nbenefits: [{id: parking, title: Parking}]\n",
 		"benefit_unnamed":     units + base + rewards + tiers("{id: gold, name: Gold, from: 9000.00, benefits: parking}"),
+		"birthday_at_once":    units + base + "  - {id: cake, title: Cake, on: birthday, give: {unit: star, amount: 5}}\n" + rewards,
+		"grows_too_fast":      units + base + "  - {id: grow, title: Growth, on: 'every:month', give: {unit: star, percent: 3, of: balance}}\n" + rewards,
 		"plan_empty":          units + base + rewards + "plans: [{id: plus, title: Plus, price: 99.00, every: 1 month}]\n",
 		"referral_cheap":      units + base + rewards + "referral:\n  qualifies: {when: {total: {from: 50.00}}}\n  referrer: {unit: star, amount: 100, limit: {per: year, times: 5}}\n",
 		"referral_unlimited":  units + base + rewards + "referral:\n  qualifies: {when: {total: {from: 200.00}}}\n  referrer: {unit: star, amount: 100}\n",

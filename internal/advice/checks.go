@@ -87,6 +87,11 @@ func (l *look) benefitsClear() {
 			l.find(Unclear, "no_title", pointer("benefits", i, "title"), "rule", l.p.Doc.Benefits[i].ID)
 		}
 	}
+	for i := range l.p.Doc.Challenges {
+		if len(l.p.Doc.Challenges[i].Title) == 0 {
+			l.find(Unclear, "no_title", pointer("challenges", i, "title"), "rule", l.p.Doc.Challenges[i].ID)
+		}
+	}
 	for i := range l.p.Doc.Plans {
 		p := &l.p.Doc.Plans[i]
 		if len(p.Title) == 0 {
@@ -159,7 +164,7 @@ func multiplies(m, r *program.CompiledRule) bool {
 	case m.Of != nil:
 		return m.Of[r.ID]
 	}
-	return r.Give.Per != nil || r.Give.Each == "item" || r.Give.Formula != ""
+	return r.Give.Per != nil || len(r.Shares) > 0 || r.Give.Each == "item" || r.Give.Formula != ""
 }
 
 // unnamed finds categories and the like that members would read as codes.
@@ -193,6 +198,11 @@ func (l *look) earned(unit string) bool {
 			return true
 		}
 	}
+	for i := range l.p.Doc.Challenges {
+		if l.p.Doc.Challenges[i].Gives.Unit == unit {
+			return true
+		}
+	}
 	if r := l.p.Doc.Referral; r != nil && (r.Friend != nil && r.Friend.Unit == unit || r.Referrer != nil && r.Referrer.Unit == unit) {
 		return true
 	}
@@ -223,7 +233,7 @@ func (l *look) activityUsed(kind string) bool {
 			return true
 		}
 	}
-	return false
+	return slices.ContainsFunc(l.p.Doc.Challenges, func(c program.Challenge) bool { return c.On == on })
 }
 
 func (l *look) unfair() {
@@ -421,11 +431,13 @@ func (l *look) leaky() {
 		case fixed && r.On == "purchase" && len(r.Limits) == 0 && !l.bounded(r.When):
 			l.find(Leaky, "split_purchases", atRule(r), "rule", l.rule(r))
 		}
-		if u := l.p.Units; pays && r.On == "purchase" && r.Give != nil && r.Give.Per != nil && r.Amount > 0 && !u[r.Give.Unit].StatusOnly &&
+		if u := l.p.Units; pays && r.On == "purchase" && r.Give != nil && perMoney(r) > 0 && !u[r.Give.Unit].StatusOnly &&
 			(r.Rule.Basis == nil || r.Rule.Basis.PaidWithPoints != "excluded") {
 			l.find(Leaky, "points_earn_points", atRule(r)+"/basis", "rule", l.rule(r))
 		}
 	}
+	l.moments()
+	l.challenges()
 	l.referral()
 	l.stacked()
 	for i := range l.p.Doc.Rewards {
@@ -444,6 +456,43 @@ func (l *look) leaky() {
 			if r.Give != nil && r.Amount > 0 && slices.Contains(t.Units, r.Give.Unit) {
 				l.find(Leaky, "welcome_transferred", "/transfers/limit", "rule", l.rule(r))
 				break
+			}
+		}
+	}
+}
+
+// challenges finds prizes that are had as often as anyone likes: by one purchase that is split, or by saying a thing again.
+func (l *look) challenges() {
+	for i := range l.p.Doc.Challenges {
+		c := l.p.Challenges[l.p.Doc.Challenges[i].ID]
+		if !c.Repeats || c.Times != nil || c.Shape != program.PlainShape {
+			continue
+		}
+		switch {
+		case c.Metric == "purchases" && c.Lines == nil && !l.bounded(c.When):
+			l.find(Leaky, "split_purchases", pointer("challenges", i), "rule", explain.Rule(l.p, c.ID, l.lang))
+		case c.On != "purchase" && c.Per == "":
+			l.find(Leaky, "activity_unlimited", pointer("challenges", i, "times"), "rule", explain.Rule(l.p, c.ID, l.lang))
+		}
+	}
+}
+
+// moments finds gifts of time that are had for an account made the day before, and balances that grow faster than money does.
+func (l *look) moments() {
+	times := map[string]float64{"day": 365, "week": 52, "month": 12, "quarter": 4, "year": 1}
+	for _, r := range l.all() {
+		m, ok := program.ParseMoment(r.On)
+		switch {
+		case !ok || r.Give == nil:
+		case m.Kind == program.Birthday && r.Amount > 0 && (r.When == nil || r.When.MemberFor == nil && !l.above(r.When)):
+			l.find(Leaky, "birthday_at_once", atRule(r)+"/when", "rule", l.rule(r))
+		case r.Base == "balance" && m.Kind == program.Every && r.BaseUnit == r.Give.Unit:
+			var most float64
+			for _, s := range r.Shares {
+				most = max(most, float64(s.Num)/float64(s.Den))
+			}
+			if year := math.Pow(1+most, times[m.Every]) - 1; year > generous {
+				l.find(Leaky, "grows_too_fast", atRule(r)+"/give", "rule", l.rule(r), "share", l.percent(year))
 			}
 		}
 	}

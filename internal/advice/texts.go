@@ -112,6 +112,14 @@ var texts = map[string]text{
 		[4]string{"«{reward}» gir {gets} for poeng som er satt til {cost}.", "”{reward}” ger {gets} för poäng som är satta till {cost}.", "“{reward}” giver {gets} for point, der er sat til {cost}.", "“{reward}” gives {gets} for points that are put at {cost}."},
 		[4]string{"Hev prisen, eller si en høyere worth for poengene.", "Höj priset, eller säg ett högre worth för poängen.", "Hæv prisen, eller sig en højere worth for pointene.", "Raise the price, or state a higher worth for the points."},
 	},
+	"birthday_at_once": {
+		[4]string{"«{rule}» får også den som ble medlem dagen før.", "”{rule}” får även den som blev medlem dagen innan.", "“{rule}” får også den, der blev medlem dagen før.", "“{rule}” also goes to who joined the day before."},
+		[4]string{"Skriv when: {member_for: 30 days}.", "Skriv when: {member_for: 30 days}.", "Skriv when: {member_for: 30 days}.", "Write when: {member_for: 30 days}."},
+	},
+	"grows_too_fast": {
+		[4]string{"Med «{rule}» vokser det som ligger, med {share} på et år.", "Med ”{rule}” växer det som ligger med {share} på ett år.", "Med “{rule}” vokser det, der ligger, med {share} på et år.", "With “{rule}” what lies there grows by {share} in a year."},
+		[4]string{"Senk prosenten, eller la den komme sjeldnere.", "Sänk procenten, eller låt den komma mer sällan.", "Sænk procenten, eller lad den komme sjældnere.", "Lower the percent, or let it come less often."},
+	},
 	"referral_cheap": {
 		[4]string{"Å invitere gir {thanks} til sammen, og kjøpet som utløser det, kan være på {least}: oppdiktede venner lønner seg.", "Att bjuda in ger {thanks} tillsammans, och köpet som krävs kan vara på {least}: påhittade vänner lönar sig.", "At invitere giver {thanks} tilsammen, og købet, der udløser det, kan være på {least}: opdigtede venner betaler sig.", "Inviting gives {thanks} in all, and the purchase that brings it may be {least}: made-up friends pay."},
 		[4]string{"Skriv qualifies: {when: {total: {from: …}}}, minst det dobbelte.", "Skriv qualifies: {when: {total: {from: …}}}, minst det dubbla.", "Skriv qualifies: {when: {total: {from: …}}}, mindst det dobbelte.", "Write qualifies: {when: {total: {from: …}}}, at least twice as much."},

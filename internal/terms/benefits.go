@@ -105,7 +105,7 @@ func (w *writer) plans() []Item {
 		p := w.p.Plans[w.p.Doc.Plans[i].ID]
 		var brings []string
 		for _, id := range p.Benefits {
-			brings = append(brings, w.inside(w.benefit(id)))
+			brings = append(brings, w.quoted(w.benefit(id)))
 		}
 		lines := []string{sentence(w.text(p.Description)), w.planPrice(p)}
 		if len(brings) > 0 {

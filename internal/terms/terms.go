@@ -77,6 +77,7 @@ var parts = []struct {
 }{
 	{"earning", (*writer).earning},
 	{"extra", (*writer).multipliers},
+	{"challenges", (*writer).challenges},
 	{"use", (*writer).rewards},
 	{"expiry", (*writer).expiry},
 	{"tiers", (*writer).tiers},
@@ -176,7 +177,7 @@ func (w *writer) earning() []Item {
 		if r == nil || r.DryRun || r.Give == nil {
 			continue
 		}
-		out = append(out, Item{Of: r.ID, Title: w.text(r.Title), Text: paragraph(w.gives(r), w.scope(r), w.conditions(r.When), w.window(r.From, r.Until), w.limits(r.Limits, r.Give.Unit), w.pending(r), w.ruleExpiry(r))})
+		out = append(out, Item{Of: r.ID, Title: w.text(r.Title), Text: paragraph(w.gives(r), w.scope(r.Lines), w.conditions(r.When), w.window(r.From, r.Until), w.limits(r.Limits, r.Give.Unit), w.pending(r), w.ruleExpiry(r))})
 	}
 	return out
 }
@@ -197,7 +198,7 @@ func (w *writer) multipliers() []Item {
 		if unit == "" && len(w.p.UnitIDs) == 1 {
 			unit = w.p.UnitIDs[0]
 		}
-		out = append(out, Item{Of: r.ID, Title: w.text(r.Title), Text: paragraph(sentence(s), w.scope(r), w.conditions(r.When), w.window(r.From, r.Until), w.limits(r.Limits, unit), w.stacking(r))})
+		out = append(out, Item{Of: r.ID, Title: w.text(r.Title), Text: paragraph(sentence(s), w.scope(r.Lines), w.conditions(r.When), w.window(r.From, r.Until), w.limits(r.Limits, unit), w.stacking(r))})
 	}
 	return out
 }
@@ -210,62 +211,6 @@ func (w *writer) stacking(r *program.CompiledRule) string {
 		return w.say("stack.exclusive")
 	}
 	return ""
-}
-
-// gives says what one rule gives.
-func (w *writer) gives(r *program.CompiledRule) string {
-	g := r.Give
-	amount := ""
-	if g.Amount != nil {
-		amount = w.points(g.Unit, r.Amount)
-	}
-	switch m, moment := program.ParseMoment(r.On); {
-	case moment:
-		return w.comesRound(r, m, amount)
-	case r.Base != "":
-		return w.percent(r, m, "")
-	}
-	kind, _ := strings.CutPrefix(r.On, "activity:")
-	plan, begins := strings.CutPrefix(r.On, "plan:")
-	activity := w.quoted(explain.Activity(w.p, r.On, w.lang))
-	switch {
-	case g.Amount != nil && r.Amount == 0:
-		return sentence(w.say("gives.nothing", "unit", w.unit(g.Unit)))
-	case g.Formula != "" && r.On == "purchase":
-		return sentence(w.say("gives.formula", "unit", w.unit(g.Unit)))
-	case g.Formula != "" && kind != r.On:
-		return sentence(w.say("gives.formula.activity", "unit", w.unit(g.Unit), "activity", activity))
-	case g.Per != nil:
-		key := "gives.per"
-		if g.Whole {
-			key = "gives.per.whole"
-		}
-		return paragraph(sentence(w.perMoney(key, r, amount)), w.basis(r.Rule.Basis))
-	case g.Each != "":
-		return sentence(w.say("gives."+g.Each, "amount", amount))
-	case kind != r.On:
-		return sentence(w.say("gives.activity", "amount", amount, "activity", activity))
-	case begins:
-		return sentence(w.say("gives.plan", "amount", amount, "plan", w.quoted(explain.Plan(w.p, plan, w.lang))))
-	case r.On == "enrolment":
-		return sentence(w.say("gives.enrolment", "amount", amount))
-	case r.On == "purchase":
-		return sentence(w.say("gives.purchase", "amount", amount))
-	}
-	return sentence(w.say("gives.fixed", "amount", amount))
-}
-
-// perMoney says what is earned for money: a share, where the unit is money itself.
-func (w *writer) perMoney(key string, r *program.CompiledRule, amount string) string {
-	g, u, one := r.Give, w.p.Units[r.Give.Unit], money.Pow10(w.p.Exponent)
-	if u != nil && u.Worth != nil && u.Precision == w.p.Exponent && u.Precision > 0 && u.Worth.Cmp(money.New(1, 0)) == 0 && !g.Whole && r.Amount*10000%r.Per == 0 {
-		return w.say("gives.percent", "n", w.share(r.Amount*10000/r.Per)+w.say("percent"), "unit", w.unit(g.Unit))
-	}
-	per := w.money(r.Per)
-	if name, ok := w.t["one."+w.p.Doc.Currency]; ok && r.Per == one && !g.Whole {
-		per = name
-	}
-	return w.say(key, "amount", amount, "per", per)
 }
 
 // basis says what money counts, where it is not simply what was paid.
@@ -307,14 +252,14 @@ func (w *writer) means(words program.Words) []string {
 }
 
 // scope says which goods count.
-func (w *writer) scope(r *program.CompiledRule) string {
-	if r.Lines == nil {
+func (w *writer) scope(l *program.Lines) string {
+	if l == nil {
 		return ""
 	}
-	s := w.lines(r.Lines, w.or)
+	s := w.lines(l, w.or)
 	not := ""
-	if r.Lines.Not != nil {
-		not = w.lines(r.Lines.Not, w.and)
+	if l.Not != nil {
+		not = w.lines(l.Not, w.and)
 	}
 	switch {
 	case s != "" && not != "":
@@ -631,6 +576,9 @@ func (w *writer) expiry() []Item {
 	spendable := false
 	for _, id := range w.p.UnitIDs {
 		u := w.p.Units[id]
+		if g := w.p.GiftCards; g != nil && g.Unit == id && u.Expires == nil {
+			continue // what is on cards ends as the cards say
+		}
 		text := w.ends(u.Expires, w.unit(id))
 		if u.StatusOnly {
 			text = paragraph(text, sentence(w.say("statusonly", "unit", w.unit(id))))
@@ -687,6 +635,9 @@ func (w *writer) price(r *program.CompiledReward) string {
 	var prices []string
 	for _, unit := range slices.Sorted(keys(r.Price)) {
 		prices = append(prices, w.points(unit, r.Price[unit]))
+	}
+	if r.Granted {
+		return sentence(w.say("reward.granted"))
 	}
 	if len(prices) == 0 {
 		return ""
