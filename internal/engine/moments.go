@@ -226,6 +226,11 @@ func (w *work) takeGifts(at time.Time) error {
 // momentTallies are the counters that the rules of moments at a time, and those on tiers that may be reached then, ask for.
 func momentTallies(p *program.Compiled, st *State, f *Fact) []TallyRange {
 	var out []TallyRange
+	if len(p.TierRules) > 0 && f.Enrolment != nil { // the limits go by the zone that the fact brings
+		at := *st
+		at.Zone = f.Enrolment.Zone
+		st = &at
+	}
 	for _, r := range p.TierRules {
 		out = append(out, limitTallies(p, st, r.Limits, f.OccurredAt)...)
 	}

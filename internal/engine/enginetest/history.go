@@ -67,7 +67,7 @@ var (
 		`{id: rebate, on: "every:week", give: {unit: point, of: spend, steps: [{from: 20.00, percent: 5}, {from: 60.00, percent: 9}]}}`,
 		`{id: parts, on: "every:month", lines: {category: food}, basis: {tax: excluded}, give: {unit: point, of: spend, percent: 2, steps: [{from: 10.00, percent: 8}], stepped: each part}, round: {to: nearest}, limit: {per: month, amount: 9}}`,
 		`{id: to-silver, on: "tier:club/silver", give: {unit: point, amount: 9}, limit: {each: program, per: year, times: 3}}`,
-		`{id: to-gold, on: "tier:club/gold", give: {unit: mark, amount: 5}}`,
+		`{id: to-gold, on: "tier:club/gold", give: {unit: mark, amount: 5}, limit: {per: day, times: 1, zone: member}}`,
 	}
 	challenges = []string{
 		"{id: target, on: purchase, sum: spend, goal: 50.00, repeats: true, leaderboard: true, returns: {if_used: debt}}",
