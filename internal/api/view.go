@@ -104,8 +104,9 @@ func (v view) balances(acc *engine.Account, withLots bool) map[string]Balance {
 		return out
 	}
 	for id, b := range out {
-		b.Lots = []Lot{}
-		for _, l := range v.spendingOrder(acc.Lots, id) {
+		lots := v.spendingOrder(acc.Lots, id)
+		b.Lots = make([]Lot, 0, len(lots))
+		for _, l := range lots {
 			b.Lots = append(b.Lots, v.lot(l))
 			if l.ExpiresAt == nil || l.Spendable+l.Pending == 0 {
 				continue

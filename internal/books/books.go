@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"time"
 
+	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/ids"
 	"lojal.dev/lojal/internal/ledger"
@@ -105,13 +106,30 @@ func toMoment(micro *int64) *time.Time {
 	return &t
 }
 
-// scanLot gives where the columns of lotColumns go, and what to do when they are there.
-func scanLot(l *ledger.Lot) (dest []any, finish func()) {
-	var earned int64
-	var expires, release, warn *int64
-	return []any{&l.ID, &l.Unit, &l.Fact, &earned, &expires, &release, &l.Confirm, &warn, &l.Amount, &l.Spendable, &l.Pending, &l.Reserved, &l.Gone},
-		func() {
-			l.EarnedAt = toTime(earned)
-			l.ExpiresAt, l.ReleaseAt, l.WarnAt = toMoment(expires), toMoment(release), toMoment(warn)
-		}
+// lotReader reads rows of lotColumns one after another. An account may have dozens of lots, so where the columns go is made once.
+type lotReader struct {
+	lot                    ledger.Lot
+	earned                 int64
+	expires, release, warn *int64
+	dest                   []any
+}
+
+// newLotReader makes a reader of rows with these places for columns that stand before those of the lot.
+func newLotReader(before ...any) *lotReader {
+	r := &lotReader{}
+	l := &r.lot
+	before = append(before, &l.ID, &l.Unit, &l.Fact, &r.earned, &r.expires, &r.release, &l.Confirm, &r.warn, &l.Amount, &l.Spendable, &l.Pending,
+		&l.Reserved, &l.Gone)
+	r.dest = before
+	return r
+}
+
+func (r *lotReader) read(row db.Scanner) (ledger.Lot, error) {
+	if err := row.Scan(r.dest...); err != nil {
+		return ledger.Lot{}, err
+	}
+	l := r.lot
+	l.EarnedAt = toTime(r.earned)
+	l.ExpiresAt, l.ReleaseAt, l.WarnAt = toMoment(r.expires), toMoment(r.release), toMoment(r.warn)
+	return l, nil
 }

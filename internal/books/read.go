@@ -249,15 +249,11 @@ func Lots(ctx context.Context, tx *db.Tx, ref Ref, all bool, after int64, limit 
 		query = memberLots
 	}
 	var out []ledger.Lot
+	reader := newLotReader()
 	err := db.Collect(ctx, tx, func(row db.Scanner) error {
-		var l ledger.Lot
-		dest, finish := scanLot(&l)
-		if err := row.Scan(dest...); err != nil {
-			return err
-		}
-		finish()
+		l, err := reader.read(row)
 		out = append(out, l)
-		return nil
+		return err
 	}, query, ref.Bucket(), ref.Program, ref.Member, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read the lots of %s: %w", ref.Member, err)

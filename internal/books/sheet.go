@@ -226,18 +226,21 @@ func (s *Sheet) askLots(all []Deciding) []db.Ask {
 			}
 		}
 	}
+	if len(open)+len(some)+len(every) == 0 {
+		return nil
+	}
+	var ref Ref
+	reader := newLotReader(&ref.Program, &ref.Member)
 	scan := func(row db.Scanner) error {
-		var ref Ref
-		l := &ledger.Lot{}
-		dest, finish := scanLot(l)
-		if err := row.Scan(append([]any{&ref.Program, &ref.Member}, dest...)...); err != nil {
+		read, err := reader.read(row)
+		if err != nil {
 			return err
 		}
-		finish()
 		f := s.folios[ref]
-		if f.lots[l.ID] != nil {
+		if f.lots[read.ID] != nil {
 			return nil // changed in this sheet since, or read twice
 		}
+		l := &read
 		f.lots[l.ID] = l
 		if at, found := slices.BinarySearch(f.open, l.ID); l.Open() && !found {
 			f.open = slices.Insert(f.open, at, l.ID)

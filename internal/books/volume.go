@@ -295,11 +295,10 @@ func (r *shelfReader) lot(row db.Scanner) error {
 		member string
 		l      LotRow
 	)
-	dest, finish := scanLot(&l.Lot)
-	if err := row.Scan(append([]any{&bucket, &member, &l.Remaining}, dest...)...); err != nil {
+	var err error
+	if l.Lot, err = newLotReader(&bucket, &member, &l.Remaining).read(row); err != nil {
 		return err
 	}
-	finish()
 	v := r.of(bucket, member)
 	v.Lots = append(v.Lots, l)
 	return nil

@@ -69,6 +69,9 @@ type rows struct {
 
 func (r *rows) add(values ...any) { r.args = append(r.args, values...) }
 
+// expect makes room for n rows more: a batch of thousands would be copied a dozen times as it grows.
+func (r *rows) expect(n int) { r.args = slices.Grow(r.args, n*r.into.Columns()) }
+
 // Write writes all that was decided in the sheet: one statement a table. Two of one natural key or of one Idempotency-Key
 // fail with an error of the class db.IsUnique, here or with the commit: somebody else was first, and the transaction must be run
 // again.
@@ -104,6 +107,20 @@ func (s *Sheet) Write(ctx context.Context, tx *db.Tx) error {
 	if tx.Distributed() {
 		facts.into = insertFactsAt
 	}
+	var some struct{ facts, postings, accounts, lots int }
+	for _, f := range folios {
+		for i := range f.entries {
+			some.postings += len(f.entries[i].Decision.Postings)
+		}
+		if len(f.entries) > 0 {
+			some.facts, some.accounts, some.lots = some.facts+len(f.entries), some.accounts+1, some.lots+len(f.dirty)
+		}
+	}
+	facts.expect(some.facts)
+	postings.expect(some.postings)
+	accounts.expect(some.accounts)
+	lots.expect(some.lots)
+	receipts.expect(len(s.receipts))
 	for _, f := range folios {
 		if f.stored == 0 && len(f.entries) == 0 {
 			unused = append(unused, f.bucket, f.Program, f.Member)

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/lang"
@@ -299,16 +300,45 @@ func (w *writer) say(code string, args engine.Args) string {
 
 var placeholder = regexp.MustCompile(`\{([a-z]+)(?::([a-z]+))?\}`)
 
+// part is a piece of a text: words as they are, and the placeholder behind them, if there is one.
+type part struct{ text, name, form string }
+
+// taken holds the texts of the tables in pieces: they are few, and each is said again and again.
+var taken sync.Map // of []part, by text
+
+func partsOf(text string) []part {
+	if known, ok := taken.Load(text); ok {
+		return known.([]part)
+	}
+	var out []part
+	end := 0
+	for _, at := range placeholder.FindAllStringSubmatchIndex(text, -1) {
+		p := part{text: text[end:at[0]], name: text[at[2]:at[3]]}
+		if at[4] >= 0 {
+			p.form = text[at[4]:at[5]]
+		}
+		out = append(out, p)
+		end = at[1]
+	}
+	out = append(out, part{text: text[end:]})
+	taken.Store(text, out)
+	return out
+}
+
 // fill takes the first alternative whose values are all there; the last one takes what is missing as "none".
 func (w *writer) fill(alternatives []string, code string, args engine.Args) string {
 	for i, a := range alternatives {
 		whole := true
-		s := placeholder.ReplaceAllStringFunc(a, func(m string) string {
-			g := placeholder.FindStringSubmatch(m)
-			v, ok := w.value(code, g[1], g[2], args)
-			whole = whole && ok
-			return v
-		})
+		var b strings.Builder
+		for _, part := range partsOf(a) {
+			b.WriteString(part.text)
+			if part.name != "" {
+				v, ok := w.value(code, part.name, part.form, args)
+				whole = whole && ok
+				b.WriteString(v)
+			}
+		}
+		s := b.String()
 		if whole || i == len(alternatives)-1 {
 			if strings.HasSuffix(s, "..") { // "kr." ends a sentence as it is
 				s = s[:len(s)-1]
