@@ -210,7 +210,8 @@ func exampleAnswers(tb testing.TB) map[string]json.RawMessage {
 	for _, op := range []string{
 		"getMembersMemberBalances", "getMembersMemberForecast", "getMembersMemberTargets", "getMembersMemberPostings", "getMembersMemberFacts", "getMembersMemberExplanations", "postMembersMemberTiers", "getMembersMemberTiers",
 		"getMembersMemberBenefits", "getMembersMemberBenefitsBenefit", "postMembersMemberBenefitsBenefitUses", "postPlanEvents", "getMembersMemberPlans",
-		"postMembersMemberBlock", "postMembersMemberUnblock", "getEvents", "postWebhooks", "getWebhooks", "patchWebhooksWebhook", "getWebhooksWebhook", "postWebhooksWebhookRotate",
+		"getMembersMemberChallenges", "postMembersMemberChallengesChallenge", "getChallengesChallengeLeaderboard", "postMembersMemberGrants", "getMembersMemberGrants",
+		"postMembersMemberGrantsGrantTakeBack", "postMembersMemberBlock", "postMembersMemberUnblock", "getEvents", "postWebhooks", "getWebhooks", "patchWebhooksWebhook", "getWebhooksWebhook", "postWebhooksWebhookRotate",
 		"postWebhooksWebhookDisable", "postWebhooksWebhookEnable", "postWebhooksWebhookTest", "getWebhooksWebhookDeliveriesEvent", "postWebhooksWebhookDeliveriesEventReplay", "getWebhooksWebhookDeliveries",
 		"postWebhooksWebhookReplay", "deleteWebhooksWebhook", "postImports", "getImports", "postImportsImportCancel", "getMe", "postKeys", "getKeysKey", "postKeysKeyRotate", "getKeys", "postKeysKeyRevoke", "getAudit",
 		"getProgram", "getProgramVersions", "getProgramVersionsVersion", "postMembersMemberMerge",

@@ -122,6 +122,9 @@ func (s *Server) reverseAdjustment(ctx context.Context, in *reverseIn) (*Answere
 		if e.Fact.Source == reversalSource {
 			return errs.Conflict("is_a_reversal", "This adjustment is itself a reversal. Make a new adjustment.")
 		}
+		if e.Fact.Adjustment != nil && e.Fact.Adjustment.Challenge != "" {
+			return errs.Conflict("counted_by_hand", "This was counted for a challenge by hand. Count it back with an adjustment of its own.")
+		}
 		var net int64
 		for _, p := range e.Decision.Postings {
 			switch ledger.Adjusted {

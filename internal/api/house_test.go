@@ -74,6 +74,8 @@ earn:
     lines: {category: flight}
     give: {unit: mile, amount: 0.25, per: 1.00}
     pending: {until: activity:flown}
+challenges:
+  - {id: coffee-card, title: {nb: Tiende kaffe gratis, en: Tenth coffee free}, on: purchase, lines: {category: coffee}, count: items, goal: 9, repeats: true, leaderboard: true, gives: {reward: coffee, valid: 3 months}}
 tiers:
   club:
     by: {sum: spend, window: rolling 12 months}

@@ -13,6 +13,7 @@ func table() []*Route {
 		purchases = "Purchases"
 		redeeming = "Redemptions"
 		benefits  = "Benefits and plans"
+		reaching  = "Challenges and grants"
 		hand      = "Balances by hand"
 		cards     = "Gift cards and codes"
 		claims    = "Claims"
@@ -274,6 +275,30 @@ func table() []*Route {
 			Tag: benefits, Summary: "Tell what happened to a plan", Status: http.StatusCreated, Also: again,
 			Text: "Billing is done elsewhere and tells here what came of it. Give `source` and `external_id` (the invoice's number): the same event counts once, however often it is sent. Nothing is renewed by time alone: a period that ends unpaid goes over into the grace, and then the plan ends.",
 			Body: `{"member": "ext:4711", "plan": "plus", "what": "started", "source": "billing", "external_id": "sub-17"}`,
+		}),
+		// Challenges and grants
+		route("GET", "/v1/members/{member}/challenges", "members:read", (*Server).listChallenges, About{
+			Tag: reaching, Summary: "List a member's challenges", Example: []string{mem},
+			Text: "Where the member stands in each challenge of the program: what counts, what is missing, until when, in figures and in words; badges; what was found of a set.",
+		}),
+		route("POST", "/v1/members/{member}/challenges/{challenge}", "members:write", (*Server).askChallenge, About{
+			Tag: reaching, Summary: "Join or leave a challenge", Status: http.StatusCreated, Example: []string{mem, "coffee-card"}, Also: again,
+			Text: "`join` takes part in a challenge that asks for it, from now on; `show` is the name under which the member wants to be in its leaderboard, and empty takes them out of it.",
+			Body: `{"show": "Kari N."}`,
+		}),
+		route("GET", "/v1/challenges/{challenge}/leaderboard", "members:read", (*Server).leaderboard, About{
+			Tag: reaching, Summary: "Read a leaderboard", Example: []string{"coffee-card"}, Text: "Only members who asked to be shown, by all that they counted in this window; those with the same share a place. It is what the counters say at this moment.",
+		}),
+		route("GET", "/v1/members/{member}/grants", "members:read", (*Server).listGrants, About{
+			Tag: reaching, Summary: "List what a member may have", Example: []string{mem},
+			Text: "Rewards that were won or given and are not used up: a redemption takes them before points. What was used is among the redemptions.",
+		}),
+		route("POST", "/v1/members/{member}/grants", "adjustments:write", (*Server).give, About{
+			Tag: reaching, Summary: "Give a reward by hand", Status: http.StatusCreated, Example: []string{mem}, Also: again,
+			Body: `{"reward": "coffee", "uses": 2, "ends_at": "2027-12-31T23:59:59+01:00", "reason": "The machine was broken"}`,
+		}),
+		route("POST", "/v1/members/{member}/grants/{grant}/take-back", "adjustments:write", (*Server).takeGrant, About{
+			Tag: reaching, Summary: "Take a grant back", Status: http.StatusCreated, Example: []string{mem, "1"}, Body: `{"reason": "Given by mistake"}`,
 		}),
 
 		// Balances by hand

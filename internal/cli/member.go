@@ -52,7 +52,10 @@ type shown struct {
 	JoinedAt time.Time               `json:"joined_at"`
 	Balances map[string]shownBalance `json:"balances"`
 	Tiers    map[string]string       `json:"tiers"`
-	Facts    []shownFact             `json:"facts"`
+	// Challenges are in words; Grants are what the member may have and did not pay for.
+	Challenges map[string]string `json:"challenges"`
+	Grants     []engine.Grant    `json:"grants"`
+	Facts      []shownFact       `json:"facts"`
 }
 
 type shownBalance struct {
@@ -86,6 +89,11 @@ func (c *memberShowCmd) run(e *env, d *db.DB, id string) (err error) {
 	if err != nil {
 		return memberHint(err, c.Ref)
 	}
+	if len(p.Challenges) > 0 {
+		if _, acc, p, err = r.Offers(e.ctx, id, acc.Member, e.now()); err != nil { // it loads what is counted, too
+			return err
+		}
+	}
 	var m member.Member
 	var facts []books.Entry
 	var set *version.Set
@@ -106,7 +114,11 @@ func (c *memberShowCmd) run(e *env, d *db.DB, id string) (err error) {
 		facts = nil
 	}
 	if c.JSON {
-		return e.json(c.shown(m, acc, p, set, facts))
+		out := c.shown(m, acc, p, set, facts)
+		for _, g := range engine.ChallengesOf(p, acc, e.now()) {
+			out.Challenges[g.Challenge] = explain.Challenge(&g, p, c.Lang, false)
+		}
+		return e.json(out)
 	}
 	c.print(e, m, acc, p, set, facts)
 	return nil
@@ -139,7 +151,7 @@ func (c *memberShowCmd) summary(set *version.Set, p *program.Compiled, f *books.
 }
 
 func (c *memberShowCmd) shown(m member.Member, acc *engine.Account, p *program.Compiled, set *version.Set, facts []books.Entry) shown {
-	out := shown{Member: m, Status: acc.State.Status, JoinedAt: acc.State.JoinedAt, Balances: map[string]shownBalance{}, Tiers: map[string]string{}, Facts: []shownFact{}}
+	out := shown{Member: m, Status: acc.State.Status, JoinedAt: acc.State.JoinedAt, Balances: map[string]shownBalance{}, Tiers: map[string]string{}, Challenges: map[string]string{}, Grants: acc.State.Grants, Facts: []shownFact{}}
 	for unit, h := range acc.State.Units {
 		b := shownBalance{Balance: unitAmount(p, unit, h.Balance()), Pending: unitAmount(p, unit, h.Pending), Reserved: unitAmount(p, unit, h.Reserved),
 			Debt: unitAmount(p, unit, h.Debt), Lots: []shownLot{}}
@@ -188,6 +200,12 @@ func (c *memberShowCmd) print(e *env, m member.Member, acc *engine.Account, p *p
 			e.printf(", %s", explain.Say(c.Lang, explain.LabelFalls, lang.Date(c.Lang, *ts.FallsAt, p.Zone)))
 		}
 		e.printf("\n")
+	}
+	for _, g := range engine.ChallengesOf(p, acc, e.now()) {
+		e.printf("  %s\n", explain.Challenge(&g, p, c.Lang, false))
+	}
+	for i := range acc.State.Grants {
+		e.printf("  %s\n", explain.Grant(&acc.State.Grants[i], p, c.Lang, false))
 	}
 	if len(facts) > 0 {
 		e.printf("  %s:\n", explain.Say(c.Lang, explain.LabelLastFacts))

@@ -139,7 +139,7 @@ func cloneChallenges(in map[string]*ChallengeState) map[string]*ChallengeState {
 func challengeTallies(p *program.Compiled, st *State, trigger string, at time.Time) []TallyRange {
 	var out []TallyRange
 	for _, h := range p.ChallengesOn[trigger] {
-		out = append(out, challengeRanges(p, st, h, h.WindowKey(at, p.Zone))...)
+		out = append(out, challengeRanges(st, h, h.WindowKey(at, p.Zone))...)
 		out = append(out, triggerTallies(p, st, h, at)...)
 	}
 	return out
@@ -157,7 +157,7 @@ func triggerTallies(p *program.Compiled, st *State, h *program.CompiledChallenge
 }
 
 // challengeRanges are the counters of a challenge in one window; all of them for period "".
-func challengeRanges(p *program.Compiled, st *State, h *program.CompiledChallenge, period string) []TallyRange {
+func challengeRanges(st *State, h *program.CompiledChallenge, period string) []TallyRange {
 	from, to := period, period
 	if period == "" {
 		to = allTallies
@@ -185,7 +185,7 @@ func allChallengeTallies(p *program.Compiled, st *State, at time.Time) []TallyRa
 	var out []TallyRange
 	for i := range p.Doc.Challenges {
 		h := p.Challenges[p.Doc.Challenges[i].ID]
-		out = append(out, challengeRanges(p, st, h, "")...)
+		out = append(out, challengeRanges(st, h, "")...)
 		out = append(out, triggerTallies(p, st, h, at)...)
 	}
 	return out
@@ -198,12 +198,12 @@ func (w *work) count(trigger string, s *scene, done []*candidate, paidPoints int
 		if err != nil {
 			return err
 		}
-		if c == nil {
+		if c.Amount <= 0 {
 			continue
 		}
-		w.d.Counts = append(w.d.Counts, *c)
-		w.addCount(h, c, 1)
-		period := w.windowOf(h, c)
+		w.d.Counts = append(w.d.Counts, c)
+		w.addCount(h, &c, 1)
+		period := w.windowOf(h, &c)
 		if err := w.reach(h, period, c.Amount); err != nil {
 			return err
 		}
@@ -229,10 +229,10 @@ func (w *work) takesPart(h *program.CompiledChallenge, at time.Time) bool {
 	return !h.Join || cs != nil && cs.JoinedAt != nil && !at.Before(*cs.JoinedAt)
 }
 
-// countOf works out what a fact counts for a challenge; nil for nothing.
-func (w *work) countOf(h *program.CompiledChallenge, s *scene, done []*candidate, paidPoints int64) (*Count, error) { //nolint:nilnil // most facts count nothing, and that is no error
+// countOf works out what a fact counts for a challenge; an amount of 0 is nothing.
+func (w *work) countOf(h *program.CompiledChallenge, s *scene, done []*candidate, paidPoints int64) (Count, error) {
 	if !w.takesPart(h, s.at) {
-		return nil, nil
+		return Count{}, nil
 	}
 	s.in, s.basis, s.items = nil, 0, 0
 	var in []bool
@@ -252,32 +252,29 @@ func (w *work) countOf(h *program.CompiledChallenge, s *scene, done []*candidate
 			in[i] = h.Lines == nil && h.Basis != nil && h.Basis.Shipping == "included"
 		}
 		if !hit {
-			return nil, nil
+			return Count{}, nil
 		}
 		if h.When != nil || h.Metric == "spend" {
 			var sum int64
 			var err error
 			if values, sum, err = s.basket.basisOf(in, h.Lines != nil, h.Basis, paidPoints, func(Note) {}); err != nil {
-				return nil, err
+				return Count{}, err
 			}
 			if values, sum, err = capped(values, sum, h.Basis, w.p.Exponent); err != nil {
-				return nil, err
+				return Count{}, err
 			}
 			s.basis = sum
 		}
 		s.in = in
 	}
 	if ok, _, err := s.holds(h.When); err != nil || !ok {
-		return nil, nil //nolint:nilerr // a condition that cannot be worked out does not hold, as with rules
+		return Count{}, nil //nolint:nilerr // a condition that cannot be worked out does not hold, as with rules
 	}
-	c := &Count{Challenge: h.ID, Tally: h.Tally, Period: h.WindowKey(s.at, w.p.Zone), By: byShare}
+	c := Count{Challenge: h.ID, Tally: h.Tally, Period: h.WindowKey(s.at, w.p.Zone), By: byShare}
 	if h.Shape == program.StreakShape {
 		c.Period = program.PeriodKey(h.Streak, s.at, w.p.Zone)
 	}
-	w.measure(h, s, c, in, values, done)
-	if c.Amount <= 0 {
-		return nil, nil
-	}
+	w.measure(h, s, &c, in, values, done)
 	return c, nil
 }
 
@@ -1131,11 +1128,11 @@ func moreChallengeTallies(p *program.Compiled, st *State, f Fact) []TallyRange {
 		}
 	case AdjustmentK:
 		if h := p.Challenges[f.Adjustment.Challenge]; h != nil {
-			out = append(challengeRanges(p, st, h, h.WindowKey(f.OccurredAt, p.Zone)), triggerTallies(p, st, h, f.OccurredAt)...)
+			out = append(challengeRanges(st, h, h.WindowKey(f.OccurredAt, p.Zone)), triggerTallies(p, st, h, f.OccurredAt)...)
 		}
 	case ChallengeK:
 		if h := p.Challenges[f.Challenge.Challenge]; h != nil {
-			out = challengeRanges(p, st, h, "")
+			out = challengeRanges(st, h, "")
 		}
 	}
 	return out
@@ -1167,9 +1164,9 @@ func checkCountByHand(p *program.Compiled, a *Adjustment, fields []errs.Field) (
 // ChallengeProgress is where a member stands in a challenge, for people.
 type ChallengeProgress struct {
 	Challenge string
-	// Running says that it counts now; Taking that the member takes part.
-	Running, Taking bool
-	JoinedAt        *time.Time
+	// Running says that it counts now, Over that it did; Taking that the member takes part.
+	Running, Over, Taking bool
+	JoinedAt              *time.Time
 	// Value is what counts towards the next prize, Missing what is missing of Goal; in minor units of the metric, or different things, or
 	// periods running. Done says that there is no further prize in this window.
 	Value, Goal, Missing int64
@@ -1226,7 +1223,7 @@ func (w *work) progressIn(h *program.CompiledChallenge, at time.Time) ChallengeP
 	}
 	g.Won = w.acc.Tallies[WonTally(h)][period]
 	if !g.Running && h.Until != nil && at.After(*h.Until) { // what was counted is over with it
-		g.Done = g.Won > 0
+		g.Done, g.Over = g.Won > 0, true
 		return g
 	}
 	g.Value, g.Missing, g.Done = w.standing(h, period, at)
@@ -1253,7 +1250,7 @@ func ChallengeNeeds(p *program.Compiled, st *State, at time.Time) []TallyRange {
 	var out []TallyRange
 	for i := range p.Doc.Challenges {
 		h := p.Challenges[p.Doc.Challenges[i].ID]
-		out = append(out, challengeRanges(p, st, h, h.WindowKey(at, p.Zone))...)
+		out = append(out, challengeRanges(st, h, h.WindowKey(at, p.Zone))...)
 	}
 	return out
 }

@@ -82,7 +82,7 @@ func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
 		}
 		tiers(from)
 		for _, h := range p.ChallengesOn["purchase"] { // the window of the purchase is known only when it is loaded
-			n.Tallies = append(n.Tallies, challengeRanges(p, st, h, "")...)
+			n.Tallies = append(n.Tallies, challengeRanges(st, h, "")...)
 		}
 		// The day of the purchase is known only when it is loaded: ask for all visit days, where they count.
 		for i := range n.Tallies {
@@ -392,7 +392,7 @@ func (w *work) counting() bool {
 	return len(w.p.ChallengesOn) > 0 && (w.f.Kind == PurchaseK || w.f.Kind == ActivityK)
 }
 
-// counts counts for challenges after a fact has earned, and looks at the tiers where that gave more.
+// counts lets a fact count for challenges after a fact has earned, and looks at the tiers where that gave more.
 func (w *work) counts(trigger string, s *scene, done []*candidate, paidPoints int64) error {
 	if len(w.p.ChallengesOn) == 0 {
 		return nil

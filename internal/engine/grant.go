@@ -214,17 +214,6 @@ func (w *work) ungrant(i int) {
 	w.grantEvent(EvGrantBack, &g)
 }
 
-// ungrantAll takes back every grant of a source that has not been used up.
-func (w *work) ungrantAll(source string) {
-	for i := 0; i < len(w.st.Grants); {
-		if w.st.Grants[i].Source == source {
-			w.ungrant(i)
-			continue
-		}
-		i++
-	}
-}
-
 // useGrant uses a grant so many times, and gives what is needed to give it back.
 func (w *work) useGrant(i int, uses int64) GrantUse {
 	g := &w.st.Grants[i]
