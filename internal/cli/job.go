@@ -56,7 +56,7 @@ func (c *jobListCmd) Run(e *env) (err error) {
 		return e.json(map[string]any{"jobs": list, "paused": append([]string{}, paused...)})
 	}
 	if len(list) == 0 {
-		e.printf("There is none.\n")
+		e.printf("There is no such job.\n")
 	}
 	for _, j := range list {
 		e.printf("%s  %-16s %-10s %s\n", j.ID, j.Kind, j.State, doing(j))

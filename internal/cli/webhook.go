@@ -181,7 +181,7 @@ func (c *webhookAddCmd) Run(e *env) error {
 			return err
 		}
 		if strings.HasPrefix(one.URL, "http:") {
-			fmt.Fprintf(e.Err, "It is sent to without encryption, and only by servers that allow it: lojal serve --webhook-allow %s.\n", hostOnly(one.Host()))
+			fmt.Fprintf(e.Err, "Messages go there without encryption, and only from servers that allow it: lojal serve --webhook-allow %s.\n", hostOnly(one.Host()))
 		}
 		return c.secretOf(e, d, one, secret)
 	})
@@ -494,7 +494,7 @@ func (c *webhookDeliveriesCmd) Run(e *env) error {
 			return e.json(out)
 		}
 		if len(list) == 0 {
-			e.printf("There is none.\n")
+			e.printf("There is no such delivery.\n")
 		}
 		for _, one := range list {
 			e.printf("%s  %-20s %s\n", one.Event, one.Type, course(one))

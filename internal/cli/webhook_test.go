@@ -47,7 +47,7 @@ func TestWebhooksFromTheCommandLine(t *testing.T) {
 		status.Store(503)
 		s.fails(10, args("webhook test", hook), "answered 503", "as you wish")
 		s.ok(args("webhook deliveries", hook), "webhook.test", "delivered, 1 attempt", "answered 200", "pending", "answered 503")
-		s.ok(args("webhook deliveries --status dead", hook), "There is none")
+		s.ok(args("webhook deliveries --status dead", hook), "There is no such delivery")
 		status.Store(204)
 
 		rotated := s.run("webhook", "rotate", hook, "--overlap", "1h")
@@ -95,7 +95,7 @@ func TestJobsFromTheCommandLine(t *testing.T) {
 	t.Parallel()
 	each(t, func(_ *testing.T, s *shell) {
 		s.publish()
-		s.ok(args("job list"), "There is none")
+		s.ok(args("job list"), "There is no such job")
 		srv := s.start("An API key", "serve")
 		waits := func() { // until the sweep waits for its next time
 			for told := ""; !strings.Contains(told, "due"); {

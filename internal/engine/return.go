@@ -145,7 +145,7 @@ func (w *work) part(r *reader, at string, l ReturnLine, line, rest LineSum) (Lin
 	case l.Quantity != nil:
 		q := r.quantity(l.Quantity, at+"/quantity")
 		if q > rest.Quantity {
-			r.fail(at+"/quantity", "more_than_bought", "only "+money.Format(rest.Quantity, 3)+" of this line is left to return")
+			r.fail(at+"/quantity", "more_than_bought", "only "+strings.TrimSuffix(strings.TrimRight(money.Format(rest.Quantity, 3), "0"), ".")+" of this line is left to return")
 			return LineSum{}, false
 		}
 		if q == rest.Quantity {

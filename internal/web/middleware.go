@@ -187,7 +187,7 @@ func serve(mux *http.ServeMux, w http.ResponseWriter, r *http.Request, s *scope)
 		Fail(w, r, errs.Malformed("method_not_allowed", "This path does not have the method "+method(r)+". It has "+allow+"."))
 		return
 	}
-	Fail(w, r, NotFound())
+	Fail(w, r, errs.NotFound("not_found", "There is no such path. The API reference lists those that there are."))
 }
 
 func method(r *http.Request) string {
