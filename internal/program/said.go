@@ -161,6 +161,9 @@ var said = map[string][4]string{
 	"TierSet.keep.next period":        {"ut neste periode", "nästa period ut", "næste periode ud", "to the end of the next period"},
 	"TierSet.keep.this period":        {"ut denne perioden", "denna period ut", "denne periode ud", "to the end of this period"},
 
+	"Voucher.stacks.with others": {"sammen med andre", "tillsammans med andra", "sammen med andre", "with others"},
+	"Voucher.stacks.alone":       {"alene", "ensam", "alene", "alone"},
+
 	"period.minute": {"minutt|minutter", "minut|minuter", "minut|minutter", "minute|minutes"},
 	"period.hour":   {"time|timer", "timme|timmar", "time|timer", "hour|hours"},
 	"period.day":    {"dag|dager", "dag|dagar", "dag|dage", "day|days"},
