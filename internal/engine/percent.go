@@ -204,7 +204,7 @@ func (w *work) resettle(at time.Time, member string, change func(*program.Compil
 		s := &w.st.Settled[i]
 		p := w.version(s.Version)
 		r := p.ByID[s.Rule]
-		if s.Period == "" || s.Member != member || r == nil || r.Bought == nil || program.PeriodKey(r.Bought.Calendar, at, p.Zone) != s.Period {
+		if s.Period == "" || !w.settles(s, member) || r == nil || r.Bought == nil || program.PeriodKey(r.Bought.Calendar, at, p.Zone) != s.Period {
 			continue
 		}
 		n, err := change(r.Bought)
@@ -226,6 +226,15 @@ func (w *work) resettle(at time.Time, member string, change func(*program.Compil
 		return nil
 	}
 	return w.settleLate(at, change)
+}
+
+// settles says whether a settlement is the one for what a member bought in its period: that member's own or, where the period ended after
+// the member was merged into this one, this one's.
+func (w *work) settles(s *Settlement, member string) bool {
+	if s.Member == member || s.Member != "" {
+		return s.Member == member
+	}
+	return !slices.ContainsFunc(w.st.Settled, func(o Settlement) bool { return o.Member == member && o.Rule == s.Rule && o.Period == s.Period })
 }
 
 // correct gives or takes back the difference that a change of what was bought makes.
