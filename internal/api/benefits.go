@@ -131,9 +131,14 @@ type PlanEvent struct {
 	Reason string `json:"reason,omitempty"`
 }
 
+// Told is the event in the engine's form.
+func (e PlanEvent) Told() *engine.PlanBody {
+	return &engine.PlanBody{Plan: e.Plan, What: e.What, Until: e.Until, Trial: e.Trial, To: e.To, At: e.At, Reason: e.Reason}
+}
+
 func (e PlanEvent) fact() engine.Fact {
 	f := e.FactKey.fact(engine.PlanK)
-	f.Plan = &engine.PlanBody{Plan: e.Plan, What: e.What, Until: e.Until, Trial: e.Trial, To: e.To, At: e.At, Reason: e.Reason}
+	f.Plan = e.Told()
 	return f
 }
 

@@ -367,6 +367,8 @@ func TestSimulate(t *testing.T) {
 		s.write("facts.yaml", "- enrolment: {external_id: '4711'}\n- purchase: {member: 'ext:4711', amount: 123.00, occurred_at: '2026-11-24T10:00:00+01:00'}\n")
 		s.ok(args("simulate facts.yaml"), "1. Enrolment", "2. Purchase", "12 stars")
 		s.ok(args("simulate facts.yaml --lang nb"), "1. Innmelding", "2. Kjøp", "12 stjerner")
+		s.write("use.yaml", "- enrolment: {external_id: '4711'}\n- use: {member: 'ext:4711', benefit: free_refill}\n- plan: {member: 'ext:4711', plan: plus, what: paid}\n")
+		s.fails(3, args("simulate use.yaml"), "2 of 3 facts would be refused")
 		s.fails(4, args("member show ext:4711"), "There is no member")
 		text, err := os.ReadFile(filepath.Join(s.dir, "program.yaml"))
 		if err != nil {

@@ -174,7 +174,7 @@ func (e *env) facts(path string) ([]api.AnyFact, error) {
 	return in.Facts, nil
 }
 
-var errOneKind = errors.New("it must have exactly one of enrolment, purchase, return, activity, redemption, adjustment, transfer")
+var errOneKind = errors.New("it must have exactly one of enrolment, purchase, return, activity, redemption, adjustment, transfer, plan, use")
 
 // requestOf makes a request of a fact in the API's form.
 func requestOf(a api.AnyFact) (record.Request, error) {
@@ -225,6 +225,14 @@ func requestOf(a api.AnyFact) (record.Request, error) {
 		req.Fact.Kind = engine.TransferOut
 		req.Fact.Transfer = &engine.Transfer{Unit: f.Unit, Amount: f.Amount, Other: f.To, Message: f.Message}
 		head(f.FactKey, f.From)
+	}
+	if f := a.Plan; f != nil {
+		req.Fact.Kind, req.Fact.Plan = engine.PlanK, f.Told()
+		head(f.FactKey, f.Member)
+	}
+	if f := a.Use; f != nil {
+		req.Fact.Kind, req.Fact.Use = engine.UseK, &engine.UseBody{Benefit: f.Benefit, Store: f.Store, Channel: f.Channel}
+		head(f.FactKey, f.Member)
 	}
 	if n != 1 {
 		return req, errs.Invalid("invalid_fact", sentence(errOneKind.Error()))

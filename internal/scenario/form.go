@@ -252,6 +252,8 @@ type setting struct {
 
 // granting gives a reward by hand, or takes back the grant with a number; a word alone is the reward.
 type granting struct {
+	// Benefit is given in place of a reward.
+	Benefit  string `json:"benefit,omitzero"`
 	Reward   string `json:"reward,omitzero"`
 	Uses     int64  `json:"uses,omitzero"`
 	Waits    moment `json:"waits,omitzero"`

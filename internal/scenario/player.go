@@ -704,7 +704,7 @@ func (pl *player) setTier(s *setting, f *engine.Fact) error {
 }
 
 func (pl *player) give(g *granting, f *engine.Fact) error {
-	f.Kind, f.Grant = engine.GrantK, &engine.GrantBody{Reward: g.Reward, Uses: g.Uses, TakeBack: g.TakeBack, Reason: or(g.Reason, "scenario")}
+	f.Kind, f.Grant = engine.GrantK, &engine.GrantBody{Reward: g.Reward, Benefit: g.Benefit, Uses: g.Uses, TakeBack: g.TakeBack, Reason: or(g.Reason, "scenario")}
 	if g.Waits != "" {
 		t, err := g.Waits.in(pl.p.Zone)
 		if err != nil {
