@@ -42,6 +42,7 @@ func grantFields(more ...EventField) []EventField {
 		{Name: "grant", Text: "The number of the grant among the member's.", Example: "3"},
 		{Name: "source", Text: "Whom it came from: challenge:ID, hand.", Example: "challenge:coffee-card"},
 		{Name: "reward", Text: "The reward, where it is one.", Example: "coffee", Optional: true},
+		{Name: "benefit", Text: "The benefit, where it is one.", Example: "lounge", Optional: true},
 	}, more...)
 }
 
