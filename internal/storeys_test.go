@@ -18,7 +18,7 @@ import (
 var storeys = []struct{ name, rooms string }{
 	{"DOORS", "api console portal ops cli"},
 	{"FLOWS", "record errand sweep relay journey importer backtest insight seal verify export doctor scenario demo bench"},
-	{"BOOKS", "audit version key code giftcard member books waiting webhook reward event consent"},
+	{"BOOKS", "audit version key code giftcard member books partner waiting webhook reward event consent"},
 	{"HEART", "condition ledger program engine explain terms advice"},
 	{"GROUND", "errs money ids lang logs trace db health job web"},
 }

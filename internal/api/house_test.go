@@ -108,6 +108,10 @@ benefits:
   - {id: plus_discount, title: {nb: Plussrabatt, en: Plus discount}, value: {percent: 10}}
 plans:
   - {id: plus, title: {nb: Pluss, en: Plus}, price: 99.00, every: 1 month, trial: 14 days, grace: 7 days, benefits: plus_discount}
+referral: {qualifies: {when: {total: {from: 100.00}}}, friend: {unit: star, amount: 20}, referrer: {unit: star, amount: 30}, late: 14 days}
+partners:
+  - {id: hotel, name: The Harbour Hotel, awards: {star: 0.60}, most: 5000, accepts: {star: 0.40}, benefits: free_refill}
+  - {id: airport, awards: {star: 0.55}, pays: ahead}
 `
 
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)

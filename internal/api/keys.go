@@ -15,7 +15,7 @@ import (
 
 func (v view) key(k key.Key, secret string) Key {
 	return Key{
-		ID: k.ID, Name: k.Name, Prefix: k.Prefix, Scopes: k.Scopes, CreatedAt: v.time(k.CreatedAt), ExpiresAt: v.moment(k.ExpiresAt),
+		ID: k.ID, Name: k.Name, Prefix: k.Prefix, Scopes: k.Scopes, Partner: k.Partner, CreatedAt: v.time(k.CreatedAt), ExpiresAt: v.moment(k.ExpiresAt),
 		RevokedAt: v.moment(k.RevokedAt), LastUsedAt: v.moment(k.LastUsedAt), Secret: secret,
 	}
 }
@@ -40,8 +40,17 @@ type newKeyIn struct {
 
 func (s *Server) createKey(ctx context.Context, in *newKeyIn) (*Answered[Key], error) {
 	return s.newKey(ctx, &in.Call, "key.created", "", func(tx *db.Tx) (key.Key, string, error) {
+		if id := in.Body.Partner; id != "" {
+			v, _, err := s.view(ctx, tx, &in.Call)
+			if err != nil {
+				return key.Key{}, "", err
+			}
+			if v.p.Partners[id] == nil {
+				return key.Key{}, "", errs.Invalid("invalid_key", "The key cannot be made like this.", errs.Field{Pointer: "/partner", Reason: "unknown_partner", Message: "The program has no such partner."})
+			}
+		}
 		return key.Create(ctx, tx, key.New{
-			Program: in.program(), Name: in.Body.Name, Scopes: in.Body.Scopes, ExpiresAt: in.Body.ExpiresAt, Test: in.Body.Test, Now: in.now,
+			Program: in.program(), Name: in.Body.Name, Scopes: in.Body.Scopes, ExpiresAt: in.Body.ExpiresAt, Partner: in.Body.Partner, Test: in.Body.Test, Now: in.now,
 		})
 	})
 }

@@ -27,7 +27,7 @@ type enrolIn struct {
 }
 
 func (e Enrolment) fact() (engine.Fact, *member.New) {
-	f := engine.Fact{Kind: engine.Enrolment, Enrolment: &engine.EnrolmentBody{Channel: e.Channel, Store: e.Store}}
+	f := engine.Fact{Kind: engine.Enrolment, Enrolment: &engine.EnrolmentBody{Channel: e.Channel, Store: e.Store, Invited: invitation(e.InvitedBy)}}
 	if e.JoinedAt != nil {
 		f.OccurredAt = *e.JoinedAt
 	}

@@ -199,6 +199,8 @@ var tagTexts = [][2]string{
 	{"Benefits and plans", "What members may have that costs no points, and paid memberships."},
 	{"Gift cards and codes", "Cards with money on them, vouchers, and the codes that open them."},
 	{"Claims", "Purchases that wait for their member: receipts with a code, and cards that nobody has linked."},
+	{"Referral", "Who brought whom, and what came of it."},
+	{"Partners", "Other companies that give and take points, and their statements."},
 	{"Balances by hand", "Adjustments, transfers, pending points."},
 	{"Facts", "What happened, and why it was decided so."},
 	{"Simulation and batches", "Many facts at once, with or without trace."},

@@ -159,6 +159,10 @@ func (c *Call) recorded(r *record.Result, include []string) Recorded {
 	if r.Account != nil {
 		out.Balances = v.balances(r.Account, false)
 	}
+	if c.key.Partner != "" { // what else a member has is nothing to a partner
+		out.Balances, out.TierChanges, out.Facts = nil, nil, nil
+		return out
+	}
 	out.Guest = r.Fact.Member == ""
 	if slices.Contains(include, "explanation") {
 		out.Explanation = v.explanation(r.Decision)

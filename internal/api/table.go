@@ -18,6 +18,8 @@ func table() []*Route {
 		cards     = "Gift cards and codes"
 		claims    = "Claims"
 		facts     = "Facts"
+		referral  = "Referral"
+		partners  = "Partners"
 		many      = "Simulation and batches"
 		prog      = "Program"
 		hooks     = "Webhooks"
@@ -329,6 +331,57 @@ func table() []*Route {
 			Tag: hand, Summary: "Cancel pending points of a fact", Status: http.StatusCreated, Example: []string{fct}, Body: `{"reason": "Flight not flown"}`,
 		}),
 
+		// Referral
+		route("GET", "/v1/members/{member}/referral", "members:read", (*Server).getReferral, About{
+			Tag: referral, Summary: "Get whom a member brought", Example: []string{mem},
+			Text: "The code that the member hands to friends, who brought the member and what came of it, and whom the member brought.",
+		}),
+		route("POST", "/v1/members/{member}/referral", "members:write", (*Server).makeCode, About{
+			Tag: referral, Summary: "Make a member's invitation", Status: http.StatusCreated, Example: []string{mem},
+			Text: "Gives the code with which friends say who invited them (`invited_by`), the same each time. It is an identifier of kind `referral`.",
+		}),
+		route("POST", "/v1/members/{member}/invitation", "members:write", (*Server).invite, About{
+			Tag: referral, Summary: "Say afterwards who invited a member", Status: http.StatusCreated, Example: []string{mem},
+			Text: "For a member who enrolled without saying so and has bought nothing yet, where the program allows it (`late`). What does not count is 409 referral_refused with the reason why: self, same_person, known, circular, gone.",
+			Body: `{"invited_by": "ext:4712"}`,
+		}),
+		// Partners
+		route("GET", "/v1/partners", "partners:read", (*Server).listPartners, About{Tag: partners, Summary: "List partners", Text: "With what is agreed with each. A partner's key sees itself alone."}),
+		route("GET", "/v1/partners/{partner}", "partners:read", (*Server).getPartner, About{Tag: partners, Summary: "Get a partner", Example: []string{"hotel"}}),
+		route("GET", "/v1/partners/{partner}/members/{member}", "partners:read", (*Server).partnerMember, About{
+			Tag: partners, Summary: "Ask what a member may have at a partner", Example: []string{"hotel", mem},
+			Text: "What the member can pay with here now, and which of the partner's benefits the member's tiers bring. Nothing else of the member is told.",
+		}),
+		route("POST", "/v1/partners/{partner}/awards", "awards:write", (*Server).partnerAward, About{
+			Tag: partners, Summary: "Give a member points", Status: http.StatusCreated, Also: again, Example: []string{"hotel"},
+			Text: "The partner is billed for them by its price, or, where it pays ahead, it must have paid for them: else 409 credit_too_low. The same `external_id` counts once.",
+			Body: `{"member": "ext:4711", "unit": "star", "amount": "40", "external_id": "stay-1881", "reason": "Two nights"}`,
+		}),
+		route("POST", "/v1/partners/{partner}/payments", "awards:write", (*Server).partnerAccept, About{
+			Tag: partners, Summary: "Take points as payment", Status: http.StatusCreated, Also: again, Example: []string{"hotel"},
+			Text: "A member pays with points at the partner, which is owed for them by its price. The same `external_id` counts once.",
+			Body: `{"member": "ext:4711", "unit": "star", "amount": "10", "external_id": "bar-17"}`,
+		}),
+		route("POST", "/v1/partners/{partner}/undo", "awards:write", (*Server).partnerUndo, About{
+			Tag: partners, Summary: "Take back what was done at a partner", Status: http.StatusCreated, Example: []string{"hotel"},
+			Text: "Whole and once. What was awarded and is spent already becomes a debt of the member; what was paid with comes back to the lots it left.",
+			Body: `{"fact": "bar-17", "reason": "Paid by card after all"}`,
+		}),
+		route("POST", "/v1/partners/{partner}/settlements", "partners:write", (*Server).payPartner, About{
+			Tag: partners, Summary: "Note a payment of a partner", Status: http.StatusCreated, Example: []string{"hotel"},
+			Text: "What the partner paid, ahead or after a statement; below zero for what was paid to it. The same `reference` counts once.",
+			Body: `{"reference": "bank-2026-0147", "amount": "500.00", "paid_at": "2026-11-20T12:00:00+01:00"}`,
+		}),
+		route("GET", "/v1/partners/{partner}/statements/{month}", "partners:read", (*Server).getStatement, About{
+			Tag: partners, Summary: "Get a statement", Example: []string{"hotel", "2026-11"},
+			Text: "What was recorded in a month, by sort, unit and price and by day; what was carried over and paid, and what is due. It adds up to the postings with the partner's account. A month that is over does not change: what comes late is billed in the month in which it is recorded.",
+		}),
+		raw[statementIn, string]("GET", "/v1/partners/{partner}/statements/{month}/pdf", "partners:read", (*Server).statementPDF, About{
+			Tag: partners, Summary: "Get a statement as PDF", Example: []string{"hotel", "2026-11"}, Media: "application/pdf",
+		}),
+		raw[statementIn, string]("GET", "/v1/partners/{partner}/statements/{month}/csv", "partners:read", (*Server).statementCSV, About{
+			Tag: partners, Summary: "Get a statement as CSV", Text: "A row for each posting.", Example: []string{"hotel", "2026-11"}, Media: "text/csv",
+		}),
 		// Facts
 		route("GET", "/v1/facts/{fact}", "members:read", (*Server).getFact, About{
 			Tag: facts, Summary: "Get a fact", Text: "Any fact by its id, or as SOURCE:EXTERNAL_ID, with what was sent and what was decided.", Example: []string{fct},

@@ -121,7 +121,7 @@ func (v view) balances(acc *engine.Account, withLots bool) map[string]Balance {
 		}
 		b.Totals = &Totals{
 			Earned: v.unit(id, h.Earned), TakenBack: v.unit(id, h.Reversed), Spent: v.unit(id, h.Spent), Expired: v.unit(id, h.Expired),
-			Adjusted: v.unit(id, h.Adjusted), Transferred: v.unit(id, h.Transferred), Closed: v.unit(id, h.Closed),
+			Adjusted: v.unit(id, h.Adjusted), Transferred: v.unit(id, h.Transferred), Closed: v.unit(id, h.Closed), Partners: v.unit(id, h.Partners),
 		}
 		out[id] = b
 	}

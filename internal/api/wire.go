@@ -99,6 +99,8 @@ type Enrolment struct {
 	Store   string `json:"store,omitempty"`
 	// JoinedAt is the business time; now when left out.
 	JoinedAt *time.Time `json:"joined_at,omitempty"`
+	// InvitedBy is who brought the member: the code of an invitation, or a member, by id or KIND:VALUE of an identifier.
+	InvitedBy string `json:"invited_by,omitempty"`
 }
 
 // Member is a member of the program.
@@ -413,7 +415,9 @@ type Totals struct {
 	Expired     Amount `json:"expired"`
 	Adjusted    Amount `json:"adjusted"`
 	Transferred Amount `json:"transferred"`
-	Closed      Amount `json:"closed"`
+	// Partners is what came from partners less what was paid with at them.
+	Partners Amount `json:"partners"`
+	Closed   Amount `json:"closed"`
 }
 
 // Expiry is a loss to come.
@@ -1173,6 +1177,8 @@ type NewKey struct {
 	// Scopes are what it may do.
 	Scopes    []string   `json:"scopes"`
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	// Partner makes it a partner's key: with it, only partners:read and awards:write can be given, and they open what is this partner's.
+	Partner string `json:"partner,omitempty"`
 	// Test makes a secret that begins with lj_test_.
 	Test bool `json:"test,omitempty"`
 }
@@ -1194,6 +1200,8 @@ type Key struct {
 	ExpiresAt  *time.Time `json:"expires_at,omitempty"`
 	RevokedAt  *time.Time `json:"revoked_at,omitempty"`
 	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
+	// Partner is whose key it is; the program's own when left out.
+	Partner string `json:"partner,omitempty"`
 	// Secret is shown once, when the key is made.
 	Secret string `json:"secret,omitempty"`
 }

@@ -57,6 +57,7 @@ type body struct {
 	Drawn      *engine.Drawn         `json:"drawn,omitempty"`
 	Invited    *engine.Invitation    `json:"invited,omitempty"`
 	Thanks     *engine.Thanks        `json:"thanks,omitempty"`
+	Partner    *engine.PartnerBody   `json:"partner,omitempty"`
 }
 
 // Body gives the part of a fact that belongs to its kind, as compact JSON: what is stored, and what tells two facts
@@ -66,7 +67,8 @@ func Body(f engine.Fact) ([]byte, error) {
 		return encodePurchase(f.Purchase)
 	}
 	b, err := json.Marshal(body{f.Enrolment, f.Purchase, f.Return, f.Activity, f.Redemption, f.Adjustment, f.Transfer, f.Release,
-		f.Tier, f.Grant, f.Plan, f.Use, f.Challenge, f.Status, f.Merge, f.Card, f.Voucher, f.Drawn, f.Invited, f.Thanks})
+		f.Tier, f.Grant, f.Plan, f.Use, f.Challenge, f.Status, f.Merge, f.Card, f.Voucher, f.Drawn, f.Invited, f.Thanks,
+		f.Partner})
 	if err != nil {
 		return nil, fmt.Errorf("write the body of fact %s: %w", f.ID, err)
 	}
@@ -80,7 +82,7 @@ func setBody(f *engine.Fact, text string) error {
 	}
 	f.Enrolment, f.Purchase, f.Return, f.Activity, f.Redemption = b.Enrolment, b.Purchase, b.Return, b.Activity, b.Redemption
 	f.Adjustment, f.Transfer, f.Release, f.Tier, f.Status, f.Merge = b.Adjustment, b.Transfer, b.Release, b.Tier, b.Status, b.Merge
-	f.Invited, f.Thanks = b.Invited, b.Thanks
+	f.Invited, f.Thanks, f.Partner = b.Invited, b.Thanks, b.Partner
 	f.Grant, f.Challenge, f.Card, f.Drawn, f.Plan, f.Use = b.Grant, b.Challenge, b.Card, b.Drawn, b.Plan, b.Use
 	f.Voucher = b.Voucher
 	return nil

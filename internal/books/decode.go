@@ -613,6 +613,8 @@ func (d *decoder) holding() *ledger.Holding {
 			h.Transferred = d.int()
 		case "closed":
 			h.Closed = d.int()
+		case "partners":
+			h.Partners = d.int()
 		case "active_at":
 			h.ActiveAt = d.timeAt()
 		case "inactive_warned":

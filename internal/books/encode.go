@@ -531,6 +531,7 @@ func (e *encoder) holding(h *ledger.Holding) {
 	e.intAt("adjusted", h.Adjusted)
 	e.intAt("transferred", h.Transferred)
 	e.intAt("closed", h.Closed)
+	e.intAt("partners", h.Partners)
 	e.timeAt("active_at", h.ActiveAt)
 	if h.InactiveWarned {
 		e.named("inactive_warned")

@@ -9,6 +9,7 @@ import (
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/key"
+	"lojal.dev/lojal/internal/version"
 )
 
 func scopesText() string { return strings.Join(key.Scopes, ", ") }
@@ -25,6 +26,7 @@ type keyCreateCmd struct {
 	Name    string        `arg:"" help:"Name, shown as who did what the key does: the till, the shop."`
 	Scope   []string      `placeholder:"SCOPE" help:"What the key may do; all when left out. Any of: ${scopes}."`
 	Expires time.Duration `placeholder:"DURATION" help:"Life of the key, such as 720h; for good when left out."`
+	Partner string        `placeholder:"ID" help:"Make it a partner's key, which opens only what is this partner's: awards:write and partners:read when no scope is given."`
 	Test    bool          `help:"Make a key that begins with lj_test_."`
 	inProgram
 }
@@ -35,14 +37,18 @@ func (keyCreateCmd) Help() string {
 Examples:
 
     lojal key create till-1 --scope purchases:write,redemptions:write,members:read
-    lojal key create admin`
+    lojal key create admin
+    lojal key create "Harbour Hotel" --partner hotel`
 }
 
 func (c *keyCreateCmd) Run(e *env) error { return c.on(e, c.run) }
 
 func (c *keyCreateCmd) run(e *env, d *db.DB, id string) (err error) {
-	in := key.New{Program: id, Name: c.Name, Scopes: c.Scope, Test: c.Test, Now: e.now()}
-	if len(in.Scopes) == 0 {
+	in := key.New{Program: id, Name: c.Name, Scopes: c.Scope, Partner: c.Partner, Test: c.Test, Now: e.now()}
+	switch {
+	case len(in.Scopes) == 0 && c.Partner != "":
+		in.Scopes = key.PartnerScopes
+	case len(in.Scopes) == 0:
 		in.Scopes = []string{key.Admin}
 	}
 	if c.Expires != 0 {
@@ -52,6 +58,9 @@ func (c *keyCreateCmd) run(e *env, d *db.DB, id string) (err error) {
 	var k key.Key
 	var secret string
 	err = d.Write(e.ctx, func(tx *db.Tx) error {
+		if err := knownPartner(e, tx, id, c.Partner, in.Now); err != nil {
+			return err
+		}
 		var err error
 		if k, secret, err = key.Create(e.ctx, tx, in); err != nil {
 			return err
@@ -221,4 +230,23 @@ func (c *keyRotateCmd) run(e *env, d *db.DB, id string) (err error) {
 		return err
 	}
 	return e.secret(c.JSON, k, secret)
+}
+
+// knownPartner sees that the program in force has the partner that a key is made for.
+func knownPartner(e *env, tx *db.Tx, program, partner string, now time.Time) error {
+	if partner == "" {
+		return nil
+	}
+	set, err := version.Load(e.ctx, tx, program)
+	if err != nil {
+		return err
+	}
+	p := set.At(now)
+	if p == nil {
+		p = set.Latest()
+	}
+	if p.Partners[partner] == nil {
+		return errs.Invalid("unknown_partner", "The program has no partner "+partner+".")
+	}
+	return nil
 }

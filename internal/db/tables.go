@@ -54,6 +54,7 @@ var tables = []Table{
 	{"code_orders", true},
 	{"waiting_purchases", true},
 	{"errand_places", true},
+	{"partner_payments", true},
 }
 
 // Tables gives all tables of the schema, a table after those that it refers to.

@@ -338,4 +338,8 @@ const (
 	EvBenefitFaded    = "benefit.faded"
 	EvBenefitRestored = "benefit.restored"
 	EvBenefitUsed     = "benefit.used"
+
+	EvPartnerAward  = "partner.awarded"
+	EvPartnerAccept = "partner.accepted"
+	EvPartnerUndo   = "partner.undone"
 )

@@ -122,6 +122,12 @@ func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
 			n.Past = nil
 		}
 		tiers(from)
+	case PartnerK:
+		n.Lots, n.Tallies = true, append(n.Tallies, partnerTallies(p, st, f)...)
+		if f.Parent != "" {
+			n.Past = []string{f.Parent}
+		}
+		tiers(from)
 	case ThanksK:
 		if f.Thanks != nil && f.Thanks.Step == ThanksEarned {
 			rules(program.ThanksTrigger(f.Thanks.For))
@@ -261,6 +267,8 @@ func (w *work) decide() error {
 		return w.doLoad()
 	case VoucherK:
 		return w.then(w.doVoucher())
+	case PartnerK:
+		return w.then(w.doPartner())
 	case Due:
 		return w.doDue()
 	}

@@ -170,6 +170,13 @@ var EventTypes = []EventType{
 	}},
 	{EvVoucherUndone, 1, "A use of a voucher was taken back: it can be used again.", []EventField{redemptionField, rewardField}},
 	{EvVoucherVoid, 1, "A voucher was called off.", []EventField{redemptionField, rewardField}},
+	{EvPartnerAward, 1, "A partner gave a member points.", []EventField{unitField, amountField, partnerField}},
+	{EvPartnerAccept, 1, "A member paid with points at a partner.", []EventField{unitField, amountField, partnerField}},
+	{EvPartnerUndo, 1, "What was done at a partner was taken back.", []EventField{
+		unitField, amountField, partnerField,
+		{Name: "fact", Text: "The fact that was taken back.", Example: "fct_01k9zjq3hfe1f8m6v7j0q3x5c4"},
+		{Name: "was", Text: "award or accept.", Example: "award"},
+	}},
 	{EvCardIssued, 1, "A gift card was issued. The member of the event is the card. The code is not in the event.", []EventField{
 		{Name: "sample", Text: "true for a card that nothing can be paid with.", Example: "true", Optional: true},
 	}},
@@ -216,6 +223,8 @@ var EventTypes = []EventType{
 
 // byField names who invited.
 var byField = EventField{Name: "by", Text: "The member who invited.", Example: "mem_01k9zjq3hfe1f8m6v7j0q3x5c4"}
+
+var partnerField = EventField{Name: "partner", Text: "The partner.", Example: "hotel"}
 
 // EventTypeOf gives the description of a type; false for one that facts do not lead to.
 func EventTypeOf(name string) (EventType, bool) {

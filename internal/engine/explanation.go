@@ -200,14 +200,17 @@ const (
 	NoteFriendQualified   = "friend_qualified"
 	NoteFriendUndone      = "friend_undone"
 
-	NotePlanStarted   = "plan_started"   // plan, time (until)
-	NotePlanRenewed   = "plan_renewed"   // plan, time (until)
-	NotePlanFailed    = "plan_failed"    // plan, time (ends then unless paid)
-	NotePlanCancelled = "plan_cancelled" // plan, time (ends then)
-	NotePlanResumed   = "plan_resumed"   // plan
-	NotePlanChanged   = "plan_changed"   // plan, was
-	NotePlanChanges   = "plan_changes"   // plan, was, time
-	NotePlanEnded     = "plan_ended"     // plan, time
+	NotePartnerAward  = "partner_awarded"  // amount, text (partner)
+	NotePartnerAccept = "partner_accepted" // amount, text (partner)
+	NotePartnerUndo   = "partner_undone"   // amount, text (partner)
+	NotePlanStarted   = "plan_started"     // plan, time (until)
+	NotePlanRenewed   = "plan_renewed"     // plan, time (until)
+	NotePlanFailed    = "plan_failed"      // plan, time (ends then unless paid)
+	NotePlanCancelled = "plan_cancelled"   // plan, time (ends then)
+	NotePlanResumed   = "plan_resumed"     // plan
+	NotePlanChanged   = "plan_changed"     // plan, was
+	NotePlanChanges   = "plan_changes"     // plan, was, time
+	NotePlanEnded     = "plan_ended"       // plan, time
 
 	NoteFading       = "benefit_fading"   // benefit, time, value (now, optional), to (optional: without it, it ends)
 	NoteFaded        = "benefit_faded"    // benefit, value (optional)

@@ -40,6 +40,7 @@ const (
 	MergeOut    Kind = "merge_out"
 	MergeIn     Kind = "merge_in"
 	InvitedK    Kind = "invited" // a member says after enrolling who invited them
+	PartnerK    Kind = "partner" // something was done at a partner
 	ThanksK     Kind = "thanks"  // what follows from what another member did
 	VoucherK    Kind = "voucher" // a voucher is used, a use taken back, or it is called off
 	Load        Kind = "load"    // a gift card is topped up
@@ -50,7 +51,7 @@ const (
 var Kinds = []Kind{
 	Enrolment, PurchaseK, ReturnK, ActivityK, Reserve, Commit, Cancel, Redeem, Refund, AdjustmentK, TransferOut, TransferIn,
 	Release, TierGrant, GrantK, ChallengeK, ProfileK, PlanK, UseK, Status, MergeOut, MergeIn, Load, VoucherK, Due,
-	InvitedK, ThanksK,
+	InvitedK, ThanksK, PartnerK,
 }
 
 // Fact is something that happened to one member. Just the body of its kind is set.
@@ -92,7 +93,8 @@ type Fact struct {
 	// Voucher is what is done with a voucher.
 	Voucher *VoucherStep `json:"voucher,omitempty"`
 	// Card is the body of a load, and of the enrolment of a gift card.
-	Card *Card `json:"card,omitempty"`
+	Card    *Card        `json:"card,omitempty"`
+	Partner *PartnerBody `json:"partner,omitempty"`
 
 	// Drawn is what chance decided before the engine did, so that a decision stays pure: see Draws.
 	Drawn *Drawn `json:"drawn,omitempty"`

@@ -295,9 +295,14 @@ func (w *work) unlimit(a Award, already, n int64) {
 // reverse takes n units that came into lots out again: from those, pending first; what expired there is gone and not
 // asked for; then from the member's other lots; the rest was spent, and the policy decides.
 func (w *work) reverse(lots []*ledger.Lot, unit, rule string, n int64, of, ifSpent string) (Reversal, error) {
+	return w.reverseTo(ledger.Reversed, lots, unit, rule, n, of, ifSpent)
+}
+
+// reverseTo is reverse to another account than that of what was taken back.
+func (w *work) reverseTo(to string, lots []*ledger.Lot, unit, rule string, n int64, of, ifSpent string) (Reversal, error) {
 	rev := Reversal{Rule: rule, Unit: unit, Amount: n}
 	post := func(l *ledger.Lot, from string, k int64) {
-		w.post(ledger.Posting{Unit: unit, Lot: l.ID, From: from, To: ledger.Reversed, Amount: k, Rule: rule, Of: of})
+		w.post(ledger.Posting{Unit: unit, Lot: l.ID, From: from, To: to, Amount: k, Rule: rule, Of: of})
 		n -= k
 	}
 	for _, l := range lots {
@@ -318,7 +323,7 @@ func (w *work) reverse(lots []*ledger.Lot, unit, rule string, n int64, of, ifSpe
 		if k := min(n, w.holding(unit).Reserved); k > 0 {
 			rev.Owed = k
 			n -= k
-			w.post(ledger.Posting{Unit: unit, From: ledger.Debt, To: ledger.Reversed, Amount: k, Rule: rule, Of: of})
+			w.post(ledger.Posting{Unit: unit, From: ledger.Debt, To: to, Amount: k, Rule: rule, Of: of})
 			w.note(NoteDebtMade, Args{"amount": Units(unit, k)})
 		}
 	}
@@ -332,7 +337,7 @@ func (w *work) reverse(lots []*ledger.Lot, unit, rule string, n int64, of, ifSpe
 			w.note(NoteForgiven, Args{"amount": Units(unit, n)})
 		default:
 			rev.Owed += n
-			w.post(ledger.Posting{Unit: unit, From: ledger.Debt, To: ledger.Reversed, Amount: n, Rule: rule, Of: of})
+			w.post(ledger.Posting{Unit: unit, From: ledger.Debt, To: to, Amount: n, Rule: rule, Of: of})
 			w.note(NoteDebtMade, Args{"amount": Units(unit, n)})
 		}
 	}

@@ -693,7 +693,14 @@ func Rebuild(p *program.Compiled, tally string, past []Past) map[string]int64 {
 			if f.Activity != nil && set.Metric == "activity:"+f.Activity.Kind {
 				add(f.OccurredAt, 1)
 			}
-		case ThanksK:
+		case ThanksK, PartnerK:
+			if f.Parent != "" && byID[f.Parent] == nil { // of what stands in the books of a member who was merged into this one: as it was counted
+				for _, c := range d.Counters {
+					if c.Name == tally {
+						out[c.Period] += c.Add
+					}
+				}
+			}
 			for _, r := range d.Reversals {
 				if parent := byID[f.Parent]; parent != nil && set != nil && set.Metric == "unit:"+r.Unit {
 					add(parent.Fact.OccurredAt, -r.Amount)

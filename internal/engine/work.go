@@ -186,6 +186,8 @@ func (w *work) post(p ledger.Posting) {
 			h.Transferred -= n
 		case ledger.Closed:
 			h.Closed += n
+		default:
+			h.Partners -= n
 		}
 	}
 	move(p.From, -p.Amount)

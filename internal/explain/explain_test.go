@@ -396,6 +396,9 @@ var explanations = map[string]engine.Explanation{
 			{Code: engine.NoteFriendJoined},
 			{Code: engine.NoteFriendQualified},
 			{Code: engine.NoteFriendUndone},
+			{Code: engine.NotePartnerAward, Args: args{"amount": stars(40), "text": text1("hotel")}},
+			{Code: engine.NotePartnerAccept, Args: args{"amount": stars(40), "text": text1("hotel")}},
+			{Code: engine.NotePartnerUndo, Args: args{"amount": stars(40), "text": text1("hotel")}},
 		},
 	},
 	"14-benefits": {

@@ -82,6 +82,7 @@ var kinds = map[engine.Kind][4]string{
 	engine.MergeIn:     {"Et annet slått sammen hit", "Ett annat sammanslaget hit", "Et andet lagt ind her", "Another merged into this"},
 	engine.InvitedK:    {"Invitasjon oppgitt", "Inbjudan angiven", "Invitation angivet", "Invitation named"},
 	engine.ThanksK:     {"Følge av verving", "Följd av värvning", "Følge af hvervning", "Outcome of a referral"},
+	engine.PartnerK:    {"Hos partner", "Hos partner", "Hos partner", "At a partner"},
 	engine.Due:         {"Tiden gikk", "Tiden gick", "Tiden gik", "Time passed"},
 }
 

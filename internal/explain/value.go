@@ -84,6 +84,8 @@ func (w *writer) special(code, name string, v engine.Value) (string, bool) {
 			return Word(w.p, v.Text, w.lang), true
 		}
 		return lang.Or(w.lang, named), len(named) > 0
+	case (code == engine.NotePartnerAward || code == engine.NotePartnerAccept || code == engine.NotePartnerUndo) && name == "text":
+		return Partner(w.p, v.Text, w.lang), v.Text != ""
 	case code == engine.NoteConfirm && name == "text":
 		return Activity(w.p, v.Text, w.lang), v.Text != ""
 	case (code == engine.CondMemberFor && name == "want") || name == "from" || name == "value" || name == "to":
@@ -230,6 +232,14 @@ func (w *writer) weekdays(s string) string {
 		return s
 	}
 	return w.t.weekdays(lang.Weekday(w.lang, time.Weekday(i)))
+}
+
+// Partner gives the name of a partner in the language, or in another one, or its id.
+func Partner(p *program.Compiled, id, language string) string {
+	if c := p.Partners[id]; c != nil {
+		return titled(c.Name, language, id)
+	}
+	return id
 }
 
 // Rule gives the title of a rule in the language, or in another one, or its id.

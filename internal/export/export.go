@@ -73,6 +73,7 @@ var tables = []struct{ name, key string }{
 	{"programs", "program_id"},
 	{"versions", "program_id, version"},
 	{"keys", "key_id"},
+	{"partner_payments", "bucket, program_id, partner, reference"},
 	{"audit", "program_id, id"},
 	{"replans", "program_id"},
 	{"imports", "program_id, import_id"},
@@ -101,6 +102,7 @@ var tables = []struct{ name, key string }{
 	{"gift_cards", "bucket, program_id, card_id"},
 	{"code_orders", "bucket, program_id, redemption"},
 	{"waiting_purchases", "bucket, program_id, source, external_id"},
+	{"errand_places", "bucket, program_id"},
 }
 
 // page is how many rows are read or written in one statement.

@@ -38,6 +38,7 @@ var Scopes = []string{
 	"plans:read", "plans:write",
 	"adjustments:write",
 	"transfers:write",
+	"partners:read", "awards:write", "partners:write",
 	"programs:read", "programs:write",
 	"events:read",
 	"webhooks:read", "webhooks:write",
@@ -59,7 +60,12 @@ type Key struct {
 	ExpiresAt  *time.Time `json:"expires_at,omitempty"`
 	RevokedAt  *time.Time `json:"revoked_at,omitempty"`
 	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
+	// Partner is whose key it is: it opens nothing but what that partner may do and see. Empty for the program's own keys.
+	Partner string `json:"partner,omitempty"`
 }
+
+// PartnerScopes are those that a partner's key may have.
+var PartnerScopes = []string{"partners:read", "awards:write"}
 
 // Allows says whether the key has the scope.
 func (k Key) Allows(scope string) bool {
@@ -80,6 +86,8 @@ type New struct {
 	Name      string
 	Scopes    []string
 	ExpiresAt *time.Time
+	// Partner makes it the key of a partner; the caller sees that there is one.
+	Partner string
 	// Test makes a secret that begins with lj_test_ instead of lj_live_.
 	Test bool
 	Now  time.Time
@@ -101,6 +109,12 @@ func (in New) validate() error {
 			})
 		}
 	}
+	for i, s := range in.Scopes {
+		if in.Partner != "" && slices.Contains(Scopes, s) && !slices.Contains(PartnerScopes, s) {
+			fields = append(fields, errs.Field{Pointer: fmt.Sprintf("/scopes/%d", i), Reason: "not_for_partners",
+				Message: "A partner's key may have " + strings.Join(PartnerScopes, " and ") + " only."})
+		}
+	}
 	if in.ExpiresAt != nil && !in.ExpiresAt.After(in.Now) {
 		fields = append(fields, errs.Field{Pointer: "/expires_at", Reason: "in_the_past", Message: "The key would be expired from the start; choose a later time."})
 	}
@@ -111,8 +125,8 @@ func (in New) validate() error {
 }
 
 const insertKey = `
-INSERT INTO keys (key_id, program_id, name, hash, prefix, scopes, created_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
+INSERT INTO keys (key_id, program_id, name, hash, prefix, scopes, created_at, expires_at, partner)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
 
 // Create makes a key and gives it with its secret, which is never to be had again.
 func Create(ctx context.Context, tx *db.Tx, in New) (Key, string, error) {
@@ -127,8 +141,9 @@ func Create(ctx context.Context, tx *db.Tx, in New) (Key, string, error) {
 	k := Key{
 		ID: ids.New(IDPrefix, in.Now), Program: in.Program, Name: strings.TrimSpace(in.Name), Prefix: secret[:len(prefix)+4],
 		Scopes: sortScopes(in.Scopes), CreatedAt: in.Now.UTC().Truncate(time.Microsecond), ExpiresAt: in.ExpiresAt,
+		Partner: in.Partner,
 	}
-	_, err := tx.Exec(ctx, insertKey, k.ID, k.Program, k.Name, ids.HashSecret(secret), k.Prefix, strings.Join(k.Scopes, " "), in.Now.UnixMicro(), micros(in.ExpiresAt))
+	_, err := tx.Exec(ctx, insertKey, k.ID, k.Program, k.Name, ids.HashSecret(secret), k.Prefix, strings.Join(k.Scopes, " "), in.Now.UnixMicro(), micros(in.ExpiresAt), k.Partner)
 	if err != nil {
 		return Key{}, "", fmt.Errorf("create key: %w", err)
 	}
@@ -146,7 +161,7 @@ func sortScopes(in []string) []string {
 	return out
 }
 
-const keyColumns = `key_id, program_id, name, prefix, scopes, created_at, expires_at, revoked_at, last_used_at`
+const keyColumns = `key_id, program_id, name, prefix, scopes, created_at, expires_at, revoked_at, last_used_at, partner`
 
 const listKeys = `SELECT ` + keyColumns + ` FROM keys WHERE program_id = $1 ORDER BY key_id`
 
@@ -205,7 +220,7 @@ func Rotate(ctx context.Context, tx *db.Tx, program, id string, overlap time.Dur
 	if overlap < 0 {
 		return Key{}, "", errs.Invalid("invalid_overlap", "The overlap cannot be negative.", errs.Field{Pointer: "/overlap_seconds", Reason: "negative", Message: "Write 0 or more seconds."})
 	}
-	in := New{Program: program, Name: old.Name, Scopes: old.Scopes, Test: strings.HasPrefix(old.Prefix, ids.TestKey), Now: now}
+	in := New{Program: program, Name: old.Name, Scopes: old.Scopes, Partner: old.Partner, Test: strings.HasPrefix(old.Prefix, ids.TestKey), Now: now}
 	if old.ExpiresAt != nil {
 		end := now.Add(old.ExpiresAt.Sub(old.CreatedAt))
 		in.ExpiresAt = &end
@@ -261,7 +276,7 @@ func scan(row db.Scanner) (Key, error) {
 	var scopes string
 	var created int64
 	var expires, revoked, used sql.NullInt64
-	if err := row.Scan(&k.ID, &k.Program, &k.Name, &k.Prefix, &scopes, &created, &expires, &revoked, &used); err != nil {
+	if err := row.Scan(&k.ID, &k.Program, &k.Name, &k.Prefix, &scopes, &created, &expires, &revoked, &used, &k.Partner); err != nil {
 		return Key{}, err
 	}
 	k.Scopes = strings.Fields(scopes)

@@ -5,7 +5,10 @@
 // was put in; a holding is the sum of its lots less its debt.
 package ledger
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Accounts between which postings move. Those of the member come first; every other one belongs to the program.
 const (
@@ -22,6 +25,15 @@ const (
 	Transferred = "program:transferred" // on the way between members; sums to zero over all
 	Closed      = "program:closed"      // held when the member left
 )
+
+// partnerPrefix begins the accounts of partners.
+const partnerPrefix = "partner:"
+
+// Partner is the account of a partner: what it gives comes from there, and what members pay with at it goes there.
+func Partner(id string) string { return partnerPrefix + id }
+
+// PartnerOf gives the partner of an account, and false for one that is no partner's.
+func PartnerOf(account string) (id string, ok bool) { return strings.CutPrefix(account, partnerPrefix) }
 
 // MemberAccount says whether the account is one of the member's own.
 func MemberAccount(a string) bool {
@@ -89,6 +101,8 @@ type Holding struct {
 	Adjusted    int64 `json:"adjusted,omitempty"`
 	Transferred int64 `json:"transferred,omitempty"`
 	Closed      int64 `json:"closed,omitempty"`
+	// Partners is what came from partners less what went to them.
+	Partners int64 `json:"partners,omitempty"`
 	// ActiveAt is the last earning or spending, for expiry by inactivity.
 	ActiveAt *time.Time `json:"active_at,omitempty"`
 	// InactiveWarned says that the warning for this spell was given.

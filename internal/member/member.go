@@ -24,6 +24,7 @@ import (
 	"golang.org/x/text/language"
 
 	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/ids"
 	"lojal.dev/lojal/internal/program"
 )
 
@@ -293,9 +294,14 @@ type kindError struct{ flaw }
 
 func (kindError) Is(target error) bool { return target == errKind }
 
-// Kinds gives the kinds of identifier of a program: the four of every program, then its own in order.
+// Kinds gives the kinds of identifier of a program: the four of every program, that of invitations where it has a referral, then its
+// own in order.
 func Kinds(p *program.Compiled) []string {
-	return append([]string{Card, Phone, Email, Ext}, slices.Sorted(maps.Keys(p.Doc.Identifiers))...)
+	out := []string{Card, Phone, Email, Ext}
+	if p.Referral != nil {
+		out = append(out, Referral)
+	}
+	return append(out, slices.Sorted(maps.Keys(p.Doc.Identifiers))...)
 }
 
 // Normalize gives the identifier's value in the form in which it is stored and looked up. The error is a sentence that
@@ -312,6 +318,14 @@ func Normalize(p *program.Compiled, kind, value string) (string, error) {
 		return normalPhone(v, p.Doc.Country)
 	case Email:
 		return normalEmail(v)
+	case Referral:
+		if p.Referral == nil {
+			break
+		}
+		if v = strings.ToUpper(strings.NewReplacer("-", "", " ", "").Replace(v)); !referralForm.MatchString(v) {
+			return "", flaw("The code of an invitation has 6 to 40 letters and digits.")
+		}
+		return v, nil
 	}
 	if _, own := p.Doc.Identifiers[kind]; kind != Ext && !own {
 		return "", kindError{flaw(fmt.Sprintf("%q is not a kind of identifier here; there are %s.", kind, strings.Join(Kinds(p), ", ")))}
@@ -370,4 +384,20 @@ func normalEmail(v string) (string, error) {
 // printable says whether the text is UTF-8 without control characters.
 func printable(s string) bool {
 	return utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
+}
+
+// Referral is the kind of the codes that members hand to friends, where the program thanks for bringing others.
+const Referral = "referral"
+
+var referralForm = regexp.MustCompile(`^[0-9A-Z]{6,40}$`)
+
+// NewInvitation makes a code to hand to friends: short enough to be read out, and one of so many that none is guessed.
+func NewInvitation() Identifier { return Identifier{Referral, ids.Code(10)} }
+
+// InvitationRef is the reference of a member by what a friend says: the code alone, or any reference.
+func InvitationRef(said string) string {
+	if strings.Contains(said, ":") || ids.Check(IDPrefix, said) == nil {
+		return said
+	}
+	return Referral + ":" + said
 }

@@ -81,7 +81,7 @@ func (d *Document) Check() []Problem {
 	for _, kind := range sortedKeys(d.Identifiers) {
 		ptr := at("/identifiers", kind)
 		c.id(ptr, kind, "identifier")
-		if slices.Contains([]string{"card", "phone", "email", "ext"}, kind) {
+		if slices.Contains([]string{"card", "phone", "email", "ext", "referral"}, kind) {
 			c.say(ptr, fmt.Sprintf("%q is there already", kind), "remove it; card, phone, email and ext are always known")
 		}
 		c.optionalText(ptr+"/name", d.Identifiers[kind].Name)
@@ -119,6 +119,16 @@ func (d *Document) Check() []Problem {
 	c.returns("/returns", &d.Returns)
 	if d.Transfers != nil {
 		c.transfers("/transfers", d.Transfers)
+	}
+	c.count("/partners", len(d.Partners), maxMapItems)
+	partners := map[string]bool{}
+	for i := range d.Partners {
+		ptr := at("/partners", i)
+		if c.id(ptr+"/id", d.Partners[i].ID, "partner") && partners[d.Partners[i].ID] {
+			c.say(ptr+"/id", fmt.Sprintf("the id %q is used already", d.Partners[i].ID), "give one of them another id")
+		}
+		partners[d.Partners[i].ID] = true
+		c.partner(ptr, &d.Partners[i])
 	}
 	if d.Referral != nil {
 		c.referral("/referral", d.Referral)

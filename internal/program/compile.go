@@ -57,6 +57,9 @@ func Compile(d *Document, version int64) (*Compiled, error) {
 	k.referral(d.Referral)
 	k.giftCards()
 	k.benefits()
+	for i := range d.Partners {
+		k.partner(&d.Partners[i])
+	}
 	k.c.Plan = k.plan()
 	if k.err != nil {
 		return nil, fmt.Errorf("compile program %s: %w", d.Program, k.err)

@@ -51,6 +51,8 @@ type Compiled struct {
 	// Plans by id; PlanIDs are sorted.
 	Plans   map[string]*CompiledPlan
 	PlanIDs []string
+	// Partners by id.
+	Partners map[string]*CompiledPartner
 	// Confirms maps an activity trigger ("activity:flown") to true where some rule's Pending.Until waits for it.
 	Confirms map[string]bool
 }
@@ -200,3 +202,12 @@ type CompiledReferral struct {
 
 // FollowsUp says whether something can follow for one member from what another one does.
 func (c *Compiled) FollowsUp() bool { return c.Referral != nil }
+
+// CompiledPartner is a partner with its prices in millionths of the currency for the smallest part of a unit.
+type CompiledPartner struct {
+	*Partner
+	Awards, Accepts map[string]int64
+	// Most is -1 where there is none.
+	Most   int64
+	Limits []CompiledLimit
+}

@@ -57,6 +57,8 @@ type Document struct {
 	Benefits []Benefit `json:"benefits,omitempty"`
 	// Plans are the paid memberships.
 	Plans []Plan `json:"plans,omitempty"`
+	// Partners are other companies that award the program's units, take them as payment, or give members their benefits.
+	Partners []Partner `json:"partners,omitempty"`
 }
 
 // Usual is what a usual member buys.

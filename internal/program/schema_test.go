@@ -31,7 +31,8 @@ func sourceComments(t *testing.T) map[string]string {
 	names := map[string]string{} // Go names of fields to names in the document
 	fset := token.NewFileSet()
 	var specs []*ast.TypeSpec
-	for _, file := range []string{"document.go", "challenge.go", "period.go", "referral.go", "giftcards.go", "claims.go", "benefit.go", "moments.go"} {
+	for _, file := range []string{"document.go", "challenge.go", "period.go", "referral.go", "giftcards.go", "claims.go", "benefit.go", "moments.go",
+		"partner.go"} {
 		f, err := parser.ParseFile(fset, file, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)

@@ -38,6 +38,7 @@ var vocabulary = map[string][]string{
 	"Limit.over":               {"clip", "refuse"},
 	"Limit.per":                {"purchase", "day", "week", "month", "quarter", "year", "lifetime"},
 	"Limit.zone":               {"program", "member"},
+	"Partner.pays":             {"afterwards", "ahead"},
 	"Qualifies.purchase":       {"any", "first"},
 	"Returns.earned":           {"take back", "keep"},
 	"Returns.if_spent":         {"debt", "clamp", "refuse"},

@@ -14,6 +14,7 @@ import (
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/ids"
+	"lojal.dev/lojal/internal/ledger"
 	"lojal.dev/lojal/internal/member"
 	"lojal.dev/lojal/internal/program"
 )
@@ -141,9 +142,10 @@ func (t *task) prepare(simulated bool) error {
 	if t.req.Key != nil && !(storable(t.req.Key.Key) && storable(t.req.Key.Client)) {
 		return errs.Invalid("invalid_idempotency_key", "The Idempotency-Key must be at most 400 bytes of text.")
 	}
-	if f.Source == engine.FollowUpSource && f.Kind != engine.ThanksK {
+	_, partners := ledger.PartnerOf(f.Source)
+	if f.Source == engine.FollowUpSource && f.Kind != engine.ThanksK || partners && f.Kind != engine.PartnerK {
 		return errs.Invalid("reserved_source", "The natural key cannot be used.",
-			errs.Field{Pointer: "/source", Reason: "reserved_source", Message: "is kept for what follows from other facts: use another word"})
+			errs.Field{Pointer: "/source", Reason: "reserved_source", Message: "is kept for what partners do and for what follows from other facts: use another word"})
 	}
 	if t.natural = f.Source != "" && f.ExternalID != ""; t.natural {
 		var err error
@@ -248,6 +250,8 @@ func (t *task) body() error {
 		missing = f.Voucher == nil || f.Parent == ""
 	case engine.Load:
 		missing = f.Card == nil
+	case engine.PartnerK:
+		missing = f.Partner == nil
 	case look:
 	default:
 		return errs.Invalid("unknown_kind", fmt.Sprintf("A fact of kind %q cannot be asked for.", f.Kind))

@@ -19,6 +19,8 @@ import (
 	"lojal.dev/lojal/internal/errand"
 	"lojal.dev/lojal/internal/ids"
 	"lojal.dev/lojal/internal/member"
+	"lojal.dev/lojal/internal/money"
+	"lojal.dev/lojal/internal/partner"
 	"lojal.dev/lojal/internal/program"
 	"lojal.dev/lojal/internal/record"
 	"lojal.dev/lojal/internal/version"
@@ -205,6 +207,17 @@ func (c *counter) sweep(ctx context.Context, now time.Time) error {
 	}
 	_, err := c.recorder.BringUp(ctx, refs, now)
 	return err
+}
+
+func (c *counter) pay(ctx context.Context, id string, amount money.Decimal, now time.Time) error {
+	return c.db.Write(ctx, func(tx *db.Tx) error {
+		set, err := c.recorder.Versions().Get(ctx, tx, c.id)
+		if err != nil {
+			return err
+		}
+		_, _, err = partner.Pay(ctx, tx, partner.New{Program: set.At(now), Partner: id, Reference: ids.New("pay", now), Amount: amount, Actor: actor, Now: now})
+		return err
+	})
 }
 
 func (c *counter) follow(ctx context.Context, now time.Time) error {

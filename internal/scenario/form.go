@@ -142,6 +142,7 @@ type step struct {
 	Profile   *changing             `json:"profile,omitzero"`
 	Status    string                `json:"status,omitzero"`
 	Merge     string                `json:"merge,omitzero"`
+	Partner   *atPartner            `json:"partner,omitzero"`
 	Invited   string                `json:"invited,omitzero"` // the nickname of who invited the member, said after enrolling
 	Sweep     bool                  `json:"sweep,omitzero"`
 	Publish   *publishing           `json:"publish,omitzero"`
@@ -609,4 +610,15 @@ func fold(s string) string {
 		}
 		return '-'
 	}, s), "-")
+}
+
+// atPartner is something that is done at a partner; Undo names the step that is taken back.
+type atPartner struct {
+	At     string         `json:"at"`
+	Award  *money.Decimal `json:"award,omitzero"`
+	Accept *money.Decimal `json:"accept,omitzero"`
+	Unit   string         `json:"unit,omitzero"`
+	Undo   string         `json:"undo,omitzero"`
+	// Pays is what the partner pays ahead.
+	Pays *money.Decimal `json:"pays,omitzero"`
 }

@@ -11,6 +11,7 @@ import (
 	"lojal.dev/lojal/internal/engine/enginetest"
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/ids"
+	"lojal.dev/lojal/internal/money"
 	"lojal.dev/lojal/internal/program"
 )
 
@@ -139,6 +140,16 @@ func (m *memory) sweep(_ context.Context, now time.Time) error {
 	}
 	if err == nil {
 		err = m.desk.Replay()
+	}
+	return err
+}
+
+func (m *memory) pay(_ context.Context, partner string, amount money.Decimal, _ time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	micro, err := amount.Minor(6)
+	if err == nil {
+		m.desk.Count(engine.PartnerPaid(partner), engine.PartnerPeriod, micro)
 	}
 	return err
 }

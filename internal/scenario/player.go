@@ -443,6 +443,11 @@ func (pl *player) act(ctx context.Context, s *step) (*outcome, error) {
 		return nil, pl.desk.sweep(ctx, pl.now)
 	case s.Publish != nil:
 		return nil, pl.publish(ctx, s)
+	case s.Partner != nil && s.Partner.Pays != nil:
+		if _, err := pl.move(s); err != nil {
+			return nil, err
+		}
+		return nil, pl.desk.pay(ctx, s.Partner.At, *s.Partner.Pays, pl.now)
 	case s.Enrol != nil:
 		at, err := pl.move(s)
 		if err != nil {
@@ -664,6 +669,18 @@ func (pl *player) body(s *step, f *engine.Fact) error {
 		f.Kind, f.Status = engine.Status, &engine.StatusBody{To: s.Status, Reason: "scenario"}
 	case s.Merge != "":
 		f.Kind, f.Merge = engine.MergeOut, &engine.Merge{Other: pl.members[s.Merge], Reason: "scenario"}
+	case s.Partner != nil:
+		b := &engine.PartnerBody{Partner: s.Partner.At, Unit: pl.unit(s.Partner.Unit)}
+		f.Kind, f.Partner = engine.PartnerK, b
+		switch {
+		case s.Partner.Undo != "":
+			b.Do, b.Unit = engine.PartnerUndo, ""
+			return pl.parent(f, s.Partner.Undo)
+		case s.Partner.Accept != nil:
+			b.Do, b.Amount = engine.PartnerAccept, s.Partner.Accept
+		default:
+			b.Do, b.Amount = engine.PartnerAward, s.Partner.Award
+		}
 	case s.Invited != "":
 		f.Kind, f.Invited = engine.InvitedK, &engine.Invitation{By: pl.id(s.Invited)}
 	}

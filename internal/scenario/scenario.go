@@ -20,6 +20,7 @@ import (
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/lang"
+	"lojal.dev/lojal/internal/money"
 	"lojal.dev/lojal/internal/program"
 )
 
@@ -173,6 +174,8 @@ type desk interface {
 	take(ctx context.Context, o order) (*outcome, error)
 	simulate(ctx context.Context, o order) (*outcome, error)
 	sweep(ctx context.Context, now time.Time) error
+	// pay takes what a partner pays ahead.
+	pay(ctx context.Context, partner string, amount money.Decimal, now time.Time) error
 	// follow records what follows for other members from what was recorded.
 	follow(ctx context.Context, now time.Time) error
 	// facts gives a member's facts with numbers above after, in order.

@@ -18,6 +18,22 @@ var accounts = []string{
 	ledger.Expired, ledger.Adjusted, ledger.Transferred, ledger.Closed,
 }
 
+// unpriced says that a posting with a partner does not say what one costs, so that it stands in no statement.
+func unpriced(p ledger.Posting) bool {
+	_, from := ledger.PartnerOf(p.From)
+	_, to := ledger.PartnerOf(p.To)
+	if !from && !to {
+		return false
+	}
+	_, err := engine.PriceOf(p.Rule)
+	return err != nil
+}
+
+func known(account string) bool {
+	_, partner := ledger.PartnerOf(account)
+	return partner || slices.Contains(accounts, account)
+}
+
 // check is the proof of one member.
 type check struct {
 	*proof
@@ -203,10 +219,12 @@ func move(at map[place]int64, p ledger.Posting) (wrong string, err error) {
 	switch {
 	case p.Amount <= 0:
 		return fmt.Sprintf("moves %d", p.Amount), nil
-	case !slices.Contains(accounts, p.From) || !slices.Contains(accounts, p.To):
+	case !known(p.From) || !known(p.To):
 		return fmt.Sprintf("moves from %q to %q, and these are not both accounts", p.From, p.To), nil
 	case p.From == p.To:
 		return "moves from " + p.From + " to itself", nil
+	case unpriced(p):
+		return fmt.Sprintf("moves to or from a partner at the price %q", p.Rule), nil
 	case p.Lot == 0 && p.From != ledger.Debt && p.To != ledger.Debt:
 		return "names no lot", nil
 	}
@@ -321,6 +339,8 @@ func gather(h *ledger.Holding, account string, n int64) {
 		h.Transferred -= n
 	case ledger.Closed:
 		h.Closed += n
+	default:
+		h.Partners -= n
 	}
 }
 

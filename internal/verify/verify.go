@@ -32,11 +32,13 @@ import (
 
 	"lojal.dev/lojal/internal/books"
 	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/ids"
 	"lojal.dev/lojal/internal/lang"
 	"lojal.dev/lojal/internal/ledger"
 	"lojal.dev/lojal/internal/money"
+	"lojal.dev/lojal/internal/partner"
 	"lojal.dev/lojal/internal/seal"
 	"lojal.dev/lojal/internal/version"
 )
@@ -535,6 +537,13 @@ func (r *run) whole(ctx context.Context, tx *db.Tx) error {
 	}
 	for _, name := range misplaced {
 		r.out.add(Finding{Check: "counters", Row: "tallies " + r.program + " " + name, Message: "lies in another bucket than its own"})
+	}
+	paid, err := partner.Paid(ctx, tx, r.program)
+	if err != nil {
+		return err
+	}
+	for id, n := range paid { // what partners paid is counted beside what facts count
+		r.counters[engine.PartnerPaid(id)] = map[string]int64{engine.PartnerPeriod: n}
 	}
 	if row, message := compareTallies(stored, r.counters); row != "" {
 		r.out.add(Finding{Check: "counters", Row: "tallies " + r.program + row, Message: message})

@@ -27,7 +27,8 @@ type Desk struct {
 	receipts map[string]receipt
 	log      []engine.Past // every fact in the order of deciding
 	ids      int
-	followed int // how much of log was followed
+	counted  map[string]bool // names of counters that Count added to
+	followed int             // how much of log was followed
 	// Strict decides every fact a second time with the whole account loaded, and a third with what was loaded before,
 	// and fails when a decision differs or an input was changed.
 	Strict bool
@@ -401,6 +402,18 @@ func (d *Desk) Sweep(now time.Time) ([]engine.Past, error) {
 		}
 	}
 	return dues, nil
+}
+
+// Count adds to a counter of the program that no fact changes.
+func (d *Desk) Count(name, period string, n int64) {
+	if d.counters[name] == nil {
+		d.counters[name] = map[string]int64{}
+	}
+	d.counters[name][period] += n
+	if d.counted == nil {
+		d.counted = map[string]bool{}
+	}
+	d.counted[name] = true
 }
 
 // Follow takes what follows for other members from what was taken since it was called last. What is refused is left out.

@@ -214,6 +214,8 @@ func count(h *ledger.Holding, account string, n int64) {
 		h.Transferred -= n
 	case ledger.Closed:
 		h.Closed += n
+	default:
+		h.Partners -= n
 	}
 }
 
@@ -285,6 +287,9 @@ func (d *Desk) decidedBy(p engine.Past) *program.Compiled {
 // Replay decides every fact again, in the order in which they were decided, from empty books, and compares.
 func (d *Desk) Replay() error {
 	again := &Desk{versions: d.versions, members: map[string]*file{}, counters: map[string]map[string]int64{}}
+	for name := range d.counted {
+		again.counters[name] = maps.Clone(d.counters[name])
+	}
 	for _, p := range d.log {
 		dec, err := again.decideBy(again.decidedBy(p), p.Fact)
 		if err != nil {
