@@ -151,7 +151,7 @@ func (c *memberShowCmd) summary(set *version.Set, p *program.Compiled, f *books.
 }
 
 func (c *memberShowCmd) shown(m member.Member, acc *engine.Account, p *program.Compiled, set *version.Set, facts []books.Entry) shown {
-	out := shown{Member: m, Status: acc.State.Status, JoinedAt: acc.State.JoinedAt, Balances: map[string]shownBalance{}, Tiers: map[string]string{}, Challenges: map[string]string{}, Grants: acc.State.Grants, Facts: []shownFact{}}
+	out := shown{Member: m, Status: acc.State.Status, JoinedAt: acc.State.JoinedAt, Balances: map[string]shownBalance{}, Tiers: map[string]string{}, Challenges: map[string]string{}, Grants: append([]engine.Grant{}, acc.State.Grants...), Facts: []shownFact{}}
 	for unit, h := range acc.State.Units {
 		b := shownBalance{Balance: unitAmount(p, unit, h.Balance()), Pending: unitAmount(p, unit, h.Pending), Reserved: unitAmount(p, unit, h.Reserved),
 			Debt: unitAmount(p, unit, h.Debt), Lots: []shownLot{}}
