@@ -37,9 +37,10 @@ type Challenge struct {
 	Set string `json:"set,omitempty"`
 	// Of, with Set, lists the things that count. Without it any does.
 	Of Words `json:"of,omitempty"`
-	// Streak counts periods running: "day", "week", "month", "quarter" or "year". Least is how much must be counted in each, 1 when left out.
-	Streak string         `json:"streak,omitempty"`
-	Least  *money.Decimal `json:"least,omitempty"`
+	// Streak counts periods running: "day", "week", "month", "quarter" or "year".
+	Streak string `json:"streak,omitempty"`
+	// Least, with Streak, is how much must be counted in each period, one when left out.
+	Least *money.Decimal `json:"least,omitempty"`
 	// Goal is how much there is to reach: pieces, money, points, different things (all of Of when left out), or periods running.
 	Goal *money.Decimal `json:"goal,omitempty"`
 	// Per counts anew each "day", "week", "month", "quarter" or "year".
