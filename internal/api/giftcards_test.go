@@ -199,3 +199,37 @@ func TestABatchOfGiftCardsIsMadeOnce(t *testing.T) {
 		}
 	})
 }
+
+// A code that stands for something else than the books say is found.
+func TestACodeThatStandsForAnotherThingIsFound(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := newHouse(t, d, Limits{})
+		h.do("POST", "/v1/members", `{"external_id": "m"}`).want(201)
+		h.do("POST", "/v1/gift-cards", `{"amount": "100.00"}`).want(201)
+		h.do("POST", "/v1/claims", `{"source": "till", "external_id": "R1", "amount": "180.00"}`).want(201)
+		h.do("POST", "/v1/adjustments", `{"member": "ext:m", "unit": "star", "amount": "100", "reason": "test"}`).want(201)
+		h.do("POST", "/v1/redemptions", `{"member": "ext:m", "reward": "tenth", "commit": true}`).want(201)
+		h.prove()
+		for _, c := range []struct{ do, undo string }{
+			{`UPDATE codes SET holder = 'gft_nobody' WHERE kind = 'gift_card'`, `UPDATE codes SET holder = subject WHERE kind = 'gift_card'`},
+			{`UPDATE codes SET status = 'void' WHERE kind = 'voucher'`, `UPDATE codes SET status = 'open' WHERE kind = 'voucher'`},
+			{`UPDATE waiting_purchases SET id = id || 'x'`, `SELECT 1`},
+		} {
+			exec := func(query string) {
+				if err := d.Write(t.Context(), func(tx *db.Tx) error { _, err := tx.Exec(t.Context(), query); return err }); err != nil {
+					t.Fatal(err)
+				}
+			}
+			exec(c.do)
+			r, err := verify.Run(t.Context(), d, h.vs, "kaffebaren", verify.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(r.Findings) != 1 || r.Findings[0].Check != "codes" {
+				t.Errorf("%s: %v", c.do, r.Findings)
+			}
+			exec(c.undo)
+		}
+	})
+}

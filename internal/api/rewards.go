@@ -80,6 +80,9 @@ func (s *Server) rewards(ctx context.Context, c *Call, ref string) ([]Reward, er
 			one.StockLeft = &o.Left
 		}
 		if member != "" {
+			if o.Hidden {
+				continue
+			}
 			one.For = v.offer(o)
 		}
 		out = append(out, one)

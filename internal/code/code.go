@@ -310,6 +310,36 @@ func Of(ctx context.Context, tx *db.Tx, program, holder string) ([]Code, error) 
 	return out, nil
 }
 
+const everyCode = `SELECT ` + codeColumns + ` FROM codes WHERE program_id = $1 AND kind = $2 AND id > $3 ORDER BY id LIMIT $4`
+
+// Each gives all codes of a program, some at a time.
+func Each(ctx context.Context, tx *db.Tx, program string, some func([]Code) error) error {
+	const page = 500
+	for _, kind := range Kinds {
+		for after := ""; ; {
+			list := make([]Code, 0, page)
+			err := db.Collect(ctx, tx, func(row db.Scanner) error {
+				c, err := scanCode(row)
+				list = append(list, c)
+				return err
+			}, everyCode, program, string(kind), after, page)
+			if err != nil {
+				return fmt.Errorf("read the codes of %s: %w", program, err)
+			}
+			if len(list) > 0 {
+				after = list[len(list)-1].ID
+				if err := some(list); err != nil {
+					return err
+				}
+			}
+			if len(list) < page {
+				break
+			}
+		}
+	}
+	return nil
+}
+
 const setStatus = `UPDATE codes SET status = $1, ends_at = CASE WHEN $2 > 0 THEN $2 ELSE ends_at END WHERE bucket = $3 AND program_id = $4 AND hash = $5`
 
 // SetStatus says what became of a code; a non-nil endsAt moves its end.

@@ -83,6 +83,9 @@ func (w *work) quoteSpend(s Spend, toPay int64, sc *scene) (*quote, error) {
 	if free == q.quantity {
 		return q, w.takeStock(q)
 	}
+	if !sc.finds(r) {
+		return nil, errs.NotFound("reward_not_found", "There is no such reward for this member.").With("reward", r.ID)
+	}
 	if r.Granted {
 		return nil, errs.Forbidden("reward_not_granted", "This reward cannot be bought: a member has it only when it was won or given.").With("reward", r.ID).With("granted", free)
 	}
@@ -153,6 +156,15 @@ func (w *work) takeStock(q *quote) error {
 	}
 	q.counters = append(q.counters, Counter{name, "all", q.quantity})
 	return nil
+}
+
+// finds says whether a member sees a reward at all. What cannot be worked out is not shown.
+func (s *scene) finds(r *program.CompiledReward) bool {
+	if r.Shown == nil {
+		return true
+	}
+	ok, _, err := s.holds(r.Shown)
+	return ok && err == nil
 }
 
 func stockName(reward string) string { return ProgramTally + "stock:" + reward }
@@ -584,6 +596,8 @@ type Offer struct {
 	Left int64
 	// Granted is how many the member may have at no price, 0 where there is none.
 	Granted int64
+	// Hidden says that the member does not find it: it is not for them.
+	Hidden bool
 	// Can says that the member can have it now; Reason is the refusal's reason and Missing what is missing of each unit.
 	Can     bool
 	Reason  string
@@ -606,6 +620,7 @@ func Offers(p *program.Compiled, acc *Account, at time.Time) []Offer {
 			o.Left = max(r.Stock-acc.Tallies[stockName(r.ID)]["all"], 0)
 		}
 		sc := w.scene()
+		o.Hidden = o.Granted == 0 && !sc.finds(r)
 		if _, why, err := sc.holds(r.When); err == nil {
 			o.Why = why
 		}

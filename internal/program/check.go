@@ -1222,6 +1222,9 @@ func (c *checker) reward(ptr string, r *Reward) {
 	if r.When != nil {
 		c.condition(ptr+"/when", r.When, "reward")
 	}
+	if r.Shown != nil {
+		c.condition(ptr+"/shown", r.Shown, "reward")
+	}
 	c.period(ptr+"/hold", r.Hold, 1)
 }
 

@@ -446,6 +446,6 @@ func (k *compiler) reward(i int, r *Reward) {
 		c.Stock = *r.Stock
 	}
 	c.Limits = k.limits("reward:"+r.ID, r.Limit, 0)
-	c.When = k.condition("reward", r.When)
+	c.When, c.Shown = k.condition("reward", r.When), k.condition("reward", r.Shown)
 	k.c.Rewards[r.ID] = c
 }

@@ -187,6 +187,8 @@ type CompiledReward struct {
 	// Share is Pay.Share in hundredths of a percent, 10000 is all.
 	Share int64
 	Stock int64 // -1 where unlimited
+	// Shown is Reward.Shown.
+	Shown *CompiledCondition
 	// Limits cap how often.
 	Limits []CompiledLimit
 	When   *CompiledCondition

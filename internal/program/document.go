@@ -417,6 +417,9 @@ type Reward struct {
 	// From and Until bound the time of redemption, as for rules.
 	From  string `json:"from,omitempty"`
 	Until string `json:"until,omitempty"`
+	// Shown says who finds it in the catalogue: the same as When. For whom it does not hold there is no such reward, unless it was given to them;
+	// When lets members see it and says what is missing.
+	Shown *Condition `json:"shown,omitempty"`
 	// When says who may have it: tier, member_for, attribute, weekdays, hours, dates, formula.
 	When *Condition `json:"when,omitempty"`
 	// Hold is how long a reservation lasts; 15 minutes when left out.

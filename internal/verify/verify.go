@@ -46,7 +46,7 @@ import (
 // Finding is something that is not as it must be.
 type Finding struct {
 	// Check names what was proved: facts, postings, lots, holdings, account, redemptions, reversals, receipts, tallies, counters,
-	// replay, transfers, rows, seals.
+	// codes, replay, transfers, rows, seals.
 	Check string `json:"check"`
 	// Row names the first bad row: table and key.
 	Row     string `json:"row"`
@@ -554,6 +554,9 @@ func (r *run) whole(ctx context.Context, tx *db.Tx) error {
 	}
 	for _, table := range slices.Sorted(maps.Keys(stray)) {
 		r.out.add(Finding{Check: "rows", Row: table + " " + r.program, Message: fmt.Sprintf("%d rows lie in no bucket: buckets go from 0 to %d", stray[table], ids.Buckets-1)})
+	}
+	if err := r.codes(ctx, tx); err != nil {
+		return err
 	}
 	unknown, err := books.UnknownPrograms(ctx, tx)
 	if err != nil {
