@@ -102,7 +102,6 @@ var tables = []struct{ name, key string }{
 	{"gift_cards", "bucket, program_id, card_id"},
 	{"code_orders", "bucket, program_id, redemption"},
 	{"waiting_purchases", "bucket, program_id, source, external_id"},
-	{"errand_places", "bucket, program_id"},
 }
 
 // page is how many rows are read or written in one statement.

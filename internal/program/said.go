@@ -107,6 +107,8 @@ var said = map[string][4]string{
 	"Metric.window.calendar quarter": {"kvartalet", "kvartalet", "kvartalet", "the quarter"},
 	"Metric.window.anniversary year": {"medlemsåret", "medlemsåret", "medlemsåret", "the year of membership"},
 
+	"Partner.pays.afterwards":  {"etterskuddsvis", "i efterskott", "bagud", "afterwards"},
+	"Partner.pays.ahead":       {"på forhånd", "i förskott", "forud", "ahead"},
 	"Qualifies.purchase.any":   {"det første som oppfyller betingelsen", "det första som uppfyller villkoret", "det første, der opfylder betingelsen", "the first that meets the condition"},
 	"Qualifies.purchase.first": {"bare det aller første", "bara det allra första", "kun det allerførste", "only the very first"},
 
