@@ -197,6 +197,7 @@ var tagTexts = [][2]string{
 	{"Redemptions", "Points are spent: reserved, then committed or cancelled, or in one step."},
 	{"Rewards", "What points can be spent on."},
 	{"Benefits and plans", "What members may have that costs no points, and paid memberships."},
+	{"Challenges and grants", "What members are on the way to, and what they have won or were given."},
 	{"Gift cards and codes", "Cards with money on them, vouchers, and the codes that open them."},
 	{"Claims", "Purchases that wait for their member: receipts with a code, and cards that nobody has linked."},
 	{"Referral", "Who brought whom, and what came of it."},
