@@ -172,6 +172,11 @@ func exampleAnswers(tb testing.TB) map[string]json.RawMessage {
 		"postMembersMemberReferral", "postMembersMemberInvitation", "getMembersMemberReferral", "getPartners", "getPartnersPartner", "postPartnersPartnerAwards", "postPartnersPartnerPayments",
 		"postPartnersPartnerUndo", "postPartnersPartnerSettlements", "getPartnersPartnerMembersMember", "getPartnersPartnerStatementsMonth", "getPartnersPartnerStatementsMonthCsv", "getPartnersPartnerStatementsMonthPdf",
 	} {
+		if op == "getKeys" { // when keys were used is written beside the requests
+			if err := s.srv.Close(tb.Context()); err != nil {
+				tb.Fatal(err)
+			}
+		}
 		s.tell(op)
 	}
 	for _, op := range []string{
