@@ -297,8 +297,14 @@ func TestGuide(t *testing.T) {
 	red, sent := "", 0
 	for _, m := range curl.FindAllStringSubmatch(string(guide), -1) {
 		path, body := strings.Replace(m[2], "$RED", red, 1), m[3]
-		a := h.do("POST", path, body)
+		method := "POST"
+		if m[1]+body == "" { // as curl has it
+			method = "GET"
+		}
+		a := h.do(method, path, body)
 		switch {
+		case method == "GET":
+			a.want(http.StatusOK)
 		case strings.HasSuffix(path, "/cancel"): // the guide shows it as the other way
 			a.want(http.StatusConflict)
 		case strings.HasSuffix(path, "/simulations"):

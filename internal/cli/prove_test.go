@@ -59,7 +59,7 @@ func TestSealsAreKeptAndCompared(t *testing.T) {
 		s.fails(2, args("verify --head nonsense"), "HASH@NUMBER")
 		s.fails(4, args("verify --head", "other:"+head), "is not among those that are proved: kaffebaren")
 
-		s.ok(args("verify --member card:70020001"), "(member mem_", "1 members", "The books hold")
+		s.ok(args("verify --member card:70020001"), "(member mem_", "1 member,", "The books hold")
 		s.fails(4, args("verify --member card:99999999"), "No member")
 		s.ok(args("verify --since 24h"), "The books hold")
 		s.ok(args("verify --since 2099-01-01"), "0 members")

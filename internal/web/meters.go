@@ -21,7 +21,7 @@ type Meters struct {
 
 // routeMeters are all that one route may need, found by the status's first digit.
 type routeMeters struct {
-	status [6]prometheus.Counter
+	status [6]func() prometheus.Counter
 	took   func() prometheus.Observer
 }
 
@@ -52,11 +52,14 @@ func NewMeters(reg prometheus.Registerer, patterns []string) *Meters {
 }
 
 func newRouteMeters(requests *prometheus.CounterVec, took *prometheus.HistogramVec, route, method string) *routeMeters {
-	// A histogram is twenty lines to read: a route has one from its first request on. A counter must be there before, or the
-	// first failure is not seen to rise.
+	// A histogram is twenty lines to read: a route has one from its first request on. A counter of failures must be there before, or
+	// the first failure is not seen to rise; those of the others come with the first of them.
 	m := &routeMeters{took: sync.OnceValue(func() prometheus.Observer { return took.WithLabelValues(route, method) })}
 	for class := 2; class <= 5; class++ {
-		m.status[class] = requests.WithLabelValues(route, method, string(rune('0'+class))+"xx")
+		m.status[class] = sync.OnceValue(func() prometheus.Counter { return requests.WithLabelValues(route, method, string(rune('0'+class))+"xx") })
+		if class >= 4 {
+			m.status[class]()
+		}
 	}
 	return m
 }
@@ -86,7 +89,7 @@ func (m *Meters) end(pattern string, status int, took time.Duration) {
 		status = http.StatusOK
 	}
 	if c := status / 100; c >= 2 && c <= 5 {
-		r.status[c].Inc()
+		r.status[c]().Inc()
 	}
 	r.took().Observe(took.Seconds())
 }
