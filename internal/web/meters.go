@@ -56,7 +56,9 @@ func newRouteMeters(requests *prometheus.CounterVec, took *prometheus.HistogramV
 	// the first failure is not seen to rise; those of the others come with the first of them.
 	m := &routeMeters{took: sync.OnceValue(func() prometheus.Observer { return took.WithLabelValues(route, method) })}
 	for class := 2; class <= 5; class++ {
-		m.status[class] = sync.OnceValue(func() prometheus.Counter { return requests.WithLabelValues(route, method, string(rune('0'+class))+"xx") })
+		m.status[class] = sync.OnceValue(func() prometheus.Counter {
+			return requests.WithLabelValues(route, method, string(rune('0'+class))+"xx")
+		})
 		if class >= 4 {
 			m.status[class]()
 		}

@@ -37,7 +37,7 @@ type verdict int
 const (
 	pass    verdict = iota
 	drop            // the chunk does not arrive, and the connection ends
-	last            // the chunk arrives, and then the connection ends
+	last            // the chunk arrives, and its sender hears nothing more
 	swallow         // the chunk does not arrive, and the connection stays
 )
 
@@ -110,11 +110,15 @@ func (p *proxy) reset() int {
 
 func (w *wire) cut() {
 	for _, c := range []net.Conn{w.client, w.server} {
-		if tcp, ok := c.(*net.TCPConn); ok {
-			_ = tcp.SetLinger(0)
-		}
-		c.Close()
+		reset(c)
 	}
+}
+
+func reset(c net.Conn) {
+	if tcp, ok := c.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	c.Close()
 }
 
 func (p *proxy) carry(client net.Conn) {
@@ -162,6 +166,9 @@ func (w *wire) flow(from, to net.Conn, see func([]byte) verdict, turn func([]byt
 			chunk := buffer[:n]
 			if turn != nil {
 				chunk = turn(chunk)
+			}
+			if what == last {
+				reset(from) // before the other side can answer what it is about to get
 			}
 			if _, err := to.Write(chunk); err != nil || what == last {
 				w.cut()
