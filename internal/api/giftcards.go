@@ -2,9 +2,7 @@ package api
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
-	"math/big"
 	"net/http"
 	"strconv"
 	"time"
@@ -47,7 +45,7 @@ func (s *Server) newCard(c *Call, p *program.Compiled, n NewGiftCard, batch stri
 	f.Card = &engine.Card{Amount: n.Amount, Inactive: n.Inactive, Sample: n.Sample, ExpiresAt: n.ExpiresAt}
 	id, text, pin := ids.New(giftcard.IDPrefix, c.now), code.Draw(), ""
 	if g := p.Doc.GiftCards; g != nil && g.PIN {
-		pin = drawPIN()
+		pin = ids.Digits(4)
 	}
 	req := s.request(c, "", f)
 	req.Holder = id
@@ -77,15 +75,6 @@ func (s *Server) newCard(c *Call, p *program.Compiled, n NewGiftCard, batch stri
 		return giftcard.Keep(tx, c.program(), giftcard.Card{ID: id, Batch: batch, Sample: n.Sample, Data: n.Data, CreatedAt: r.Fact.RecordedAt})
 	}
 	return req
-}
-
-// drawPIN makes four digits.
-func drawPIN() string {
-	n, err := rand.Int(rand.Reader, big.NewInt(10_000))
-	if err != nil {
-		panic("api: no random numbers: " + err.Error())
-	}
-	return fmt.Sprintf("%04d", n)
 }
 
 // MaxCards is the most cards in one batch.
@@ -392,7 +381,7 @@ func (s *Server) renewCard(ctx context.Context, in *renewCardIn) (*Answered[NewC
 		}
 		n := code.New{Kind: code.GiftCard, Text: code.Draw(), Holder: in.Card, Subject: in.Card}
 		if p.GiftCards != nil && p.GiftCards.PIN {
-			n.PIN = drawPIN()
+			n.PIN = ids.Digits(4)
 		}
 		c, err := k.Of(n, in.now)
 		if err != nil {

@@ -25,6 +25,19 @@ func Code(n int) string {
 	return strings.ToUpper(string(out))
 }
 
+// Digits draws n random decimal digits, such as a PIN.
+func Digits(n int) string {
+	out := make([]byte, n)
+	var b [1]byte
+	for i := range out {
+		for b[0] = 255; b[0] >= 250; { // 250 is a multiple of 10: no bias
+			rand.Read(b[:])
+		}
+		out[i] = '0' + b[0]%10
+	}
+	return string(out)
+}
+
 // NormalizeCode gives the code as [Code] wrote it from what a person typed: case, spaces, hyphens and dots do
 // not matter, O is 0, I and L are 1. It gives false when a symbol is not of the alphabet or the check symbol
 // does not fit.

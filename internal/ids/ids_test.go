@@ -305,3 +305,25 @@ func TestASecretHasItsFormAndHash(t *testing.T) {
 		t.Errorf("the hash is %s", got)
 	}
 }
+
+func TestDigitsAreDigitsAndEachIsDrawn(t *testing.T) {
+	t.Parallel()
+	seen := map[rune]int{}
+	for range 500 {
+		pin := ids.Digits(4)
+		if len(pin) != 4 || strings.Trim(pin, "0123456789") != "" {
+			t.Fatalf("%q", pin)
+		}
+		for _, d := range pin {
+			seen[d]++
+		}
+	}
+	for d, n := range seen { // 200 of each are to be expected; 120 is six standard deviations away
+		if n < 120 || n > 280 {
+			t.Errorf("%c was drawn %d times in 2000", d, n)
+		}
+	}
+	if len(seen) != 10 {
+		t.Errorf("only %d digits were drawn", len(seen))
+	}
+}

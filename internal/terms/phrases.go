@@ -275,6 +275,7 @@ var words = map[string][4]string{
 	"moment.quarter":       {"den første dagen i hvert kvartal", "den första dagen i varje kvartal", "den første dag i hvert kvartal", "on the first day of each quarter"},
 	"moment.year":          {"hvert år 1. januar", "varje år den 1 januari", "hvert år den 1. januar", "each year on 1 January"},
 	"moment.tier":          {"når du blir {tier}", "när du blir {tier}", "når du bliver {tier}", "when you become {tier}"},
+	"ended.day":            {"dagen", "dagen", "dagen", "the day"},
 	"ended.week":           {"uken", "veckan", "ugen", "the week"},
 	"ended.month":          {"måneden", "månaden", "måneden", "the month"},
 	"ended.quarter":        {"kvartalet", "kvartalet", "kvartalet", "the quarter"},

@@ -235,6 +235,14 @@ func (p *plan) add(t reflect.Type, index []int) {
 	}
 }
 
+// others says which query parameters there are.
+func (p *plan) others() string {
+	if len(p.known) == 0 {
+		return ", and no other"
+	}
+	return "; there are: " + strings.Join(slices.Sorted(maps.Keys(p.known)), ", ")
+}
+
 func (p *plan) bind(w http.ResponseWriter, r *http.Request, in reflect.Value, opt Options) ([]byte, error) {
 	var wrong []errs.Field
 	bad := func(name, reason, message string) {
@@ -247,7 +255,7 @@ func (p *plan) bind(w http.ResponseWriter, r *http.Request, in reflect.Value, op
 	for name, values := range query {
 		switch {
 		case !p.known[name] && !p.rest:
-			bad(name, "unknown_parameter", "There is no such query parameter here.")
+			bad(name, "unknown_parameter", "There is no such query parameter here"+p.others()+".")
 		case len(values) > 1:
 			bad(name, "repeated_parameter", "This parameter is there more than once. Give it once.")
 		}
