@@ -94,6 +94,8 @@ func TestEachFaultIsFoundAlone(t *testing.T) {
 		"split_purchases":     units + base + "  - {id: each, title: Each, on: purchase, give: {unit: star, amount: 1}}\n" + rewards,
 		"points_earn_points":  units + strings.Replace(base, ", basis: {paid_with_points: excluded}", "", 1) + rewards + "  - {id: pay, title: Pay, pay: {unit: star, points: 2, worth: 1.00}}\n",
 		"multipliers_stack":   units + base + "  - {id: much, title: Much, on: purchase, multiply: 6}\n" + rewards,
+		"partner_pays_little": units + base + rewards + "partners:\n  - {id: hotel, name: Hotel, awards: {star: 0.10}}\n",
+		"partner_gets_much":   units + base + rewards + "partners:\n  - {id: hotel, name: Hotel, accepts: {star: 0.80}}\n",
 		"worth_more":          units + base + rewards + "  - {id: off, title: Off, price: {star: 100}, gives: {voucher: {money: 75.00}}}\n",
 		"returns_keep":        units + base + rewards + "returns: {earned: keep}\n",
 		"returns_clamp":       units + base + rewards + "returns: {if_spent: clamp}\n",
@@ -121,6 +123,26 @@ func TestAGoodProgramHasNoFindings(t *testing.T) {
 	p := compiled(t, head+units+base+rewards)
 	if found := Of(p, today, UsualOf(p), "en"); len(found) > 0 {
 		t.Errorf("%+v", found)
+	}
+}
+
+// What partners award is earned, and what they accept is spent; a plan that only the catalogue or a challenge asks for brings something.
+func TestPartnersAndPlansAreSeenWhereverTheyStand(t *testing.T) {
+	t.Parallel()
+	const plan = "plans:\n  - {id: plus, title: Plus, price: 99.00, every: 1 month}\n"
+	for name, text := range map[string]string{
+		"awarded":           strings.Replace(units, "units: {", "units: {mile: {name: {en: {one: mile, other: miles}}, worth: 0.50}, ", 1) + base + rewards + "partners:\n  - {id: hotel, name: Hotel, awards: {mile: 0.60}, accepts: {mile: 0.40}}\n",
+		"shown":             units + base + rewards + "  - {id: tea, title: Tea, price: {star: 90}, gives: {product: tea}, shown: {plan: plus}}\n" + plan,
+		"of a challenge":    units + base + rewards + "challenges:\n  - {id: card, title: Card, on: purchase, count: items, lines: {category: tea}, goal: 9, when: {plan: plus}, gives: {reward: coffee}}\n" + plan,
+		"of the invitation": units + base + rewards + "referral: {qualifies: {when: {plan: plus, total: {from: 300.00}}}, referrer: {unit: star, amount: 5, limit: {per: year, times: 5}}}\n" + plan,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := compiled(t, head+text)
+			if found := codes(Of(p, today, UsualOf(p), "en")); len(found) > 0 {
+				t.Errorf("%v", found)
+			}
+		})
 	}
 }
 

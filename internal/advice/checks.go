@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"lojal.dev/lojal/internal/explain"
+	"lojal.dev/lojal/internal/lang"
+	"lojal.dev/lojal/internal/money"
 	"lojal.dev/lojal/internal/program"
 )
 
@@ -120,7 +122,9 @@ func (l *look) asked(plan string) bool {
 	}
 	return slices.ContainsFunc(l.all(), func(r *program.CompiledRule) bool { return in(r.When) }) ||
 		slices.ContainsFunc(l.p.Benefits, func(b *program.CompiledBenefit) bool { return in(b.When) }) ||
-		slices.ContainsFunc(sorted(l.p.Rewards), func(id string) bool { return in(l.p.Rewards[id].When) })
+		slices.ContainsFunc(sorted(l.p.Rewards), func(id string) bool { return in(l.p.Rewards[id].When) || in(l.p.Rewards[id].Shown) }) ||
+		slices.ContainsFunc(sorted(l.p.Challenges), func(id string) bool { return in(l.p.Challenges[id].When) }) ||
+		l.p.Referral != nil && in(l.p.Referral.When)
 }
 
 func sorted[V any](m map[string]V) []string {
@@ -206,7 +210,12 @@ func (l *look) earned(unit string) bool {
 	if r := l.p.Doc.Referral; r != nil && (r.Friend != nil && r.Friend.Unit == unit || r.Referrer != nil && r.Referrer.Unit == unit) {
 		return true
 	}
-	return l.onCards(unit)
+	return l.onCards(unit) || slices.ContainsFunc(l.p.Doc.Partners, func(p program.Partner) bool { return has(p.Awards, unit) })
+}
+
+func has[V any](m map[string]V, key string) bool {
+	_, ok := m[key]
+	return ok
 }
 
 // onCards says that a unit counts what is on gift cards: it is bought, and paid with.
@@ -220,7 +229,8 @@ func (l *look) spent(unit string) bool {
 			return true
 		}
 	}
-	return l.onCards(unit) || l.p.Doc.Transfers != nil && slices.Contains(l.p.Doc.Transfers.Units, unit)
+	return l.onCards(unit) || l.p.Doc.Transfers != nil && slices.Contains(l.p.Doc.Transfers.Units, unit) ||
+		slices.ContainsFunc(l.p.Doc.Partners, func(p program.Partner) bool { return has(p.Accepts, unit) })
 }
 
 func (l *look) activityUsed(kind string) bool {
@@ -439,6 +449,9 @@ func (l *look) leaky() {
 	l.moments()
 	l.challenges()
 	l.referral()
+	for i := range l.p.Doc.Partners {
+		l.partner(i, &l.p.Doc.Partners[i])
+	}
 	l.stacked()
 	for i := range l.p.Doc.Rewards {
 		l.arbitrage(i, l.p.Rewards[l.p.Doc.Rewards[i].ID])
@@ -536,6 +549,30 @@ func (l *look) least(c *program.CompiledCondition) float64 {
 		most = max(most, l.least(part))
 	}
 	return most
+}
+
+// partner finds points that a partner pays less for than they cost, or is paid more for than they are worth.
+func (l *look) partner(i int, p *program.Partner) {
+	name := p.Name.In(l.lang)
+	if name == "" {
+		name = p.ID
+	}
+	each := func(field string, prices map[string]money.Decimal, bad func(price, worth float64) bool, code string) {
+		for _, unit := range sorted(prices) {
+			u := l.p.Units[unit]
+			if u == nil || u.Worth == nil {
+				continue
+			}
+			num, den := prices[unit].Ratio()
+			worthNum, worthDen := u.Worth.Ratio()
+			if bad(float64(num)/float64(den), float64(worthNum)/float64(worthDen)) {
+				l.find(Leaky, code, pointer("partners", i, field, unit), "partner", name, "unit", explain.Unit(l.p, unit, l.lang, false),
+					"price", lang.Number(l.lang, prices[unit]), "worth", lang.Number(l.lang, *u.Worth))
+			}
+		}
+	}
+	each("awards", p.Awards, func(price, worth float64) bool { return price < worth }, "partner_pays_little")
+	each("accepts", p.Accepts, func(price, worth float64) bool { return price > worth }, "partner_gets_much")
 }
 
 // bounded says that a condition asks for some money, or is met seldom.

@@ -140,4 +140,12 @@ var texts = map[string]text{
 		[4]string{"Velkomstgaven «{rule}» kan gis videre uten grense: oppdiktede medlemmer lønner seg.", "Välkomstgåvan ”{rule}” kan ges vidare utan gräns: påhittade medlemmar lönar sig.", "Velkomstgaven “{rule}” kan gives videre uden grænse: opdigtede medlemmer betaler sig.", "The welcome gift “{rule}” can be passed on without limit: made-up members pay."},
 		[4]string{"Skriv limit under transfers, eller pending på gaven.", "Skriv limit under transfers, eller pending på gåvan.", "Skriv limit under transfers, eller pending på gaven.", "Write limit under transfers, or pending on the gift."},
 	},
+	"partner_pays_little": {
+		[4]string{"{partner} betaler {price} for {unit} som er satt til {worth}.", "{partner} betalar {price} för {unit} som är satta till {worth}.", "{partner} betaler {price} for {unit}, der er sat til {worth}.", "{partner} pays {price} for {unit} that are put at {worth}."},
+		[4]string{"Avtal en pris som dekker det poengene koster.", "Avtala ett pris som täcker vad poängen kostar.", "Aftal en pris, der dækker, hvad pointene koster.", "Agree on a price that covers what the points cost."},
+	},
+	"partner_gets_much": {
+		[4]string{"{partner} får {price} for {unit} som er satt til {worth}.", "{partner} får {price} för {unit} som är satta till {worth}.", "{partner} får {price} for {unit}, der er sat til {worth}.", "{partner} gets {price} for {unit} that are put at {worth}."},
+		[4]string{"Avtal en lavere pris, eller si en høyere worth for poengene.", "Avtala ett lägre pris, eller sätt ett högre worth för poängen.", "Aftal en lavere pris, eller sig en højere worth for pointene.", "Agree on a lower price, or state a higher worth for the points."},
+	},
 }

@@ -12,3 +12,11 @@ func (c *checker) claims(ptr string, t *Claims) {
 	c.period(ptr+"/within", t.Within, 1)
 	c.period(ptr+"/linked", t.Linked, 1)
 }
+
+// ClaimWithin is how long after its purchase a receipt's code can be claimed.
+func (t *Claims) ClaimWithin() Period {
+	if t == nil || t.Within == nil {
+		return Period{N: 30, Unit: "day"}
+	}
+	return *t.Within
+}

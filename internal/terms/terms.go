@@ -85,6 +85,8 @@ var parts = []struct {
 	{"plans", (*writer).plans},
 	{"referral", (*writer).referral},
 	{"giftcards", (*writer).giftCards},
+	{"partners", (*writer).partners},
+	{"claims", (*writer).claims},
 	{"returns", (*writer).returns},
 	{"transfers", (*writer).transfers},
 }
@@ -609,7 +611,7 @@ func (w *writer) rewards() []Item {
 		if r.Stock >= 0 {
 			stock = sentence(w.say("stock", "n", strconv.FormatInt(r.Stock, 10)))
 		}
-		out = append(out, Item{Of: r.ID, Title: w.text(r.Title), Text: paragraph(sentence(w.text(r.Description)), w.price(r), w.given(r), w.conditions(r.When), w.window(r.From, r.Until), w.limits(r.Limits, ""), stock)})
+		out = append(out, Item{Of: r.ID, Title: w.text(r.Title), Text: paragraph(sentence(w.text(r.Description)), w.price(r), w.given(r), w.conditions(r.Shown), w.conditions(r.When), w.window(r.From, r.Until), w.limits(r.Limits, ""), stock)})
 	}
 	return out
 }
