@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"lojal.dev/lojal/internal/api"
+	"lojal.dev/lojal/internal/code"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errand"
 	"lojal.dev/lojal/internal/errs"
@@ -146,6 +147,7 @@ func (s *server) run(files int, ready func(url string)) error {
 		s.registry.MustRegister(s.relay)
 	}
 	importer.Handle(s.jobs, s.db, s.recorder, s.versions, s.e.now, s.log)
+	code.Handle(s.jobs, s.db, s.e.now)
 	errand.Handle(s.jobs, s.db, s.recorder, s.e.now, s.log)
 	seal.Handle(s.jobs, s.db, s.e.now, s.c.SealEvery, s.log)
 	flows.Go(func() { s.jobs.Run(s.stopping) })

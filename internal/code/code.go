@@ -1,10 +1,10 @@
-// Package code keeps secrets that stand for something: vouchers, gift cards, receipts to be claimed, shares, invitations.
+// Package code keeps secrets that stand for something: vouchers, gift cards, receipts to be claimed.
 //
-// It owns the tables codes, code_keys, code_guesses and code_pools: which code stands for what in whose books, who guesses at codes, and
-// codes of others that wait to be given out. It does not own what a code is worth: that is in the books of its holder.
+// It owns the tables codes, code_keys and code_guesses: which code stands for what in whose books, and who guesses at codes. It has
+// code_pools and code_orders too, which nothing fills yet. It does not own what a code is worth: that is in the books of its holder.
 // What always holds: a code that was given out is kept as a keyed hash only; a code is one in its program, whatever it stands for; who
-// named too many that are none is told to wait, on every node; a PIN is tried at most [MaxTries] times in [LockFor]; a
-// code of a pool is given out once.
+// named too many that are none is told to wait, on every node; a PIN is tried at most [MaxTries] times in [LockFor],
+// however many come at once.
 package code
 
 import (
@@ -34,22 +34,18 @@ type Kind string
 
 // The kinds.
 const (
-	Voucher    Kind = "voucher"
-	GiftCard   Kind = "gift_card"
-	Claim      Kind = "claim"
-	Share      Kind = "share"
-	Invitation Kind = "invitation"
+	Voucher  Kind = "voucher"
+	GiftCard Kind = "gift_card"
+	Claim    Kind = "claim"
 )
 
 // Kinds are all of them.
-var Kinds = []Kind{Voucher, GiftCard, Claim, Share, Invitation}
+var Kinds = []Kind{Voucher, GiftCard, Claim}
 
 // What became of a code.
 const (
 	Open = "open"
-	// Spent says that it has done what it could, Void that it was called off, Replaced that another stands for the same now.
-	Spent    = "spent"
-	Void     = "void"
+	// Replaced says that another stands for the same now.
 	Replaced = "replaced"
 )
 
@@ -71,7 +67,6 @@ type Code struct {
 	EndsAt    *time.Time
 
 	pin    string
-	tries  int
 	locked *time.Time
 }
 
@@ -112,17 +107,6 @@ func Normal(text string) (string, bool) {
 		}
 	}
 	return b.String(), b.Len() > 0
-}
-
-// Mistyped says that a text has the length and the symbols of a code of ours and a check symbol that does not fit: it was misread, and need
-// not be looked for. Codes of others may look like that, so it holds only where nobody loads those.
-func Mistyped(text string) bool {
-	n, ok := Normal(text)
-	if !ok || len(n) != Symbols+1 {
-		return false
-	}
-	_, fits := ids.NormalizeCode(text)
-	return !fits && strings.Trim(n, "0123456789ABCDEFGHJKMNPQRSTVWXYZOIL") == ""
 }
 
 // Key is what the codes of a program are hashed with.
@@ -247,14 +231,14 @@ func KeepLater(tx *db.Tx, program string, list []Code) {
 	tx.InsertLater(insertCodes, rowOf(program, list))
 }
 
-const codeColumns = `id, kind, hash, holder, subject, tail, pin, tries, locked_until, status, batch, created_at, ends_at`
+const codeColumns = `id, kind, hash, holder, subject, tail, pin, locked_until, status, batch, created_at, ends_at`
 
 func scanCode(row db.Scanner) (Code, error) {
 	var c Code
 	var kind string
 	var created int64
 	var locked, ends sql.NullInt64
-	err := row.Scan(&c.ID, &kind, &c.Hash, &c.Holder, &c.Subject, &c.Tail, &c.pin, &c.tries, &locked, &c.Status, &c.Batch, &created, &ends)
+	err := row.Scan(&c.ID, &kind, &c.Hash, &c.Holder, &c.Subject, &c.Tail, &c.pin, &locked, &c.Status, &c.Batch, &created, &ends)
 	c.Kind, c.HasPIN, c.CreatedAt, c.EndsAt, c.locked = Kind(kind), c.pin != "", time.UnixMicro(created).UTC(), moment(ends), moment(locked)
 	return c, err
 }
@@ -264,7 +248,7 @@ const findCode = `SELECT ` + codeColumns + ` FROM codes WHERE bucket = $1 AND pr
 // errUnknown is the same whatever was wrong, so that nothing is learnt from it.
 func errUnknown() error { return errs.NotFound("code_unknown", "There is no such code.") }
 
-// ByHash gives a code by its hash. It is for those who hold the hash; what people type goes through [Guard.Find].
+// ByHash gives a code by its hash. It is for those who hold the hash; what people type goes through [Guard.Look].
 func ByHash(ctx context.Context, tx *db.Tx, program, hash string) (Code, error) {
 	c, err := scanCode(tx.QueryRow(ctx, findCode, ids.Bucket(program, hash), program, hash))
 	if errors.Is(err, sql.ErrNoRows) {
@@ -272,24 +256,6 @@ func ByHash(ctx context.Context, tx *db.Tx, program, hash string) (Code, error) 
 	}
 	if err != nil {
 		return Code{}, fmt.Errorf("find a code: %w", err)
-	}
-	return c, nil
-}
-
-const getCode = `SELECT ` + codeColumns + ` FROM codes WHERE bucket = $1 AND program_id = $2 AND id = $3`
-
-// Get gives a code by its id.
-func Get(ctx context.Context, tx *db.Tx, program, id string) (Code, error) {
-	bucket, ok := ids.BucketOf(id)
-	if !ok {
-		return Code{}, errUnknown()
-	}
-	c, err := scanCode(tx.QueryRow(ctx, getCode, bucket, program, id))
-	if errors.Is(err, sql.ErrNoRows) {
-		return Code{}, errUnknown()
-	}
-	if err != nil {
-		return Code{}, fmt.Errorf("get a code: %w", err)
 	}
 	return c, nil
 }
@@ -336,20 +302,6 @@ func Each(ctx context.Context, tx *db.Tx, program string, some func([]Code) erro
 				break
 			}
 		}
-	}
-	return nil
-}
-
-const setStatus = `UPDATE codes SET status = $1, ends_at = CASE WHEN $2 > 0 THEN $2 ELSE ends_at END WHERE bucket = $3 AND program_id = $4 AND hash = $5`
-
-// SetStatus says what became of a code; a non-nil endsAt moves its end.
-func SetStatus(ctx context.Context, tx *db.Tx, program, hash, status string, endsAt *time.Time) error {
-	ends := int64(0)
-	if endsAt != nil {
-		ends = endsAt.UnixMicro()
-	}
-	if _, err := tx.Exec(ctx, setStatus, status, ends, ids.Bucket(program, hash), program, hash); err != nil {
-		return fmt.Errorf("change a code: %w", err)
 	}
 	return nil
 }

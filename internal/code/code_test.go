@@ -2,7 +2,6 @@ package code_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -80,11 +79,10 @@ func TestNoCodeIsKeptInClear(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		text := code.Draw()
 		keep(t, d, code.New{Kind: code.GiftCard, Text: text, Holder: "gft_1", PIN: "4711"})
-		write(t, d, func(tx *db.Tx) error {
-			_, err := code.Load(t.Context(), tx, cafe, "books", "b1", []code.Pooled{{Text: "BOOKSHOP-AAAA-1111"}}, noon)
-			return err
-		})
-		for _, table := range []string{"codes", "code_pools"} {
+		if _, err := (code.Guard{}).Look(t.Context(), d, code.Asked{Program: cafe, Text: text, PIN: "0815", By: code.Asker{Address: "198.51.100.7"}}, noon); reason(err) != "pin_wrong" {
+			t.Fatal(err)
+		}
+		for _, table := range []string{"codes", "code_keys", "code_guesses"} {
 			var all strings.Builder
 			err := d.Read(t.Context(), func(tx *db.Tx) error {
 				rows, err := tx.Query(t.Context(), "SELECT * FROM "+table)
@@ -110,8 +108,7 @@ func TestNoCodeIsKeptInClear(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			n, _ := code.Normal("BOOKSHOP-AAAA-1111")
-			for _, secret := range []string{text, code.Show(text), "4711", "BOOKSHOP-AAAA-1111", n} {
+			for _, secret := range []string{text, code.Show(text), "4711", "0815", "198.51.100.7"} {
 				if strings.Contains(all.String(), secret) {
 					t.Errorf("%s holds %s", table, secret)
 				}
@@ -197,6 +194,117 @@ func TestAPINIsTriedAFewTimes(t *testing.T) {
 	})
 }
 
+// Sixty at once have no more tries than one after the other.
+func TestWrongPINsAtOnceAreCounted(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		text := code.Draw()
+		keep(t, d, code.New{Kind: code.GiftCard, Text: text, Holder: "gft_1", PIN: "4711"})
+		got := atOnce(t, 60, func(int) error {
+			_, err := code.Guard{}.Look(context.WithoutCancel(t.Context()), d, code.Asked{Program: cafe, Text: text, PIN: "0000"}, noon)
+			return err
+		})
+		if got["pin_wrong"] != code.MaxTries || got["pin_locked"] != 60-code.MaxTries {
+			t.Errorf("the answers are %v", got)
+		}
+		if _, err := (code.Guard{}).Look(t.Context(), d, code.Asked{Program: cafe, Text: text, PIN: "4711"}, noon.Add(code.LockFor)); err != nil {
+			t.Errorf("an hour later the right one is %v", err)
+		}
+	})
+}
+
+// A burst of guesses is looked up no more often than the limit, and who knows the code is not counted however many come at once.
+func TestGuessesAtOnceAreCounted(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		text := code.Draw()
+		keep(t, d, code.New{Kind: code.Voucher, Text: text, Holder: "mem_1"})
+		g := code.Guard{Limits: code.Limits{PerKey: 20, PerAddress: 6}}
+		ask := func(text, address string) error {
+			_, err := g.Look(context.WithoutCancel(t.Context()), d, code.Asked{Program: cafe, Text: text, By: code.Asker{Key: "key_shop", Address: address}}, noon)
+			return err
+		}
+		if got := atOnce(t, 40, func(int) error { return ask(text, "10.0.0.9") }); got[""] != 40 {
+			t.Errorf("the right code is %v", got)
+		}
+		if got := atOnce(t, 40, func(int) error { return ask(code.Draw(), "10.0.0.1") }); got["code_unknown"] != 6 || got["too_many_codes"] != 34 {
+			t.Errorf("from one address the answers are %v", got)
+		}
+		got := atOnce(t, 40, func(i int) error { return ask(code.Draw(), fmt.Sprintf("10.0.1.%d", i)) })
+		if got["code_unknown"] != 14 || got["too_many_codes"] != 26 {
+			t.Errorf("with one key the answers are %v", got)
+		}
+	})
+}
+
+// atOnce does something many times at once and counts the reasons.
+func atOnce(t *testing.T, times int, do func(i int) error) map[string]int {
+	t.Helper()
+	var mu sync.Mutex
+	got := map[string]int{}
+	var all sync.WaitGroup
+	for i := range times {
+		all.Go(func() {
+			err := do(i)
+			mu.Lock()
+			defer mu.Unlock()
+			got[reason(err)]++
+		})
+	}
+	all.Wait()
+	return got
+}
+
+func TestOldGuessesAreForgotten(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		ask := func(now time.Time) {
+			_, err := code.Guard{}.Look(t.Context(), d, code.Asked{Program: cafe, Text: code.Draw(), By: code.Asker{Key: "key_shop", Address: "10.0.0.1"}}, now)
+			if reason(err) != "code_unknown" {
+				t.Fatal(err)
+			}
+		}
+		rows := func() (n int) {
+			write(t, d, func(tx *db.Tx) error {
+				return tx.QueryRow(t.Context(), `SELECT COUNT(*) FROM code_guesses`).Scan(&n)
+			})
+			return n
+		}
+		ask(noon)
+		ask(noon.Add(time.Hour))
+		if err := code.Tend(t.Context(), d, noon.Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		if n := rows(); n != 2 {
+			t.Errorf("%d rows are left", n)
+		}
+		var plan strings.Builder
+		write(t, d, func(tx *db.Tx) error {
+			query := `EXPLAIN QUERY PLAN DELETE FROM code_guesses WHERE minute <= $1`
+			if d.Dialect() == db.Postgres {
+				if _, err := tx.Exec(t.Context(), `SET LOCAL enable_seqscan = off`); err != nil {
+					return err
+				}
+				query = `EXPLAIN DELETE FROM code_guesses WHERE minute <= 1`
+				return db.Collect(t.Context(), tx, func(row db.Scanner) error {
+					var line string
+					defer func() { plan.WriteString(line) }()
+					return row.Scan(&line)
+				}, query)
+			}
+			return db.Collect(t.Context(), tx, func(row db.Scanner) error {
+				var line string
+				var skip any
+				defer func() { plan.WriteString(line) }()
+				return row.Scan(&skip, &skip, &skip, &line)
+			}, query, 1)
+		})
+		if !strings.Contains(plan.String(), "code_guesses_old") {
+			t.Errorf("the plan is %s", plan.String())
+		}
+	})
+}
+
 func TestACodeEnds(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
@@ -212,104 +320,10 @@ func TestACodeEnds(t *testing.T) {
 		if got := look(end); got != "code_ended" {
 			t.Error(got)
 		}
-		for _, status := range []string{code.Spent, code.Void, code.Replaced} {
-			write(t, d, func(tx *db.Tx) error { return code.SetStatus(t.Context(), tx, cafe, c.Hash, status, nil) })
-			if got := look(noon); got != "code_"+status {
-				t.Error(got)
-			}
+		write(t, d, func(tx *db.Tx) error { return code.Replace(t.Context(), tx, cafe, c.Holder, c.Subject) })
+		if got := look(noon); got != "code_replaced" {
+			t.Error(got)
 		}
-	})
-}
-
-func TestAPoolGivesEachCodeOnce(t *testing.T) {
-	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
-		const codes, takers = 30, 40
-		var list []code.Pooled
-		for i := range codes {
-			list = append(list, code.Pooled{Text: fmt.Sprintf("VENDOR-%04d", i)})
-		}
-		past := noon.Add(-time.Hour)
-		list = append(list, code.Pooled{Text: "TOO-OLD-0001", EndsAt: &past})
-		for again := range 2 {
-			write(t, d, func(tx *db.Tx) error {
-				n, err := code.Load(t.Context(), tx, cafe, "books", "b1", list, noon)
-				if want := []int{codes + 1, 0}[again]; n != want {
-					t.Errorf("loading gave %d new codes, not %d", n, want)
-				}
-				return err
-			})
-		}
-		var (
-			mu   sync.Mutex
-			seen = map[string]int{}
-			none int
-			wg   sync.WaitGroup
-		)
-		for i := range takers {
-			wg.Go(func() {
-				var got code.Taken
-				err := d.Write(context.WithoutCancel(t.Context()), func(tx *db.Tx) (err error) {
-					if got, err = code.Take(t.Context(), tx, cafe, "books", fmt.Sprintf("red_%d", i), noon); err != nil {
-						return err
-					}
-					return code.Given(t.Context(), tx, cafe, "books", got)
-				})
-				mu.Lock()
-				defer mu.Unlock()
-				switch {
-				case err == nil:
-					seen[got.Text]++
-				case reason(err) == "pool_empty":
-					none++
-				default:
-					t.Error(err)
-				}
-			})
-		}
-		wg.Wait()
-		for text, n := range seen {
-			if n != 1 {
-				t.Errorf("%s was given %d times", text, n)
-			}
-		}
-		if len(seen) != codes || none != takers-codes || seen["TOO-OLD-0001"] > 0 {
-			t.Errorf("%d were given and %d got none", len(seen), none)
-		}
-	})
-}
-
-func TestWhatIsUndoneGivesItsCodeBack(t *testing.T) {
-	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
-		write(t, d, func(tx *db.Tx) error {
-			_, err := code.Load(t.Context(), tx, cafe, "books", "b1", []code.Pooled{{Text: "VENDOR-1"}}, noon)
-			return err
-		})
-		undone := errors.New("undone")
-		err := d.Write(t.Context(), func(tx *db.Tx) error {
-			if _, err := code.Take(t.Context(), tx, cafe, "books", "red_1", noon); err != nil {
-				return err
-			}
-			return undone
-		})
-		if !errors.Is(err, undone) {
-			t.Fatal(err)
-		}
-		write(t, d, func(tx *db.Tx) error {
-			got, err := code.Take(t.Context(), tx, cafe, "books", "red_2", noon)
-			if err != nil {
-				return err
-			}
-			if err := code.GiveBack(t.Context(), tx, cafe, "books", got); err != nil {
-				return err
-			}
-			got, err = code.Take(t.Context(), tx, cafe, "books", "red_3", noon)
-			if err == nil && got.Text != "VENDOR-1" {
-				t.Errorf("it is %q", got.Text)
-			}
-			return err
-		})
 	})
 }
 

@@ -3,6 +3,7 @@ package code
 import (
 	"context"
 	"crypto/hmac"
+	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/ids"
+	"lojal.dev/lojal/internal/job"
 )
 
 // Guard has codes looked up, and those wait who guess at them. Its zero value has the limits of [Limits].
@@ -69,15 +71,16 @@ func (g Guard) names(a Asker, k *Key) []name {
 	if a.Key != "" {
 		add("key:"+a.Key, g.Limits.PerKey, DefaultPerKey)
 	}
-	if a.Address != "" && k != nil { // an address is nobody's business: its keyed hash counts as well
+	if a.Address != "" { // an address is nobody's business: its keyed hash counts as well
 		add("from:"+k.sum("who", a.Address), g.Limits.PerAddress, DefaultPerAddress)
 	}
 	return out
 }
 
 const (
-	countGuesses = `SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT), COALESCE(MIN(minute), 0) FROM code_guesses WHERE bucket = $1 AND program_id = $2 AND who = $3 AND minute > $4`
-	dropGuesses  = `DELETE FROM code_guesses WHERE bucket = $1 AND program_id = $2 AND who = $3 AND minute <= $4`
+	countGuesses = `SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT), CAST(COALESCE(MIN(CASE WHEN n > 0 THEN minute END), 0) AS BIGINT) FROM code_guesses
+WHERE bucket = $1 AND program_id = $2 AND who = $3 AND minute > $4`
+	tidyGuesses = `DELETE FROM code_guesses WHERE minute <= $1`
 )
 
 var addGuess = db.NewInsert("code_guesses", []string{"bucket integer", "program_id text", "who text", "minute bigint", "n bigint"}, `
@@ -85,156 +88,168 @@ ON CONFLICT (bucket, program_id, who, minute) DO UPDATE SET n = code_guesses.n +
 
 func minuteOf(t time.Time) int64 { return t.Unix() / 60 }
 
-// Find gives the open code that somebody typed. It may read only: a missed one is to be written down with [Guard.Missed], in a transaction of its
-// own, since the failed request undoes its own.
+// Look gives the open code that somebody typed, in a transaction of its own. What one asker names is looked up one after the other: each
+// look-up holds the asker's count before it looks, so that no burst is let through on a count of before it; and a try at a PIN is
+// taken before the PIN is compared.
 //
 // Errors: rate_limited "too_many_codes" (with retry_after) before anything is looked up; not_found "code_unknown", the same for one that is
-// none and one of another kind; conflict "code_spent", "code_void", "code_replaced", "code_ended"; forbidden "pin_required", "pin_wrong",
-// rate_limited "pin_locked".
-func (g Guard) Find(ctx context.Context, tx *db.Tx, in Asked, now time.Time) (Code, error) {
-	k, err := KeyOf(ctx, tx, in.Program)
-	if err != nil && !errs.Is(err, errs.CodeNotFound, "no_codes") {
-		return Code{}, err
-	}
-	if err := g.wait(ctx, tx, in, k, now); err != nil {
-		return Code{}, err
-	}
-	if k == nil {
-		return Code{}, errUnknown()
-	}
-	hash, ok := k.Hash(in.Text)
-	if !ok {
-		return Code{}, errUnknown()
-	}
-	c, err := ByHash(ctx, tx, in.Program, hash)
+// none and one of another kind; conflict "code_replaced", "code_ended"; forbidden "pin_required", "pin_wrong", rate_limited "pin_locked".
+func (g Guard) Look(ctx context.Context, d *db.DB, in Asked, now time.Time) (Code, error) {
+	var c Code
+	var why error
+	err := d.Write(ctx, func(tx *db.Tx) error {
+		k, err := MakeKey(ctx, tx, in.Program, now)
+		if err != nil {
+			return err
+		}
+		names := g.names(in.By, k)
+		// Nothing is added yet: what is written is held until the end.
+		if err := guess(ctx, tx, in.Program, names, 0, now); err != nil {
+			return err
+		}
+		if why, err = wait(ctx, tx, in.Program, names, now); why != nil || err != nil {
+			return err
+		}
+		if c, why, err = find(ctx, tx, k, in, now); err != nil || !isMiss(why) {
+			return err
+		}
+		return guess(ctx, tx, in.Program, names, 1, now)
+	})
 	if err != nil {
 		return Code{}, err
 	}
-	if len(in.Kinds) > 0 && !slices.Contains(in.Kinds, c.Kind) {
-		return Code{}, errUnknown()
+	return c, why
+}
+
+// guess counts for those who asked.
+func guess(ctx context.Context, tx *db.Tx, program string, names []name, n int64, now time.Time) error {
+	for _, one := range names {
+		if err := tx.Insert(ctx, addGuess, []any{ids.Bucket(program, one.who), program, one.who, minuteOf(now), n}, nil); err != nil {
+			return fmt.Errorf("count a guess: %w", err)
+		}
 	}
-	if err := c.pinned(k, in.PIN, now); err != nil {
-		return c, err
+	return nil
+}
+
+// find looks a code up. why says that it cannot be used; err, that nothing is known.
+func find(ctx context.Context, tx *db.Tx, k *Key, in Asked, now time.Time) (c Code, why, err error) {
+	hash, ok := k.Hash(in.Text)
+	if !ok {
+		return Code{}, errUnknown(), nil
 	}
-	err = c.Usable(now)
-	return c, err
+	c, err = ByHash(ctx, tx, in.Program, hash)
+	switch {
+	case errs.Is(err, errs.CodeNotFound, "code_unknown"):
+		return Code{}, err, nil
+	case err != nil:
+		return Code{}, nil, err
+	case len(in.Kinds) > 0 && !slices.Contains(in.Kinds, c.Kind):
+		return Code{}, errUnknown(), nil
+	}
+	if why, err = c.pinned(ctx, tx, k, in.PIN, now); why != nil || err != nil {
+		return c, why, err
+	}
+	why = c.Usable(now)
+	return c, why, nil
 }
 
 // wait refuses who named too many codes that are none.
-func (g Guard) wait(ctx context.Context, tx *db.Tx, in Asked, k *Key, now time.Time) error {
+func wait(ctx context.Context, tx *db.Tx, program string, names []name, now time.Time) (why, err error) {
 	since := minuteOf(now.Add(-Window))
-	for _, n := range g.names(in.By, k) {
+	for _, n := range names {
 		var count, first int64
-		if err := tx.QueryRow(ctx, countGuesses, ids.Bucket(in.Program, n.who), in.Program, n.who, since).Scan(&count, &first); err != nil {
-			return fmt.Errorf("count guesses: %w", err)
+		if err := tx.QueryRow(ctx, countGuesses, ids.Bucket(program, n.who), program, n.who, since).Scan(&count, &first); err != nil {
+			return nil, fmt.Errorf("count guesses: %w", err)
 		}
 		if count >= int64(n.most) {
 			free := time.Unix((first+1)*60, 0).Add(Window)
 			return errs.RateLimited("too_many_codes", "Too many codes were named here that are none. Wait as long as retry_after says.").
-				With("retry_after", max(int64(free.Sub(now)/time.Second), 1))
+				With("retry_after", max(int64(free.Sub(now)/time.Second), 1)), nil
 		}
 	}
-	return nil
+	return nil, nil
 }
 
-// pinned sees that the right PIN came.
-func (c *Code) pinned(k *Key, pin string, now time.Time) error {
+const (
+	takeTry = `
+UPDATE codes SET tries = tries + 1 WHERE bucket = $1 AND program_id = $2 AND hash = $3 AND tries < $4 AND (locked_until IS NULL OR locked_until <= $5) RETURNING tries`
+	rightPIN = `UPDATE codes SET tries = 0 WHERE bucket = $1 AND program_id = $2 AND hash = $3`
+	lockPIN  = `UPDATE codes SET tries = 0, locked_until = $4 WHERE bucket = $1 AND program_id = $2 AND hash = $3`
+	lockedAt = `SELECT locked_until FROM codes WHERE bucket = $1 AND program_id = $2 AND hash = $3`
+)
+
+// pinned sees that the right PIN came. A try is taken before the PIN is looked at, so that of many at once only [MaxTries] are.
+func (c *Code) pinned(ctx context.Context, tx *db.Tx, k *Key, pin string, now time.Time) (why, err error) {
 	if c.pin == "" {
-		return nil
+		return nil, nil
 	}
-	if c.locked != nil && c.locked.After(now) {
-		return errs.RateLimited("pin_locked", "The PIN was wrong too often. Wait as long as retry_after says.").With("retry_after", max(int64(c.locked.Sub(now)/time.Second), 1))
-	}
+	at := []any{ids.Bucket(k.program, c.Hash), k.program, c.Hash}
 	if pin == "" {
-		return errs.Forbidden("pin_required", "This code goes with a PIN: send it as pin.")
+		if c.locked != nil && c.locked.After(now) {
+			return pinLocked(*c.locked, now), nil
+		}
+		return errs.Forbidden("pin_required", "This code goes with a PIN: send it as pin."), nil
 	}
+	var tries int
+	err = tx.QueryRow(ctx, takeTry, append(slices.Clone(at), MaxTries, now.UnixMicro())...).Scan(&tries)
+	if errors.Is(err, sql.ErrNoRows) {
+		var until sql.NullInt64
+		if err := tx.QueryRow(ctx, lockedAt, at...).Scan(&until); err != nil {
+			return nil, fmt.Errorf("read the lock of a PIN: %w", err)
+		}
+		return pinLocked(time.UnixMicro(until.Int64), now), nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("take a try at a PIN: %w", err)
+	}
+	end := rightPIN
 	if !hmac.Equal([]byte(c.pin), []byte(k.pinHash(c.Hash, pin))) {
-		return errs.Forbidden("pin_wrong", "The PIN is wrong.")
+		why = errs.Forbidden("pin_wrong", "The PIN is wrong.")
+		if tries < MaxTries {
+			return why, nil
+		}
+		end, at = lockPIN, append(at, now.Add(LockFor).UnixMicro())
 	}
-	return nil
+	if _, err := tx.Exec(ctx, end, at...); err != nil {
+		return nil, fmt.Errorf("write down a try at a PIN: %w", err)
+	}
+	return why, nil
+}
+
+func pinLocked(until, now time.Time) error {
+	return errs.RateLimited("pin_locked", "The PIN was wrong too often. Wait as long as retry_after says.").With("retry_after", max(int64(until.Sub(now)/time.Second), 1))
 }
 
 // Usable is nil for a code that is open at a time.
 func (c *Code) Usable(now time.Time) error {
 	switch {
 	case c.Status != Open:
-		return errs.Conflict("code_"+c.Status, map[string]string{
-			Spent: "This code was used.", Void: "This code was called off.", Replaced: "Another code stands in the place of this one."}[c.Status])
+		return errs.Conflict("code_replaced", "Another code stands in the place of this one.")
 	case c.EndsAt != nil && !c.EndsAt.After(now):
 		return errs.Conflict("code_ended", "The time of this code is over.").With("ended_at", c.EndsAt.Format(time.RFC3339))
 	}
 	return nil
 }
 
-// IsMiss says that a look-up failed in a way that is counted: see [Guard.Missed].
-func IsMiss(err error) bool {
-	return errs.Is(err, errs.CodeNotFound, "code_unknown") || errs.Is(err, errs.CodeForbidden, "pin_wrong")
+// isMiss says that a look-up failed in a way that is counted.
+func isMiss(why error) bool {
+	return errs.Is(why, errs.CodeNotFound, "code_unknown") || errs.Is(why, errs.CodeForbidden, "pin_wrong")
 }
 
-const wrongPIN = `
-UPDATE codes SET tries = CASE WHEN tries + 1 >= $1 THEN 0 ELSE tries + 1 END, locked_until = CASE WHEN tries + 1 >= $1 THEN $2 ELSE locked_until END
-WHERE bucket = $3 AND program_id = $4 AND hash = $5 AND (locked_until IS NULL OR locked_until <= $6)`
+// TendKind is the job that forgets guesses which count no more.
+const TendKind = "codes.tend"
 
-const rightPIN = `UPDATE codes SET tries = 0 WHERE bucket = $1 AND program_id = $2 AND hash = $3 AND tries > 0`
+// Handle has the runner's node forget old guesses.
+func Handle(r *job.Runner, d *db.DB, clock func() time.Time) {
+	r.Handle(TendKind, job.Worker{Every: time.Hour, Run: func(ctx context.Context, _ *job.Job) error { return Tend(ctx, d, clock()) }})
+}
 
-// Missed writes a failed look-up down: whoever it was has one guess less, and a code whose PIN was wrong one try less.
-func (g Guard) Missed(ctx context.Context, tx *db.Tx, in Asked, c Code, why error, now time.Time) error {
-	k, err := MakeKey(ctx, tx, in.Program, now)
-	if err != nil {
-		return err
-	}
-	if c.Hash != "" && errs.Is(why, errs.CodeForbidden, "pin_wrong") {
-		if _, err := tx.Exec(ctx, wrongPIN, MaxTries, now.Add(LockFor).UnixMicro(), ids.Bucket(in.Program, c.Hash), in.Program, c.Hash, now.UnixMicro()); err != nil {
-			return fmt.Errorf("count a wrong PIN: %w", err)
-		}
-	}
-	for _, n := range g.names(in.By, k) {
-		bucket := ids.Bucket(in.Program, n.who)
-		if err := tx.Insert(ctx, addGuess, []any{bucket, in.Program, n.who, minuteOf(now), int64(1)}, nil); err != nil {
-			return fmt.Errorf("count a guess: %w", err)
-		}
-		if _, err := tx.Exec(ctx, dropGuesses, bucket, in.Program, n.who, minuteOf(now.Add(-2*Window))); err != nil {
+// Tend forgets the guesses of before the window, for all programs.
+func Tend(ctx context.Context, d *db.DB, now time.Time) error {
+	return d.Write(ctx, func(tx *db.Tx) error {
+		if _, err := tx.Exec(ctx, tidyGuesses, minuteOf(now.Add(-2*Window))); err != nil {
 			return fmt.Errorf("forget old guesses: %w", err)
-		}
-	}
-	return nil
-}
-
-// Cleared forgets the wrong PINs of a code, once the right one came.
-func Cleared(ctx context.Context, tx *db.Tx, program string, c Code) error {
-	if c.tries == 0 {
-		return nil
-	}
-	if _, err := tx.Exec(ctx, rightPIN, ids.Bucket(program, c.Hash), program, c.Hash); err != nil {
-		return fmt.Errorf("forget wrong PINs: %w", err)
-	}
-	return nil
-}
-
-// Look is Find in a transaction of its own that writes down what failed: for a door, which has none.
-func (g Guard) Look(ctx context.Context, d *db.DB, in Asked, now time.Time) (Code, error) {
-	var c Code
-	var why error
-	err := d.Read(ctx, func(tx *db.Tx) error {
-		c, why = g.Find(ctx, tx, in, now)
-		var known *errs.Error
-		if why != nil && !errors.As(why, &known) {
-			return why
 		}
 		return nil
 	})
-	if err != nil {
-		return Code{}, err
-	}
-	switch {
-	case IsMiss(why):
-		if err := d.Write(ctx, func(tx *db.Tx) error { return g.Missed(ctx, tx, in, c, why, now) }); err != nil {
-			return Code{}, err
-		}
-	case why == nil && c.tries > 0:
-		if err := d.Write(ctx, func(tx *db.Tx) error { return Cleared(ctx, tx, in.Program, c) }); err != nil {
-			return Code{}, err
-		}
-	}
-	return c, why
 }
