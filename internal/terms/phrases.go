@@ -31,7 +31,7 @@ var words = map[string][4]string{
 	"percent": {" %", " %", " %", "%"},
 	"they":    {"de", "de", "de", "they"},
 	"points":  {"poeng", "poäng", "point", "points"},
-	"days":    {"{from} til {to}", "{from} till {to}", "{from} til {to}", "{from} to {to}"},
+	"days":    {"fra {from} til {to}", "från {from} till {to}", "fra {from} til {to}", "from {from} to {to}"},
 
 	"period.minute": {"minutt|minutter", "minut|minuter", "minut|minutter", "minute|minutes"},
 	"period.hour":   {"time|timer", "timme|timmar", "time|timer", "hour|hours"},
@@ -52,7 +52,7 @@ var words = map[string][4]string{
 	"per.year":     {"per år", "per år", "pr. år", "a year"},
 	"per.lifetime": {"i alt", "totalt", "i alt", "in all"},
 
-	"gives.per":              {"{amount} for hver {per} du handler for", "{amount} för varje {per} du handlar för", "{amount} for hver {per}, du handler for", "{amount} for every {per} you spend"},
+	"gives.per":              {"{amount} per {per} du handler for", "{amount} per {per} du handlar för", "{amount} pr. {per}, du handler for", "{amount} for every {per} you spend"},
 	"gives.per.whole":        {"{amount} for hver hele {per} du handler for", "{amount} för varje hel {per} du handlar för", "{amount} for hver hele {per}, du handler for", "{amount} for every full {per} you spend"},
 	"gives.percent":          {"{n} av det du handler for, i {unit}", "{n} av det du handlar för, i {unit}", "{n} af det, du handler for, i {unit}", "{n} of what you spend, in {unit}"},
 	"one.NOK":                {"krone", "norsk krona", "norsk krone", "krone"},
@@ -73,7 +73,7 @@ var words = map[string][4]string{
 	"basis.gross":    {"før rabatt", "före rabatt", "før rabat", "before discounts"},
 	"basis.tax":      {"uten merverdiavgift", "utan moms", "uden moms", "without tax"},
 	"basis.shipping": {"med frakt", "med frakt", "med fragt", "with shipping"},
-	"basis.points":   {"uten det du betaler med poeng", "utan det du betalar med poäng", "uden det, du betaler med point", "without what you pay with points"},
+	"basis.points":   {"uten det du betaler med {unit}", "utan det du betalar med {unit}", "uden det, du betaler med {unit}", "without what you pay with {unit}"},
 	"basis.max":      {"av høyst {money} per kjøp", "på högst {money} per köp", "af højst {money} pr. køb", "on at most {money} a purchase"},
 	"basis.payments": {"uten det du betaler med {means}", "utan det du betalar med {means}", "uden det, du betaler med {means}", "without what you pay by {means}"},
 
@@ -95,7 +95,8 @@ var words = map[string][4]string{
 	"lines.channel":  {"kjøp i {x}", "köp i {x}", "køb i {x}", "purchases in {x}"},
 
 	"when":             {"gjelder {what}", "gäller {what}", "gælder {what}", "counts {what}"},
-	"when.days":        {"på {x}", "på {x}", "på {x}", "on {x}"},
+	"when.days":        {"{x}", "{x}", "{x}", "{x}"},
+	"on":               {"på {x}", "på {x}", "på {x}", "on {x}"},
 	"on.monday":        {"mandager", "måndagar", "mandage", "Mondays"},
 	"on.tuesday":       {"tirsdager", "tisdagar", "tirsdage", "Tuesdays"},
 	"on.wednesday":     {"onsdager", "onsdagar", "onsdage", "Wednesdays"},
@@ -135,13 +136,15 @@ var words = map[string][4]string{
 
 	"limit.once":       {"høyst én gang {per}", "högst en gång {per}", "højst én gang {per}", "at most once {per}"},
 	"limit.times":      {"høyst {n} ganger {per}", "högst {n} gånger {per}", "højst {n} gange {per}", "at most {n} times {per}"},
+	"limit.twice":      {"høyst to ganger {per}", "högst två gånger {per}", "højst to gange {per}", "at most twice {per}"},
+	"limit.twice.all":  {"høyst to ganger {per} for alle medlemmer til sammen", "högst två gånger {per} för alla medlemmar tillsammans", "højst to gange {per} for alle medlemmer tilsammen", "at most twice {per} for all members together"},
 	"limit.amount":     {"høyst {amount} {per}", "högst {amount} {per}", "højst {amount} {per}", "at most {amount} {per}"},
 	"limit.once.all":   {"høyst én gang {per} for alle medlemmer til sammen", "högst en gång {per} för alla medlemmar tillsammans", "højst én gang {per} for alle medlemmer tilsammen", "at most once {per} for all members together"},
 	"limit.times.all":  {"høyst {n} ganger {per} for alle medlemmer til sammen", "högst {n} gånger {per} för alla medlemmar tillsammans", "højst {n} gange {per} for alle medlemmer tilsammen", "at most {n} times {per} for all members together"},
 	"limit.amount.all": {"høyst {amount} {per} for alle medlemmer til sammen", "högst {amount} {per} för alla medlemmar tillsammans", "højst {amount} {per} for alle medlemmer tilsammen", "at most {amount} {per} for all members together"},
 
-	"pending.for":   {"du kan bruke det etter {x}", "du kan använda det efter {x}", "du kan bruge det efter {x}", "you can use it after {x}"},
-	"pending.until": {"du kan bruke det når {x} er bekreftet", "du kan använda det när {x} är bekräftat", "du kan bruge det, når {x} er bekræftet", "you can use it when {x} is confirmed"},
+	"pending.for":   {"du kan bruke dem etter {x}", "du kan använda dem efter {x}", "du kan bruge dem efter {x}", "you can use them after {x}"},
+	"pending.until": {"du kan bruke dem når {x} er bekreftet", "du kan använda dem när {x} är bekräftat", "du kan bruge dem, når {x} er bekræftet", "you can use them when {x} is confirmed"},
 
 	"double":          {"dobbelt så mye", "dubbelt så mycket", "dobbelt så meget", "twice as much"},
 	"multiply":        {"{n} ganger så mye", "{n} gånger så mycket", "{n} gange så meget", "{n} times as much"},
@@ -171,7 +174,7 @@ var words = map[string][4]string{
 
 	"price":         {"koster {price}", "kostar {price}", "koster {price}", "costs {price}"},
 	"price.pieces":  {"koster {price} for {n}", "kostar {price} för {n}", "koster {price} for {n}", "costs {price} for {n}"},
-	"pay":           {"{points} er verdt {money} når du betaler", "{points} motsvarar {money} när du betalar", "{points} er {money} værd, når du betaler", "when you pay, {points} counts as {money}"},
+	"pay":           {"du får {money} i avslag for {points} når du betaler", "du får {money} i avdrag för {points} när du betalar", "du får {money} i afslag for {points}, når du betaler", "when you pay, you get {money} off for {points}"},
 	"pay.min":       {"du må bruke minst {points} om gangen", "du måste använda minst {points} åt gången", "du skal bruge mindst {points} ad gangen", "you must use at least {points} at a time"},
 	"pay.max":       {"du kan bruke høyst {points} om gangen", "du kan använda högst {points} åt gången", "du kan bruge højst {points} ad gangen", "you can use at most {points} at a time"},
 	"pay.share":     {"du kan betale høyst {n} % av kjøpet slik", "du kan betala högst {n} % av köpet på så sätt", "du kan betale højst {n} % af købet på den måde", "you can pay at most {n}% of the purchase this way"},
@@ -180,7 +183,7 @@ var words = map[string][4]string{
 	"stock":         {"det finnes {n} i alt", "det finns {n} totalt", "der er {n} i alt", "there are {n} in all"},
 
 	"metric.spend":            {"det du handler for", "det du handlar för", "det, du handler for", "what you spend"},
-	"metric.unit":             {"de {unit} du får", "de {unit} du får", "de {unit}, du får", "the {unit} you earn"},
+	"metric.unit":             {"hvor mange {unit} du får", "hur många {unit} du får", "hvor mange {unit} du får", "how many {unit} you earn"},
 	"metric.purchases":        {"hvor mange ganger du handler", "hur många gånger du handlar", "hvor mange gange du handler", "how many times you buy"},
 	"metric.visits":           {"hvor mange dager du er innom", "hur många dagar du är här", "hvor mange dage du er her", "how many days you come by"},
 	"metric.activity":         {"hvor mange ganger {x} blir registrert på deg", "hur många gånger {x} registreras på dig", "hvor mange gange {x} bliver registreret på dig", "how many times {x} is recorded for you"},
@@ -308,7 +311,7 @@ var words = map[string][4]string{
 	"title.challenges":     {"Mål og utfordringer", "Mål och utmaningar", "Mål og udfordringer", "Goals and challenges"},
 	"period.quarter":       {"kvartal|kvartaler", "kvartal|kvartal", "kvartal|kvartaler", "quarter|quarters"},
 	"gives.challenge":      {"{amount} når du klarer {x}", "{amount} när du klarar {x}", "{amount}, når du klarer {x}", "{amount} when you complete {x}"},
-	"reward.granted":       {"du får den bare som premie eller gave", "du får den bara som pris eller gåva", "du får den kun som præmie eller gave", "you can only get it as a prize or a gift"},
+	"reward.granted":       {"du får den bare som premie eller gave", "du får den bara som belöning eller gåva", "du får den kun som præmie eller gave", "you can only get it as a prize or a gift"},
 	"goal.items":           {"kjøp {n} varer", "köp {n} varor", "køb {n} varer", "buy {n} items"},
 	"goal.lines":           {"kjøp {n} ulike varer", "köp {n} olika varor", "køb {n} forskellige varer", "buy {n} lines of goods"},
 	"goal.purchases":       {"handle {n} ganger", "handla {n} gånger", "handl {n} gange", "buy {n} times"},

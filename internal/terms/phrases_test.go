@@ -36,6 +36,7 @@ var families = map[string][]string{
 	"expiry.":          nil,
 	"goal.":            nil,
 	"goal.set.":        nil,
+	"limit.":           nil,
 }
 
 // further are those of which no list stands in the schema.
@@ -49,6 +50,7 @@ var further = map[string][]string{
 	"metric.":          {"spend", "unit", "purchases", "visits", "activity", "tenure"},
 	"down.":            {"earned", "onestep", "never"},
 	"expiry.":          {"end.of.month", "end.of.quarter", "end.of.year"},
+	"limit.":           {"once.all", "twice.all", "times.all", "amount.all"},
 	"goal.":            {"purchases", "items", "lines", "times", "spend", "unit", "property"},
 	"goal.set.":        {"sku", "category", "brand", "store", "channel"},
 }

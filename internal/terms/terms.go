@@ -53,13 +53,17 @@ func Of(p *program.Compiled, language string) []Section {
 }
 
 // heading names the points where there is one kind of them that can be used.
-func (w *writer) heading(id string) string {
-	unit := w.say("points")
-	spendable := slices.DeleteFunc(slices.Clone(w.p.UnitIDs), func(u string) bool { return w.p.Units[u].StatusOnly })
+func (w *writer) heading(id string) string { return w.say("title."+id, "unit", w.noun()) }
+
+// noun names what members spend: the unit where there is one such, else points.
+func (w *writer) noun() string {
+	spendable := slices.DeleteFunc(slices.Clone(w.p.UnitIDs), func(u string) bool {
+		return w.p.Units[u].StatusOnly || w.p.Doc.GiftCards != nil && w.p.Doc.GiftCards.Unit == u
+	})
 	if len(spendable) == 1 {
-		unit = w.unit(spendable[0])
+		return w.unit(spendable[0])
 	}
-	return w.say("title."+id, "unit", unit)
+	return w.say("points")
 }
 
 // Title is the program's name, as the heading of the whole.
@@ -223,7 +227,7 @@ func (w *writer) basis(b *program.Basis) string {
 	var out []string
 	add := func(on bool, key string) {
 		if on {
-			out = append(out, w.say(key))
+			out = append(out, w.say(key, "unit", w.noun()))
 		}
 	}
 	add(b.Discounts == "gross", "basis.gross")
@@ -393,7 +397,7 @@ var week = []string{"monday", "tuesday", "wednesday", "thursday", "friday", "sat
 
 // days names days of the week, three or more in a row as from one to another.
 func (w *writer) days(words program.Words) []string {
-	var out []string
+	var out, alone []string
 	for i := 0; i < len(week); i++ {
 		last := i
 		for last < len(week) && slices.Contains(words, week[last]) {
@@ -401,14 +405,20 @@ func (w *writer) days(words program.Words) []string {
 		}
 		switch n := last - i; {
 		case n > 2:
-			out = append(out, w.say("days", "from", w.say("on."+week[i]), "to", w.say("on."+week[last-1])))
+			out = append(out, w.say("days", "from", w.weekday(i), "to", w.weekday(last-1)))
 			i = last
 		case n > 0:
-			out = append(out, w.say("on."+week[i]))
+			alone = append(alone, w.say("on."+week[i]))
 		}
+	}
+	if len(alone) > 0 {
+		out = append(out, w.say("on", "x", w.and(alone)))
 	}
 	return out
 }
+
+// weekday names a day of the week by its place in week.
+func (w *writer) weekday(i int) string { return lang.Weekday(w.lang, time.Weekday((i+1)%7)) }
 
 func keys[V any](m map[string]V) func(func(string) bool) {
 	return func(yield func(string) bool) {
@@ -499,8 +509,11 @@ func (w *writer) limits(limits []program.CompiledLimit, unit string) string {
 		per := w.say("per." + l.Per)
 		if l.Times >= 0 {
 			key := "limit.times"
-			if l.Times == 1 {
+			switch l.Times {
+			case 1:
 				key = "limit.once"
+			case 2:
+				key = "limit.twice"
 			}
 			if l.Each == "program" {
 				key += ".all"
