@@ -96,6 +96,9 @@ func TestEachFaultIsFoundAlone(t *testing.T) {
 		"multipliers_stack":   units + base + "  - {id: much, title: Much, on: purchase, multiply: 6}\n" + rewards,
 		"partner_pays_little": units + base + rewards + "partners:\n  - {id: hotel, name: Hotel, awards: {star: 0.10}}\n",
 		"partner_gets_much":   units + base + rewards + "partners:\n  - {id: hotel, name: Hotel, accepts: {star: 0.80}}\n",
+		"gift_cards_twice": strings.Replace(units, "units: {", "units: {gift: {name: {en: {one: krone, other: kroner}}, precision: 2, worth: 1.00}, ", 1) +
+			strings.Replace(base, "{paid_with_points: excluded}", "{paid_with_points: excluded, without_payments: gift_card}", 1) + rewards +
+			"tiers:\n  club:\n    by: {sum: spend, window: rolling 12 months}\n    steps: [{id: silver, name: Silver, from: 0}, {id: gold, name: Gold, from: 9000.00}]\n    down: {warn: 14 days}\ngift_cards: {unit: gift}\n",
 		"worth_more":          units + base + rewards + "  - {id: off, title: Off, price: {star: 100}, gives: {voucher: {money: 75.00}}}\n",
 		"returns_keep":        units + base + rewards + "returns: {earned: keep}\n",
 		"returns_clamp":       units + base + rewards + "returns: {if_spent: clamp}\n",

@@ -446,6 +446,7 @@ func (l *look) leaky() {
 			l.find(Leaky, "points_earn_points", atRule(r)+"/basis", "rule", l.rule(r))
 		}
 	}
+	l.cardsTwice()
 	l.moments()
 	l.challenges()
 	l.referral()
@@ -549,6 +550,32 @@ func (l *look) least(c *program.CompiledCondition) float64 {
 		most = max(most, l.least(part))
 	}
 	return most
+}
+
+// cardsTwice finds money that counts when a gift card is bought and again when it pays.
+func (l *look) cardsTwice() {
+	if l.p.Doc.GiftCards == nil {
+		return
+	}
+	once := func(lines *program.Lines, basis *program.Basis) bool {
+		return lines != nil || basis != nil && slices.Contains(basis.WithoutPayments, "gift_card")
+	}
+	none := map[string]bool{} // units of which some lines, as those of gift cards, earn nothing
+	for _, r := range l.rules("purchase") {
+		if r.Give != nil && r.Give.Amount != nil && r.Give.Amount.IsZero() && r.ClaimsLines && r.Lines != nil {
+			none[r.Give.Unit] = true
+		}
+	}
+	for _, r := range l.rules("purchase") {
+		if r.Give != nil && perMoney(r) > 0 && !none[r.Give.Unit] && !once(r.Lines, r.Rule.Basis) {
+			l.find(Leaky, "gift_cards_twice", atRule(r), "what", l.rule(r))
+		}
+	}
+	for _, id := range l.p.TierIDs {
+		if t := l.p.Tiers[id]; t.Metric == "spend" && !once(t.By.Lines, t.By.Basis) {
+			l.find(Leaky, "gift_cards_twice", pointer("tiers", id, "by"), "what", explain.TierSet(l.p, id, l.lang))
+		}
+	}
 }
 
 // partner finds points that a partner pays less for than they cost, or is paid more for than they are worth.

@@ -140,6 +140,10 @@ var texts = map[string]text{
 		[4]string{"Velkomstgaven «{rule}» kan gis videre uten grense: oppdiktede medlemmer lønner seg.", "Välkomstgåvan ”{rule}” kan ges vidare utan gräns: påhittade medlemmar lönar sig.", "Velkomstgaven “{rule}” kan gives videre uden grænse: opdigtede medlemmer betaler sig.", "The welcome gift “{rule}” can be passed on without limit: made-up members pay."},
 		[4]string{"Skriv limit under transfers, eller pending på gaven.", "Skriv limit under transfers, eller pending på gåvan.", "Skriv limit under transfers, eller pending på gaven.", "Write limit under transfers, or pending on the gift."},
 	},
+	"gift_cards_twice": {
+		[4]string{"For «{what}» teller de samme pengene når et gavekort kjøpes, og når det betales med.", "För ”{what}” räknas samma pengar när ett presentkort köps och när det betalar.", "For “{what}” tæller de samme penge, når et gavekort købes, og når det betaler.", "For “{what}” the same money counts when a gift card is bought and when it pays."},
+		[4]string{"Ta gavekort ut av varelinjene: lines: {not: {category: …}}, eller ut av betalingen: basis: {without_payments: gift_card}.", "Ta bort presentkort från raderna: lines: {not: {category: …}}, eller från betalningen: basis: {without_payments: gift_card}.", "Tag gavekort ud af linjerne: lines: {not: {category: …}}, eller ud af betalingen: basis: {without_payments: gift_card}.", "Take gift cards out of the lines: lines: {not: {category: …}}, or out of what is paid: basis: {without_payments: gift_card}."},
+	},
 	"partner_pays_little": {
 		[4]string{"{partner} betaler {price} for {unit} som er satt til {worth}.", "{partner} betalar {price} för {unit} som är satta till {worth}.", "{partner} betaler {price} for {unit}, der er sat til {worth}.", "{partner} pays {price} for {unit} that are put at {worth}."},
 		[4]string{"Avtal en pris som dekker det poengene koster.", "Avtala ett pris som täcker vad poängen kostar.", "Aftal en pris, der dækker, hvad pointene koster.", "Agree on a price that covers what the points cost."},
