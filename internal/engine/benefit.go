@@ -317,7 +317,7 @@ func (w *work) faded(b *program.CompiledBenefit, s *Standing) (gone bool) {
 			s.Worth = step.Worth
 		}
 	}
-	if n < len(f.Steps) {
+	if n < len(f.Steps) && w.bears(b) { // who does not have it loses nothing, and is warned when they do
 		falls, told := w.falls(b, n)
 		s.Fades = &NextFade{At: falls, To: f.Steps[n].Worth, Ends: f.Steps[n].Ends, Told: told}
 	}
