@@ -112,15 +112,43 @@ func Lines(e *engine.Explanation, p *program.Compiled, language string, forMembe
 	return out
 }
 
-// Summary says in one sentence what came of a decision: what was earned, or that nothing was, or the first thing that
-// happened. It is "" where there is nothing to say.
+// Summary says what came of a decision, as shortly as can be: what was earned, or that nothing was, what was spent, taken back and given
+// back, or else the first thing that happened. It is "" where there is nothing to say.
 func Summary(e *engine.Explanation, p *program.Compiled, language string, forMember bool) string {
 	w := newWriter(p, language, forMember)
+	var said []string
+	if len(e.Rules) > 0 {
+		said = append(said, w.earned(e))
+	}
+	notes := merged(e.Notes)
+	for _, n := range notes {
+		if moved[n.Code] {
+			said = append(said, w.note(n))
+		}
+	}
+	if len(said) == 0 {
+		for _, n := range notes {
+			if n.Code == engine.NoteLate || n.Code == engine.NoteVersion {
+				continue
+			}
+			if s := w.note(n); s != "" {
+				return s
+			}
+		}
+	}
+	return strings.Join(slices.DeleteFunc(said, func(s string) bool { return s == "" }), " ")
+}
+
+// moved are the notes of points that went somewhere else than to the member for the first time.
+var moved = map[string]bool{engine.NoteSpent: true, engine.NoteReversed: true, engine.NoteKept: true, engine.NoteGivenBack: true}
+
+// earned says what rules gave.
+func (w *writer) earned(e *engine.Explanation) string {
 	sums := map[string]int64{}
 	var units []string
 	for _, n := range e.Notes {
 		switch n.Code {
-		case engine.NoteLot, engine.NoteLotForever, engine.NotePending, engine.NoteConfirm:
+		case engine.NoteLot, engine.NoteLotForever: // one for each lot; what waits is told besides
 			v := n.Args["gave"]
 			if _, ok := sums[v.Unit]; !ok {
 				units = append(units, v.Unit)
@@ -128,33 +156,22 @@ func Summary(e *engine.Explanation, p *program.Compiled, language string, forMem
 			sums[v.Unit] += v.Amount
 		}
 	}
-	if len(e.Rules) > 0 && len(units) > 0 {
+	if len(units) > 0 {
 		list := make([]string, len(units))
 		for i, u := range units {
-			list[i] = Amount(p, u, sums[u], language)
+			list[i] = Amount(w.p, u, sums[u], w.lang)
 		}
-		return w.fill(w.pick(w.t.gave), "", engine.Args{"list": {Text: lang.And(language, list)}})
+		return w.fill(w.pick(w.t.gave), "", engine.Args{"list": {Text: lang.And(w.lang, list)}})
 	}
 	for _, code := range []string{engine.NoteChallengeDone, engine.NoteChallenge} { // a stamp is something, though it is no points
-		if i := slices.IndexFunc(e.Notes, func(n engine.Note) bool { return n.Code == code }); i >= 0 && len(e.Rules) > 0 {
+		if i := slices.IndexFunc(e.Notes, func(n engine.Note) bool { return n.Code == code }); i >= 0 {
 			return w.note(e.Notes[i])
 		}
 	}
-	if len(e.Rules) > 0 {
-		return w.note(engine.Note{Code: engine.NoteNothing})
-	}
-	for _, n := range merged(e.Notes) {
-		if n.Code == engine.NoteLate || n.Code == engine.NoteVersion {
-			continue
-		}
-		if s := w.note(n); s != "" {
-			return s
-		}
-	}
-	return ""
+	return w.note(engine.Note{Code: engine.NoteNothing})
 }
 
-// merged adds up what was earned with the same end, since a member cares for that and not for the rules it came of.
+// merged adds up what was earned with the same end, and what was taken back, since a member cares for that and not for the rules it came of.
 func merged(notes []engine.Note) []engine.Note {
 	var out []engine.Note
 next:
@@ -170,6 +187,13 @@ next:
 						}
 					}
 					o.Args = args
+					continue next
+				}
+			}
+		case engine.NoteReversed, engine.NoteGivenBack:
+			for i := range out {
+				if o := &out[i]; o.Code == n.Code && o.Args["amount"].Unit == n.Args["amount"].Unit {
+					o.Args = engine.Args{"amount": engine.Units(n.Args["amount"].Unit, o.Args["amount"].Amount+n.Args["amount"].Amount)}
 					continue next
 				}
 			}

@@ -254,7 +254,7 @@ var explanations = map[string]engine.Explanation{
 				note{Code: engine.StepClip, Args: args{"per": wordOf("purchase"), "left": stars(1), "gave": stars(1)}}),
 			lost("secret", engine.WhyLimit, args{"per": wordOf("week"), "times": num("3")}),
 		},
-		Notes: []note{{Code: engine.NoteConfirm, Args: args{"gave": stars(1), "text": text1("activity:own_cup")}}},
+		Notes: []note{{Code: engine.NoteConfirm, Args: args{"gave": stars(1), "text": text1("activity:own_cup")}}, {Code: engine.NoteLotForever, Args: args{"gave": stars(1)}}},
 	},
 	"05-rules-among-themselves": {
 		Rules: []engine.RuleTrace{
@@ -267,7 +267,7 @@ var explanations = map[string]engine.Explanation{
 			{Rule: "tuesday-coffee", Fired: true, DryRun: true, Why: note{Code: engine.WhyMultiplied, Args: args{"factor": num("1.5"), "gave": stars(3)}},
 				Steps: []note{{Code: engine.StepFactor, Args: args{"rule": ruleOf("buns"), "factor": num("1.5"), "from": stars(6), "gave": stars(3)}}}},
 		},
-		Notes: []note{{Code: engine.NotePending, Args: args{"gave": stars(6), "time": when("2026-03-28T11:05:00Z")}}, {Code: engine.NoteDebtPaid, Args: args{"amount": stars(4)}}},
+		Notes: []note{{Code: engine.NotePending, Args: args{"gave": stars(6), "time": when("2026-03-28T11:05:00Z")}}, {Code: engine.NoteLotForever, Args: args{"gave": stars(6)}}, {Code: engine.NoteDebtPaid, Args: args{"amount": stars(4)}}},
 	},
 	"06-conditions-of-time-and-place": {
 		Rules: []engine.RuleTrace{
