@@ -187,7 +187,7 @@ func (s *Server) getCard(ctx context.Context, in *getCardIn) (*GiftCardView, err
 
 // card gives a card as it stands now.
 func (s *Server) card(ctx context.Context, c *Call, id string) (*GiftCardView, error) {
-	acc, p, err := s.Recorder.ViewLots(ctx, c.program(), id, c.now)
+	acc, p, err := s.Recorder.ViewCard(ctx, c.program(), id, c.now)
 	if err != nil {
 		return nil, err
 	}

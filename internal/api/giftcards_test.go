@@ -99,6 +99,24 @@ func TestAGiftCardIsPaidWithByItsCode(t *testing.T) {
 }
 
 // D24: a gift card of 100 and a code of 10 %, in either order: nothing is left to pay, and the card pays 90.
+// Who may read members does not read cards: their accounts are no members.
+func TestAGiftCardIsNoMember(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := newHouse(t, d, Limits{})
+		id := h.do("POST", "/v1/gift-cards", `{"amount": "500.00"}`).want(201).text("id")
+		members := h.key("kaffebaren", "members:read", "redemptions:read", "benefits:read", "plans:read")
+		for _, path := range []string{"", "/balances", "/forecast", "/targets", "/postings", "/facts", "/explanations", "/tiers", "/redemptions", "/benefits", "/plans", "/challenges", "/grants", "/referral"} {
+			if a := h.as(members, "GET", "/v1/members/"+id+path, ""); a.code != 404 && a.code != 400 {
+				t.Errorf("%s answers %d: %s", a.what, a.code, a.raw)
+			}
+		}
+		if got := h.do("GET", "/v1/gift-cards/"+id, "").want(200).text("balance"); got != "500.00" {
+			t.Errorf("the card has %s", got)
+		}
+	})
+}
+
 func TestACodeLowersThePriceBeforeAGiftCardPays(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {

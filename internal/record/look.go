@@ -115,7 +115,7 @@ func (r *Recorder) Forecast(ctx context.Context, id, member string, now, until t
 		return engine.Outlook{}, nil, nil, errs.Invalid("out_of_range", "A forecast looks from now to five years ahead.",
 			errs.Field{Pointer: "/until", Reason: "out_of_range", Message: "must be later than now, and at most five years from now"})
 	}
-	t := lookAt(id, member, until)
+	t := lookAtMember(id, member, until)
 	if t.err != nil {
 		return engine.Outlook{}, nil, nil, t.err
 	}
@@ -136,8 +136,17 @@ func (r *Recorder) Targets(ctx context.Context, id, member string, now time.Time
 	return out, acc, p, err
 }
 
+// ViewCard is ViewLots of an account that is no member's, such as a gift card: by its id alone. The others find members only, so that who
+// may read members does not see what cards hold.
+func (r *Recorder) ViewCard(ctx context.Context, id, card string, now time.Time) (*engine.Account, *program.Compiled, error) {
+	return r.seen(ctx, lookAt(id, card, now), func(*program.Compiled, *books.Folio) engine.Needs { return engine.Needs{Lots: true} })
+}
+
 func (r *Recorder) view(ctx context.Context, id, member string, now time.Time, needs func(*program.Compiled, *books.Folio) engine.Needs) (*engine.Account, *program.Compiled, error) {
-	t := lookAt(id, member, now)
+	return r.seen(ctx, lookAtMember(id, member, now), needs)
+}
+
+func (r *Recorder) seen(ctx context.Context, t *task, needs func(*program.Compiled, *books.Folio) engine.Needs) (*engine.Account, *program.Compiled, error) {
 	t.needs = needs
 	if t.err != nil {
 		return nil, nil, t.err
@@ -233,10 +242,16 @@ func abreast(ctx context.Context, tx *db.Tx, runs []func(*db.Tx) error) error {
 	return errors.Join(failed...)
 }
 
-func lookAt(id, member string, now time.Time) *task {
+// lookAt looks at an account by its id, whatever kind of holder it is.
+func lookAt(id, account string, now time.Time) *task {
 	req := Request{Program: id, Fact: engine.Fact{Kind: look}, Now: now, Actor: System}
-	req.Name(member)
+	req.Name(account)
 	return newTask(req, false)
+}
+
+// lookAtMember looks at a member, by whatever says who it is.
+func lookAtMember(id, member string, now time.Time) *task {
+	return newTask(Request{Program: id, Member: member, Fact: engine.Fact{Kind: look}, Now: now, Actor: System}, false)
 }
 
 // BringUp decides and writes the due facts of the accounts up to now, in one transaction, and says how many there were. It

@@ -26,6 +26,7 @@ import (
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/giftcard"
 	"lojal.dev/lojal/internal/ids"
 	"lojal.dev/lojal/internal/member"
 	"lojal.dev/lojal/internal/program"
@@ -71,15 +72,12 @@ type Request struct {
 
 // Name says whose account the request is about by the account's id, whatever kind of holder it is.
 func (r *Request) Name(account string) {
-	if strings.HasPrefix(account, GiftCardPrefix+"_") {
+	if strings.HasPrefix(account, giftcard.IDPrefix+"_") {
 		r.Holder = account
 		return
 	}
 	r.Member = account
 }
-
-// GiftCardPrefix is the type prefix of the accounts of gift cards.
-const GiftCardPrefix = "gft"
 
 // Key is an Idempotency-Key with the hash of the request it came with.
 type Key struct {

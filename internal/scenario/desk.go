@@ -17,6 +17,7 @@ import (
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/errand"
+	"lojal.dev/lojal/internal/giftcard"
 	"lojal.dev/lojal/internal/ids"
 	"lojal.dev/lojal/internal/member"
 	"lojal.dev/lojal/internal/money"
@@ -116,7 +117,7 @@ func (c *counter) request(o order) (record.Request, error) {
 	r := record.Request{Program: c.id, Fact: o.fact, Now: o.now, Actor: actor}
 	r.Name(o.member)
 	if b := o.fact.Enrolment; o.fact.Kind == engine.Enrolment && b.Kind == engine.GiftCard {
-		r.Holder = ids.New(record.GiftCardPrefix, o.now)
+		r.Holder = ids.New(giftcard.IDPrefix, o.now)
 	}
 	r.Fact.Member = ""
 	if c := o.profile; c != nil {
@@ -249,12 +250,24 @@ func (c *counter) facts(ctx context.Context, member string, after int64) ([]engi
 	return out, err
 }
 
+func isCard(account string) bool { return strings.HasPrefix(account, giftcard.IDPrefix+"_") }
+
 func (c *counter) benefits(ctx context.Context, member string, now time.Time) ([]engine.Standing, error) {
+	if isCard(member) { // has none
+		return nil, nil
+	}
 	list, _, _, err := c.recorder.Benefits(ctx, c.id, member, "", nil, now)
 	return list, err
 }
 
 func (c *counter) view(ctx context.Context, member string, now time.Time) (*engine.Account, *program.Compiled, []engine.Offer, error) {
+	if isCard(member) {
+		acc, p, err := c.recorder.ViewCard(ctx, c.id, member, now)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		return acc, p, engine.Offers(p, acc, now), nil
+	}
 	offers, acc, p, err := c.recorder.Offers(ctx, c.id, member, now)
 	return acc, p, offers, err
 }
