@@ -89,7 +89,7 @@ type Statement struct {
 	Name     string `json:"name"`
 	Month    string `json:"month"`
 	Currency string `json:"currency"`
-	// From and Until bound what was recorded, until not inside. Over says that the month is, so that nothing of this changes any more.
+	// From and Until bound what was recorded, until not inside. Over says that the month is, by more than a minute, so that nothing of this changes any more.
 	From  time.Time `json:"from"`
 	Until time.Time `json:"until"`
 	Over  bool      `json:"over"`
@@ -424,26 +424,16 @@ func (s *Server) statementPDF(w http.ResponseWriter, req *http.Request, c *Call)
 	return nil
 }
 
-// statementCSV sends every posting of the month as it is read.
+// statementCSV sends every posting of the month.
 func (s *Server) statementCSV(w http.ResponseWriter, req *http.Request, c *Call) error {
 	id, month := req.PathValue("partner"), req.PathValue("month")
 	if err := c.own(id); err != nil {
 		return err
 	}
-	begun := false
+	var all bytes.Buffer // not the connection: a reading that is tried again would write what it has read twice
 	err := s.look(req.Context(), c, func(tx *db.Tx, v view, _ *version.Set) error {
-		if v.p.Partners[id] == nil {
-			return errs.NotFound("partner_not_found", "The program has no such partner.")
-		}
-		if _, _, err := partner.Period(v.p, month); err != nil {
-			return err
-		}
-		h := w.Header()
-		h.Set("Content-Type", "text/csv; charset=utf-8")
-		h.Set("Content-Disposition", `attachment; filename="`+id+"-"+month+`.csv"`)
-		h.Set("Cache-Control", "no-store")
-		out := csv.NewWriter(w)
-		begun = true
+		all.Reset()
+		out := csv.NewWriter(&all)
 		if err := out.Write(partner.Header(v.p.Doc.Currency)); err != nil {
 			return err
 		}
@@ -454,11 +444,17 @@ func (s *Server) statementCSV(w http.ResponseWriter, req *http.Request, c *Call)
 		}
 		return err
 	})
-	if err != nil && begun {
-		s.Logger.Warn("send a statement", "partner", id, "error", err) // the answer has begun: it can only end early
-		return nil
+	if err != nil {
+		return err
 	}
-	return err
+	h := w.Header()
+	h.Set("Content-Type", "text/csv; charset=utf-8")
+	h.Set("Content-Disposition", `attachment; filename="`+id+"-"+month+`.csv"`)
+	h.Set("Cache-Control", "no-store")
+	if _, err = all.WriteTo(w); err != nil {
+		s.Logger.Warn("send a statement", "partner", id, "error", err)
+	}
+	return nil
 }
 
 // factRef makes a parent of what a caller names: an id, or an own number of the source.

@@ -3,11 +3,16 @@ package api
 import (
 	"bytes"
 	"encoding/csv"
+	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3filter"
 
+	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/money"
 	"lojal.dev/lojal/internal/verify"
 )
@@ -51,6 +56,97 @@ func TestAPartnersKeyIsForThePartner(t *testing.T) {
 		// A till cannot take the partner's numbers.
 		h.do("POST", "/v1/purchases", `{"member": "ext:4711", "source": "partner:hotel", "external_id": "stay-2", "amount": "5.00"}`).refused(422, "reserved_source")
 	})
+}
+
+// That a partner's award lifted a member to a tier, which gave something more, is nothing to the partner: not in the answer, nor in that to
+// the same again, under an Idempotency-Key or not, nor when it is taken back.
+func TestAPartnerIsToldOfItsOwnAwardAlone(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.pass(time.Second)
+		h.publish(strings.NewReplacer("by: {sum: spend, window: rolling 12 months}", "by: {sum: star, window: rolling 12 months}", "from: 3000.00", "from: 40",
+			"earn:\n", "earn:\n  - {id: up, on: \"tier:club/gold\", give: {unit: mile, amount: 7}}\n").Replace(coffee))
+		h.do("POST", "/v1/members", `{"external_id": "4711"}`).want(201)
+		hotel := h.do("POST", "/v1/keys", `{"name": "Hotel", "partner": "hotel", "scopes": ["awards:write", "partners:read"]}`).want(201).text("secret")
+		only := func(a *answer, amounts ...string) {
+			t.Helper()
+			told := []string{"id", "kind", "member", "source", "external_id", "occurred_at", "recorded_at", "parent", "version", "duplicate", "summary", "earned"}
+			for field := range a.body.(map[string]any) {
+				if !slices.Contains(told, field) && field != amounts[0] {
+					t.Errorf("a partner is told %s: %s", field, a.raw)
+				}
+			}
+			if a.text("summary") != "" || amounts[0] != "earned" && len(a.get("earned").(map[string]any)) != 0 {
+				t.Errorf("a partner is told %s", a.raw)
+			}
+			if own := a.get(amounts[0]).(map[string]any); len(own) != 1 || own["star"] != amounts[1] {
+				t.Errorf("of its own a partner is told %v", own)
+			}
+		}
+		stay := `{"member": "ext:4711", "unit": "star", "amount": "40", "external_id": "stay-1"}`
+		first := h.as(hotel, "POST", "/v1/partners/hotel/awards", stay, "Idempotency-Key", "k1").want(201)
+		only(first, "earned", "40")
+		if staff := h.do("GET", "/v1/facts/"+first.text("id"), "").want(200); !strings.Contains(string(staff.raw), "mile") {
+			t.Fatalf("it lifted the member to nothing: %s", staff.raw)
+		}
+		only(h.as(hotel, "POST", "/v1/partners/hotel/awards", stay, "Idempotency-Key", "k1").want(201), "earned", "40")
+		only(h.as(hotel, "POST", "/v1/partners/hotel/awards", stay).want(200), "earned", "40")
+		only(h.as(hotel, "POST", "/v1/partners/hotel/payments", `{"member": "ext:4711", "unit": "star", "amount": "10", "external_id": "bar"}`).want(201), "spent", "10")
+		only(h.as(hotel, "POST", "/v1/partners/hotel/undo", `{"fact": "bar"}`).want(201), "given_back", "10")
+		only(h.as(hotel, "POST", "/v1/partners/hotel/undo", `{"fact": "stay-1"}`).want(201), "taken_back", "40")
+	})
+}
+
+// A statement that cannot be read to its end is no bill: nothing of it is sent. What was sent while it was read stood in it twice where
+// the database had it read again.
+func TestAStatementIsSentWholeOrNotAtAll(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.do("POST", "/v1/members", `{"external_id": "4711"}`).want(201)
+		csv := "/v1/partners/hotel/statements/" + h.clock().Format("2006-01") + "/csv"
+		for _, n := range []string{"a", "b"} {
+			h.do("POST", "/v1/partners/hotel/awards", `{"member": "ext:4711", "unit": "star", "amount": "5", "external_id": "`+n+`"}`).want(201)
+			h.pass(time.Second)
+		}
+		if rows := strings.Count(string(h.do("GET", csv, "").want(200).raw), "\n"); rows != 3 {
+			t.Errorf("%d lines", rows)
+		}
+		err := h.d.Write(t.Context(), func(tx *db.Tx) error {
+			_, err := tx.Exec(t.Context(), `UPDATE postings SET rule = 'price:broken' WHERE unit = 'star' AND from_account = 'partner:hotel' AND seq = (SELECT MAX(seq) FROM postings WHERE from_account = 'partner:hotel')`)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		req := httptest.NewRequest(http.MethodGet, csv, http.NoBody).WithContext(t.Context()) // by hand: a 500 fails the test elsewhere
+		req.Header.Set("Authorization", "Bearer "+h.secret)
+		w := httptest.NewRecorder()
+		if h.srv.ServeHTTP(w, req); w.Code != 500 || strings.Contains(w.Body.String(), "recorded_at") {
+			t.Errorf("it is sent in part: %d %s", w.Code, w.Body)
+		}
+	})
+}
+
+// A fact that was begun before midnight may be there a moment after it: until then the month is not said to be over.
+func TestAMonthIsOverAMomentAfterItsEnd(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		end := time.Date(2026, 12, 1, 0, 0, 0, 0, mustZone(t, "Europe/Oslo"))
+		h.pass(end.Sub(h.clock()))
+		over := func() any { return h.do("GET", "/v1/partners/hotel/statements/2026-11", "").want(200).get("over") }
+		if over() != false {
+			t.Error("the month is over at midnight")
+		}
+		if h.pass(61 * time.Second); over() != true {
+			t.Error("the month is not over")
+		}
+	})
+}
+
+func mustZone(t *testing.T, name string) *time.Location {
+	t.Helper()
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return zone
 }
 
 // The statement, its CSV and the postings say the same.

@@ -149,6 +149,9 @@ func (c *Call) recorded(r *record.Result, include []string) Recorded {
 	v := c.view(r.Program)
 	out := v.fact(r.Fact, r.Decision)
 	out.Duplicate = r.Duplicate
+	if c.key.Partner != "" {
+		return forPartner(&out, &r.Decision)
+	}
 	for _, d := range r.Dues {
 		out.Facts = append(out.Facts, v.ref(d.Fact, d.Decision))
 	}
@@ -159,13 +162,30 @@ func (c *Call) recorded(r *record.Result, include []string) Recorded {
 	if r.Account != nil {
 		out.Balances = v.balances(r.Account, false)
 	}
-	if c.key.Partner != "" { // what else a member has is nothing to a partner
-		out.Balances, out.TierChanges, out.Facts = nil, nil, nil
-		return out
-	}
 	out.Guest = r.Fact.Member == ""
 	if slices.Contains(include, "explanation") {
 		out.Explanation = v.explanation(r.Decision)
+	}
+	return out
+}
+
+// forPartner is what a partner is told of a fact: which it is, and what the partner itself gave, took or had back by it. What else came of
+// it is nothing to a partner, and so it is built of what may be said, not cleared of what may not.
+func forPartner(whole *Recorded, d *engine.Decision) Recorded {
+	out := Recorded{ID: whole.ID, Kind: whole.Kind, Member: whole.Member, FactNames: whole.FactNames, Version: whole.Version, Duplicate: whole.Duplicate, Earned: map[string]Amount{}}
+	out.Actor = ""
+	for _, e := range d.Events {
+		own := map[string]Amount{e.Data["unit"]: Amount(e.Data["amount"])}
+		switch {
+		case e.Type == engine.EvPartnerAward:
+			out.Earned = own
+		case e.Type == engine.EvPartnerAccept:
+			out.Spent = own
+		case e.Type == engine.EvPartnerUndo && e.Data["was"] == engine.PartnerAward:
+			out.TakenBack = own
+		case e.Type == engine.EvPartnerUndo:
+			out.GivenBack = own
+		}
 	}
 	return out
 }

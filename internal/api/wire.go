@@ -512,7 +512,8 @@ type Recorded struct {
 	Summary string `json:"summary"`
 	// Why says of a purchase or activity that earned nothing what each rule had against it.
 	Why []string `json:"why,omitempty"`
-	// Earned is what the rules gave, by unit; Pending the part of it that cannot be spent yet.
+	// Earned is what the rules gave, by unit; Pending the part of it that cannot be spent yet. With a partner's key, which is told no more
+	// than which fact it is and what the partner itself gave or took by it, it is the partner's award.
 	Earned  map[string]Amount `json:"earned"`
 	Pending map[string]Amount `json:"pending,omitempty"`
 	// Spent went into redemptions, GivenBack came back from them.

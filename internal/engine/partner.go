@@ -56,7 +56,7 @@ func partnerTallies(p *program.Compiled, st *State, f Fact) []TallyRange {
 		}
 	}
 	if b.Do == PartnerAward {
-		out = append(out, limitTallies(p, st, c.Limits, f.OccurredAt)...)
+		out = append(out, limitTallies(p, st, c.Limits, f.RecordedAt)...)
 	}
 	return out
 }
@@ -109,9 +109,10 @@ func (w *work) awardAt(c *program.CompiledPartner, b *PartnerBody) error {
 		return errs.Invalid("out_of_range", "The amount is outside what is agreed.", errs.Field{Pointer: "/amount", Reason: "out_of_range", Message: "must be at most " + w.amount(b.Unit, c.Most)})
 	}
 	a := Award{Rule: ledger.Partner(b.Partner), Unit: b.Unit, Amount: n}
-	sc := newScene(w.p, w.st, w.at)
+	told := w.f.RecordedAt // not the business time: that is the partner's to say, and each month of the past would be another limit
+	sc := newScene(w.p, w.st, told)
 	for _, l := range c.Limits {
-		period := program.PeriodKey(l.Per, w.at, sc.zone(l.Zone))
+		period := program.PeriodKey(l.Per, told, sc.zone(l.Zone))
 		if l.Times >= 0 && w.acc.Tallies[limitName(l)+"/times"][period]+1 > l.Times || l.Amount >= 0 && w.acc.Tallies[limitName(l)+"/amount"][period]+n > l.Amount {
 			return errs.Conflict("limit_reached", "What is agreed with the partner for this "+l.Per+" is given already.")
 		}
@@ -195,6 +196,9 @@ func (w *work) undoAt(c *program.CompiledPartner) error {
 	var n int64
 	if done.Do == PartnerAward {
 		for i, a := range past.Decision.Awards {
+			if a.Rule != account { // what the tier brought that it lifted to: that is the program's gift, and no business of the partner's bill
+				continue
+			}
 			n += a.Amount
 			first := len(w.d.Postings)
 			rev, err := w.reverseTo(account, w.lotsOf(a.Lot, a.Unit, past.Fact.ID), a.Unit, a.Rule, a.Amount, past.Fact.ID, "debt")

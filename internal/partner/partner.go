@@ -237,7 +237,7 @@ type Statement struct {
 	Name     string `json:"name"`
 	Month    string `json:"month"`
 	Currency string `json:"currency"`
-	// From and Until bound what was recorded, until not inside. Over says that the month is, so that nothing of this changes any more.
+	// From and Until bound what was recorded, until not inside. Over says that the month is, by more than a minute, so that nothing of this changes any more.
 	From  time.Time `json:"from"`
 	Until time.Time `json:"until"`
 	Over  bool      `json:"over"`
@@ -263,6 +263,10 @@ type Line struct {
 	Unit                   string
 	Amount, Price, Money   money.Decimal
 }
+
+// settling is how long after its end a month may still get what was written down before it: a fact carries the time at which its
+// transaction began, and that one ends a moment later, on a node whose clock may be behind.
+const settling = time.Minute
 
 // Period reads a month as 2026-11 in the program's zone.
 func Period(p *program.Compiled, month string) (from, until time.Time, err error) {
@@ -313,7 +317,7 @@ func fold(ctx context.Context, tx *db.Tx, p *program.Compiled, id, month, lang s
 	if err != nil {
 		return nil, err
 	}
-	s := &Statement{Program: p.Doc.Program, Partner: id, Name: name(c, lang), Month: month, Currency: p.Doc.Currency, From: from, Until: until, Over: !now.Before(until),
+	s := &Statement{Program: p.Doc.Program, Partner: id, Name: name(c, lang), Month: month, Currency: p.Doc.Currency, From: from, Until: until, Over: now.After(until.Add(settling)),
 		Pays: c.Pays, Sums: []Sum{}, Days: []Day{}}
 	if s.Pays == "" {
 		s.Pays = "afterwards"
