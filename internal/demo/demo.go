@@ -16,6 +16,7 @@ import (
 	"lojal.dev/lojal/internal/audit"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/engine"
+	"lojal.dev/lojal/internal/errand"
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/money"
 	"lojal.dev/lojal/internal/program"
@@ -161,7 +162,8 @@ func (f *filler) week(ctx context.Context, monday time.Time) error {
 	}
 	for _, p := range w.people {
 		if !p.joins.Before(monday) && p.joins.Before(sunday) {
-			add(&enrolments, p, engine.Fact{Kind: engine.Enrolment, OccurredAt: p.joins, Enrolment: &engine.EnrolmentBody{Store: w.stores[p.store], Channel: w.channels[0]}})
+			add(&enrolments, p, engine.Fact{Kind: engine.Enrolment, OccurredAt: p.joins,
+				Enrolment: &engine.EnrolmentBody{Store: w.stores[p.store], Channel: w.channels[0], Invited: f.friend(p)}})
 		}
 		if p.joins.Before(sunday) && p.leaves.After(monday) {
 			f.live(p, monday, func(fact engine.Fact) { add(&acts, p, fact) })
@@ -174,7 +176,62 @@ func (f *filler) week(ctx context.Context, monday time.Time) error {
 	if err := f.record(ctx, enrolments); err != nil {
 		return err
 	}
-	return f.record(ctx, acts)
+	if err := f.record(ctx, acts); err != nil || !w.referral {
+		return err
+	}
+	if sunday.After(f.in.Now) {
+		sunday = f.in.Now
+	}
+	return errand.CatchUp(ctx, f.in.DB, f.in.Recorder, f.program, sunday)
+}
+
+// friend is who brings somebody: now and then a member who was there before the week began.
+func (f *filler) friend(p *person) *engine.Invitation {
+	w := f.world
+	if !w.referral || w.rnd.Float64() > 0.3 {
+		return nil
+	}
+	if by := w.people[w.rnd.IntN(len(w.people))]; by.id != "" && by != p {
+		return &engine.Invitation{By: by.id}
+	}
+	return nil
+}
+
+// takePart has a newcomer join the challenges that one joins, and most be seen in the lists.
+func (f *filler) takePart(p *person, add func(engine.Fact)) {
+	for i := range f.p.Doc.Challenges {
+		c := &f.p.Doc.Challenges[i]
+		b := engine.ChallengeBody{Challenge: c.ID, Join: c.Join}
+		if c.Leaderboard && f.world.rnd.Float64() < 0.7 {
+			b.Show = &p.new.GivenName
+		}
+		if b.Join || b.Show != nil {
+			add(engine.Fact{Kind: engine.ChallengeK, OccurredAt: p.joins.Add(30 * time.Minute), Challenge: &b})
+		}
+	}
+}
+
+// plan makes up what becomes of somebody's paid membership in a week: many take one once, most of them pay on.
+func (f *filler) plan(p *person, monday time.Time, add func(engine.Fact)) {
+	w := f.world
+	told := func(what, plan string, at time.Time) {
+		add(engine.Fact{Kind: engine.PlanK, OccurredAt: at, Plan: &engine.PlanBody{Plan: plan, What: what}})
+	}
+	switch {
+	case p.plan != "" && p.until.Before(monday.AddDate(0, 0, 7)) && !p.until.Before(monday):
+		if w.rnd.Float64() < 0.06 {
+			told(engine.PlanCancelled, p.plan, p.until.Add(-time.Hour))
+			p.plan = ""
+		} else {
+			told(engine.PlanPaid, p.plan, p.until.Add(-time.Minute))
+		}
+	case !p.planned:
+		p.planned = true
+		if w.rnd.Float64() < 0.6 || p.number == 0 {
+			p.plan = w.plans[w.rnd.IntN(len(w.plans))].ID
+			told(engine.PlanStarted, p.plan, p.joins.Add(time.Hour))
+		}
+	}
 }
 
 // request makes a request that was recorded shortly after it happened, as by a till.
@@ -196,6 +253,13 @@ func (f *filler) request(p *person, fact engine.Fact) record.Request {
 // live makes up what somebody does in a week.
 func (f *filler) live(p *person, monday time.Time, add func(engine.Fact)) {
 	w := f.world
+	if !p.begun {
+		p.begun = true
+		f.takePart(p, add)
+	}
+	if len(w.plans) > 0 {
+		f.plan(p, monday, add)
+	}
 	n := w.drawn(p.perWeek * w.trade.visits * season(monday))
 	days := map[int]bool{}
 	for range n {
@@ -227,8 +291,13 @@ func (f *filler) live(p *person, monday time.Time, add func(engine.Fact)) {
 }
 
 // wish is what somebody would like for what they had at the end of last week: mostly something they can have, now and then
-// something better that they saved for, and never twice what one has only one of.
+// something better that they saved for, and never twice what one has only one of. What is theirs at no price they take first.
 func (f *filler) wish(p *person) string {
+	if len(p.given) > 0 {
+		reward := p.given[0]
+		p.given = p.given[1:]
+		return reward
+	}
 	var can []string
 	for i := range f.p.Doc.Rewards {
 		r := f.p.Rewards[f.p.Doc.Rewards[i].ID]
@@ -278,8 +347,8 @@ func (f *filler) record(ctx context.Context, acts []act) error {
 	for i, out := range f.in.Recorder.Batch(ctx, reqs) {
 		kind := acts[i].req.Fact.Kind
 		if out.Err != nil {
-			// A wish may meet a limit or stars that have ended, a line may have come back before: that is life.
-			if code := errs.CodeOf(out.Err); kind == engine.Redeem || kind == engine.ReturnK {
+			// A wish may meet a limit or stars that have ended, a line may have come back before, a challenge be over: that is life.
+			if code := errs.CodeOf(out.Err); kind == engine.Redeem || kind == engine.ReturnK || kind == engine.ChallengeK {
 				if code != errs.CodeInternal && code != errs.CodeUnavailable {
 					continue
 				}
@@ -293,6 +362,7 @@ func (f *filler) record(ctx context.Context, acts []act) error {
 
 func (f *filler) count(kind engine.Kind, p *person, r *record.Result) {
 	f.out.Facts += 1 + len(r.Dues)
+	p.id = r.Fact.Member
 	switch kind {
 	case engine.PurchaseK:
 		f.out.Purchases++
@@ -307,7 +377,17 @@ func (f *filler) count(kind engine.Kind, p *person, r *record.Result) {
 		f.out.Redemptions++
 	default:
 	}
-	for unit, h := range r.Account.State.Units {
+	st := &r.Account.State
+	for unit, h := range st.Units {
 		p.balance[unit] = h.Balance()
+	}
+	p.given = p.given[:0]
+	for i := range st.Grants {
+		if g := &st.Grants[i]; g.Status == engine.GrantOpen && g.Reward != "" && !g.HandsOver {
+			p.given = append(p.given, g.Reward)
+		}
+	}
+	if plan := st.Plans[p.plan]; plan != nil {
+		p.until = plan.Until
 	}
 }

@@ -18,7 +18,8 @@ import (
 	"lojal.dev/lojal/internal/version"
 )
 
-var now = time.Date(2026, 3, 4, 15, 0, 0, 0, time.UTC)
+// Thirty weeks before it are a spring and a summer, which some blueprints are about.
+var now = time.Date(2026, 10, 7, 15, 0, 0, 0, time.UTC)
 
 func fill(t *testing.T, d *db.DB, seed uint64) demo.Summary {
 	t.Helper()
@@ -83,6 +84,13 @@ func TestEachBlueprintComesToLife(t *testing.T) {
 			if s.Purchases == 0 {
 				t.Errorf("%+v", s)
 			}
+			doc := document(t, name)
+			for what, is := range map[string]bool{`SELECT COUNT(*) FROM facts WHERE kind = 'plan'`: len(doc.Plans) > 0, `SELECT COUNT(*) FROM facts WHERE kind = 'thanks'`: doc.Referral != nil,
+				`SELECT COUNT(*) FROM facts WHERE events LIKE '%challenge.completed%'`: len(doc.Challenges) > 0} {
+				if n := count(t, d, what); is != (n > 0) {
+					t.Errorf("%s: %d", what, n)
+				}
+			}
 			report, err := verify.Run(t.Context(), d, &version.Cache{}, s.Program, verify.Options{})
 			if err != nil {
 				t.Fatal(err)
@@ -92,6 +100,27 @@ func TestEachBlueprintComesToLife(t *testing.T) {
 			}
 		})
 	}
+}
+
+func document(t *testing.T, blueprint string) *program.Document {
+	t.Helper()
+	text, err := program.Blueprint(blueprint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := program.Parse(text, blueprint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
+func count(t *testing.T, d *db.DB, query string) (n int) {
+	t.Helper()
+	if err := d.Read(t.Context(), func(tx *db.Tx) error { return tx.QueryRow(t.Context(), query).Scan(&n) }); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // receipts are all purchases: whose, when and for how much.

@@ -26,6 +26,9 @@ type trade struct {
 	habits []habit
 	// daily makes somebody who has the habit of something each time they come: a cup of their own.
 	daily string
+	// plans are the paid memberships that some take; referral says that members bring friends.
+	plans    []program.Plan
+	referral bool
 }
 
 // habit is an activity that people do now and then.
@@ -34,12 +37,18 @@ type habit struct {
 	// often is how likely it is at a visit.
 	often      float64
 	properties map[string]string // name to type
+	// words are the values that a property takes, where the program names them.
+	words map[string][]string
 }
 
 // of gives the properties of one time.
 func (h habit) of(r *rand.Rand) map[string]string {
 	out := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(h.properties)) {
+		if words := h.words[name]; len(words) > 0 {
+			out[name] = words[r.IntN(len(words))]
+			continue
+		}
 		switch h.properties[name] {
 		case "whole":
 			out[name] = strconv.Itoa(1 + r.IntN(5))
@@ -68,7 +77,7 @@ func habitsOf(doc *program.Document, but string) []habit {
 	var out []habit
 	for _, kind := range slices.Sorted(maps.Keys(doc.Activities)) {
 		if kind != but {
-			out = append(out, habit{kind: kind, often: 0.01, properties: doc.Activities[kind].Properties})
+			out = append(out, habit{kind: kind, often: 0.01, properties: doc.Activities[kind].Properties, words: map[string][]string{}})
 		}
 	}
 	return out
@@ -91,6 +100,8 @@ func tradeOf(p *program.Compiled) trade {
 	for i := range t.habits {
 		t.habits[i].often = 0.06
 	}
+	t.plans = p.Doc.Plans
+	t.referral = p.Doc.Referral != nil
 	t.fromRules(p, usual)
 	t.menu = append(t.menu, goods(p, "goods", "", "", usual))
 	t.sides = append(t.sides, goods(p, "goods/small", "", "", usual/4))
@@ -103,7 +114,7 @@ func tradeOf(p *program.Compiled) trade {
 // perMonth is how often the coffee bar's people come in a month, on average.
 const perMonth = 2.7
 
-// fromRules takes up the categories, brands, tags, stores and channels that rules, tiers and conditions speak of.
+// fromRules takes up the categories, brands, tags, stores and channels that rules, challenges, tiers and conditions speak of.
 func (t *trade) fromRules(p *program.Compiled, usual int64) {
 	add := func(list *[]string, words program.Words) {
 		for _, w := range words {
@@ -153,8 +164,42 @@ func (t *trade) fromRules(p *program.Compiled, usual int64) {
 			add(&t.means, r.When.Payment)
 		}
 	}
+	for i := range p.Doc.Challenges {
+		c := &p.Doc.Challenges[i]
+		lines(c.Lines, 10)
+		if c.When != nil {
+			add(&t.stores, c.When.Store)
+			add(&t.channels, c.When.Channel)
+		}
+		t.toFind(c, sell, add)
+	}
 	for _, id := range p.TierIDs {
 		lines(p.Tiers[id].By.Lines, 10)
+	}
+}
+
+// toFind takes up the different things that a challenge asks for.
+func (t *trade) toFind(c *program.Challenge, sell func(category, brand, tag string, weight float64), add func(*[]string, program.Words)) {
+	switch c.Set {
+	case "":
+	case "store":
+		add(&t.stores, c.Of)
+	case "channel":
+		add(&t.channels, c.Of)
+	case "category":
+		for _, of := range c.Of {
+			sell(of, "", "", 10)
+		}
+	case "brand":
+		for _, of := range c.Of {
+			sell("goods", of, "", 10)
+		}
+	default:
+		for i := range t.habits {
+			if h := &t.habits[i]; c.On == "activity:"+h.kind && len(c.Of) > 0 {
+				h.words[c.Set], h.often = c.Of, 0.3
+			}
+		}
 	}
 }
 

@@ -71,8 +71,16 @@ type person struct {
 	// loyal is how often they take the favourite, hungry how often something with it.
 	loyal, hungry, ownCup, spends float64
 
-	// ref is under which facts name them.
-	ref string
+	// ref is under which facts name them, id who they are in the books.
+	ref, id string
+	// begun says that their first week was lived. Plan is the paid membership that they have, until when the last answer said; planned that
+	// they were asked to take one.
+	begun   bool
+	plan    string
+	until   time.Time
+	planned bool
+	// given are the rewards that they may have at no price.
+	given []string
 	// balance is what the last answer said, by unit; had counts the rewards they took.
 	balance map[string]int64
 	had     map[string]int
