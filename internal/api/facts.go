@@ -104,7 +104,7 @@ func (s *Server) listExplanations(ctx context.Context, in *explanationsIn) (*Pag
 }
 
 func (v view) explained(e books.Entry) Explained {
-	return Explained{FactRef: v.ref(e.Fact, e.Decision), Version: e.Decision.Version, Explanation: *v.explanation(e.Decision)}
+	return Explained{FactRef: v.ref(e.Fact, e.Decision), Version: e.Decision.Version, Explanation: *v.explanation(e.Fact.Kind, e.Decision)}
 }
 
 type getFactIn struct {
@@ -128,7 +128,7 @@ func (s *Server) getFact(ctx context.Context, in *getFactIn) (*Fact, error) {
 		v = v.by(set, e.Decision.Version)
 		one := v.whole(e.Fact, e.Decision)
 		if len(in.Include) > 0 {
-			one.Explanation = v.explanation(e.Decision)
+			one.Explanation = v.explanation(e.Fact.Kind, e.Decision)
 		}
 		out = &one
 		return nil

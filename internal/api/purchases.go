@@ -139,7 +139,7 @@ func (s *Server) purchaseView(ctx context.Context, c *Call, ref string, include 
 		v = v.by(set, entry.Decision.Version)
 		out = v.purchase(entry, children)
 		if len(include) > 0 {
-			out.Explanation = v.explanation(entry.Decision)
+			out.Explanation = v.explanation(entry.Fact.Kind, entry.Decision)
 		}
 		return nil
 	})

@@ -164,7 +164,7 @@ func (c *Call) recorded(r *record.Result, include []string) Recorded {
 	}
 	out.Guest = r.Fact.Member == ""
 	if slices.Contains(include, "explanation") {
-		out.Explanation = v.explanation(r.Decision)
+		out.Explanation = v.explanation(r.Fact.Kind, r.Decision)
 	}
 	return out
 }

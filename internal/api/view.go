@@ -261,7 +261,7 @@ func (v view) names(f engine.Fact) FactNames {
 
 // fact renders a decided fact, without what comes after it.
 func (v view) fact(f engine.Fact, d engine.Decision) Recorded {
-	r := Recorded{ID: f.ID, Kind: string(f.Kind), Member: f.Member, FactNames: v.names(f), Version: d.Version, Summary: v.summary(d), Why: v.why(f, d)}
+	r := Recorded{ID: f.ID, Kind: string(f.Kind), Member: f.Member, FactNames: v.names(f), Version: d.Version, Summary: v.summary(f.Kind, d), Why: v.why(f, d)}
 	sums := map[string]map[string]int64{}
 	add := func(what, unit string, n int64) {
 		if sums[what] == nil {
@@ -325,7 +325,7 @@ func (v view) fact(f engine.Fact, d engine.Decision) Recorded {
 }
 
 func (v view) ref(f engine.Fact, d engine.Decision) FactRef {
-	return FactRef{ID: f.ID, Kind: string(f.Kind), OccurredAt: v.time(f.OccurredAt), Summary: v.summary(d)}
+	return FactRef{ID: f.ID, Kind: string(f.Kind), OccurredAt: v.time(f.OccurredAt), Summary: v.summary(f.Kind, d)}
 }
 
 func (v view) redemption(r engine.RedemptionState, owner string) RedemptionView {
@@ -356,9 +356,9 @@ func (v view) redemption(r engine.RedemptionState, owner string) RedemptionView 
 }
 
 // explanation renders all of it: sentences and data.
-func (v view) explanation(d engine.Decision) *Explanation {
+func (v view) explanation(kind engine.Kind, d engine.Decision) *Explanation {
 	out := &Explanation{Sentences: []Sentence{}, Rules: []RuleTrace{}, Notes: v.notes(d.Explanation.Notes)}
-	for _, s := range explain.Sentences(&d.Explanation, v.p, v.lang, v.forMember) {
+	for _, s := range explain.Sentences(explain.Whole(kind, d.Explanation), v.p, v.lang, v.forMember) {
 		out.Sentences = append(out.Sentences, Sentence(s))
 	}
 	for _, t := range d.Explanation.Rules {
@@ -375,8 +375,8 @@ func (v view) explanation(d engine.Decision) *Explanation {
 }
 
 // summary says in a sentence what came of a fact.
-func (v view) summary(d engine.Decision) string {
-	return explain.Summary(&d.Explanation, v.p, v.lang, v.forMember)
+func (v view) summary(kind engine.Kind, d engine.Decision) string {
+	return explain.Summary(explain.Whole(kind, d.Explanation), v.p, v.lang, v.forMember)
 }
 
 // why tells what each rule had against a fact that earned nothing.

@@ -215,6 +215,8 @@ type sample struct {
 	member, ref, purchase string
 	// again is the latest purchase as a request.
 	again string
+	// about is what of the member is most worth a look in this program, path where it is.
+	about, path string
 }
 
 // samples finds the first member and their latest purchase.
@@ -232,8 +234,16 @@ func samples(e *env, d *db.DB, id string) (s sample, err error) {
 		if err != nil || len(facts) == 0 {
 			return err
 		}
-		best := slices.MaxFunc(facts, func(a, b books.Entry) int { return len(a.Decision.Awards) - len(b.Decision.Awards) })
-		s = sample{member: m.DisplayName(), ref: "ext:1001", purchase: best.Fact.ID}
+		best := slices.MaxFunc(facts, func(a, b books.Entry) int {
+			return len(a.Decision.Awards) + len(a.Decision.Counts) - len(b.Decision.Awards) - len(b.Decision.Counts)
+		})
+		s = sample{member: m.DisplayName(), ref: "ext:1001", purchase: best.Fact.ID, about: "what they have", path: "/balances"}
+		switch p := set.Latest(); {
+		case len(p.TierIDs) > 0:
+			s.about, s.path = "what their tier is, and what it takes to rise or to keep it", "?include=tiers"
+		case len(p.Doc.Challenges) > 0:
+			s.about, s.path = "how far they are, and what they won", "/challenges"
+		}
 		type line struct {
 			SKU      string         `json:"sku"`
 			Category string         `json:"category,omitempty"`
@@ -255,27 +265,42 @@ func samples(e *env, d *db.DB, id string) (s sample, err error) {
 }
 
 func (c *demoCmd) welcome(e *env, url, id, secret string, s sample) {
-	flag := " --db " + c.DB
 	e.printf(`lojal serves the demo %[2]s at %[1]s
 
   API reference   %[1]s/docs
-  API key         %[3]s
 
-Try:
+In another terminal, in this folder:
 
-  # a regular, with balance, tiers and what is missing to the next one
-  curl -s -H 'Authorization: Bearer %[3]s' '%[1]s/v1/members/%[4]s?include=balances,tiers'
+  export LOJAL=%[1]s LOJAL_KEY=%[3]s LOJAL_DB=%[7]s
+
+  # a regular: %[10]s
+  curl -s -H "Authorization: Bearer $LOJAL_KEY" "$LOJAL/v1/members/%[4]s%[11]s"
 
   # a purchase of theirs: points at once, and why
-  curl -s -H 'Authorization: Bearer %[3]s' -H 'Content-Type: application/json' '%[1]s/v1/purchases?include=explanation' \
+  curl -s -H "Authorization: Bearer $LOJAL_KEY" -H 'Content-Type: application/json' "$LOJAL/v1/purchases?include=explanation" \
     -d '%[8]s'
 
   # why an earlier purchase earned what it did, in Norwegian
-  curl -s -H 'Authorization: Bearer %[3]s' '%[1]s/v1/facts/%[5]s/explanation?lang=nb'
+  curl -s -H "Authorization: Bearer $LOJAL_KEY" "$LOJAL/v1/facts/%[5]s/explanation?lang=nb"
 
   # what %[6]s can have
-  curl -s -H 'Authorization: Bearer %[3]s' '%[1]s/v1/rewards?member=%[4]s'
+  curl -s -H "Authorization: Bearer $LOJAL_KEY" "$LOJAL/v1/rewards?member=%[4]s"
 
-In another terminal: lojal member show %[4]s%[7]s, lojal verify%[7]s. Stop with Ctrl-C.
-`, url, id, secret, s.ref, s.purchase, s.member, flag, s.again)
+  %[9]s member show %[4]s
+  %[9]s verify
+
+Stop with Ctrl-C.
+`, url, id, secret, s.ref, s.purchase, s.member, c.DB, s.again, calledAs(os.Args[0]), s.about, s.path)
+}
+
+// calledAs is what to write to run this program again as it was run now: by go run, by its path, or by its name.
+func calledAs(arg string) string {
+	dir, name := filepath.Split(arg)
+	switch {
+	case strings.Contains(filepath.ToSlash(dir), "/go-build"):
+		return "go run ./cmd/lojal"
+	case dir == "":
+		return name
+	}
+	return arg
 }

@@ -147,7 +147,7 @@ func (c *memberShowCmd) summary(set *version.Set, p *program.Compiled, f *books.
 	if by := set.Version(f.Decision.Version); by != nil {
 		p = by
 	}
-	return explain.Summary(&f.Decision.Explanation, p, c.Lang, false)
+	return explain.Summary(explain.Whole(f.Fact.Kind, f.Decision.Explanation), p, c.Lang, false)
 }
 
 func (c *memberShowCmd) shown(m member.Member, acc *engine.Account, p *program.Compiled, set *version.Set, facts []books.Entry) shown {
@@ -313,19 +313,20 @@ func (c *explainCmd) run(e *env, d *db.DB, id string) (err error) {
 	if err != nil {
 		return err
 	}
+	told := explain.Whole(entry.Fact.Kind, entry.Decision.Explanation)
 	if c.JSON {
 		return e.json(struct {
 			Fact        engine.Fact        `json:"fact"`
 			Version     int64              `json:"version"`
 			Sentences   []explain.Sentence `json:"sentences"`
 			Explanation engine.Explanation `json:"explanation"`
-		}{entry.Fact, entry.Decision.Version, explain.Sentences(&entry.Decision.Explanation, p, c.Lang, c.For == "member"), entry.Decision.Explanation})
+		}{entry.Fact, entry.Decision.Version, explain.Sentences(told, p, c.Lang, c.For == "member"), entry.Decision.Explanation})
 	}
 	e.printf("%s %s, %s\n", explain.Kind(entry.Fact.Kind, c.Lang), entry.Fact.ID, lang.DateTime(c.Lang, entry.Fact.OccurredAt, p.Zone))
-	if text := explain.Summary(&entry.Decision.Explanation, p, c.Lang, c.For == "member"); text != "" {
+	if text := explain.Summary(told, p, c.Lang, c.For == "member"); text != "" {
 		e.printf("%s\n", text)
 	}
-	for _, line := range explain.Lines(&entry.Decision.Explanation, p, c.Lang, c.For == "member") {
+	for _, line := range explain.Lines(told, p, c.Lang, c.For == "member") {
 		e.printf("  %s\n", line)
 	}
 	return nil

@@ -131,7 +131,7 @@ func (c *simulateCmd) json(e *env, outs []record.Outcome) error {
 		}
 		r := out.Result
 		all[i] = simulated{Fact: &r.Fact, Decision: &r.Decision, Earned: map[string]string{}, Balances: map[string]string{},
-			Sentences: explain.Sentences(&r.Decision.Explanation, r.Program, c.Lang, false)}
+			Sentences: explain.Sentences(explain.Whole(r.Fact.Kind, r.Decision.Explanation), r.Program, c.Lang, false)}
 		for unit, n := range r.Decision.Sums() {
 			all[i].Earned[unit] = unitAmount(r.Program, unit, n)
 		}

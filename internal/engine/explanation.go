@@ -132,6 +132,7 @@ const (
 	NoteVersion       = "decided_by"         // version, time
 	NoteLate          = "late"               // time: decided as of then
 	NoteNothing       = "nothing_earned"     // no rule gave anything
+	NoteNothingBack   = "nothing_taken_back" // goods came back for which nothing was earned; said where it is told, not decided
 	NoteLot           = "lot"                // gave, time (expiry)
 	NoteLotForever    = "lot_forever"        // gave
 	NotePending       = "pending_until"      // gave, time

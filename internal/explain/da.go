@@ -70,6 +70,7 @@ var da = table{
 		engine.NoteVersion:        staff("Afgjort efter version {version} af programmet, som det gjaldt {time}.", "Afgjort efter version {version} af programmet."),
 		engine.NoteLate:           staff("Kom ind bagefter og er afgjort, som alt stod {time}."),
 		engine.NoteNothing:        staff("Ingen regel gav noget.").members("Det gav ikke noget denne gang."),
+		engine.NoteNothingBack:    staff("Det, der kom tilbage, havde ikke givet noget, så intet trækkes fra.").members("Det, du leverede tilbage, havde ikke givet noget, så intet trækkes fra."),
 		engine.NoteLot:            staff("{gave} kan bruges til og med {time:last}.").members("Du kan bruge {gave} til og med {time:last}."),
 		engine.NoteLotForever:     staff("{gave} uden udløbsdato.").members("{gave}, som ikke udløber."),
 		engine.NotePending:        staff("{gave} kan bruges fra {time:first}.").members("Du kan bruge {gave} fra {time:first}."),

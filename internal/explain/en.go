@@ -70,6 +70,7 @@ var en = table{
 		engine.NoteVersion:        staff("Decided by version {version} of the program, as of {time}.", "Decided by version {version} of the program."),
 		engine.NoteLate:           staff("It came in late and was decided as things stood on {time}."),
 		engine.NoteNothing:        staff("No rule gave anything.").members("This earned nothing this time."),
+		engine.NoteNothingBack:    staff("Nothing was earned by what came back, so nothing is taken back.").members("Nothing was earned by what you brought back, so nothing is taken from you."),
 		engine.NoteLot:            staff("{gave} can be used up to and including {time:last}.").members("You can use {gave} up to and including {time:last}."),
 		engine.NoteLotForever:     staff("{gave} without an expiry date.").members("{gave} that will not expire."),
 		engine.NotePending:        staff("{gave} can be used from {time:first}.").members("You can use {gave} from {time:first}."),

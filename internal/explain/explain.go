@@ -66,6 +66,22 @@ var tables = map[string]*table{lang.Norwegian: &nb, lang.Swedish: &sv, lang.Dani
 // quiet codes concern a member only when nothing else was earned: otherwise they would read of every rule that was not meant.
 var quiet = map[string]bool{engine.WhyScope: true, engine.WhyWindowBefore: true, engine.WhyWindowAfter: true}
 
+// Whole is the explanation of a fact of this kind. Where the decision has nothing to tell, it tells that: a purchase that earned nothing
+// and goods that come back for which nothing was earned.
+func Whole(kind engine.Kind, e engine.Explanation) *engine.Explanation {
+	if len(e.Rules)+len(e.Notes) > 0 {
+		return &e
+	}
+	switch kind {
+	case engine.PurchaseK, engine.ActivityK:
+		e.Notes = []engine.Note{{Code: engine.NoteNothing}}
+	case engine.ReturnK:
+		e.Notes = []engine.Note{{Code: engine.NoteNothingBack}}
+	default:
+	}
+	return &e
+}
+
 // Sentences says why a decision is what it is: first the rules in the order considered, then what else happened. p is the
 // version it was decided by. A language that is not known is English.
 func Sentences(e *engine.Explanation, p *program.Compiled, language string, forMember bool) []Sentence {

@@ -305,6 +305,7 @@ var explanations = map[string]engine.Explanation{
 		},
 		Notes: []note{{Code: engine.NoteNothing}, {Code: engine.NoteVersion, Args: args{"version": num("7"), "time": when("2026-03-14T11:05:00Z")}}},
 	},
+	"09-a-return-of-nothing": *Whole(engine.ReturnK, engine.Explanation{}),
 	"09-a-return": {
 		Notes: []note{
 			{Code: engine.NoteReversed, Args: args{"amount": stars(24), "rule": ruleOf("base")}},

@@ -70,6 +70,7 @@ var nb = table{
 		engine.NoteVersion:        staff("Avgjort etter versjon {version} av programmet, slik det gjaldt {time}.", "Avgjort etter versjon {version} av programmet."),
 		engine.NoteLate:           staff("Kom inn i ettertid og er avgjort slik alt sto {time}."),
 		engine.NoteNothing:        staff("Ingen regel ga noe.").members("Dette ga ingenting denne gangen."),
+		engine.NoteNothingBack:    staff("Det som kom tilbake, hadde ikke gitt noe, så ingenting trekkes fra.").members("Det du leverte tilbake, hadde ikke gitt noe, så ingenting trekkes fra."),
 		engine.NoteLot:            staff("{gave} kan brukes til og med {time:last}.").members("Du kan bruke {gave} til og med {time:last}."),
 		engine.NoteLotForever:     staff("{gave} uten utløpsdato.").members("{gave} som ikke utløper."),
 		engine.NotePending:        staff("{gave} kan brukes fra {time:first}.").members("Du kan bruke {gave} fra {time:first}."),

@@ -70,6 +70,7 @@ var sv = table{
 		engine.NoteVersion:        staff("Avgjort enligt version {version} av programmet, som det gällde {time}.", "Avgjort enligt version {version} av programmet."),
 		engine.NoteLate:           staff("Kom in i efterhand och avgjordes som läget var {time}."),
 		engine.NoteNothing:        staff("Ingen regel gav något.").members("Det här gav ingenting den här gången."),
+		engine.NoteNothingBack:    staff("Det som kom tillbaka hade inte gett något, så inget dras av.").members("Det du lämnade tillbaka hade inte gett något, så inget dras av."),
 		engine.NoteLot:            staff("{gave} kan användas till och med {time:last}.").members("Du kan använda {gave} till och med {time:last}."),
 		engine.NoteLotForever:     staff("{gave} utan slutdatum.").members("{gave} som inte går ut."),
 		engine.NotePending:        staff("{gave} kan användas från {time:first}.").members("Du kan använda {gave} från {time:first}."),
