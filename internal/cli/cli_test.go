@@ -216,7 +216,7 @@ func TestFromAnEmptyFolderToAProgram(t *testing.T) {
 		s.write("new.yaml", strings.Replace(string(text), "amount: 1, per: 10.00}", "amount: 2, per: 10.00}", 1))
 		s.ok(args("program diff program.yaml new.yaml"), "10.00")
 		s.ok(args("program diff 1 new.yaml --lang nb"), "10,00")
-		s.ok(args("program explain program.yaml --lang nb"), "# Kaffestjerner", "1 stjerne for hver 10\u00a0kr du handler for")
+		s.ok(args("program explain program.yaml --lang nb"), "# Kaffestjerner", "1 stjerne per 10\u00a0kr du handler for")
 		s.ok(args("program explain 1 --lang sv"), "## Så får du stjärnor")
 		s.ok(args("program lint program.yaml"), "nothing to mend")
 		s.fails(5, args("program lint 1 --purchase 2000 --per-month 8 --lang nb"), "1 finding")

@@ -104,7 +104,8 @@ func TestDemo(t *testing.T) {
 	srv := s.start("Stop with Ctrl-C", "demo")
 	text := strings.Join(srv.out, "\n")
 	secret := regexp.MustCompile(`lj_test_\w+`).FindString(text)
-	examples := regexp.MustCompile(`(?m)^  curl .*'(http[^']+)'(?: \\\n    -d '([^']+)')?$`).FindAllStringSubmatch(text, -1)
+	examples := regexp.MustCompile(`(?m)^  curl .*"\$LOJAL(/[^"]+)"(?: \\\n    -d '([^']+)')?$`).FindAllStringSubmatch(text, -1)
+	base := regexp.MustCompile(`export LOJAL=(http\S+)`).FindStringSubmatch(text)[1]
 	if len(examples) != 4 || secret == "" {
 		t.Fatalf("four examples and a key: %q in\n%s", examples, text)
 	}
@@ -113,7 +114,7 @@ func TestDemo(t *testing.T) {
 		if x[2] != "" {
 			method = http.MethodPost
 		}
-		req, err := http.NewRequestWithContext(t.Context(), method, x[1], strings.NewReader(x[2]))
+		req, err := http.NewRequestWithContext(t.Context(), method, base+x[1], strings.NewReader(x[2]))
 		if err != nil {
 			t.Fatal(err)
 		}

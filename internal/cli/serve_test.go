@@ -65,7 +65,7 @@ func TestSettingsComeFromFlagsThenTheEnvironmentThenFiles(t *testing.T) {
 	s.with("LOJAL_DB_FILE=nothing").fails(3, args("program list"), "nothing, which LOJAL_DB_FILE names")
 	s.fails(2, args("serve --db x.db --trusted-proxy example.no"), "--trusted-proxy")
 	s.fails(2, args("serve --db x.db --tls-cert x"), "--tls-key")
-	s.fails(3, args("serve --db x.db --tls-cert nothing --tls-key nothing"), "cannot be used")
+	s.fails(3, args("serve --db x.db --addr 127.0.0.1:0 --tls-cert nothing --tls-key nothing"), "cannot be used")
 }
 
 // A machine may start its database after us.
