@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -17,6 +18,8 @@ import (
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/ids"
 	"lojal.dev/lojal/internal/member"
+	"lojal.dev/lojal/internal/money"
+	"lojal.dev/lojal/internal/partner"
 	"lojal.dev/lojal/internal/record"
 	"lojal.dev/lojal/internal/verify"
 	"lojal.dev/lojal/internal/version"
@@ -78,12 +81,16 @@ func (w twice) play(t *rapid.T) {
 		w.h.Members = append(w.h.Members, r.Fact.Member)
 		w.compare(t, r)
 	}
+	w.elsewhere(t)
 	for range rapid.IntRange(1, 25).Draw(t, "facts") {
 		f, ok := w.h.Next(t)
 		if !ok {
 			continue
 		}
 		req := record.Request{Program: w.program, Member: f.Member, Fact: f, Now: w.h.Clock}
+		if f.Member == w.h.Card {
+			req.Member, req.Holder = "", f.Member
+		}
 		if f.Kind == engine.ProfileK {
 			req.Patch = &member.Patch{Birth: &f.Enrolment.Birthday}
 		}
@@ -112,6 +119,29 @@ func (w twice) play(t *rapid.T) {
 	}
 }
 
+// elsewhere issues a gift card, and has a partner pay ahead.
+func (w twice) elsewhere(t *rapid.T) {
+	ctx := t.Context()
+	w.h.Card = ids.New("gft", time.Now())
+	r, err := w.recorder.Record(ctx, record.Request{Program: w.program, Holder: w.h.Card, Fact: w.h.Issue(t), Now: w.h.Clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.compare(t, r)
+	credit := int64(rapid.IntRange(1, 8).Draw(t, "paid ahead"))
+	w.desk.Count(engine.PartnerPaid("airport"), engine.PartnerPeriod, credit*1_000_000)
+	err = w.d.Write(ctx, func(tx *db.Tx) error {
+		set, err := version.Load(ctx, tx, w.program)
+		if err == nil {
+			_, _, err = partner.Pay(ctx, tx, partner.New{Program: set.Latest(), Partner: "airport", Reference: "drawn", Amount: money.New(credit, 0), Actor: "test", Now: w.h.Clock})
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // compare decides in memory what was recorded, under the same ids.
 func (w twice) compare(t *rapid.T, r *record.Result) {
 	w.h.Took(r.Fact)
@@ -126,10 +156,14 @@ func (w twice) compare(t *rapid.T, r *record.Result) {
 
 // stand compares what the members have now and in three months.
 func (w twice) stand(t *rapid.T) {
-	for _, m := range w.h.Members {
+	for _, m := range append(slices.Clone(w.h.Members), w.h.Card) {
 		for _, days := range []int{0, 90} {
 			at := w.h.Clock.AddDate(0, 0, days)
-			acc, _, err := w.recorder.ViewLots(t.Context(), w.program, m, at)
+			look := w.recorder.ViewLots
+			if m == w.h.Card {
+				look = w.recorder.ViewCard
+			}
+			acc, _, err := look(t.Context(), w.program, m, at)
 			if err != nil {
 				t.Fatal(err)
 			}

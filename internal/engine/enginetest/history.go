@@ -106,6 +106,13 @@ var fading = []string{
 	"{id: fading, when: {member_for: 12 days}, value: {money: 5.00}, fades: {steps: [{after: 5 days, money: 1.00}, {after: 6 days, money: 0}], warn: 3 days}}",
 }
 
+// elsewhere is what else a drawn program has: gift cards, and partners who award and take its points.
+const elsewhere = `gift_cards: {unit: gift, min: 1.00, most: 90.00, valid: 40 days, warn: 5 days}
+partners:
+  - {id: hotel, awards: {point: 0.10}, most: 50, accepts: {point: 0.08}, limit: {per: week, times: 3}}
+  - {id: airport, awards: {point: 0.125}, pays: ahead, accepts: {point: 0.11}}
+`
+
 // FadeWarning is how long before each step of a fading benefit a member of a drawn program is warned.
 const FadeWarning = 3 * 24 * time.Hour
 
@@ -153,7 +160,7 @@ func Program(t *rapid.T, o Options) *program.Compiled {
 		steps = "[{id: base, from: 0}, {id: silver, from: 60}, {id: gold, from: 150}]"
 	}
 	text := "program: drawn\nname: Drawn\ntime_zone: Europe/Oslo\ncurrency: EUR\n" +
-		"units:\n  point: {name: point, worth: 0.20" + precision + pick("expires", expires) + "}\n  mark: {name: mark, status_only: true}\n" +
+		"units:\n  point: {name: point, worth: 0.20" + precision + pick("expires", expires) + "}\n  mark: {name: mark, status_only: true}\n  gift: {name: gift, precision: 2, worth: 1.00}\n" +
 		"activities: {review: {properties: {stars: whole}}, flown: {}}\n" +
 		"earn:\n  - {id: base, on: purchase, give: {unit: point, amount: 1, per: " + pick("per", []string{"1.00", "3.00", "7.00"}) + "}" +
 		pick("round", rounds) + pick("basis", basis) + "}\n" + strings.Join(earn, "\n") + "\n" +
@@ -170,7 +177,7 @@ func Program(t *rapid.T, o Options) *program.Compiled {
 		"referrer: {unit: point, amount: 17, limit: {per: month, times: 2}, pending: {for: 4 days}}}\n" +
 		strings.Join(reach, "\n") + "\n"
 	if !o.Plain {
-		text += benefits
+		text += elsewhere + benefits
 		if !o.Orderly { // when a warning is given depends on when the sweep runs
 			text += "  - " + pick("fading", fading) + "\n"
 		}
@@ -193,12 +200,15 @@ type History struct {
 
 	P       *program.Compiled
 	Members []string
+	// Card is a gift card that things happen to besides; "" for none.
+	Card    string
 	Clock   time.Time
 	bought  []engine.Fact
 	held    []engine.Fact // reservations and redemptions
 	waiting []engine.Fact // facts that may have something pending
 	joined  []string
 	thanked []engine.Fact
+	abroad  []engine.Fact // what partners did
 	facts   int
 }
 
@@ -216,6 +226,12 @@ func (h *History) Enrol(t *rapid.T, member string) engine.Fact {
 	return engine.Fact{Kind: engine.Enrolment, Member: member, OccurredAt: h.Clock, RecordedAt: h.Clock, Enrolment: b}
 }
 
+// Issue gives the fact that the gift card is made.
+func (h *History) Issue(t *rapid.T) engine.Fact {
+	return engine.Fact{Kind: engine.Enrolment, Member: h.Card, OccurredAt: h.Clock, RecordedAt: h.Clock, Enrolment: &engine.EnrolmentBody{Kind: engine.GiftCard},
+		Card: &engine.Card{Amount: cents(t, "on the card", 100, 9000), Inactive: rapid.IntRange(0, 3).Draw(t, "inactive") == 0}}
+}
+
 // Took notes a fact that was taken, so that later ones can be about it.
 func (h *History) Took(f engine.Fact) {
 	switch f.Kind {
@@ -228,8 +244,10 @@ func (h *History) Took(f engine.Fact) {
 		h.waiting = append(h.waiting, f)
 	case engine.ThanksK:
 		h.thanked = append(h.thanked, f)
+	case engine.PartnerK:
+		h.abroad = append(h.abroad, f)
 	}
-	if f.Kind == engine.Enrolment {
+	if f.Kind == engine.Enrolment && f.Card == nil {
 		h.joined = append(h.joined, f.Member)
 	}
 }
@@ -242,7 +260,12 @@ var kinds = []engine.Kind{
 	engine.Reserve, engine.Redeem, engine.Redeem, engine.Commit, engine.Cancel, engine.Refund, engine.Refund, engine.AdjustmentK, engine.TransferOut,
 	engine.Release, engine.TierGrant, engine.GrantK, engine.GrantK, engine.Status, engine.MergeOut,
 	engine.ThanksK, engine.ProfileK, engine.ChallengeK, engine.PlanK, engine.PlanK, engine.UseK,
+	engine.PartnerK, engine.PartnerK, engine.Load,
 }
+
+// ofCards are what happens to gift cards, and now and then what does not.
+var ofCards = []engine.Kind{engine.Load, engine.Load, engine.Redeem, engine.Redeem, engine.Reserve, engine.Commit, engine.Cancel, engine.Refund, engine.Refund,
+	engine.AdjustmentK, engine.Release, engine.Status, engine.TransferOut, engine.PurchaseK}
 
 var waits = []time.Duration{0, 0, time.Second, time.Minute, time.Hour, 7 * time.Hour, 24 * time.Hour, 3 * 24 * time.Hour, 9 * 24 * time.Hour, 33 * 24 * time.Hour}
 
@@ -253,6 +276,9 @@ func (h *History) Next(t *rapid.T) (f engine.Fact, ok bool) {
 	f = engine.Fact{Kind: rapid.SampledFrom(kinds).Draw(t, "kind"), OccurredAt: h.Clock, RecordedAt: h.Clock}
 	h.facts++
 	f.Member = rapid.SampledFrom(h.Members).Draw(t, "member")
+	if h.Card != "" && rapid.IntRange(0, 5).Draw(t, "card") == 0 {
+		f.Member, f.Kind = h.Card, rapid.SampledFrom(ofCards).Draw(t, "of cards")
+	}
 	if !h.Orderly && rapid.IntRange(0, 5).Draw(t, "late") == 0 {
 		f.OccurredAt = h.Clock.Add(-rapid.SampledFrom(waits).Draw(t, "by"))
 		if f.OccurredAt.Before(Start) {
@@ -287,6 +313,34 @@ func (h *History) body(t *rapid.T, f *engine.Fact) bool {
 		}
 	case engine.Reserve, engine.Redeem:
 		f.Redemption = &engine.Redemption{Spend: h.spend(t)}
+		if f.Member == h.Card {
+			f.Redemption = &engine.Redemption{Spend: engine.Spend{Points: cents(t, "paid", 1, 4000)}}
+			if rapid.Bool().Draw(t, "all of it") {
+				f.Redemption = &engine.Redemption{Spend: engine.Spend{Max: true}, Total: cents(t, "total", 0, 9000)}
+			}
+		}
+	case engine.Load:
+		f.Card = &engine.Card{Amount: cents(t, "loaded", 50, 5000)}
+		if ends := f.OccurredAt.Add(9 * 24 * time.Hour); rapid.IntRange(0, 3).Draw(t, "ends") == 0 {
+			f.Card.ExpiresAt = &ends
+		}
+	case engine.PartnerK:
+		if h.Plain {
+			return false
+		}
+		f.Partner = &engine.PartnerBody{Partner: rapid.SampledFrom([]string{"hotel", "airport"}).Draw(t, "partner"), Unit: "point", Amount: points(t, 1, 55),
+			Do: rapid.SampledFrom([]string{engine.PartnerAward, engine.PartnerAward, engine.PartnerAccept, engine.PartnerUndo}).Draw(t, "does")}
+		if f.Partner.Do == engine.PartnerUndo {
+			f.Partner.Unit, f.Partner.Amount = "", nil
+			if about(h.abroad) && rapid.IntRange(0, 5).Draw(t, "its own") > 0 {
+				for i := range h.abroad {
+					if h.abroad[i].ID == f.Parent {
+						f.Partner.Partner = h.abroad[i].Partner.Partner
+					}
+				}
+			}
+			return f.Parent != ""
+		}
 	case engine.Commit, engine.Cancel:
 		return about(h.held)
 	case engine.Refund:
@@ -302,6 +356,9 @@ func (h *History) body(t *rapid.T, f *engine.Fact) bool {
 			}
 			f.Adjustment = &engine.Adjustment{Challenge: "card", Amount: n, Reason: "drawn"}
 			return true
+		}
+		if f.Member == h.Card {
+			unit = "gift"
 		}
 		f.Adjustment = &engine.Adjustment{Unit: unit, Amount: points(t, -40, 60), Reason: "drawn", AllowDebt: rapid.Bool().Draw(t, "debt")}
 		if f.Adjustment.Amount.IsZero() {
@@ -321,6 +378,10 @@ func (h *History) body(t *rapid.T, f *engine.Fact) bool {
 		f.Transfer = &engine.Transfer{Unit: unit, Amount: *points(t, 1, 60), Other: rapid.SampledFrom(h.Members).Draw(t, "other")}
 	case engine.Release:
 		f.Release = &engine.ReleaseBody{Cancel: rapid.Bool().Draw(t, "cancel")}
+		if f.Member == h.Card { // an activation
+			f.Release.Unit, f.Release.Cancel = "gift", false
+			return true
+		}
 		if rapid.IntRange(0, 3).Draw(t, "by unit") == 0 {
 			f.Release.Unit = unit
 			return true

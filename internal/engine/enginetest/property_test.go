@@ -34,6 +34,11 @@ func begin(t *rapid.T, o Options) (*Desk, *History) {
 	for _, m := range h.Members {
 		take(t, d, h, h.Enrol(t, m))
 	}
+	if !o.Plain {
+		d.Count(engine.PartnerPaid("airport"), engine.PartnerPeriod, int64(rapid.IntRange(1, 8).Draw(t, "paid ahead"))*1_000_000)
+		h.Card = "gft_1"
+		take(t, d, h, h.Issue(t))
+	}
 	return d, h
 }
 
@@ -157,6 +162,9 @@ func TestLateSweepIsTheSame(t *testing.T) {
 		swept, h := begin(t, Options{Orderly: true})
 		other := New(h.P)
 		other.log = nil
+		for name := range swept.counted {
+			other.Count(name, engine.PartnerPeriod, swept.counters[name][engine.PartnerPeriod])
+		}
 		for _, p := range swept.log {
 			f := p.Fact
 			if _, err := other.Take(f); err != nil {

@@ -46,6 +46,8 @@ func warned(past []engine.Past) error {
 		switch p.Fact.Kind {
 		case engine.MergeIn:
 			return nil
+		case engine.Enrolment: // a purchase at that very moment changes nothing
+			last = p.Fact.OccurredAt
 		case engine.PurchaseK:
 			if p.Fact.OccurredAt.After(last) {
 				last = p.Fact.OccurredAt
