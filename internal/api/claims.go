@@ -3,24 +3,18 @@ package api
 import (
 	"context"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
 
-	"lojal.dev/lojal/internal/books"
+	"lojal.dev/lojal/internal/claim"
 	"lojal.dev/lojal/internal/code"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/errs"
-	"lojal.dev/lojal/internal/member"
 	"lojal.dev/lojal/internal/record"
 	"lojal.dev/lojal/internal/version"
 	"lojal.dev/lojal/internal/waiting"
 	"lojal.dev/lojal/internal/web"
 )
-
-// claimWithin is how long a receipt can be claimed where the program does not say.
-const claimWithin = 30 * 24 * time.Hour
 
 type keepIn struct {
 	Call
@@ -30,108 +24,43 @@ type keepIn struct {
 // keepPurchase has a purchase wait for its member: under a code, or under a card token that nobody has linked yet.
 func (s *Server) keepPurchase(ctx context.Context, in *keepIn) (*Answered[Waiting], error) {
 	b := in.Body
-	if b.Source == "" || b.ExternalID == "" {
-		return nil, required("/external_id", "Give source and external_id: by them the receipt counts once.")
+	n := claim.New{Source: b.Source, ExternalID: b.ExternalID, Purchase: b.Purchase, Identifier: b.Identifier, Now: in.now}
+	if b.OccurredAt != nil {
+		n.OccurredAt = *b.OccurredAt
 	}
-	if len(b.Spend) > 0 || len(b.Redemptions) > 0 {
-		return nil, errs.Invalid("invalid_purchase", "The purchase has mistakes.", errs.Field{Pointer: "/spend", Reason: "no_member", Message: "goes only with a member"})
+	id, err := s.holderOf(ctx, &in.Call, n)
+	if err != nil {
+		return nil, err
 	}
-	if b.Identifier != "" {
-		id, err := s.holderOf(ctx, &in.Call, b.Identifier)
-		if err != nil {
-			return nil, err
-		}
-		if id != "" {
-			return s.recordLinked(ctx, in, id)
-		}
+	if id != "" {
+		return s.recordLinked(ctx, in, id)
 	}
 	reply, err := s.once(ctx, &in.Call, http.StatusCreated, func(tx *db.Tx) (any, error) {
 		v, set, err := s.view(ctx, tx, &in.Call)
 		if err != nil {
 			return nil, err
 		}
-		p := waiting.Purchase{Source: b.Source, ExternalID: b.ExternalID, Body: b.Purchase, OccurredAt: in.now, CreatedAt: in.now}
-		if b.OccurredAt != nil {
-			p.OccurredAt = b.OccurredAt.UTC().Truncate(time.Microsecond)
-		}
-		if p.OccurredAt.After(in.now.Add(record.Ahead)) {
-			return nil, errs.Invalid("in_the_future", "The time lies in the future.", errs.Field{Pointer: "/occurred_at", Reason: "in_the_future", Message: "must not lie more than 5 minutes ahead"})
-		}
-		then := set.At(p.OccurredAt)
-		if then == nil {
-			then = v.p
-		}
-		if err := engine.Check(then, engine.Fact{Kind: engine.PurchaseK, Purchase: &p.Body}); err != nil {
-			return nil, err
-		}
-		ends := p.OccurredAt.Add(claimWithin)
-		if c := v.p.Doc.Claims; c != nil && c.Within != nil {
-			ends = c.Within.After(p.OccurredAt, v.p.Zone)
-		}
-		p.EndsAt = &ends
-		if b.Identifier != "" {
-			kind, value, ok := strings.Cut(b.Identifier, ":")
-			if !ok {
-				return nil, required("/identifier", "Write it as KIND:VALUE, for example payment_card:tok_77.")
-			}
-			if value, err = member.Normalize(v.p, kind, value); err != nil {
-				return nil, errs.Invalid("invalid_identifier", err.Error(), errs.Field{Pointer: "/identifier", Reason: "invalid_identifier", Message: err.Error()})
-			}
-			p.Kind, p.Value, p.EndsAt = kind, value, nil
-			if c := v.p.Doc.Claims; c != nil && c.Linked != nil {
-				ends = c.Linked.After(p.OccurredAt, v.p.Zone)
-				p.EndsAt = &ends
-			}
-		}
-		known := map[books.NaturalKey]books.Receipt{}
-		if err := tx.Find(ctx, books.AskReceipts([]books.NaturalKey{{Program: in.program(), Source: p.Source, ExternalID: p.ExternalID}}, known)); err != nil {
-			return nil, err
-		}
-		if len(known) > 0 {
-			return nil, errs.Conflict("duplicate_external_id", "This receipt counts for a member already.")
-		}
-		p, fresh, err := waiting.Keep(ctx, tx, in.program(), p)
-		if err != nil {
-			return nil, err
-		}
-		out := v.waiting(p)
-		if !fresh || p.Kind != "" {
-			return out, nil
-		}
-		k, err := code.MakeKey(ctx, tx, in.program(), in.now)
-		if err != nil {
-			return nil, err
-		}
-		n := code.New{Kind: code.Claim, Text: code.Draw(), Subject: p.ID, EndsAt: p.EndsAt}
-		c, err := k.Of(n, in.now)
-		if err != nil {
-			return nil, err
-		}
-		out.Code = code.Show(n.Text)
-		return out, code.Keep(ctx, tx, in.program(), []code.Code{c})
+		p, secret, err := claim.Keep(ctx, tx, v.p, set, n)
+		out := v.waiting(p, in.now)
+		out.Code = secret
+		return out, err
 	}, func(answer any) any {
 		a := answer.(Waiting)
 		a.Code = ""
 		return a
 	})
-	if err == nil && b.Identifier != "" { // somebody may have linked it meanwhile
-		if id, err := s.holderOf(ctx, &in.Call, b.Identifier); err == nil && id != "" {
-			if _, err := s.linked(ctx, &in.Call, id); err != nil {
-				return nil, err
-			}
-		}
+	if err != nil {
+		return nil, err
+	}
+	if id, err = s.holderOf(ctx, &in.Call, n); id != "" { // linked meanwhile; where this fails, the request again goes on with it
+		_, err = claim.Linked(ctx, s.DB, s.Recorder, in.program(), id, in.now)
 	}
 	return &Answered[Waiting]{reply}, err
 }
 
-// holderOf gives the id of the member who has an identifier, "" for nobody.
-func (s *Server) holderOf(ctx context.Context, c *Call, identifier string) (id string, err error) {
-	err = s.look(ctx, c, func(tx *db.Tx, v view, _ *version.Set) error {
-		var err error
-		id, err = existing(ctx, tx, v, identifier)
-		if errs.CodeOf(err) == errs.CodeNotFound {
-			id, err = "", nil
-		}
+func (s *Server) holderOf(ctx context.Context, c *Call, n claim.New) (id string, err error) {
+	err = s.look(ctx, c, func(tx *db.Tx, v view, set *version.Set) (err error) {
+		id, err = claim.Holder(ctx, tx, v.p, set, n)
 		return err
 	})
 	return id, err
@@ -153,10 +82,13 @@ func (s *Server) recordLinked(ctx context.Context, in *keepIn, id string) (*Answ
 	return out, s.submit(ctx, req, &out.Reply)
 }
 
-func (v view) waiting(p waiting.Purchase) Waiting {
+func (v view) waiting(p waiting.Purchase, now time.Time) Waiting {
 	out := Waiting{ID: p.ID, Status: p.Status, Source: p.Source, ExternalID: p.ExternalID, Member: p.Member, Purchase: p.Fact, OccurredAt: v.time(p.OccurredAt), EndsAt: v.moment(p.EndsAt)}
 	if out.Status == "" {
 		out.Status = waiting.Open
+	}
+	if out.Status == waiting.Open && p.Over(now) { // and is not settled yet
+		out.Status = waiting.Ended
 	}
 	if p.Kind != "" {
 		out.Identifier = p.Kind + ":" + p.Value
@@ -187,34 +119,18 @@ func (s *Server) claimReceipt(ctx context.Context, in *claimIn) (*Answered[Recor
 	if err != nil {
 		return nil, err
 	}
-	out := &Answered[Recorded]{}
-	req := s.claimOf(&in.Call, p, in.Body.Member, in.Include)
 	if p.Status != waiting.Claimed { // the same member may ask again, and gets what was decided
 		if err := p.Usable(in.now); err != nil {
 			return nil, err
 		}
 	}
-	return out, claimed(s.submit(ctx, req, &out.Reply))
-}
-
-// claimOf is the request that records a purchase that waits. That it counts once is held by its natural key.
-func (s *Server) claimOf(c *Call, p waiting.Purchase, ref string, include []string) record.Request {
-	req := s.request(c, ref, engine.Fact{Kind: engine.PurchaseK, Source: p.Source, ExternalID: p.ExternalID, OccurredAt: p.OccurredAt, Purchase: &p.Body})
+	out := &Answered[Recorded]{}
+	req := claim.Request(in.program(), p, in.Body.Member, in.actor(), in.now)
+	req.Key = in.idem
 	req.Render = func(r *record.Result) (int, []byte) {
-		return renderResult(r, func() any { return c.recorded(r, include) })
+		return renderResult(r, func() any { return in.recorded(r, in.Include) })
 	}
-	req.Beside = func(ctx context.Context, tx *db.Tx, r *record.Result) error {
-		return waiting.Settle(ctx, tx, c.program(), p.ID, waiting.Claimed, r.Fact.Member, r.Fact.ID)
-	}
-	return req
-}
-
-// claimed says of a receipt that another member has it what that means here.
-func claimed(err error) error {
-	if errs.Is(err, errs.CodeConflict, "duplicate_external_id") {
-		return errs.Conflict("receipt_claimed", "This receipt was claimed already.")
-	}
-	return err
+	return out, claim.Why(s.submit(ctx, req, &out.Reply))
 }
 
 type waitingIn struct {
@@ -231,7 +147,7 @@ func (s *Server) getWaiting(ctx context.Context, in *waitingIn) (*Waiting, error
 		if errs.CodeOf(err) == errs.CodeNotFound {
 			return web.NotFound()
 		}
-		out = v.waiting(p)
+		out = v.waiting(p, in.now)
 		return err
 	})
 	return &out, err
@@ -257,7 +173,7 @@ func (s *Server) cancelWaiting(ctx context.Context, in *cancelWaitingIn) (*Answe
 			return nil, err
 		}
 		p.Status = waiting.Cancelled
-		return v.waiting(p), nil
+		return v.waiting(p, in.now), nil
 	}, nil)
 	return &Answered[Waiting]{reply}, err
 }
@@ -268,59 +184,23 @@ type linkIn struct {
 	Spoken
 }
 
-// mostClaims bounds what one request claims; the rest is claimed by the next.
-const mostClaims = 200
-
 // claimLinked records for a member what waits for the identifiers that the member has.
 func (s *Server) claimLinked(ctx context.Context, in *linkIn) (*LinkedClaims, error) {
-	return s.linked(ctx, &in.Call, in.Member)
-}
-
-func (s *Server) linked(ctx context.Context, c *Call, ref string) (*LinkedClaims, error) {
-	var list []waiting.Purchase
-	var id string
-	err := s.look(ctx, c, func(tx *db.Tx, v view, _ *version.Set) error {
-		list = nil
-		var err error
-		if id, err = existing(ctx, tx, v, ref); err != nil {
-			return err
-		}
-		m, err := member.Get(ctx, tx, c.program(), id)
-		if err != nil {
-			return err
-		}
-		for _, i := range m.Identifiers {
-			more, err := waiting.Of(ctx, tx, c.program(), i.Kind, i.Value, mostClaims-len(list))
-			if err != nil {
-				return err
-			}
-			list = append(list, more...)
-		}
-		return nil
-	})
+	id, v, err := s.named(ctx, &in.Call, in.Member)
 	if err != nil {
 		return nil, err
 	}
-	out := &LinkedClaims{Member: id, Facts: []FactRef{}, More: len(list) == mostClaims}
-	reqs := make([]record.Request, 0, len(list))
-	for _, p := range list {
-		if p.EndsAt == nil || c.now.Before(*p.EndsAt) {
-			r := s.claimOf(c, p, id, nil)
-			r.Key = nil
-			reqs = append(reqs, r)
-		}
+	done, err := claim.Linked(ctx, s.DB, s.Recorder, in.program(), id, in.now)
+	if err != nil {
+		return nil, err
 	}
-	for i, o := range s.Recorder.Batch(ctx, reqs) {
-		switch {
-		case o.Err == nil:
-			v := c.view(o.Result.Program)
-			out.Facts = append(out.Facts, v.ref(o.Result.Fact, o.Result.Decision))
-		case errs.CodeOf(o.Err) == errs.CodeUnavailable || errs.CodeOf(o.Err) == errs.CodeInternal:
-			return nil, o.Err
-		default:
-			e := errs.As(claimed(o.Err))
-			out.Refused = append(out.Refused, GiftCardProblem{Reason: e.Reason, Message: "Number " + strconv.Itoa(i+1) + ": " + e.Message})
-		}
+	out := &LinkedClaims{Member: id, Facts: []FactRef{}, More: done.More}
+	for _, r := range done.Recorded {
+		out.Facts = append(out.Facts, in.view(r.Program).ref(r.Fact, r.Decision))
+	}
+	for _, no := range done.Refused {
+		e := errs.As(no.Err)
+		out.Refused = append(out.Refused, RefusedClaim{v.waiting(no.Purchase, in.now), e.Reason, e.Message})
 	}
 	return out, nil
 }
@@ -336,7 +216,7 @@ type NewClaim struct {
 // Waiting is a purchase that waits, or waited.
 type Waiting struct {
 	ID string `json:"id"`
-	// Status is open, claimed or cancelled.
+	// Status is open, claimed, cancelled, or ended where nobody claimed it in time.
 	Status     string `json:"status"`
 	Source     string `json:"source"`
 	ExternalID string `json:"external_id"`
@@ -358,12 +238,21 @@ type ClaimReceipt struct {
 	Member string `json:"member"`
 }
 
+// RefusedClaim is a purchase that waits and could not be recorded.
+type RefusedClaim struct {
+	// Claim is the purchase that waits.
+	Claim Waiting `json:"claim"`
+	// Reason is stable, Message a sentence.
+	Reason  string `json:"reason"`
+	Message string `json:"message"`
+}
+
 // LinkedClaims is what waited for a member's identifiers and was recorded.
 type LinkedClaims struct {
 	Member string    `json:"member"`
 	Facts  []FactRef `json:"facts"`
-	// Refused are those that could not be recorded, and why.
-	Refused []GiftCardProblem `json:"refused,omitempty"`
+	// Refused are those that could not be recorded, and why. They wait on, and keep the others from nothing.
+	Refused []RefusedClaim `json:"refused,omitempty"`
 	// More says that there is more: ask again.
 	More bool `json:"more,omitempty"`
 }

@@ -6,8 +6,15 @@ import (
 	"testing"
 	"time"
 
+	"lojal.dev/lojal/internal/claim"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/db/dbtest"
+	"lojal.dev/lojal/internal/engine"
+	"lojal.dev/lojal/internal/errand"
+	"lojal.dev/lojal/internal/member"
+	"lojal.dev/lojal/internal/money"
+	"lojal.dev/lojal/internal/record"
+	"lojal.dev/lojal/internal/waiting"
 )
 
 func TestAReceiptIsClaimedByOneMember(t *testing.T) {
@@ -106,5 +113,149 @@ func TestWhatWaitsForACardIsRecordedOnceItIsLinked(t *testing.T) {
 		}
 		h.do("POST", "/v1/members/ext:n/identifiers", `{"kind": "wallet", "value": "tok_1"}`).refused(409, "identifier_taken")
 		h.prove()
+	})
+}
+
+// follow has done what follows from what happened so far, as a node does a moment later.
+func (h *house) follow() {
+	h.t.Helper()
+	if err := errand.CatchUp(h.t.Context(), h.d, h.rec, "kaffebaren", h.clock()); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// A card need not be linked by the route for it: it may come with the enrolment, with a changed profile, an import or a merge.
+func TestWhatWaitsIsRecordedHoweverItIsLinked(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := newHouse(t, d, Limits{})
+		keep := func(n int, identifier string) {
+			h.do("POST", "/v1/claims", fmt.Sprintf(`{"source": "bank", "external_id": "T%d", "amount": "50.00", "identifier": %q}`, n, identifier)).want(201).is("open", "status")
+			h.pass(time.Second)
+		}
+		has := func(who, want string) {
+			t.Helper()
+			if got := h.do("GET", "/v1/members/"+who+"?include=balances", "").want(200).get("balances", "star", "spendable"); got != want {
+				t.Errorf("%s has %v, want %s", who, got, want)
+			}
+		}
+		keep(1, "wallet:tok_1")
+		keep(2, "wallet:tok_1")
+		keep(3, "email:kari@example.org")
+		keep(4, "wallet:tok_2")
+		keep(5, "wallet:tok_5")
+		h.do("POST", "/v1/members", `{"external_id": "m", "identifiers": [{"kind": "wallet", "value": "tok_1"}]}`).want(201)
+		h.do("POST", "/v1/members", `{"external_id": "n"}`).want(201)
+		has("ext:m", "5") // for joining; the rest comes a moment later
+		h.follow()
+		has("ext:m", "15")
+		h.pass(time.Second)
+		h.do("PATCH", "/v1/members/ext:m", `{"email": "kari@example.org"}`).want(200)
+		h.follow()
+		has("ext:m", "20")
+		h.upload("", "import: members\nsource: crm\nmember: {external_id: id, identifiers: {wallet: token}}\n", "id,token\ni,tok_2\n").want(201)
+		h.imports()
+		h.follow()
+		has("ext:i", "10")
+		h.pass(time.Second)
+		// One that was linked, and of which nobody noticed: as where the process stopped before it was looked at.
+		err := h.d.Write(t.Context(), func(tx *db.Tx) error {
+			set, err := h.vs.Get(t.Context(), tx, "kaffebaren")
+			if err != nil {
+				return err
+			}
+			p := set.Latest()
+			m, err := member.Find(t.Context(), tx, p, "ext", "n")
+			if err == nil {
+				_, err = member.AddIdentifier(t.Context(), tx, p, m.ID, member.Identifier{Kind: "wallet", Value: "tok_5"}, h.clock())
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.follow()
+		has("ext:n", "5")
+		h.do("POST", "/v1/members/ext:n/merge", `{"into": "ext:m"}`).want(201)
+		h.follow()
+		has("ext:m", "30")
+		h.prove()
+	})
+}
+
+// What ended, or is refused however often it is tried, stood in front of the others: with two hundred of it nothing was recorded any more.
+func TestWhatEndedKeepsNothingElseWaiting(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := newHouse(t, d, Limits{})
+		h.publish(coffee + "claims: {linked: 10 days}\n")
+		h.do("POST", "/v1/members", `{"external_id": "m"}`).want(201)
+		keep := func(n int, at string) *answer {
+			return h.do("POST", "/v1/claims", fmt.Sprintf(`{"source": "bank", "external_id": "T%d", "amount": "50.00", "identifier": "wallet:tok_1", "occurred_at": %q}`, n, at)).want(201)
+		}
+		var ended string
+		for n := range 201 {
+			ended = keep(n, "2026-11-01T10:00:00Z").is("ended", "status").text("id")
+		}
+		keep(300, "2026-11-20T10:00:00Z")
+		keep(301, "2026-11-21T10:00:00Z")
+		// One of them counts for somebody else, by another road.
+		h.do("POST", "/v1/members", `{"external_id": "n"}`).want(201)
+		h.do("POST", "/v1/purchases", `{"member": "ext:n", "source": "bank", "external_id": "T300", "amount": "50.00"}`).want(201)
+		h.do("POST", "/v1/members/ext:m/identifiers", `{"kind": "wallet", "value": "tok_1"}`).want(201)
+		if got := h.do("GET", "/v1/members/ext:m?include=balances", "").want(200).get("balances", "star", "spendable"); got != "10" {
+			t.Errorf("the member has %v", got)
+		}
+		if err := claim.End(t.Context(), d, h.clock()); err != nil {
+			t.Fatal(err)
+		}
+		open := 0
+		err := d.Read(t.Context(), func(tx *db.Tx) error {
+			return tx.QueryRow(t.Context(), `SELECT COUNT(*) FROM waiting_purchases WHERE status = 'open'`).Scan(&open)
+		})
+		if err != nil || open != 0 {
+			t.Errorf("%d are open, %v", open, err)
+		}
+		h.do("GET", "/v1/claims/"+ended, "").want(200).is("ended", "status")
+		h.prove()
+	})
+}
+
+// What could not be recorded is told, with which purchase it is.
+func TestWhatIsRefusedIsTold(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := newHouse(t, d, Limits{})
+		member := h.do("POST", "/v1/members", `{"external_id": "m", "identifiers": [{"kind": "wallet", "value": "tok_1"}]}`).want(201).text("id")
+		h.do("POST", "/v1/members", `{"external_id": "n"}`).want(201)
+		amount := money.New(50, 0)
+		err := d.Write(t.Context(), func(tx *db.Tx) error { // as told between the look for the card's holder and its being kept
+			_, _, err := waiting.Keep(t.Context(), tx, "kaffebaren", waiting.Purchase{Source: "bank", ExternalID: "T1", Kind: "wallet", Value: "tok_1",
+				Body: engine.Purchase{Amount: &amount}, OccurredAt: h.clock(), CreatedAt: h.clock()})
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.do("POST", "/v1/purchases", `{"member": "ext:n", "source": "bank", "external_id": "T1", "amount": "50.00"}`).want(201)
+		linking := h.key("kaffebaren", "purchases:write")
+		h.as(linking, "POST", "/v1/members/"+member+"/claims", `{}`).want(200).is("receipt_claimed", "refused", 0, "reason").is("T1", "refused", 0, "claim", "external_id")
+		if again := h.do("POST", "/v1/members/"+member+"/claims", `{}`).want(200); again.get("refused") != nil {
+			t.Errorf("it still waits: %s", again.raw)
+		}
+		h.prove()
+	})
+}
+
+// Who may change members does not record purchases with it: what was told by who may is recorded in nobody's name.
+func TestWhatIsLinkedIsRecordedInNobodysName(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := newHouse(t, d, Limits{})
+		h.do("POST", "/v1/members", `{"external_id": "m"}`).want(201)
+		h.do("POST", "/v1/claims", `{"source": "bank", "external_id": "T1", "amount": "50.00", "identifier": "wallet:tok_1"}`).want(201)
+		h.as(h.key("kaffebaren", "members:write"), "POST", "/v1/members/ext:m/identifiers", `{"kind": "wallet", "value": "tok_1"}`).want(201)
+		facts := h.do("GET", "/v1/members/ext:m/facts?kind=purchase", "").want(200)
+		facts.is(record.System, "items", 0, "actor").is("T1", "items", 0, "external_id")
 	})
 }

@@ -10,6 +10,7 @@ import (
 
 	"lojal.dev/lojal/internal/audit"
 	"lojal.dev/lojal/internal/books"
+	"lojal.dev/lojal/internal/claim"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/errs"
@@ -315,8 +316,12 @@ func (s *Server) addIdentifier(ctx context.Context, in *addIdentifierIn) (*Answe
 		}
 		return s.changed(ctx, tx, v, &in.Call, m, "identifier.added", in.Body.Kind)
 	}, nil)
+	if err != nil {
+		return nil, err
+	}
+	id, _, err := s.named(ctx, &in.Call, in.Member)
 	if err == nil { // what came with it before it was anybody's; sending the request again goes on where this stops
-		_, err = s.linked(ctx, &in.Call, in.Member)
+		_, err = claim.Linked(ctx, s.DB, s.Recorder, in.program(), id, in.now)
 	}
 	return &Answered[Member]{reply}, err
 }

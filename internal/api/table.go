@@ -65,6 +65,7 @@ func table() []*Route {
 		}),
 		route("POST", "/v1/members/{member}/identifiers", "members:write", (*Server).addIdentifier, About{
 			Tag: members, Summary: "Give a member an identifier", Status: http.StatusCreated, Example: []string{mem},
+			Text: "Purchases that wait for it are recorded: they were told by a key that may record purchases, and this says whose they are. So they stand in the name of `system`.",
 			Body: `{"kind": "card", "value": "10010002"}`,
 		}),
 		route("DELETE", "/v1/members/{member}/identifiers/{kind}/{value}", "members:write", (*Server).removeIdentifier, About{
@@ -206,7 +207,7 @@ func table() []*Route {
 		}),
 		route("POST", "/v1/members/{member}/claims", "purchases:write", (*Server).claimLinked, About{
 			Tag: claims, Summary: "Record what waits for a member's identifiers", Example: []string{mem},
-			Text: "Giving a member an identifier over the API does it by itself; this is for identifiers that came with the enrolment, an import or a merge.",
+			Text: "It is done by itself: at once where the member is given the identifier over the API, and a moment later where it comes with the enrolment, a changed profile, an import or a merge. This does it now, and says what came of it.",
 		}),
 
 		// Activities

@@ -52,6 +52,7 @@ type grammar struct {
 	Scenario   scenarioCmd   `cmd:"" help:"Play given/when/then files and say what differs."`
 	Sweep      sweepCmd      `cmd:"" help:"Do now what time has brought: expiry, releases, tiers."`
 	Job        jobCmd        `cmd:"" help:"Look at what servers do beside requests, and steer it."`
+	Errand     errandCmd     `cmd:"" help:"Look at what follows from events for other members."`
 	Verify     verifyCmd     `cmd:"" help:"Prove the books."`
 	Seal       sealCmd       `cmd:"" help:"Seal the books, and print the heads to keep."`
 	Doctor     doctorCmd     `cmd:"" help:"Look the installation over and say what is wrong."`

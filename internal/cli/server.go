@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"lojal.dev/lojal/internal/api"
+	"lojal.dev/lojal/internal/claim"
 	"lojal.dev/lojal/internal/code"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errand"
@@ -148,6 +149,7 @@ func (s *server) run(files int, ready func(url string)) error {
 	}
 	importer.Handle(s.jobs, s.db, s.recorder, s.versions, s.e.now, s.log)
 	code.Handle(s.jobs, s.db, s.e.now)
+	claim.Handle(s.jobs, s.db, s.e.now)
 	errand.Handle(s.jobs, s.db, s.recorder, s.e.now, s.log)
 	seal.Handle(s.jobs, s.db, s.e.now, s.c.SealEvery, s.log)
 	flows.Go(func() { s.jobs.Run(s.stopping) })

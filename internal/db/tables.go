@@ -54,6 +54,7 @@ var tables = []Table{
 	{"code_orders", true},
 	{"waiting_purchases", true},
 	{"errand_places", true},
+	{"follow_ups", true},
 	{"partner_payments", true},
 }
 

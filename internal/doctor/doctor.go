@@ -36,7 +36,7 @@ func (l Level) Worse(than Level) bool { return slices.Index(levels, l) > slices.
 // Finding is what was seen of one thing.
 type Finding struct {
 	// Check names what was looked at: program, clock, zones, configuration, disk, file, settings, sessions, schema, versions, keys,
-	// work, deliveries, jobs, seals, backups.
+	// work, deliveries, jobs, errands, seals, backups.
 	Check string `json:"check"`
 	Level Level  `json:"level"`
 	// Message says what is so, Advice what to do about it; without one when it is well.
@@ -173,7 +173,7 @@ func Examine(ctx context.Context, in Input) *Report {
 		check string
 		run   func(context.Context) error
 	}{
-		{"versions", e.versions}, {"keys", e.keys}, {"work", e.work}, {"deliveries", e.deliveries}, {"jobs", e.jobs}, {"seals", e.seals}, {"backups", e.backups},
+		{"versions", e.versions}, {"keys", e.keys}, {"work", e.work}, {"deliveries", e.deliveries}, {"jobs", e.jobs}, {"errands", e.errands}, {"seals", e.seals}, {"backups", e.backups},
 	} {
 		if err := look.run(ctx); err != nil {
 			e.failed(look.check, err)

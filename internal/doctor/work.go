@@ -12,6 +12,7 @@ import (
 	"lojal.dev/lojal/internal/audit"
 	"lojal.dev/lojal/internal/books"
 	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/errand"
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/export"
 	"lojal.dev/lojal/internal/job"
@@ -282,6 +283,29 @@ func (e *exam) jobs(ctx context.Context) error {
 		e.okf("jobs", "No job has failed.")
 	}
 	return nil
+}
+
+func (e *exam) errands(ctx context.Context) error {
+	return e.each(ctx, func(tx *db.Tx, id string) error {
+		s, err := errand.StandingOf(ctx, tx, id, e.now)
+		if err != nil {
+			return err
+		}
+		if s.Behind > e.limits.Late {
+			e.say("errands", Warning, fmt.Sprintf("What follows from the events of %s for other members, such as the thanks for a referral, has not been done for %s.", id, round(s.Behind)),
+				"See that a server runs, and its log for what fails; lojal job list --kind errands says why.")
+		}
+		if s.Waits > 0 {
+			e.say("errands", Warning, fmt.Sprintf("Of what follows from events of %s, %s failed and will be tried again.", id, lang.Things(s.Waits, "fact")), "lojal errand list says which, and why; lojal verify says whether the books of that member are sound.")
+		}
+		if s.Refused > 0 {
+			e.say("errands", Note, fmt.Sprintf("Of what should follow from events of %s, %s refused in the last thirty days.", id, lang.Things(s.Refused, "fact")), "lojal errand list says which, and why: mostly that the member has left.")
+		}
+		if s.Follows && s.Behind <= e.limits.Late && s.Waits == 0 {
+			e.okf("errands", "What follows from the events of %s for other members is done.", id)
+		}
+		return nil
+	})
 }
 
 func (e *exam) seals(ctx context.Context) error {

@@ -1,11 +1,12 @@
-// Package errand records what follows for one member from what another one did: the thanks for a referral, a moment after the friend's
-// purchase.
+// Package errand records what follows a moment after an event: for one member from what another one did, as the thanks for a referral after
+// the friend's purchase; and for one who is enrolled, changed or merged, what waited for the identifiers that the member has now.
 //
-// It owns the place in the feed up to which that is done (table errand_places) and the following of the feed. It does not own what
-// follows from an event (engine.FollowUp) nor how a fact is recorded (record).
+// It owns the place in the feed up to which that is done (table errand_places), what is late or was refused (follow_ups) and the following of
+// the feed. It does not own what follows from an event (engine.FollowUp, claim.Linked) nor how a fact is recorded (record).
 //
 // What always holds: whatever follows from an event that is committed is recorded, and once, by its natural key; wherever the
-// process stops, another node goes on from a place that is not behind anything that was left out. Each fact is recorded in its own
+// process stops, another node goes on from a place that is not behind anything that was left out and is not written down as late. What fails is set
+// aside, keeps nothing else from being done, and is tried again until it is recorded or refused. Each fact is recorded in its own
 // member's transaction, so that nothing here spans two members.
 package errand
 
@@ -15,9 +16,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"lojal.dev/lojal/internal/books"
+	"lojal.dev/lojal/internal/claim"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/errs"
@@ -25,16 +28,17 @@ import (
 	"lojal.dev/lojal/internal/job"
 	"lojal.dev/lojal/internal/record"
 	"lojal.dev/lojal/internal/version"
+	"lojal.dev/lojal/internal/waiting"
 )
 
 // Counts is what was done.
 type Counts struct {
-	// Events were read; Recorded facts followed from them; Refused were not taken, by members who are gone.
-	Events, Recorded, Refused int
+	// Events were read; Recorded facts followed from them; Refused were not taken, by members who are gone; Late failed and are tried again.
+	Events, Recorded, Refused, Late int
 }
 
 func (c *Counts) add(d Counts) {
-	c.Events, c.Recorded, c.Refused = c.Events+d.Events, c.Recorded+d.Recorded, c.Refused+d.Refused
+	c.Events, c.Recorded, c.Refused, c.Late = c.Events+d.Events, c.Recorded+d.Recorded, c.Refused+d.Refused, c.Late+d.Late
 }
 
 // pageSize is how many events are taken from the feed at once.
@@ -47,13 +51,14 @@ func Follow(ctx context.Context, d *db.DB, r *record.Recorder, program string, n
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	for {
-		n, more, err := page(ctx, d, r, program, now, log)
+	f := follower{d: d, r: r, program: program, now: now, log: log}
+	n, err := f.again(ctx)
+	out.add(n)
+	for more := true; err == nil && more; {
+		n, more, err = f.page(ctx)
 		out.add(n)
-		if err != nil || !more {
-			return out, err
-		}
 	}
+	return out, err
 }
 
 // CatchUp is Follow until all is followed that is committed when it is called. Follow leaves what stands in the feed only when older
@@ -85,72 +90,205 @@ func CatchUp(ctx context.Context, d *db.DB, r *record.Recorder, program string, 
 
 const lastStamp = `SELECT COALESCE(MAX(stamp), 0) FROM facts WHERE program_id = $1 AND events <> '[]'`
 
+// follower follows the feed of one program.
+type follower struct {
+	d       *db.DB
+	r       *record.Recorder
+	program string
+	now     time.Time
+	log     *slog.Logger
+}
+
 // page does one page of the feed.
-func page(ctx context.Context, d *db.DB, r *record.Recorder, program string, now time.Time, log *slog.Logger) (Counts, bool, error) {
-	if d.Distributed() {
-		err := d.Write(ctx, func(tx *db.Tx) error {
-			_, err := books.LineUp(ctx, tx, program)
+func (f *follower) page(ctx context.Context) (Counts, bool, error) {
+	if f.d.Distributed() {
+		err := f.d.Write(ctx, func(tx *db.Tx) error {
+			_, err := books.LineUp(ctx, tx, f.program)
 			return err
 		})
 		if err != nil {
 			return Counts{}, false, err
 		}
 	}
-	at, err := placeOf(ctx, d, r.Versions(), program)
+	at, err := placeOf(ctx, f.d, f.r.Versions(), f.program)
 	if err != nil || at == nil {
 		return Counts{}, false, err
 	}
 	var list []books.Event
-	var reqs []record.Request
-	err = d.Read(ctx, func(tx *db.Tx) error {
-		reqs = nil
-		if list, err = books.Events(ctx, tx, program, *at, pageSize); err != nil {
-			return err
-		}
-		for i := range list {
-			req, ok, err := follow(ctx, tx, program, &list[i], now)
-			if err != nil {
-				return err
-			}
-			if ok {
-				reqs = append(reqs, req)
-			}
-		}
-		return nil
+	err = f.d.Read(ctx, func(tx *db.Tx) error {
+		list, err = books.Events(ctx, tx, f.program, *at, pageSize)
+		return err
 	})
 	if err != nil || len(list) == 0 {
 		return Counts{}, false, err
 	}
+	out, left, err := f.do(ctx, list)
+	if err != nil {
+		return out, false, err
+	}
+	err = f.d.Write(ctx, func(tx *db.Tx) error {
+		for i := range left {
+			if err := put(ctx, tx, f.program, &left[i]); err != nil {
+				return err
+			}
+		}
+		return advance(ctx, tx, f.program, *at, list[len(list)-1].Cursor)
+	})
+	return out, len(list) == pageSize, err
+}
+
+// follow is what follows from an event: a fact for somebody else, or what waits for the member's identifiers.
+type follow struct {
+	*books.Event
+	// key names it among what is late: what was set aside is found again by it.
+	key string
+	req record.Request
+}
+
+// links are the types of events after which a member may have an identifier for which something waits. One that is given by itself is looked
+// at by whoever gives it.
+var links = map[string]bool{engine.EvEnrolled: true, engine.EvProfile: true, engine.EvMerged: true}
+
+// do does what follows from the events, and gives what is to be written down of it: what failed, and what was refused. The error is one after
+// which nothing of it counts as done: the same events come again.
+func (f *follower) do(ctx context.Context, list []books.Event) (Counts, []FollowUp, error) {
 	out := Counts{Events: len(list)}
-	for i, o := range r.Batch(ctx, reqs) {
+	var left []FollowUp
+	var todo []follow
+	var waits []string
+	var linked map[string]*books.Event
+	err := f.d.Read(ctx, func(tx *db.Tx) error {
+		todo, left, linked = nil, nil, map[string]*books.Event{}
+		var ask []string
+		for i := range list {
+			e := &list[i]
+			if links[e.Type] && linked[e.Member] == nil {
+				ask = append(ask, e.Member)
+				linked[e.Member] = e
+			}
+			req, ok, err := request(ctx, tx, f.program, e, f.now)
+			switch {
+			case err != nil && !lasting(err):
+				return err
+			case err != nil:
+				left = append(left, f.late(e, req.Fact.ExternalID, req.Member, err))
+			case ok:
+				todo = append(todo, follow{e, req.Fact.ExternalID, req})
+			}
+		}
+		var err error
+		waits, err = claim.Waits(ctx, tx, f.program, ask)
+		return err
+	})
+	if err != nil {
+		return Counts{}, nil, err
+	}
+	reqs := make([]record.Request, len(todo))
+	for i := range todo {
+		reqs[i] = todo[i].req
+	}
+	for i, o := range f.r.Batch(ctx, reqs) {
+		t := &todo[i]
 		switch {
 		case o.Err == nil && o.Result.Duplicate:
 		case o.Err == nil:
 			out.Recorded++
 		case errs.Is(o.Err, errs.CodeConflict, "duplicate_external_id"): // it was recorded before what was seen of it changed
-		case errs.CodeOf(o.Err) == errs.CodeUnavailable, errs.CodeOf(o.Err) == errs.CodeInternal:
-			return out, false, fmt.Errorf("record %s: %w", reqs[i].Fact.ExternalID, o.Err)
+		case !refused(o.Err) && !lasting(o.Err):
+			return out, nil, fmt.Errorf("record %s: %w", t.key, o.Err)
+		case lasting(o.Err):
+			left = append(left, f.late(t.Event, t.key, t.req.Member, o.Err))
 		default:
-			out.Refused++
-			log.Info("what should follow from an event was not taken", "program", program, "fact", reqs[i].Fact.ExternalID, "reason", errs.As(o.Err).Reason)
+			waits, err := f.waitsFor(ctx, t, left, o.Err)
+			if err != nil {
+				return out, nil, err
+			}
+			if waits {
+				left = append(left, f.late(t.Event, t.key, t.req.Member, o.Err))
+				break
+			}
+			left = append(left, f.refused(t.Event, t.key, t.req.Member, o.Err))
 		}
 	}
-	return out, len(list) == pageSize, advance(ctx, d, program, *at, list[len(list)-1].Cursor)
+	for _, id := range waits {
+		e := linked[id]
+		got, err := f.link(ctx, id)
+		out.Recorded += len(got.Recorded)
+		for _, no := range got.Refused {
+			left = append(left, f.refused(e, no.Purchase.ID, id, no.Err))
+		}
+		switch {
+		case err == nil:
+		case lasting(err):
+			left = append(left, f.late(e, e.ID, id, err))
+		default:
+			return out, nil, err
+		}
+	}
+	for i := range left {
+		if left[i].Status == Waits {
+			out.Late++
+		} else {
+			out.Refused++
+		}
+	}
+	return out, left, nil
 }
 
-// follow makes the request for what follows from an event.
-func follow(ctx context.Context, tx *db.Tx, program string, e *books.Event, now time.Time) (record.Request, bool, error) {
+// link records all that waits for a member's identifiers.
+func (f *follower) link(ctx context.Context, id string) (all claim.Outcome, err error) {
+	for all.More = true; all.More; {
+		some, err := claim.Linked(ctx, f.d, f.r, f.program, id, f.now)
+		all.Recorded, all.Refused, all.More = append(all.Recorded, some.Recorded...), some.Refused, some.More
+		if errs.CodeOf(err) == errs.CodeNotFound { // the member is gone
+			return all, nil
+		}
+		if err != nil {
+			return all, err
+		}
+	}
+	return all, nil
+}
+
+// waitsFor says whether a refusal is one of the order only: what is to be taken back is itself still to be recorded.
+func (f *follower) waitsFor(ctx context.Context, t *follow, left []FollowUp, why error) (bool, error) {
+	if !errs.Is(why, errs.CodeNotFound, "fact_not_found") {
+		return false, nil
+	}
+	_, first, _ := strings.Cut(t.req.Fact.Parent, "/")
+	for i := range left {
+		if left[i].Key == first && left[i].Status == Waits {
+			return true, nil
+		}
+	}
+	var waits bool
+	err := f.d.Read(ctx, func(tx *db.Tx) (err error) {
+		waits, err = isLate(ctx, tx, f.program, first)
+		return err
+	})
+	return waits, err
+}
+
+// lasting says of an error that it is not one of the database as a whole: that one can fail while others are done.
+func lasting(err error) bool { return errs.CodeOf(err) == errs.CodeInternal }
+
+func refused(err error) bool {
+	return errs.CodeOf(err) != errs.CodeUnavailable && errs.CodeOf(err) != errs.CodeInternal
+}
+
+// request makes the request for what follows from an event for another member.
+func request(ctx context.Context, tx *db.Tx, program string, e *books.Event, now time.Time) (record.Request, bool, error) {
 	f, ok := engine.FollowUp(engine.Event{Type: e.Type, Data: e.Data}, e.Member, e.Fact, e.OccurredAt)
 	if !ok {
 		return record.Request{}, false, nil
 	}
+	req := record.Request{Program: program, Member: f.Member, Now: now, Actor: record.System}
+	var err error
 	if f.Thanks.Step == engine.ThanksEarned {
-		var err error
-		if f.Thanks.Refused, err = record.Related(ctx, tx, program, f.Thanks.From, f.Member); err != nil {
-			return record.Request{}, false, err
-		}
+		f.Thanks.Refused, err = record.Related(ctx, tx, program, f.Thanks.From, f.Member)
 	}
-	return record.Request{Program: program, Member: f.Member, Fact: f, Now: now, Actor: record.System}, true, nil
+	req.Fact = f
+	return req, true, err
 }
 
 const (
@@ -197,13 +335,20 @@ func placeOf(ctx context.Context, d *db.DB, versions *version.Cache, program str
 	return at, err
 }
 
-// begins gives the time at which the first version was published that has anything that follows; nil for none.
+// begins gives the time from which on something can follow: at which the first version was published that has anything that does, or the first
+// purchase came that waits for an identifier; nil for neither.
 func begins(ctx context.Context, tx *db.Tx, versions *version.Cache, program string) (*time.Time, error) {
 	set, err := versions.Get(ctx, tx, program)
+	if errs.CodeOf(err) == errs.CodeNotFound { // it has no version yet
+		return nil, nil //nolint:nilnil // nothing follows
+	}
 	if err != nil {
 		return nil, err
 	}
-	var at *time.Time
+	at, err := waiting.Since(ctx, tx, program)
+	if err != nil {
+		return nil, err
+	}
 	for _, v := range set.List() {
 		if p := set.Version(v.Version); p != nil && p.FollowsUp() && (at == nil || v.PublishedAt.Before(*at)) {
 			at = &v.PublishedAt
@@ -213,12 +358,8 @@ func begins(ctx context.Context, tx *db.Tx, versions *version.Cache, program str
 }
 
 // advance moves the place, unless another one has.
-func advance(ctx context.Context, d *db.DB, program string, from, to books.Cursor) error {
-	err := d.Write(ctx, func(tx *db.Tx) error {
-		_, err := tx.Exec(ctx, movePlace, to.Stamp, to.N, ids.Bucket(program, ""), program, from.Stamp, from.N)
-		return err
-	})
-	if err != nil {
+func advance(ctx context.Context, tx *db.Tx, program string, from, to books.Cursor) error {
+	if _, err := tx.Exec(ctx, movePlace, to.Stamp, to.N, ids.Bucket(program, ""), program, from.Stamp, from.N); err != nil {
 		return fmt.Errorf("move the place of errands in %s: %w", program, err)
 	}
 	return nil
@@ -235,8 +376,12 @@ const (
 	every   = 15 * time.Second
 )
 
+// TendKind is the job that forgets what was refused long ago.
+const TendKind = "errands.tend"
+
 // Handle has the runner's node follow the feeds of all programs.
 func Handle(jobs *job.Runner, d *db.DB, r *record.Recorder, clock func() time.Time, log *slog.Logger) {
+	jobs.Handle(TendKind, job.Worker{Every: time.Hour, Run: func(ctx context.Context, _ *job.Job) error { return Tend(ctx, d, clock()) }})
 	jobs.Handle(JobKind, job.Worker{Every: every, Run: func(ctx context.Context, _ *job.Job) error {
 		begun := time.Now()
 		tick := time.NewTicker(poll)
@@ -255,37 +400,28 @@ func Handle(jobs *job.Runner, d *db.DB, r *record.Recorder, clock func() time.Ti
 	}})
 }
 
-// FollowAll is Follow for every program, and says whether there is one from whose events anything can follow.
+// FollowAll is Follow for every program, and says whether there is one from whose events anything can follow. One that fails keeps none of the
+// others.
 func FollowAll(ctx context.Context, d *db.DB, r *record.Recorder, now time.Time, log *slog.Logger) (some bool, err error) {
 	var programs []version.Program
-	following := map[string]bool{}
 	err = d.Read(ctx, func(tx *db.Tx) (err error) {
-		clear(following)
-		if programs, err = version.Programs(ctx, tx); err != nil {
-			return err
-		}
-		for _, p := range programs {
-			at, err := begins(ctx, tx, r.Versions(), p.ID)
-			if errs.CodeOf(err) == errs.CodeNotFound {
-				continue // it has no version yet
-			}
-			if err != nil {
-				return err
-			}
-			following[p.ID] = at != nil
-		}
-		return nil
+		programs, err = version.Programs(ctx, tx)
+		return err
 	})
+	if err != nil {
+		return false, err
+	}
 	var failed []error
 	for _, p := range programs {
-		if err != nil || ctx.Err() != nil {
+		if ctx.Err() != nil {
 			break
 		}
-		if following[p.ID] {
+		at, err := placeOf(ctx, d, r.Versions(), p.ID)
+		if err == nil && at != nil {
 			some = true
-			_, e := Follow(ctx, d, r, p.ID, now, log)
-			failed = append(failed, e)
+			_, err = Follow(ctx, d, r, p.ID, now, log)
 		}
+		failed = append(failed, err)
 	}
-	return some, errors.Join(append(failed, err)...)
+	return some, errors.Join(failed...)
 }

@@ -43,7 +43,9 @@ type shop struct {
 	now time.Time
 }
 
-func open(t *testing.T, d *db.DB) *shop {
+func open(t *testing.T, d *db.DB) *shop { return openWith(t, d, document) }
+
+func openWith(t *testing.T, d *db.DB, document string) *shop {
 	t.Helper()
 	doc, err := program.Parse([]byte(document), "")
 	if err != nil {

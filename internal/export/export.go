@@ -85,6 +85,7 @@ var tables = []struct{ name, key string }{
 	{"webhook_places", "bucket, program_id, webhook_id"},
 	{"deliveries", "bucket, program_id, webhook_id, event_id"},
 	{"errand_places", "bucket, program_id"},
+	{"follow_ups", "bucket, program_id, key"},
 	{"members", "bucket, program_id, member_id"},
 	{"identifiers", "bucket, program_id, kind, value"},
 	{"accounts", "bucket, program_id, member_id"},

@@ -76,6 +76,16 @@ func unknown(i Identifier) error {
 	return errs.NotFound("member_not_found", fmt.Sprintf("No member of this program has this %s.", kindWord(i.Kind))).With("kind", i.Kind)
 }
 
+// ParseIdentifier reads KIND:VALUE, in the form in which it is kept.
+func ParseIdentifier(p *program.Compiled, text string) (Identifier, error) {
+	kind, value, ok := strings.Cut(text, ":")
+	if !ok {
+		return Identifier{}, errors.New("Write it as KIND:VALUE, for example payment_card:tok_77.") //nolint:revive,staticcheck // a sentence for the caller, as Normalize's
+	}
+	v, err := Normalize(p, kind, value)
+	return Identifier{kind, v}, err
+}
+
 // parseRef gives an identifier to look up, or the id itself.
 func parseRef(p *program.Compiled, ref string) (i Identifier, id string, err error) {
 	bad := func(message string) error { return errs.Malformed("invalid_member_reference", message) }
@@ -221,25 +231,34 @@ func attach(ctx context.Context, tx *db.Tx, program string, members []Member) er
 	if len(members) == 0 {
 		return nil
 	}
-	args := []any{program}
-	place := map[string]int{}
+	list := make([]string, len(members))
 	for k := range members {
-		args = append(args, members[k].ID)
-		place[members[k].ID] = k
+		list[k] = members[k].ID
 	}
+	of, err := IdentifiersOf(ctx, tx, program, list)
+	for k := range members {
+		members[k].Identifiers = append(members[k].Identifiers, of[members[k].ID]...)
+	}
+	return err
+}
+
+// IdentifiersOf gives the identifiers of members, by id; there must be at least one member.
+func IdentifiersOf(ctx context.Context, tx *db.Tx, program string, members []string) (map[string][]Identifier, error) {
+	args := []any{program}
+	for _, id := range members {
+		args = append(args, id)
+	}
+	out := make(map[string][]Identifier, len(members))
 	err := db.Collect(ctx, tx, func(row db.Scanner) error {
 		var id string
 		var i Identifier
-		if err := row.Scan(&id, &i.Kind, &i.Value); err != nil {
-			return err
-		}
-		m := &members[place[id]]
-		m.Identifiers = append(m.Identifiers, i)
-		return nil
+		err := row.Scan(&id, &i.Kind, &i.Value)
+		out[id] = append(out[id], i)
+		return err
 	}, `SELECT member_id, kind, value FROM identifiers WHERE program_id = $1 AND member_id IN (`+placeholders(2, len(members))+`)
 	ORDER BY member_id, kind, created_at, value`, args...)
 	if err != nil {
-		return fmt.Errorf("identifiers of members: %w", err)
+		return nil, fmt.Errorf("identifiers of members: %w", err)
 	}
-	return nil
+	return out, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"lojal.dev/lojal/internal/books"
 	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/errand"
 	"lojal.dev/lojal/internal/job"
 	"lojal.dev/lojal/internal/relay"
 	"lojal.dev/lojal/internal/seal"
@@ -27,16 +28,18 @@ const (
 )
 
 var (
-	upDesc   = prometheus.NewDesc("lojal_db_up", "1 when the database answered the last question, 0 when not.", nil, nil)
-	dueDesc  = prometheus.NewDesc("lojal_due_accounts", "Accounts that time has something for and no sweep has brought up yet; counted to 10000.", nil, nil)
-	ageDesc  = prometheus.NewDesc("lojal_due_oldest_seconds", "How long the first of the due accounts has waited.", nil, nil)
-	feedDesc = prometheus.NewDesc("lojal_feed_lag_seconds", "How long the oldest fact has been written that the feed cannot show yet, since an older transaction is open.", nil, nil)
-	jobsDesc = prometheus.NewDesc("lojal_jobs", "Jobs by kind and state. Those that are available and wait, and those that are discarded, want a look.", []string{"kind", "state"}, nil)
-	hookDesc = prometheus.NewDesc("lojal_webhook_deliveries", "Deliveries to webhooks that wait (pending) or were given up (dead).", []string{"status"}, nil)
-	lateDesc = prometheus.NewDesc("lojal_webhook_oldest_seconds", "How long the oldest delivery has waited that is neither taken nor dead.", nil, nil)
-	makeDesc = prometheus.NewDesc("lojal_webhook_feed_lag_seconds", "How old the oldest event is that an active webhook has not got from the feed yet.", nil, nil)
-	sealDesc = prometheus.NewDesc("lojal_seal_lag_seconds", "How long the oldest fact has stood in the books without a seal.", nil, nil)
-	sizeDesc = prometheus.NewDesc("lojal_db_size_bytes", "Size of the database on disk, on SQLite with its log.", nil, nil)
+	upDesc     = prometheus.NewDesc("lojal_db_up", "1 when the database answered the last question, 0 when not.", nil, nil)
+	dueDesc    = prometheus.NewDesc("lojal_due_accounts", "Accounts that time has something for and no sweep has brought up yet; counted to 10000.", nil, nil)
+	ageDesc    = prometheus.NewDesc("lojal_due_oldest_seconds", "How long the first of the due accounts has waited.", nil, nil)
+	feedDesc   = prometheus.NewDesc("lojal_feed_lag_seconds", "How long the oldest fact has been written that the feed cannot show yet, since an older transaction is open.", nil, nil)
+	jobsDesc   = prometheus.NewDesc("lojal_jobs", "Jobs by kind and state. Those that are available and wait, and those that are discarded, want a look.", []string{"kind", "state"}, nil)
+	hookDesc   = prometheus.NewDesc("lojal_webhook_deliveries", "Deliveries to webhooks that wait (pending) or were given up (dead).", []string{"status"}, nil)
+	lateDesc   = prometheus.NewDesc("lojal_webhook_oldest_seconds", "How long the oldest delivery has waited that is neither taken nor dead.", nil, nil)
+	makeDesc   = prometheus.NewDesc("lojal_webhook_feed_lag_seconds", "How old the oldest event is that an active webhook has not got from the feed yet.", nil, nil)
+	sealDesc   = prometheus.NewDesc("lojal_seal_lag_seconds", "How long the oldest fact has stood in the books without a seal.", nil, nil)
+	errandDesc = prometheus.NewDesc("lojal_errand_lag_seconds", "How old the oldest event is from which it is still to be seen what follows for other members.", nil, nil)
+	followDesc = prometheus.NewDesc("lojal_follow_ups", "What should follow from events and was not recorded: it failed and is tried again (waits), or was refused in the last thirty days (refused).", []string{"status"}, nil)
+	sizeDesc   = prometheus.NewDesc("lojal_db_size_bytes", "Size of the database on disk, on SQLite with its log.", nil, nil)
 )
 
 // asked are the meters that are measured by asking the database.
@@ -54,6 +57,7 @@ type asked struct {
 	late    time.Duration
 	unseal  time.Duration
 	unmade  time.Duration
+	errands errand.Standing
 	size    int64
 	here    bool
 	err     error
@@ -64,7 +68,7 @@ func newAsked(c Config) *asked { return &asked{db: c.DB, clock: c.Clock, log: c.
 
 // Describe is part of prometheus.Collector.
 func (a *asked) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{upDesc, dueDesc, ageDesc, feedDesc, jobsDesc, hookDesc, lateDesc, makeDesc, sealDesc, sizeDesc} {
+	for _, d := range []*prometheus.Desc{upDesc, dueDesc, ageDesc, feedDesc, jobsDesc, hookDesc, lateDesc, makeDesc, errandDesc, followDesc, sealDesc, sizeDesc} {
 		ch <- d
 	}
 }
@@ -91,6 +95,9 @@ func (a *asked) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(hookDesc, prometheus.GaugeValue, float64(a.hooks.Dead), "dead")
 		gauge(lateDesc, a.late.Seconds())
 		gauge(makeDesc, a.unmade.Seconds())
+		gauge(errandDesc, a.errands.Behind.Seconds())
+		ch <- prometheus.MustNewConstMetric(followDesc, prometheus.GaugeValue, float64(a.errands.Waits), errand.Waits)
+		ch <- prometheus.MustNewConstMetric(followDesc, prometheus.GaugeValue, float64(a.errands.Refused), errand.Refused)
 		gauge(sealDesc, a.unseal.Seconds())
 	}
 	if a.sizeErr == nil && !a.sizedAt.IsZero() {
@@ -120,6 +127,9 @@ func (a *asked) ask() {
 		}
 		if err == nil {
 			a.unmade, err = relay.Unmade(ctx, tx, a.clock())
+		}
+		if err == nil {
+			a.errands, err = errand.Standings(ctx, tx, a.clock())
 		}
 		if err == nil {
 			a.unseal, err = seal.Lag(ctx, tx, a.clock())

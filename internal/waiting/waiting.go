@@ -1,7 +1,7 @@
 // Package waiting keeps purchases that no member has yet: of a receipt with a code, or of a card token that nobody has linked.
 //
 // It owns the table waiting_purchases. It does not own the code (code) nor what a claimed purchase leads to (books). What always holds: a
-// receipt waits once in a program; what was claimed or called off stays so. That a receipt counts for one member only is held by its
+// receipt waits once in a program; what was claimed, called off or ended stays so. That a receipt counts for one member only is held by its
 // natural key in the books, whatever stands here.
 package waiting
 
@@ -13,12 +13,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/ids"
+	"lojal.dev/lojal/internal/member"
 )
 
 // IDPrefix is the type prefix of what waits.
@@ -29,6 +31,7 @@ const (
 	Open      = "open"
 	Claimed   = "claimed"
 	Cancelled = "cancelled"
+	Ended     = "ended" // nobody claimed it in time
 )
 
 // Purchase is a purchase that waits.
@@ -127,17 +130,93 @@ func Get(ctx context.Context, tx *db.Tx, program, id string) (Purchase, error) {
 	return one(tx.QueryRow(ctx, getPurchase, bucket, program, id))
 }
 
-const openOf = `SELECT ` + columns + ` FROM waiting_purchases WHERE program_id = $1 AND kind = $2 AND value = $3 AND status = 'open' ORDER BY occurred_at, id LIMIT $4`
+const openOf = `SELECT ` + columns + ` FROM waiting_purchases
+WHERE program_id = $1 AND kind = $2 AND value = $3 AND status = 'open' AND (ends_at IS NULL OR ends_at > $4) AND (occurred_at, id) > ($5, $6)
+ORDER BY occurred_at, id LIMIT $7`
 
-// Of gives what waits for an identifier, the oldest first.
-func Of(ctx context.Context, tx *db.Tx, program, kind, value string, limit int) ([]Purchase, error) {
+// Of gives what waits for an identifier and can still be claimed, the oldest first, after another such purchase or, after the zero one,
+// from the first.
+func Of(ctx context.Context, tx *db.Tx, program string, i member.Identifier, now time.Time, after Purchase, limit int) ([]Purchase, error) {
 	out := []Purchase{}
+	from := int64(math.MinInt64)
+	if after.ID != "" {
+		from = after.OccurredAt.UnixMicro()
+	}
 	err := db.Collect(ctx, tx, func(row db.Scanner) error {
 		p, err := one(row)
 		out = append(out, p)
 		return err
-	}, openOf, program, kind, value, limit)
+	}, openOf, program, i.Kind, i.Value, now.UnixMicro(), from, after.ID, limit)
 	return out, err
+}
+
+var openFor = db.NewLookup([]string{"program_id text", "kind text", "value text"}, `
+SELECT DISTINCT w.kind, w.value
+FROM want CROSS JOIN waiting_purchases w
+WHERE w.program_id = want.program_id AND w.kind = want.kind AND w.value = want.value AND w.status = 'open'`)
+
+// For gives those of the identifiers for which something waits.
+func For(ctx context.Context, tx *db.Tx, program string, list []member.Identifier) (map[member.Identifier]bool, error) {
+	out := map[member.Identifier]bool{}
+	args := make([]any, 0, 3*len(list))
+	for _, i := range list {
+		args = append(args, program, i.Kind, i.Value)
+	}
+	err := tx.Find(ctx, db.Ask{Lookup: openFor, Args: args, Scan: func(row db.Scanner) error {
+		var i member.Identifier
+		err := row.Scan(&i.Kind, &i.Value)
+		out[i] = true
+		return err
+	}})
+	if err != nil {
+		return nil, fmt.Errorf("look for purchases that wait: %w", err)
+	}
+	return out, nil
+}
+
+const firstLinked = `SELECT MIN(created_at) FROM waiting_purchases WHERE program_id = $1 AND kind > '' AND status = 'open'`
+
+// Since gives when the first purchase of those came that wait for an identifier; nil where none does.
+func Since(ctx context.Context, tx *db.Tx, program string) (*time.Time, error) {
+	var at sql.NullInt64
+	if err := tx.QueryRow(ctx, firstLinked, program).Scan(&at); err != nil {
+		return nil, fmt.Errorf("look for purchases that wait: %w", err)
+	}
+	if !at.Valid {
+		return nil, nil //nolint:nilnil // none is no error
+	}
+	t := time.UnixMicro(at.Int64).UTC()
+	return &t, nil
+}
+
+const (
+	pastEnd = `SELECT bucket, program_id, id FROM waiting_purchases WHERE status = 'open' AND ends_at <= $1 ORDER BY ends_at LIMIT $2`
+
+	endOne = `UPDATE waiting_purchases SET status = 'ended' WHERE bucket = $1 AND program_id = $2 AND id = $3 AND status = 'open' AND ends_at <= $4`
+)
+
+// End settles what nobody claimed in time, at most limit, and says how many there were: one more call finds the next.
+func End(ctx context.Context, tx *db.Tx, now time.Time, limit int) (n int, err error) {
+	type row struct {
+		bucket      int32
+		program, id string
+	}
+	var list []row
+	err = db.Collect(ctx, tx, func(s db.Scanner) error {
+		var r row
+		err := s.Scan(&r.bucket, &r.program, &r.id)
+		list = append(list, r)
+		return err
+	}, pastEnd, now.UnixMicro(), limit)
+	for _, r := range list {
+		if err == nil {
+			_, err = tx.Exec(ctx, endOne, r.bucket, r.program, r.id, now.UnixMicro())
+		}
+	}
+	if err != nil {
+		return 0, fmt.Errorf("end what was not claimed: %w", err)
+	}
+	return len(list), nil
 }
 
 const settle = `UPDATE waiting_purchases SET status = $1, member_id = $2, fact_id = $3 WHERE bucket = $4 AND program_id = $5 AND id = $6 AND status = 'open'`
@@ -160,10 +239,13 @@ func (p *Purchase) Usable(now time.Time) error {
 	switch {
 	case p.Status == Cancelled:
 		return errs.Conflict("receipt_cancelled", "This receipt was called off.")
+	case p.Status == Ended, p.Status == Open && p.Over(now):
+		return errs.Conflict("claim_ended", "The time to claim this receipt is over.").With("ended_at", p.EndsAt.Format(time.RFC3339))
 	case p.Status != Open:
 		return errs.Conflict("receipt_claimed", "This receipt was claimed already.")
-	case p.EndsAt != nil && !now.Before(*p.EndsAt):
-		return errs.Conflict("claim_ended", "The time to claim this receipt is over.").With("ended_at", p.EndsAt.Format(time.RFC3339))
 	}
 	return nil
 }
+
+// Over says that the time to claim it is.
+func (p *Purchase) Over(now time.Time) bool { return p.EndsAt != nil && !now.Before(*p.EndsAt) }
