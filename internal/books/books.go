@@ -37,27 +37,28 @@ type Entry struct {
 
 // body is the part of a fact that has no column.
 type body struct {
-	Enrolment  *engine.EnrolmentBody `json:"enrolment,omitempty"`
-	Purchase   *engine.Purchase      `json:"purchase,omitempty"`
-	Return     *engine.Return        `json:"return,omitempty"`
-	Activity   *engine.Activity      `json:"activity,omitempty"`
-	Redemption *engine.Redemption    `json:"redemption,omitempty"`
-	Adjustment *engine.Adjustment    `json:"adjustment,omitempty"`
-	Transfer   *engine.Transfer      `json:"transfer,omitempty"`
-	Release    *engine.ReleaseBody   `json:"release,omitempty"`
-	Tier       *engine.TierBody      `json:"tier,omitempty"`
-	Grant      *engine.GrantBody     `json:"grant,omitempty"`
-	Plan       *engine.PlanBody      `json:"plan,omitempty"`
-	Use        *engine.UseBody       `json:"use,omitempty"`
-	Challenge  *engine.ChallengeBody `json:"challenge,omitempty"`
-	Status     *engine.StatusBody    `json:"status,omitempty"`
-	Merge      *engine.Merge         `json:"merge,omitempty"`
-	Card       *engine.Card          `json:"card,omitempty"`
-	Voucher    *engine.VoucherStep   `json:"voucher,omitempty"`
-	Drawn      *engine.Drawn         `json:"drawn,omitempty"`
-	Invited    *engine.Invitation    `json:"invited,omitempty"`
-	Thanks     *engine.Thanks        `json:"thanks,omitempty"`
-	Partner    *engine.PartnerBody   `json:"partner,omitempty"`
+	Enrolment   *engine.EnrolmentBody   `json:"enrolment,omitempty"`
+	Purchase    *engine.Purchase        `json:"purchase,omitempty"`
+	Return      *engine.Return          `json:"return,omitempty"`
+	Activity    *engine.Activity        `json:"activity,omitempty"`
+	Redemption  *engine.Redemption      `json:"redemption,omitempty"`
+	Adjustment  *engine.Adjustment      `json:"adjustment,omitempty"`
+	Transfer    *engine.Transfer        `json:"transfer,omitempty"`
+	Release     *engine.ReleaseBody     `json:"release,omitempty"`
+	Tier        *engine.TierBody        `json:"tier,omitempty"`
+	Grant       *engine.GrantBody       `json:"grant,omitempty"`
+	Plan        *engine.PlanBody        `json:"plan,omitempty"`
+	Use         *engine.UseBody         `json:"use,omitempty"`
+	Challenge   *engine.ChallengeBody   `json:"challenge,omitempty"`
+	Status      *engine.StatusBody      `json:"status,omitempty"`
+	Merge       *engine.Merge           `json:"merge,omitempty"`
+	Card        *engine.Card            `json:"card,omitempty"`
+	Voucher     *engine.VoucherStep     `json:"voucher,omitempty"`
+	Drawn       *engine.Drawn           `json:"drawn,omitempty"`
+	Invited     *engine.Invitation      `json:"invited,omitempty"`
+	Thanks      *engine.Thanks          `json:"thanks,omitempty"`
+	Partner     *engine.PartnerBody     `json:"partner,omitempty"`
+	Recognition *engine.RecognitionBody `json:"recognition,omitempty"`
 }
 
 // Body gives the part of a fact that belongs to its kind, as compact JSON: what is stored, and what tells two facts
@@ -68,7 +69,7 @@ func Body(f engine.Fact) ([]byte, error) {
 	}
 	b, err := json.Marshal(body{f.Enrolment, f.Purchase, f.Return, f.Activity, f.Redemption, f.Adjustment, f.Transfer, f.Release,
 		f.Tier, f.Grant, f.Plan, f.Use, f.Challenge, f.Status, f.Merge, f.Card, f.Voucher, f.Drawn, f.Invited, f.Thanks,
-		f.Partner})
+		f.Partner, f.Recognition})
 	if err != nil {
 		return nil, fmt.Errorf("write the body of fact %s: %w", f.ID, err)
 	}
@@ -82,7 +83,7 @@ func setBody(f *engine.Fact, text string) error {
 	}
 	f.Enrolment, f.Purchase, f.Return, f.Activity, f.Redemption = b.Enrolment, b.Purchase, b.Return, b.Activity, b.Redemption
 	f.Adjustment, f.Transfer, f.Release, f.Tier, f.Status, f.Merge = b.Adjustment, b.Transfer, b.Release, b.Tier, b.Status, b.Merge
-	f.Invited, f.Thanks, f.Partner = b.Invited, b.Thanks, b.Partner
+	f.Invited, f.Thanks, f.Partner, f.Recognition = b.Invited, b.Thanks, b.Partner, b.Recognition
 	f.Grant, f.Challenge, f.Card, f.Drawn, f.Plan, f.Use = b.Grant, b.Challenge, b.Card, b.Drawn, b.Plan, b.Use
 	f.Voucher = b.Voucher
 	return nil

@@ -565,6 +565,8 @@ func decodeState(text string, s *engine.State) error {
 			s.Granted = d.int()
 		case "referral":
 			d.any(&s.Referral)
+		case "waiting_thanks":
+			d.any(&s.Thanks)
 		case "challenges":
 			d.any(&s.Challenges)
 		case "tallied":

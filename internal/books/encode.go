@@ -494,6 +494,10 @@ func encodeState(s *engine.State) (string, error) {
 		e.named("referral")
 		e.any(s.Referral)
 	}
+	if len(s.Thanks) > 0 {
+		e.named("waiting_thanks")
+		e.any(s.Thanks)
+	}
 	if len(s.Challenges) > 0 {
 		e.named("challenges")
 		e.any(s.Challenges)

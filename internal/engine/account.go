@@ -64,6 +64,8 @@ type State struct {
 	Granted int64   `json:"granted,omitempty"`
 	// Referral is who brought the member, and what came of it; nil when nobody did.
 	Referral *ReferralState `json:"referral,omitempty"`
+	// Thanks are those of this member that wait for approval, oldest first.
+	Thanks []WaitingThanks `json:"waiting_thanks,omitempty"`
 	// Challenges by id: who joined, what was won.
 	Challenges map[string]*ChallengeState `json:"challenges,omitempty"`
 	// Tallied names the metrics whose days are complete from the member's first fact on.
@@ -338,6 +340,11 @@ const (
 	EvBenefitFaded    = "benefit.faded"
 	EvBenefitRestored = "benefit.restored"
 	EvBenefitUsed     = "benefit.used"
+
+	EvRecognized          = "recognition.given"
+	EvRecognitionWaits    = "recognition.waiting"
+	EvRecognitionDeclined = "recognition.declined"
+	EvRecognitionUndone   = "recognition.undone"
 
 	EvPartnerAward  = "partner.awarded"
 	EvPartnerAccept = "partner.accepted"

@@ -128,9 +128,18 @@ func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
 			n.Past = []string{f.Parent}
 		}
 		tiers(from)
+	case RecognitionK:
+		n.Lots, n.Tallies = true, append(n.Tallies, recognitionTallies(p, st, f)...)
+		if f.Parent != "" {
+			n.Past = []string{f.Parent}
+		}
+		tiers(from)
 	case ThanksK:
 		if f.Thanks != nil && f.Thanks.Step == ThanksEarned {
 			rules(program.ThanksTrigger(f.Thanks.For))
+		}
+		if f.Thanks != nil && f.Thanks.For == program.RecognitionRule {
+			n.Tallies = append(n.Tallies, thankedTallies(p, st, f)...)
 		}
 		if f.Parent != "" {
 			n.Past, n.Lots = []string{f.Parent}, true
@@ -269,6 +278,8 @@ func (w *work) decide() error {
 		return w.then(w.doVoucher())
 	case PartnerK:
 		return w.then(w.doPartner())
+	case RecognitionK:
+		return w.then(w.doRecognition())
 	case Due:
 		return w.doDue()
 	}

@@ -28,6 +28,7 @@ func (w *work) doDue() error {
 		w.endChallenges()
 	}
 	w.dueGrants()
+	w.dueThanks()
 	w.expireLots()
 	if w.st.Kind != Person {
 		return nil

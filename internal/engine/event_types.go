@@ -161,8 +161,8 @@ var EventTypes = []EventType{
 		byField, {Name: "reason", Text: "Why: off, self, same_person, known, circular or gone.", Example: "same_person"},
 	}},
 	{EvThanks, 1, "What another member did had a consequence for this one.", []EventField{
-		{Name: "for", Text: "What it is for: referral.", Example: "referral"},
-		{Name: "step", Text: "joined, qualified (something may be given: see points.earned) or undone (it is taken back).", Example: "qualified"},
+		{Name: "for", Text: "What it is for: referral or recognition.", Example: "referral"},
+		{Name: "step", Text: "joined, qualified or given (something may be given: see points.earned) or undone (it is taken back).", Example: "qualified"},
 		{Name: "friend", Text: "The other member.", Example: "mem_01k9zjq3hfe1f8m6v7j0q3x5c4"},
 	}},
 	{EvVoucherUsed, 1, "A voucher was used.", []EventField{
@@ -170,6 +170,13 @@ var EventTypes = []EventType{
 	}},
 	{EvVoucherUndone, 1, "A use of a voucher was taken back: it can be used again.", []EventField{redemptionField, rewardField}},
 	{EvVoucherVoid, 1, "A voucher was called off.", []EventField{redemptionField, rewardField}},
+	{EvRecognized, 1, "A member thanked another, or thanks that waited were approved. The event is of who gave.", append(recognitionFields(), EventField{
+		Name: "becomes", Text: "The unit in which it arrives.", Example: "thanks"})},
+	{EvRecognitionWaits, 1, "A member thanked another, and staff is asked to approve it.", append(recognitionFields(), EventField{
+		Name: "until", Text: "When it is let go.", Example: "2027-01-31T10:00:00+01:00", Time: true})},
+	{EvRecognitionDeclined, 1, "Thanks that waited do so no longer.", append(recognitionFields(), EventField{
+		Name: "reason", Text: "declined, lapsed, undone by who gave, closed or merged.", Example: "declined"})},
+	{EvRecognitionUndone, 1, "Who thanked took it back in time.", recognitionFields()},
 	{EvPartnerAward, 1, "A partner gave a member points.", []EventField{unitField, amountField, partnerField}},
 	{EvPartnerAccept, 1, "A member paid with points at a partner.", []EventField{unitField, amountField, partnerField}},
 	{EvPartnerUndo, 1, "What was done at a partner was taken back.", []EventField{
@@ -223,6 +230,15 @@ var EventTypes = []EventType{
 
 // byField names who invited.
 var byField = EventField{Name: "by", Text: "The member who invited.", Example: "mem_01k9zjq3hfe1f8m6v7j0q3x5c4"}
+
+func recognitionFields() []EventField {
+	return []EventField{
+		unitField, amountField,
+		{Name: "recognition", Text: "The id of what was given.", Example: "rec_01k9zjq3hfe1f8m6v7j0q3x5c4"},
+		{Name: "to", Text: "The member who is thanked.", Example: "mem_01k9zjq3hfe1f8m6v7j0q3x5c4"},
+		{Name: "value", Text: "What for.", Example: "helped", Optional: true},
+	}
+}
 
 var partnerField = EventField{Name: "partner", Text: "The partner.", Example: "hotel"}
 

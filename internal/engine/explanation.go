@@ -201,6 +201,15 @@ const (
 	NoteFriendQualified   = "friend_qualified"
 	NoteFriendUndone      = "friend_undone"
 
+	NoteThanksGiven    = "thanks_given"    // amount, text (value, optional)
+	NoteThanksWait     = "thanks_wait"     // amount, text (optional), time (let go then)
+	NoteThanksApproved = "thanks_approved" // amount, text (optional)
+	NoteThanksDeclined = "thanks_declined" // amount, text (optional)
+	NoteThanksLapsed   = "thanks_lapsed"   // amount, text (optional)
+	NoteThanksUndone   = "thanks_undone"   // amount, text (optional)
+	NoteThanked        = "thanked"         // amount, text (value, optional)
+	NoteThanksTaken    = "thanks_taken"    // what somebody was thanked with is taken back
+
 	NotePartnerAward  = "partner_awarded"  // amount, text (partner)
 	NotePartnerAccept = "partner_accepted" // amount, text (partner)
 	NotePartnerUndo   = "partner_undone"   // amount, text (partner)

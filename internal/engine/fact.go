@@ -17,41 +17,42 @@ type Kind string
 
 // The kinds of facts.
 const (
-	Enrolment   Kind = "enrolment"
-	PurchaseK   Kind = "purchase"
-	ReturnK     Kind = "return"
-	ActivityK   Kind = "activity"
-	Reserve     Kind = "reserve" // redemption, first step
-	Commit      Kind = "commit"  // redemption, second step
-	Cancel      Kind = "cancel"  // redemption, let go
-	Redeem      Kind = "redeem"  // redemption in one step
-	Refund      Kind = "refund"  // a committed redemption is undone
-	AdjustmentK Kind = "adjustment"
-	TransferOut Kind = "transfer_out"
-	TransferIn  Kind = "transfer_in"
-	Release     Kind = "release"   // pending points of a fact become spendable, or are cancelled
-	TierGrant   Kind = "tier"      // a tier set by hand
-	GrantK      Kind = "grant"     // something given by hand to be had, or taken back
-	ProfileK    Kind = "profile"   // what rules may ask about the member changed
-	PlanK       Kind = "plan"      // something happened to a paid membership
-	UseK        Kind = "use"       // a benefit was used
-	Status      Kind = "status"    // block, unblock, close
-	ChallengeK  Kind = "challenge" // a member joins or leaves a challenge, or its leaderboard
-	MergeOut    Kind = "merge_out"
-	MergeIn     Kind = "merge_in"
-	InvitedK    Kind = "invited" // a member says after enrolling who invited them
-	PartnerK    Kind = "partner" // something was done at a partner
-	ThanksK     Kind = "thanks"  // what follows from what another member did
-	VoucherK    Kind = "voucher" // a voucher is used, a use taken back, or it is called off
-	Load        Kind = "load"    // a gift card is topped up
-	Due         Kind = "due"     // time passed: release, expiry, warnings, tiers, forgotten reservations
+	Enrolment    Kind = "enrolment"
+	PurchaseK    Kind = "purchase"
+	ReturnK      Kind = "return"
+	ActivityK    Kind = "activity"
+	Reserve      Kind = "reserve" // redemption, first step
+	Commit       Kind = "commit"  // redemption, second step
+	Cancel       Kind = "cancel"  // redemption, let go
+	Redeem       Kind = "redeem"  // redemption in one step
+	Refund       Kind = "refund"  // a committed redemption is undone
+	AdjustmentK  Kind = "adjustment"
+	TransferOut  Kind = "transfer_out"
+	TransferIn   Kind = "transfer_in"
+	Release      Kind = "release"   // pending points of a fact become spendable, or are cancelled
+	TierGrant    Kind = "tier"      // a tier set by hand
+	GrantK       Kind = "grant"     // something given by hand to be had, or taken back
+	ProfileK     Kind = "profile"   // what rules may ask about the member changed
+	PlanK        Kind = "plan"      // something happened to a paid membership
+	UseK         Kind = "use"       // a benefit was used
+	Status       Kind = "status"    // block, unblock, close
+	ChallengeK   Kind = "challenge" // a member joins or leaves a challenge, or its leaderboard
+	MergeOut     Kind = "merge_out"
+	MergeIn      Kind = "merge_in"
+	InvitedK     Kind = "invited"     // a member says after enrolling who invited them
+	PartnerK     Kind = "partner"     // something was done at a partner
+	ThanksK      Kind = "thanks"      // what follows from what another member did
+	RecognitionK Kind = "recognition" // a member thanks another, or what becomes of it
+	VoucherK     Kind = "voucher"     // a voucher is used, a use taken back, or it is called off
+	Load         Kind = "load"        // a gift card is topped up
+	Due          Kind = "due"         // time passed: release, expiry, warnings, tiers, forgotten reservations
 )
 
 // Kinds are all of them.
 var Kinds = []Kind{
 	Enrolment, PurchaseK, ReturnK, ActivityK, Reserve, Commit, Cancel, Redeem, Refund, AdjustmentK, TransferOut, TransferIn,
 	Release, TierGrant, GrantK, ChallengeK, ProfileK, PlanK, UseK, Status, MergeOut, MergeIn, Load, VoucherK, Due,
-	InvitedK, ThanksK, PartnerK,
+	InvitedK, ThanksK, PartnerK, RecognitionK,
 }
 
 // Fact is something that happened to one member. Just the body of its kind is set.
@@ -93,8 +94,9 @@ type Fact struct {
 	// Voucher is what is done with a voucher.
 	Voucher *VoucherStep `json:"voucher,omitempty"`
 	// Card is the body of a load, and of the enrolment of a gift card.
-	Card    *Card        `json:"card,omitempty"`
-	Partner *PartnerBody `json:"partner,omitempty"`
+	Card        *Card            `json:"card,omitempty"`
+	Partner     *PartnerBody     `json:"partner,omitempty"`
+	Recognition *RecognitionBody `json:"recognition,omitempty"`
 
 	// Drawn is what chance decided before the engine did, so that a decision stays pure: see Draws.
 	Drawn *Drawn `json:"drawn,omitempty"`

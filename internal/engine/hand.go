@@ -333,6 +333,7 @@ func (w *work) doStatus() error {
 	w.st.Status = b.To
 	if b.To == Closed {
 		w.letAllGo()
+		w.dropAllThanks("closed")
 		w.endGrants()
 		w.closePlans()
 		w.leaveBoards()
@@ -387,6 +388,7 @@ func (w *work) doMergeOut() error {
 		return err
 	}
 	w.letAllGo()
+	w.dropAllThanks("merged")
 	c := &Carried{Purchases: w.st.Purchases, First: w.st.FirstPurchaseAt, Last: w.st.LastPurchaseAt, JoinedAt: w.st.JoinedAt, Tiers: w.st.Tiers, Plans: w.st.Plans, Fades: w.st.Fades, Referral: w.st.Referral,
 		Active: map[string]time.Time{}, Debt: map[string]int64{}, Tallies: map[string]map[string]int64{}, Birthday: w.st.Birthday,
 		Moments: w.st.Moments, Settled: slices.Clone(w.st.Settled)}

@@ -1,12 +1,14 @@
 package engine
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/money"
 	"lojal.dev/lojal/internal/program"
 )
 
@@ -51,7 +53,7 @@ type Invitation struct {
 
 // Thanks is what follows for a member from what another one did. Nobody asks for it: it follows an event, see FollowUp.
 type Thanks struct {
-	// For is what it is for: "referral".
+	// For is what it is for: "referral", "recognition".
 	For string `json:"for"`
 	// Step is how far it is; one of the Step words below.
 	Step string `json:"step"`
@@ -60,12 +62,17 @@ type Thanks struct {
 	Of   string `json:"of"`
 	// Refused is why nothing is given, as the flow saw it; one of the Refused words.
 	Refused string `json:"refused,omitempty"`
+	// Unit and Amount are what is given, where that is not a rule's to say; Value is what for.
+	Unit   string         `json:"unit,omitempty"`
+	Amount *money.Decimal `json:"amount,omitempty"`
+	Value  string         `json:"value,omitempty"`
 }
 
 // The steps of thanks.
 const (
 	ThanksJoined = "joined"    // a friend accepted the invitation
 	ThanksEarned = "qualified" // something is given
+	ThanksGiven  = "given"     // somebody thanked the member
 	ThanksUndone = "undone"    // it is taken back
 )
 
@@ -291,6 +298,13 @@ func (w *work) doThanks() error {
 		return err
 	}
 	b := w.f.Thanks
+	if b.For == program.RecognitionRule {
+		if err := w.thanked(b); err != nil {
+			return err
+		}
+		w.event(EvThanks, map[string]string{"for": b.For, "step": b.Step, "friend": b.From})
+		return nil
+	}
 	switch b.Step {
 	case ThanksJoined:
 		w.note(NoteFriendJoined, nil)
@@ -298,11 +312,7 @@ func (w *work) doThanks() error {
 		if w.in.Past == nil {
 			return errs.NotFound("fact_not_found", "There is no such fact.")
 		}
-		ifSpent := w.p.Doc.Returns.IfSpent
-		if ifSpent == "refuse" { // the goods are back already: there is nobody to refuse it to
-			ifSpent = "debt"
-		}
-		if err := w.takeThanks(w.in.Past, thanksRule(b.For), ifSpent); err != nil {
+		if err := w.takeThanks(w.in.Past, thanksRule(b.For), w.thanksPolicy()); err != nil {
 			return err
 		}
 		w.note(NoteFriendUndone, nil)
@@ -332,7 +342,7 @@ func (w *work) doThanks() error {
 const FollowUpSource = "lojal"
 
 // FollowUps are the types of events that something follows from, for somebody else.
-var FollowUps = map[string]bool{EvReferralJoined: true, EvReferralQualified: true, EvReferralUndone: true}
+var FollowUps = map[string]bool{EvReferralJoined: true, EvReferralQualified: true, EvReferralUndone: true, EvRecognized: true, EvRecognitionUndone: true}
 
 // FollowUp gives the fact that an event of a member brings about for another one, and false when none does. It is always the same
 // for an event: its natural key says which, so that it counts once.
@@ -341,14 +351,21 @@ func FollowUp(e Event, member, fact string, at time.Time) (Fact, bool) {
 		return Fact{}, false
 	}
 	what, step, _ := strings.Cut(e.Type, ".")
-	of := fact
-	if e.Data["purchase"] != "" {
-		of = e.Data["purchase"]
+	of, to, given := cmp.Or(e.Data["purchase"], e.Data["recognition"], fact), e.Data["by"], ThanksEarned
+	if what == program.RecognitionRule {
+		to, given = e.Data["to"], ThanksGiven
 	}
-	f := Fact{Kind: ThanksK, Member: e.Data["by"], Source: FollowUpSource, ExternalID: what + "/" + of + "/" + step, OccurredAt: at,
+	f := Fact{Kind: ThanksK, Member: to, Source: FollowUpSource, ExternalID: what + "/" + of + "/" + step, OccurredAt: at,
 		Thanks: &Thanks{For: what, Step: step, From: member, Of: of}}
 	if step == ThanksUndone {
-		f.Parent = FollowUpSource + "/" + what + "/" + of + "/" + ThanksEarned
+		f.Parent = FollowUpSource + "/" + what + "/" + of + "/" + given
+	}
+	if step == ThanksGiven {
+		n, err := money.Parse(e.Data["amount"])
+		if err != nil {
+			return Fact{}, false
+		}
+		f.Thanks.Unit, f.Thanks.Amount, f.Thanks.Value = e.Data["becomes"], &n, e.Data["value"]
 	}
 	return f, true
 }

@@ -98,6 +98,7 @@ func (s *State) clone() State {
 	c.Challenges = cloneChallenges(s.Challenges)
 	c.Tallied = slices.Clone(s.Tallied)
 	c.Referral = copied(s.Referral)
+	c.Thanks = slices.Clone(s.Thanks)
 	if s.Card != nil {
 		card := *s.Card
 		c.Card = &card
@@ -494,6 +495,7 @@ func (w *work) personal(due *time.Time) *time.Time {
 		}
 	}
 	due = earliest(due, w.st.referralDue())
+	due = earliest(due, w.st.thanksDue())
 	for _, id := range w.p.PlanIDs {
 		due = earliest(due, w.planDue(id))
 	}

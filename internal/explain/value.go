@@ -86,6 +86,8 @@ func (w *writer) special(code, name string, v engine.Value) (string, bool) {
 		return lang.Or(w.lang, named), len(named) > 0
 	case (code == engine.NotePartnerAward || code == engine.NotePartnerAccept || code == engine.NotePartnerUndo) && name == "text":
 		return Partner(w.p, v.Text, w.lang), v.Text != ""
+	case name == "text" && slices.Contains(aboutThanks, code):
+		return Praise(w.p, v.Text, w.lang), v.Text != ""
 	case code == engine.NoteConfirm && name == "text":
 		return Activity(w.p, v.Text, w.lang), v.Text != ""
 	case (code == engine.CondMemberFor && name == "want") || name == "from" || name == "value" || name == "to":
@@ -95,6 +97,10 @@ func (w *writer) special(code, name string, v engine.Value) (string, bool) {
 	}
 	return "", false
 }
+
+// aboutThanks are the notes whose text is what somebody was thanked for.
+var aboutThanks = []string{engine.NoteThanksGiven, engine.NoteThanksWait, engine.NoteThanksApproved, engine.NoteThanksDeclined, engine.NoteThanksLapsed,
+	engine.NoteThanksUndone, engine.NoteThanked}
 
 // spans writes "a..b" as "a–b", with each end in its own form.
 func spans(list []string, between string, end func(string) string) []string {
@@ -242,10 +248,23 @@ func Partner(p *program.Compiled, id, language string) string {
 	return id
 }
 
+// Praise gives the name of what people thank each other for in the language, or in another one, or its id.
+func Praise(p *program.Compiled, id, language string) string {
+	if p.Recognition != nil {
+		if v, ok := p.Recognition.Value(id); ok {
+			return titled(v.Name, language, id)
+		}
+	}
+	return id
+}
+
 // Rule gives the title of a rule in the language, or in another one, or its id.
 func Rule(p *program.Compiled, id, language string) string {
 	if r := p.ByID[id]; r != nil {
 		return titled(r.Title, language, id)
+	}
+	if id == program.RecognitionRule && p.Recognition != nil {
+		return titled(p.Recognition.Title, language, id)
 	}
 	if c := p.Challenges[id]; c != nil {
 		return titled(c.Title, language, id)

@@ -20,7 +20,7 @@ type Challenge struct {
 	// Title and Description are shown to members.
 	Title       Text `json:"title,omitempty"`
 	Description Text `json:"description,omitempty"`
-	// On is what counts: "purchase" or "activity:KIND". Required.
+	// On is what counts: "purchase", "activity:KIND", or "recognition" (being thanked by another). Required.
 	On string `json:"on"`
 	// Lines narrows a purchase to some of its lines.
 	Lines *Lines `json:"lines,omitempty"`
@@ -169,13 +169,18 @@ func (c *checker) challenge(ptr string, h *Challenge) {
 	c.optionalText(ptr+"/description", h.Description)
 	c.optionalText(ptr+"/badge", h.Badge)
 	kind, isActivity := strings.CutPrefix(h.On, "activity:")
+	if !isActivity {
+		kind = ""
+	}
 	switch {
 	case h.On == "":
 		c.missing(ptr+"/on", "what counts", "purchase, or activity:own_cup")
 	case isActivity:
 		c.knownActivity(ptr+"/on", kind)
-	case h.On != "purchase":
-		c.say(ptr+"/on", fmt.Sprintf("%q cannot be counted", clip(h.On)), "write purchase, or activity:KIND")
+	case h.On == RecognitionTrigger && c.d.Recognition == nil:
+		c.say(ptr+"/on", "the program has no recognition", "declare recognition, or write purchase or activity:KIND")
+	case h.On != "purchase" && h.On != RecognitionTrigger:
+		c.say(ptr+"/on", fmt.Sprintf("%q cannot be counted", clip(h.On)), "write purchase, recognition, or activity:KIND")
 	}
 	onPurchase := h.On == "purchase"
 	if h.Lines != nil {
@@ -193,7 +198,7 @@ func (c *checker) challenge(ptr string, h *Challenge) {
 	if h.When != nil {
 		c.condition(ptr+"/when", h.When, h.On)
 	}
-	c.counted(ptr, h, kind, isActivity)
+	c.counted(ptr, h, kind, isActivity || h.On == RecognitionTrigger)
 	c.goal(ptr, h)
 	c.window(ptr, h.From, h.Until)
 	c.oneOf(ptr+"/per", h.Per, vocabulary["Challenge.per"]...)
@@ -216,7 +221,7 @@ func (c *checker) challenge(ptr string, h *Challenge) {
 	c.prize(ptr+"/gives", &h.Gives)
 }
 
-// counted checks what is counted.
+// counted checks what is counted. Being thanked is counted as activities are.
 func (c *checker) counted(ptr string, h *Challenge, kind string, isActivity bool) {
 	forms := 0
 	for _, given := range []bool{h.Count != "", h.Sum != "", h.Set != ""} {
@@ -378,7 +383,7 @@ func (k *compiler) challenge(i int, h *Challenge) {
 		c.Metric = h.Count
 	case h.Set != "":
 		c.Metric = "set:" + h.Set
-	case isActivity:
+	case isActivity || h.On == RecognitionTrigger:
 		c.Metric = "times"
 	default:
 		c.Metric = "purchases"

@@ -130,6 +130,9 @@ func (d *Document) Check() []Problem {
 		partners[d.Partners[i].ID] = true
 		c.partner(ptr, &d.Partners[i])
 	}
+	if d.Recognition != nil {
+		c.recognition("/recognition", d.Recognition)
+	}
 	if d.Referral != nil {
 		c.referral("/referral", d.Referral)
 	}
@@ -712,7 +715,7 @@ func (c *checker) formula(ptr, text, on string, want condition.Result) {
 	if kind, ok := strings.CutPrefix(on, "activity:"); text == "" || (ok && c.d.Activities[kind].Properties == nil && !slices.Contains(c.kinds, kind)) {
 		return // nothing to say, or a trigger that is told already
 	}
-	if _, moment := ParseMoment(on); !slices.Contains([]string{"purchase", "enrolment", "reward", "benefit"}, on) && !strings.HasPrefix(on, "activity:") && !strings.HasPrefix(on, "plan:") && !moment {
+	if _, moment := ParseMoment(on); !slices.Contains([]string{"purchase", "enrolment", "reward", "benefit", RecognitionTrigger}, on) && !strings.HasPrefix(on, "activity:") && !strings.HasPrefix(on, "plan:") && !moment {
 		return
 	}
 	for _, t := range c.d.Activities[strings.TrimPrefix(on, "activity:")].Properties {

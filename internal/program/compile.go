@@ -55,6 +55,7 @@ func Compile(d *Document, version int64) (*Compiled, error) {
 		k.c.TransferLimits = k.limits("transfer", t.Limit, d.precision(t.Units...))
 	}
 	k.referral(d.Referral)
+	k.recognition(d.Recognition)
 	k.giftCards()
 	k.benefits()
 	for i := range d.Partners {
@@ -162,6 +163,9 @@ func (d *Document) scope(trigger string) condition.Context {
 	kind, _ := strings.CutPrefix(trigger, "activity:")
 	if isMoment(trigger) {
 		trigger, kind = "moment", ""
+	}
+	if trigger == RecognitionTrigger { // what is known is what is known of a member
+		trigger, kind = "enrolment", ""
 	}
 	return condition.Context{
 		Trigger: trigger, Properties: d.Activities[kind].Properties, Exponent: money.Exponent(d.Currency),

@@ -40,6 +40,8 @@ type Compiled struct {
 	TransferLimits []CompiledLimit
 	// Referral is nil where members get nothing for bringing others.
 	Referral *CompiledReferral
+	// Recognition is nil where people cannot thank each other.
+	Recognition *CompiledRecognition
 	// GiftCards are Doc.GiftCards in minor units; nil without.
 	GiftCards *CompiledGiftCards
 	// Metrics are what is counted in days and periods: the tier sets in the order of TierIDs, what benefits grow by, and what rebates are of.
@@ -203,7 +205,7 @@ type CompiledReferral struct {
 }
 
 // FollowsUp says whether something can follow for one member from what another one does.
-func (c *Compiled) FollowsUp() bool { return c.Referral != nil }
+func (c *Compiled) FollowsUp() bool { return c.Referral != nil || c.Recognition != nil }
 
 // CompiledPartner is a partner with its prices in millionths of the currency for the smallest part of a unit.
 type CompiledPartner struct {

@@ -57,6 +57,8 @@ type Document struct {
 	Benefits []Benefit `json:"benefits,omitempty"`
 	// Plans are the paid memberships.
 	Plans []Plan `json:"plans,omitempty"`
+	// Recognition lets people thank each other out of an allowance that they cannot keep. Off without it.
+	Recognition *Recognition `json:"recognition,omitempty"`
 	// Partners are other companies that award the program's units, take them as payment, or give members their benefits.
 	Partners []Partner `json:"partners,omitempty"`
 }

@@ -103,7 +103,7 @@ func (t *task) lane() string {
 // prefixes of the ids of facts, where not "fct".
 var prefixes = map[engine.Kind]string{
 	engine.Enrolment: "enr", engine.PurchaseK: "pur", engine.ReturnK: "ret", engine.ActivityK: "act",
-	engine.Redeem: RedemptionPrefix, engine.Reserve: RedemptionPrefix, engine.AdjustmentK: "adj", engine.TransferOut: "trf",
+	engine.Redeem: RedemptionPrefix, engine.Reserve: RedemptionPrefix, engine.AdjustmentK: "adj", engine.TransferOut: "trf", engine.RecognitionK: "rec",
 }
 
 // RedemptionPrefix is the type prefix of redemptions' ids.
@@ -252,6 +252,8 @@ func (t *task) body() error {
 		missing = f.Card == nil
 	case engine.PartnerK:
 		missing = f.Partner == nil
+	case engine.RecognitionK:
+		missing = f.Recognition == nil
 	case look:
 	default:
 		return errs.Invalid("unknown_kind", fmt.Sprintf("A fact of kind %q cannot be asked for.", f.Kind))

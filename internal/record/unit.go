@@ -641,6 +641,9 @@ func (u *unit) start(ctx context.Context, tasks []*task) error {
 	if err := u.invite(ctx, fresh); err != nil {
 		return err
 	}
+	if err := u.meet(ctx, fresh); err != nil {
+		return err
+	}
 	if err := u.openAccounts(ctx, fresh); err != nil {
 		return err
 	}

@@ -143,6 +143,10 @@ type step struct {
 	Status    string                `json:"status,omitzero"`
 	Merge     string                `json:"merge,omitzero"`
 	Partner   *atPartner            `json:"partner,omitzero"`
+	Thank     *thanking             `json:"thank,omitzero"`
+	Approve   *settling             `json:"approve,omitzero"`
+	Decline   *settling             `json:"decline,omitzero"`
+	Unthank   *settling             `json:"unthank,omitzero"`
 	Invited   string                `json:"invited,omitzero"` // the nickname of who invited the member, said after enrolling
 	Sweep     bool                  `json:"sweep,omitzero"`
 	Publish   *publishing           `json:"publish,omitzero"`
@@ -225,6 +229,24 @@ func (a *adjusting) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	}
 	type plain adjusting
 	return jsonv2.UnmarshalDecode(dec, (*plain)(a))
+}
+
+// thanking thanks another member: To is a nickname.
+type thanking struct {
+	To      string        `json:"to"`
+	Amount  money.Decimal `json:"amount"`
+	Value   string        `json:"for,omitzero"`
+	Message string        `json:"message,omitzero"`
+}
+
+// settling is about an earlier step that thanked, by its name.
+type settling struct {
+	Of string `json:"of"`
+}
+
+func (s *settling) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain settling
+	return orText(dec, &s.Of, (*plain)(s))
 }
 
 // giving is a transfer to another member.

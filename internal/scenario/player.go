@@ -681,6 +681,18 @@ func (pl *player) body(s *step, f *engine.Fact) error {
 		default:
 			b.Do, b.Amount = engine.PartnerAward, s.Partner.Award
 		}
+	case s.Thank != nil:
+		f.Kind = engine.RecognitionK
+		f.Recognition = &engine.RecognitionBody{Do: engine.RecognitionGive, To: pl.id(s.Thank.To), Amount: &s.Thank.Amount, Value: s.Thank.Value, Message: s.Thank.Message}
+	case s.Approve != nil:
+		f.Kind, f.Recognition = engine.RecognitionK, &engine.RecognitionBody{Do: engine.RecognitionApprove}
+		return pl.parent(f, s.Approve.Of)
+	case s.Decline != nil:
+		f.Kind, f.Recognition = engine.RecognitionK, &engine.RecognitionBody{Do: engine.RecognitionDecline, Reason: "scenario"}
+		return pl.parent(f, s.Decline.Of)
+	case s.Unthank != nil:
+		f.Kind, f.Recognition = engine.RecognitionK, &engine.RecognitionBody{Do: engine.RecognitionUndo}
+		return pl.parent(f, s.Unthank.Of)
 	case s.Invited != "":
 		f.Kind, f.Invited = engine.InvitedK, &engine.Invitation{By: pl.id(s.Invited)}
 	}

@@ -452,7 +452,7 @@ func (c *check) reversals() error {
 	return nil
 }
 
-// grants are those that the facts gave and did not end, and what was counted for challenges is what the facts counted.
+// grants are those that the facts gave and did not end, what is reserved is for something, and what was counted for challenges is what the facts counted.
 func (c *check) grants() error {
 	past := make([]engine.Past, len(c.v.Entries))
 	for i := range c.v.Entries {
@@ -460,6 +460,9 @@ func (c *check) grants() error {
 	}
 	if wrong := engine.CheckChallenges(&c.v.Account.State, past, c.v.Tallies); wrong != "" {
 		c.failf("tallies "+c.v.Ref.String(), "", "%s", wrong)
+	}
+	if wrong := engine.CheckReserved(&c.v.Account.State); wrong != "" {
+		c.failf("accounts "+c.v.Ref.String(), "", "%s", wrong)
 	}
 	if wrong := engine.CheckGrants(&c.v.Account.State, past); wrong != "" {
 		c.failf("accounts "+c.v.Ref.String(), "", "%s", wrong)

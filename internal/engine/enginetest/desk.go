@@ -206,7 +206,7 @@ func (d *Desk) lineage(member string) []*file {
 
 var prefixes = map[engine.Kind]string{
 	engine.Enrolment: "enr", engine.PurchaseK: "pur", engine.ReturnK: "ret", engine.ActivityK: "act", engine.Reserve: "red",
-	engine.Redeem: "red", engine.AdjustmentK: "adj", engine.TransferOut: "trf",
+	engine.Redeem: "red", engine.AdjustmentK: "adj", engine.TransferOut: "trf", engine.RecognitionK: "rec",
 }
 
 func (d *Desk) take(f engine.Fact) (_ *Taken, err error) {
@@ -233,6 +233,11 @@ func (d *Desk) take(f engine.Fact) (_ *Taken, err error) {
 		b := *f.Merge
 		b.Other = d.survivor(b.Other)
 		f.Merge = &b
+	case engine.RecognitionK:
+		b := *f.Recognition
+		b.To = d.survivor(b.To)
+		b.Refused = d.refused(b.To)
+		f.Recognition = &b
 	}
 	t := &Taken{Program: d.At(f.OccurredAt)}
 	if err := d.bringUp(f.Member, f.OccurredAt, f.RecordedAt, &t.Dues); err != nil {
@@ -276,6 +281,14 @@ func (d *Desk) take(f engine.Fact) (_ *Taken, err error) {
 	}
 	t.Account = d.account(f.Member)
 	return t, nil
+}
+
+// refused says why a member is nobody to give something to, as far as it can be seen without profiles.
+func (d *Desk) refused(to string) string {
+	if f := d.members[to]; f != nil {
+		return map[string]string{engine.Closed: engine.RefusedGone, engine.Blocked: engine.RefusedBlocked}[f.state.Status]
+	}
+	return ""
 }
 
 // otherOf names the one who receives.

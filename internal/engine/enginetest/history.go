@@ -159,8 +159,17 @@ func Program(t *rapid.T, o Options) *program.Compiled {
 	if strings.Contains(by, "spend") || strings.Contains(by, "point") {
 		steps = "[{id: base, from: 0}, {id: silver, from: 60}, {id: gold, from: 150}]"
 	}
+	allowance := ""
+	if !o.Plain {
+		allowance = "  kudo: {name: kudo" + precision + ", expires: {after: 12 days}}\n"
+		earn = append(earn, "  - {id: allowance, on: enrolment, give: {unit: kudo, amount: 60}}", `  - {id: renewed, on: "every:week", give: {unit: kudo, amount: 30}}`)
+		if len(reach) > 0 {
+			reach = append(reach, "  - "+pick("thanked", []string{"{id: thanked, on: recognition, sum: point, goal: 20, repeats: true, leaderboard: true, gives: {reward: mug}}",
+				"{id: thanked, on: recognition, streak: week, goal: 2, repeats: true, gives: {reward: buns}}"}))
+		}
+	}
 	text := "program: drawn\nname: Drawn\ntime_zone: Europe/Oslo\ncurrency: EUR\n" +
-		"units:\n  point: {name: point, worth: 0.20" + precision + pick("expires", expires) + "}\n  mark: {name: mark, status_only: true}\n  gift: {name: gift, precision: 2, worth: 1.00}\n" +
+		"units:\n  point: {name: point, worth: 0.20" + precision + pick("expires", expires) + "}\n  mark: {name: mark, status_only: true}\n  gift: {name: gift, precision: 2, worth: 1.00}\n" + allowance +
 		"activities: {review: {properties: {stars: whole}}, flown: {}}\n" +
 		"earn:\n  - {id: base, on: purchase, give: {unit: point, amount: 1, per: " + pick("per", []string{"1.00", "3.00", "7.00"}) + "}" +
 		pick("round", rounds) + pick("basis", basis) + "}\n" + strings.Join(earn, "\n") + "\n" +
@@ -177,6 +186,8 @@ func Program(t *rapid.T, o Options) *program.Compiled {
 		"referrer: {unit: point, amount: 17, limit: {per: month, times: 2}, pending: {for: 4 days}}}\n" +
 		strings.Join(reach, "\n") + "\n"
 	if !o.Plain {
+		text += "recognition: {gives: kudo, becomes: point, limit: [{per: day, times: 6}, {each: program, per: month, amount: 300}], between: {per: month, times: 4}, " +
+			"approval: {from: 5, within: 4 days}, undo: 2 days}\n"
 		text += elsewhere + benefits
 		if !o.Orderly { // when a warning is given depends on when the sweep runs
 			text += "  - " + pick("fading", fading) + "\n"
@@ -207,6 +218,7 @@ type History struct {
 	held    []engine.Fact // reservations and redemptions
 	waiting []engine.Fact // facts that may have something pending
 	joined  []string
+	given   []engine.Fact // thanks
 	thanked []engine.Fact
 	abroad  []engine.Fact // what partners did
 	facts   int
@@ -242,6 +254,10 @@ func (h *History) Took(f engine.Fact) {
 		h.held = append(h.held, f)
 	case engine.ActivityK, engine.AdjustmentK, engine.Enrolment:
 		h.waiting = append(h.waiting, f)
+	case engine.RecognitionK:
+		if f.Recognition.Do == engine.RecognitionGive {
+			h.given = append(h.given, f)
+		}
 	case engine.ThanksK:
 		h.thanked = append(h.thanked, f)
 	case engine.PartnerK:
@@ -259,7 +275,7 @@ var kinds = []engine.Kind{
 	engine.PurchaseK, engine.PurchaseK, engine.PurchaseK, engine.PurchaseK, engine.ReturnK, engine.ReturnK, engine.ReturnK, engine.ActivityK,
 	engine.Reserve, engine.Redeem, engine.Redeem, engine.Commit, engine.Cancel, engine.Refund, engine.Refund, engine.AdjustmentK, engine.TransferOut,
 	engine.Release, engine.TierGrant, engine.GrantK, engine.GrantK, engine.Status, engine.MergeOut,
-	engine.ThanksK, engine.ProfileK, engine.ChallengeK, engine.PlanK, engine.PlanK, engine.UseK,
+	engine.RecognitionK, engine.RecognitionK, engine.ThanksK, engine.ProfileK, engine.ChallengeK, engine.PlanK, engine.PlanK, engine.UseK,
 	engine.PartnerK, engine.PartnerK, engine.Load,
 }
 
@@ -425,9 +441,28 @@ func (h *History) body(t *rapid.T, f *engine.Fact) bool {
 		}
 		f.Thanks = &engine.Thanks{For: "referral", Step: rapid.SampledFrom([]string{engine.ThanksEarned, engine.ThanksUndone, engine.ThanksJoined}).Draw(t, "step"),
 			From: rapid.SampledFrom(h.Members).Draw(t, "friend"), Of: "drawn"}
-		if f.Thanks.Step == engine.ThanksUndone {
-			return about(h.thanked)
+		if rapid.Bool().Draw(t, "recognized") {
+			f.Thanks.For = program.RecognitionRule
+			if f.Thanks.Step != engine.ThanksUndone {
+				f.Thanks.Step, f.Thanks.Unit, f.Thanks.Amount = engine.ThanksGiven, unit, points(t, 1, 20)
+			}
 		}
+		if f.Thanks.Step == engine.ThanksUndone {
+			if !about(h.thanked) {
+				return false
+			}
+			f.Thanks.For = h.forOf(f.Parent)
+		}
+	case engine.RecognitionK:
+		if h.Plain {
+			return false
+		}
+		do := rapid.SampledFrom([]string{engine.RecognitionGive, engine.RecognitionGive, engine.RecognitionApprove, engine.RecognitionDecline, engine.RecognitionUndo}).Draw(t, "thanks")
+		f.Recognition = &engine.RecognitionBody{Do: do}
+		if do != engine.RecognitionGive {
+			return about(h.given)
+		}
+		f.Recognition.To, f.Recognition.Amount = rapid.SampledFrom(h.Members).Draw(t, "to"), points(t, 1, 20)
 	case engine.ProfileK:
 		f.Enrolment = &engine.EnrolmentBody{Birthday: birthday(t)}
 	case engine.PlanK:
@@ -456,6 +491,16 @@ func (h *History) body(t *rapid.T, f *engine.Fact) bool {
 		f.Merge = &engine.Merge{Other: rapid.SampledFrom(h.Members).Draw(t, "survivor")}
 	}
 	return true
+}
+
+// forOf is what thanks that were taken are for.
+func (h *History) forOf(id string) string {
+	for _, f := range h.thanked {
+		if f.ID == id {
+			return f.Thanks.For
+		}
+	}
+	return ""
 }
 
 func birthday(t *rapid.T) string {

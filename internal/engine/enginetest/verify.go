@@ -133,6 +133,9 @@ func (d *Desk) verify(member string, moved map[string]int64) error {
 			return fmt.Errorf("the holding of %s is %+v, its postings come to %+v", unit, got, *want)
 		}
 	}
+	if wrong := engine.CheckReserved(&f.state); wrong != "" {
+		return errors.New(wrong)
+	}
 	if wrong := engine.CheckGrants(&f.state, f.past); wrong != "" {
 		return errors.New(wrong)
 	}

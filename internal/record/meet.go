@@ -1,0 +1,89 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"lojal.dev/lojal/internal/books"
+	"lojal.dev/lojal/internal/engine"
+	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/member"
+)
+
+// meet finds whom the members of the tasks thank, and sees whether they may be: that looks at members besides the fact's own, which the
+// engine does not. What was seen goes into the fact, so that it is decided again in the same way.
+func (u *unit) meet(ctx context.Context, tasks []*task) error {
+	for _, t := range tasks {
+		said := t.req.Fact.Recognition
+		if t.state == done || t.fact.Kind != engine.RecognitionK || said == nil || said.Do != engine.RecognitionGive {
+			continue
+		}
+		to, why, err := u.other(ctx, t.req.Program, u.survivor(t.ref).Member, said.To)
+		switch {
+		case err == nil:
+			b := *said
+			b.To, b.Refused = to, why
+			t.fact.Recognition = &b
+		case refused(err):
+			t.fail(err)
+		default:
+			return err
+		}
+	}
+	return nil
+}
+
+// other finds a member by what a request calls them, and says why they are nobody for a member to give something to; "" when they are.
+func (u *unit) other(ctx context.Context, program, from, ref string) (id, why string, err error) {
+	unknown := errs.NotFound("member_not_found", "There is no such other member.")
+	if ref == "" {
+		return "", "", errs.Invalid("invalid_recognition", "Say who it is for.", errs.Field{Pointer: "/to", Reason: "required", Message: "is missing"})
+	}
+	found, err := u.resolveAll(ctx, program, []string{ref})
+	if err != nil {
+		return "", "", err
+	}
+	if id = found[0].ID; id == "" {
+		if id = u.enrolled[ref]; id == "" {
+			if errs.Is(found[0].Err, errs.CodeNotFound, "") {
+				return "", "", unknown
+			}
+			return "", "", found[0].Err
+		}
+	}
+	var st *engine.State
+	for range 100 {
+		if st, err = u.stateAt(ctx, books.Ref{Program: program, Member: id}); err != nil || st.MergedInto == "" {
+			break
+		}
+		id = st.MergedInto
+	}
+	switch {
+	case err != nil:
+		return "", "", err
+	case st.MergedInto != "":
+		return "", "", errors.New("members merged in a circle")
+	case st.Seq == 0 || st.Kind != engine.Person:
+		return "", "", unknown
+	case id == from:
+		return id, engine.RefusedSelf, nil
+	case st.Status == engine.Closed:
+		return id, engine.RefusedGone, nil
+	case st.Status == engine.Blocked:
+		return id, engine.RefusedBlocked, nil
+	}
+	same, perhaps, err := member.AlikeTo(ctx, u.tx, program, from, member.Member{})
+	if slices.Contains(same, id) || slices.Contains(perhaps, id) {
+		why = engine.RefusedPerson
+	}
+	return id, why, err
+}
+
+// stateAt is the state of any account, from this unit where it is open here.
+func (u *unit) stateAt(ctx context.Context, ref books.Ref) (*engine.State, error) {
+	if st, ok := u.state(ref); ok {
+		return st, nil
+	}
+	return stateOf(ctx, u.tx, ref)
+}
