@@ -107,7 +107,10 @@ func (s *Server) claimReceipt(ctx context.Context, in *claimIn) (*Answered[Recor
 	if in.Body.Member == "" {
 		return nil, required("/member", "Say who claims it.")
 	}
-	c, err := s.Codes.Look(ctx, s.DB, in.asked(ctx, in.Body.PresentedCode, code.Claim), in.now)
+	if out, err := s.first(ctx, &in.Call, in.Include); out != nil || err != nil {
+		return out, err
+	}
+	c, err := s.brought(ctx, &in.Call, in.Body.PresentedCode, code.Claim)
 	if err != nil {
 		return nil, err
 	}
@@ -120,6 +123,9 @@ func (s *Server) claimReceipt(ctx context.Context, in *claimIn) (*Answered[Recor
 		return nil, err
 	}
 	if p.Status != waiting.Claimed { // the same member may ask again, and gets what was decided
+		if err := c.Usable(in.now); err != nil {
+			return nil, err
+		}
 		if err := p.Usable(in.now); err != nil {
 			return nil, err
 		}

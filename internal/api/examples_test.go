@@ -204,6 +204,7 @@ func exampleAnswers(tb testing.TB) map[string]json.RawMessage {
 		s.tell(op)
 	}
 	s.tell("postGiftCardsCardStatus")
+	s.tell("postGiftCardsCardErase")
 	s.real["gft"] = s.do("POST", "/v1/gift-cards", `{"amount": "100.00", "inactive": true}`).want(201).text("id")
 	s.tell("postGiftCardsCardActivate")
 	s.do("POST", "/v1/adjustments", `{"member": "ext:4711", "unit": "star", "amount": "500", "reason": "For vouchers"}`).want(201)

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
+	"lojal.dev/lojal/internal/audit"
 	"lojal.dev/lojal/internal/books"
 	"lojal.dev/lojal/internal/code"
 	"lojal.dev/lojal/internal/db"
@@ -34,8 +36,42 @@ func (s *Server) issueCard(ctx context.Context, in *issueCardIn) (*Answered[Gift
 	if fields := in.Body.Data.Check(p, ""); len(fields) > 0 {
 		return nil, errs.Invalid("invalid_gift_card", "The gift card cannot be made so.", fields...)
 	}
-	out := &Answered[GiftCardIssued]{}
-	return out, s.submit(ctx, s.newCard(&in.Call, p, in.Body, ""), &out.Reply)
+	req := s.newCard(&in.Call, p, in.Body, "")
+	res, err := s.Recorder.Record(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	out := &Answered[GiftCardIssued]{Reply: replyOf(res.Status, res.Answer, res.Replayed)}
+	if res.Recorded {
+		return out, nil
+	}
+	var card GiftCardIssued
+	if err := web.Unmarshal(res.Answer, &card); err != nil {
+		return nil, fmt.Errorf("read an issued card: %w", err)
+	}
+	if err := s.tellData(ctx, &in.Call, []*GiftCardIssued{&card}); err != nil {
+		return nil, err
+	}
+	out.JSON, err = web.Marshal(card)
+	return out, err
+}
+
+// tellData puts into repeated answers what is kept of the cards now. It is in no answer that is stored, so that it can be erased.
+func (s *Server) tellData(ctx context.Context, c *Call, cards []*GiftCardIssued) error {
+	names := make([]string, len(cards))
+	for i := range cards {
+		names[i] = cards[i].ID
+	}
+	return s.DB.Read(ctx, func(tx *db.Tx) error {
+		found, err := giftcard.Some(ctx, tx, c.program(), names)
+		if err != nil {
+			return err
+		}
+		for _, one := range cards {
+			one.Data, one.Batch = found[one.ID].Data, found[one.ID].Batch
+		}
+		return nil
+	})
 }
 
 // newCard is the request that issues a card: its account, its code, and what stands on it.
@@ -49,19 +85,23 @@ func (s *Server) newCard(c *Call, p *program.Compiled, n NewGiftCard, batch stri
 	}
 	req := s.request(c, "", f)
 	req.Holder = id
-	render := func(r *record.Result, text, pin string) (int, []byte) {
-		return renderResult(r, func() any {
-			v := c.view(r.Program)
-			out := GiftCardIssued{GiftCardView: v.giftCard(r.Fact.Member, r.Account), Fact: r.Fact.ID, PIN: pin, Duplicate: r.Duplicate}
-			out.Data, out.Batch, out.CreatedAt = n.Data, batch, v.time(r.Fact.RecordedAt)
-			if text != "" {
-				out.Code = code.Show(text)
-			}
+	issued := func(r *record.Result) GiftCardIssued {
+		v := c.view(r.Program)
+		out := GiftCardIssued{GiftCardView: v.giftCard(r.Fact.Member, r.Account), Fact: r.Fact.ID, Duplicate: r.Duplicate}
+		out.CreatedAt = v.time(r.Fact.RecordedAt)
+		return out
+	}
+	req.Render = func(r *record.Result) (int, []byte) {
+		return renderResult(r, func() any { return issued(r) })
+	}
+	req.Reveal = func(r *record.Result) []byte {
+		_, b := renderResult(r, func() any {
+			out := issued(r)
+			out.Data, out.Batch, out.Code, out.PIN = n.Data, batch, code.Show(text), pin
 			return out
 		})
+		return b
 	}
-	req.Render = func(r *record.Result) (int, []byte) { return render(r, "", "") }
-	req.Reveal = func(r *record.Result) []byte { _, b := render(r, text, pin); return b }
 	req.Beside = func(ctx context.Context, tx *db.Tx, r *record.Result) error {
 		k, err := code.MakeKey(ctx, tx, c.program(), c.now)
 		if err != nil {
@@ -85,8 +125,100 @@ type issueBatchIn struct {
 	Body NewGiftCardBatch
 }
 
-// issueBatch makes many cards. Each has a natural key of the batch and its number, so that sending the list again makes none twice.
-func (s *Server) issueBatch(ctx context.Context, in *issueBatchIn) (*GiftCardBatch, error) {
+// issueBatch makes many cards. Each has a natural key of the batch and its name in it, so that sending the list again makes none twice; with an
+// Idempotency-Key the list is answered as the first time, and one that broke off goes on where it was.
+func (s *Server) issueBatch(ctx context.Context, in *issueBatchIn) (*Answered[GiftCardBatch], error) {
+	out := &Answered[GiftCardBatch]{}
+	replayed := false
+	err := s.DB.Read(ctx, func(tx *db.Tx) (err error) {
+		out.Reply, replayed, err = in.known(ctx, tx)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if replayed {
+		return out, s.retell(ctx, &in.Call, &out.Reply)
+	}
+	reqs, err := s.newCards(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	b := GiftCardBatch{Batch: in.Body.Batch, Cards: []GiftCardResult{}}
+	var repeated []*GiftCardIssued
+	for i, o := range s.Recorder.Batch(ctx, reqs) {
+		r := GiftCardResult{Index: i}
+		switch {
+		case errs.Is(o.Err, errs.CodeInvalid, "idempotency_key_reused"):
+			return nil, keyReused()
+		case errs.CodeOf(o.Err) == errs.CodeUnavailable || o.Err != nil && errs.CodeOf(o.Err) == errs.CodeInternal:
+			return nil, o.Err
+		case o.Err != nil:
+			e := errs.As(o.Err)
+			r.Error = &GiftCardProblem{Reason: e.Reason, Message: e.Message}
+			b.Failed++
+		default:
+			r.Card = &GiftCardIssued{}
+			if err := web.Unmarshal(o.Result.Answer, r.Card); err != nil {
+				return nil, fmt.Errorf("read an issued card: %w", err)
+			}
+			if !o.Result.Recorded {
+				repeated = append(repeated, r.Card)
+			}
+			b.Issued++
+		}
+		b.Cards = append(b.Cards, r)
+	}
+	if len(repeated) > 0 {
+		if err := s.tellData(ctx, &in.Call, repeated); err != nil {
+			return nil, err
+		}
+	}
+	body, err := web.Marshal(b)
+	if err != nil {
+		return nil, err
+	}
+	out.Reply = replyOf(http.StatusCreated, body, false)
+	if in.idem == nil {
+		return out, nil
+	}
+	for _, r := range b.Cards {
+		if r.Card != nil {
+			r.Card.Data, r.Card.Batch, r.Card.Code, r.Card.PIN = giftcard.Data{}, "", "", ""
+		}
+	}
+	if body, err = web.Marshal(b); err != nil {
+		return nil, err
+	}
+	err = s.DB.Write(ctx, func(tx *db.Tx) error { return in.keep(ctx, tx, http.StatusCreated, body) })
+	if db.IsUnique(err) { // the same list was sent twice at once; the cards' own keys have kept them apart
+		err = nil
+	}
+	return out, err
+}
+
+// retell puts into the stored answer to a batch what is kept of its cards now.
+func (s *Server) retell(ctx context.Context, c *Call, reply *web.Reply) error {
+	var b GiftCardBatch
+	if err := web.Unmarshal(reply.JSON, &b); err != nil {
+		return fmt.Errorf("read a stored answer: %w", err)
+	}
+	var cards []*GiftCardIssued
+	for _, r := range b.Cards {
+		if r.Card != nil {
+			cards = append(cards, r.Card)
+		}
+	}
+	err := s.tellData(ctx, c, cards)
+	if err != nil {
+		return err
+	}
+	reply.JSON, err = web.Marshal(b)
+	return err
+}
+
+// newCards are the requests of a batch.
+func (s *Server) newCards(ctx context.Context, in *issueBatchIn) ([]record.Request, error) {
 	b := in.Body
 	var fields []errs.Field
 	if b.Batch == "" || len(b.Batch) > 100 {
@@ -99,16 +231,13 @@ func (s *Server) issueBatch(ctx context.Context, in *issueBatchIn) (*GiftCardBat
 	if err != nil {
 		return nil, err
 	}
-	for i := range b.Cards {
-		if i < MaxCards {
-			fields = append(fields, b.Cards[i].Data.Check(p, "/cards/"+strconv.Itoa(i))...)
-		}
-	}
-	if len(fields) > 0 {
-		return nil, errs.Invalid("invalid_batch", "The batch cannot be made so.", fields...)
-	}
-	reqs := make([]record.Request, len(b.Cards))
+	names := map[string]int{}
+	reqs := make([]record.Request, 0, len(b.Cards))
 	for i, n := range b.Cards {
+		if i >= MaxCards {
+			break
+		}
+		fields = append(fields, n.Data.Check(p, "/cards/"+strconv.Itoa(i))...)
 		if n.Greeting == "" {
 			n.Greeting = b.Greeting
 		}
@@ -119,30 +248,21 @@ func (s *Server) issueBatch(ctx context.Context, in *issueBatchIn) (*GiftCardBat
 		if n.Reference != "" {
 			n.ExternalID = n.Reference
 		}
-		reqs[i] = s.newCard(&in.Call, p, n, b.Batch)
-		reqs[i].Key = nil
-	}
-	out := &GiftCardBatch{Batch: b.Batch, Cards: []GiftCardResult{}}
-	for i, o := range s.Recorder.Batch(ctx, reqs) {
-		r := GiftCardResult{Index: i}
-		if o.Err != nil {
-			if errs.CodeOf(o.Err) == errs.CodeUnavailable || errs.CodeOf(o.Err) == errs.CodeInternal {
-				return nil, o.Err
-			}
-			e := errs.As(o.Err)
-			r.Error = &GiftCardProblem{Reason: e.Reason, Message: e.Message}
-			out.Failed++
-		} else {
-			var card GiftCardIssued
-			if err := web.Unmarshal(o.Result.Answer, &card); err != nil {
-				return nil, fmt.Errorf("read an issued card: %w", err)
-			}
-			r.Card = &card
-			out.Issued++
+		if other, taken := names[n.ExternalID]; taken {
+			fields = append(fields, errs.Field{Pointer: "/cards/" + strconv.Itoa(i) + "/reference", Reason: "repeated",
+				Message: "card " + strconv.Itoa(other+1) + " of the list is called " + strconv.Quote(n.ExternalID) + " already: give each card a reference of its own; without one it is called by its place"})
 		}
-		out.Cards = append(out.Cards, r)
+		names[n.ExternalID] = i
+		req := s.newCard(&in.Call, p, n, b.Batch)
+		if req.Key = nil; in.idem != nil {
+			req.Key = &record.Key{Client: in.idem.Client, Key: fmt.Sprintf("%s#%d", in.idem.Key, i), Hash: in.idem.Hash}
+		}
+		reqs = append(reqs, req)
 	}
-	return out, nil
+	if len(fields) > 0 {
+		return nil, errs.Invalid("invalid_batch", "The batch cannot be made so.", fields...)
+	}
+	return reqs, nil
 }
 
 // current is the version of the program in force now.
@@ -187,28 +307,56 @@ func (s *Server) getCard(ctx context.Context, in *getCardIn) (*GiftCardView, err
 
 // card gives a card as it stands now.
 func (s *Server) card(ctx context.Context, c *Call, id string) (*GiftCardView, error) {
-	acc, p, err := s.Recorder.ViewCard(ctx, c.program(), id, c.now)
+	var list []giftcard.Card
+	err := s.DB.Read(ctx, func(tx *db.Tx) error {
+		card, err := giftcard.Get(ctx, tx, c.program(), id)
+		list = []giftcard.Card{card}
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	out := c.view(p).giftCard(id, acc)
-	return &out, s.DB.Read(ctx, func(tx *db.Tx) error {
-		card, err := giftcard.Get(ctx, tx, c.program(), id)
-		if err != nil {
-			return err
-		}
-		codes, err := code.Of(ctx, tx, c.program(), id)
-		if err != nil {
-			return err
-		}
-		for _, one := range codes {
-			if one.Status == code.Open {
-				out.Tail, out.HasPIN = one.Tail, one.HasPIN
-			}
-		}
-		out.Data, out.Batch, out.CreatedAt = card.Data, card.Batch, c.view(p).time(card.CreatedAt)
-		return nil
+	out, _, err := s.cards(ctx, c, list)
+	if err != nil {
+		return nil, err
+	}
+	return &out[0], nil
+}
+
+// cards gives cards as they stand now, with their accounts.
+func (s *Server) cards(ctx context.Context, c *Call, list []giftcard.Card) ([]GiftCardView, []*engine.Account, error) {
+	p, err := s.current(ctx, c)
+	if err != nil {
+		return nil, nil, err
+	}
+	names := make([]string, len(list))
+	for i := range list {
+		names[i] = list[i].ID
+	}
+	viewed, err := s.Recorder.ViewCards(ctx, c.program(), names, c.now)
+	if err != nil {
+		return nil, nil, err
+	}
+	var codes map[string]code.Code
+	err = s.DB.Read(ctx, func(tx *db.Tx) (err error) {
+		codes, err = code.Of(ctx, tx, c.program(), names)
+		return err
 	})
+	if err != nil {
+		return nil, nil, err
+	}
+	v := c.view(p)
+	out, accounts := make([]GiftCardView, len(list)), make([]*engine.Account, len(list))
+	for i, card := range list {
+		if viewed[i].Err != nil {
+			return nil, nil, viewed[i].Err
+		}
+		accounts[i] = viewed[i].Account
+		out[i] = v.giftCard(card.ID, accounts[i])
+		out[i].Tail, out[i].HasPIN = codes[card.ID].Tail, codes[card.ID].HasPIN
+		out[i].Data, out[i].Batch, out[i].CreatedAt = card.Data, card.Batch, v.time(card.CreatedAt)
+	}
+	return out, accounts, nil
 }
 
 func (v view) giftCard(id string, acc *engine.Account) GiftCardView {
@@ -217,13 +365,13 @@ func (v view) giftCard(id string, acc *engine.Account) GiftCardView {
 	if g == nil {
 		return out
 	}
+	if acc.State.CardInactive(v.p) {
+		out.Status = "inactive"
+	}
 	if h := acc.State.Units[g.Unit]; h != nil {
 		out.Balance = v.money(h.Spendable)
 		if h.Pending > 0 {
 			out.Inactive = v.money(h.Pending)
-			if h.Spendable == 0 && out.Status == engine.Active {
-				out.Status = "inactive"
-			}
 		}
 		if h.Reserved > 0 {
 			out.Reserved = v.money(h.Reserved)
@@ -274,14 +422,35 @@ func (s *Server) listCards(ctx context.Context, in *listCardsIn) (*Page[GiftCard
 		at.ID = list[limit-1].ID
 		out.Next = web.Cursor("gift-cards", at)
 	}
-	for _, c := range list {
-		one, err := s.card(ctx, &in.Call, c.ID)
+	out.Items, _, err = s.cards(ctx, &in.Call, list)
+	return out, err
+}
+
+type eraseCardIn struct {
+	Call
+	GiftCardPath
+}
+
+// eraseCard forgets who a card is for, who gives it and what was written on it.
+func (s *Server) eraseCard(ctx context.Context, in *eraseCardIn) (*Answered[GiftCardView], error) {
+	if err := in.check(); err != nil {
+		return nil, err
+	}
+	before, err := s.getCard(ctx, &getCardIn{Call: in.Call, GiftCardPath: in.GiftCardPath})
+	if err != nil {
+		return nil, err
+	}
+	reply, err := s.once(ctx, &in.Call, http.StatusOK, func(tx *db.Tx) (any, error) {
+		card, err := giftcard.Erase(ctx, tx, in.program(), in.Card)
 		if err != nil {
 			return nil, err
 		}
-		out.Items = append(out.Items, *one)
-	}
-	return out, nil
+		_, err = audit.Append(ctx, tx, audit.Entry{Program: in.program(), At: in.now, Actor: in.actor(), Action: "gift_card.erased", Target: in.Card})
+		out := *before
+		out.Data = card.Data
+		return out, err
+	}, nil)
+	return &Answered[GiftCardView]{reply}, err
 }
 
 type loadCardIn struct {
@@ -342,11 +511,16 @@ func (s *Server) cardFact(ctx context.Context, c *Call, path GiftCardPath, inclu
 
 // holderFact is recordFact about an account that is no member.
 func (s *Server) holderFact(ctx context.Context, c *Call, include []string, holder string, f engine.Fact) (*Answered[Recorded], error) {
+	return s.opened(ctx, c, include, holder, "", f)
+}
+
+// opened is holderFact where a code opened the account.
+func (s *Server) opened(ctx context.Context, c *Call, include []string, holder, hash string, f engine.Fact) (*Answered[Recorded], error) {
 	if err := checkIncludes(include, "explanation", "balances"); err != nil {
 		return nil, err
 	}
 	req := s.request(c, "", f)
-	req.Holder = holder
+	req.Holder, req.Code = holder, hash
 	req.Render = func(r *record.Result) (int, []byte) {
 		return renderResult(r, func() any { return c.recorded(r, include) })
 	}
@@ -376,9 +550,6 @@ func (s *Server) renewCard(ctx context.Context, in *renewCardIn) (*Answered[NewC
 		if err != nil {
 			return nil, err
 		}
-		if err := code.Replace(ctx, tx, in.program(), in.Card, in.Card); err != nil {
-			return nil, err
-		}
 		n := code.New{Kind: code.GiftCard, Text: code.Draw(), Holder: in.Card, Subject: in.Card}
 		if p.GiftCards != nil && p.GiftCards.PIN {
 			n.PIN = ids.Digits(4)
@@ -387,7 +558,7 @@ func (s *Server) renewCard(ctx context.Context, in *renewCardIn) (*Answered[NewC
 		if err != nil {
 			return nil, err
 		}
-		return NewCode{ID: c.ID, Code: code.Show(n.Text), PIN: n.PIN}, code.Keep(ctx, tx, in.program(), []code.Code{c})
+		return NewCode{ID: c.ID, Code: code.Show(n.Text), PIN: n.PIN}, record.ReplaceCode(ctx, tx, in.program(), c)
 	}, withoutCode)
 	return &Answered[NewCode]{reply}, err
 }
@@ -417,7 +588,10 @@ type payCardIn struct {
 }
 
 func (s *Server) payCard(ctx context.Context, in *payCardIn) (*Answered[Recorded], error) {
-	c, err := s.Codes.Look(ctx, s.DB, in.asked(ctx, in.Body.PresentedCode, code.GiftCard), in.now)
+	if out, err := s.first(ctx, &in.Call, in.Include); out != nil || err != nil {
+		return out, err
+	}
+	c, err := s.brought(ctx, &in.Call, in.Body.PresentedCode, code.GiftCard)
 	if err != nil {
 		return nil, err
 	}
@@ -427,7 +601,39 @@ func (s *Server) payCard(ctx context.Context, in *payCardIn) (*Answered[Recorded
 	}
 	f := in.Body.FactKey.fact(kind)
 	f.Redemption = &engine.Redemption{Spend: engine.Spend{Points: in.Body.Amount, Max: in.Body.Max}, Total: in.Body.Total, Hold: in.Body.Hold, Store: in.Body.Store, Channel: in.Body.Channel}
-	return s.holderFact(ctx, &in.Call, in.Include, c.Holder, f)
+	return s.opened(ctx, &in.Call, in.Include, c.Holder, c.Hash, f)
+}
+
+// first gives the first answer to a request that is repeated under its Idempotency-Key, before anything is looked up for it; nil for one that is new.
+func (s *Server) first(ctx context.Context, c *Call, include []string) (*Answered[Recorded], error) {
+	if c.idem == nil {
+		return nil, nil //nolint:nilnil // nothing was answered yet
+	}
+	if err := checkIncludes(include, "explanation", "tiers", "balances"); err != nil {
+		return nil, err
+	}
+	var out *Answered[Recorded]
+	err := s.DB.Read(ctx, func(tx *db.Tx) error {
+		reply, known, err := c.known(ctx, tx)
+		if known && reply.Status != 0 { // in a distributed database the key may only be claimed: the flow knows
+			out = &Answered[Recorded]{reply}
+		}
+		return err
+	})
+	if err == nil && out != nil && slices.Contains(include, "tiers") {
+		err = s.addTiers(ctx, c, &out.Reply)
+	}
+	return out, err
+}
+
+// brought gives the code that somebody brought. One that opens nothing any more is given too: it is refused where the fact is decided, and a
+// repetition under its natural key gets its first answer there.
+func (s *Server) brought(ctx context.Context, c *Call, p PresentedCode, kinds ...code.Kind) (code.Code, error) {
+	k, err := s.Codes.Look(ctx, s.DB, c.asked(ctx, p, kinds...), c.now)
+	if errs.CodeOf(err) == errs.CodeConflict && k.Hash != "" {
+		err = nil
+	}
+	return k, err
 }
 
 type checkCodesIn struct {
@@ -460,18 +666,11 @@ func (s *Server) checkCodes(ctx context.Context, in *checkCodesIn) (*CodesChecke
 	if err != nil {
 		return nil, err
 	}
-	v := in.view(p)
-	if in.Body.Total == nil {
-		for i := range found {
-			if r := found[i].Redemption; r != nil {
-				out.Codes[found[i].at].why(r.Usable(found[i].Owner, by, in.now))
-			}
+	v, total := in.view(p), int64(-1)
+	if in.Body.Total != nil {
+		if total, err = in.Body.Total.Minor(p.Exponent); err != nil || total < 0 {
+			return nil, errs.Invalid("invalid_check", "The total cannot be used.", errs.Field{Pointer: "/total", Reason: "not_an_amount", Message: "must be 0 or more, with no more decimals than the currency"})
 		}
-		return out, nil
-	}
-	total, err := in.Body.Total.Minor(p.Exponent)
-	if err != nil || total < 0 {
-		return nil, errs.Invalid("invalid_check", "The total cannot be used.", errs.Field{Pointer: "/total", Reason: "not_an_amount", Message: "must be 0 or more, with no more decimals than the currency"})
 	}
 	presented := make([]engine.Presented, len(found))
 	for i := range found {
@@ -484,10 +683,14 @@ func (s *Server) checkCodes(ctx context.Context, in *checkCodesIn) (*CodesChecke
 	for i := range found {
 		one := &out.Codes[found[i].at]
 		one.why(sum.Why[i])
-		one.Amount = v.money(sum.Amounts[i])
+		if total >= 0 {
+			one.Amount = v.money(sum.Amounts[i])
+		}
 	}
-	left := v.money(sum.Total)
-	out.Total = &left
+	if total >= 0 {
+		left := v.money(sum.Total)
+		out.Total = &left
+	}
 	return out, nil
 }
 
@@ -504,7 +707,7 @@ func (s *Server) payer(ctx context.Context, c *Call, ref string) (p *program.Com
 	return p, member, err
 }
 
-// broughtCode is a code that can be used, with its place in the request.
+// broughtCode is a code that stands for something, with its place in the request.
 type broughtCode struct {
 	engine.Presented
 	at int
@@ -530,27 +733,21 @@ func (s *Server) present(ctx context.Context, c *Call, list []PresentedCode) ([]
 		one.Kind, one.Usable = string(k.Kind), true
 		b := broughtCode{at: i}
 		if k.Kind == code.GiftCard {
-			card, err := s.card(ctx, c, k.Holder)
+			var card giftcard.Card
+			err := s.DB.Read(ctx, func(tx *db.Tx) (err error) {
+				card, err = giftcard.Get(ctx, tx, c.program(), k.Holder)
+				return err
+			})
 			if err != nil {
 				return nil, nil, err
 			}
-			one.GiftCard = card
-			switch {
-			case card.Sample:
-				one.why(errs.Forbidden("sample_card", "This card is a sample: nothing can be paid with it."))
-			case card.Status != engine.Active:
-				one.why(errs.Conflict("card_"+card.Status, "This gift card is "+card.Status+"."))
-			default:
-				d, err := money.Parse(string(card.Balance))
-				if err != nil {
-					return nil, nil, err
-				}
-				b.Card = true
-				if b.Balance, err = d.Minor(money.Exponent(card.Currency)); err != nil {
-					return nil, nil, err
-				}
-				found = append(found, b)
+			cards, accounts, err := s.cards(ctx, c, []giftcard.Card{card})
+			if err != nil {
+				return nil, nil, err
 			}
+			one.GiftCard = &cards[0]
+			b.Card, b.State = k.Holder, &accounts[0].State
+			found = append(found, b)
 			continue
 		}
 		err = s.look(ctx, c, func(tx *db.Tx, v view, _ *version.Set) error {
@@ -558,7 +755,7 @@ func (s *Server) present(ctx context.Context, c *Call, list []PresentedCode) ([]
 			if err != nil {
 				return err
 			}
-			shown := v.redemption(r.RedemptionState, r.Member)
+			shown := v.redemption(r.RedemptionState, r.Member, c.now)
 			one.Voucher, one.Reward, one.Redemption = shown.Voucher, shown.Reward, shown.ID
 			b.Redemption, b.Owner = &r.RedemptionState, r.Member
 			return nil
@@ -588,18 +785,21 @@ type useVoucherIn struct {
 
 // useVoucher uses the voucher that a code stands for, or that a redemption gave.
 func (s *Server) useVoucher(ctx context.Context, in *useVoucherIn) (*Answered[Recorded], error) {
-	id := in.Body.Redemption
+	if out, err := s.first(ctx, &in.Call, in.Include); out != nil || err != nil {
+		return out, err
+	}
+	id, hash := in.Body.Redemption, ""
 	if in.Body.Code != "" {
-		c, err := s.Codes.Look(ctx, s.DB, in.asked(ctx, in.Body.PresentedCode, code.Voucher), in.now)
+		c, err := s.brought(ctx, &in.Call, in.Body.PresentedCode, code.Voucher)
 		if err != nil {
 			return nil, err
 		}
-		id = c.Subject
+		id, hash = c.Subject, c.Hash
 	}
 	if _, ok := ids.BucketOf(id); !ok {
 		return nil, required("/code", "Send the code, or the redemption of a voucher that is bound to its member.")
 	}
-	p, by, err := s.payer(ctx, &in.Call, in.Body.Member)
+	_, by, err := s.payer(ctx, &in.Call, in.Body.Member)
 	if err != nil {
 		return nil, err
 	}
@@ -608,15 +808,43 @@ func (s *Server) useVoucher(ctx context.Context, in *useVoucherIn) (*Answered[Re
 			return nil, err
 		}
 	}
-	if in.Body.Total != nil {
-		if err := s.leastOf(ctx, &in.Call, p, id, in.Body.Total); err != nil {
-			return nil, err
-		}
+	with, err := s.beside(ctx, &in.Call, in.Body.With, in.Body.Address)
+	if err != nil {
+		return nil, err
 	}
 	f := in.Body.FactKey.fact(engine.VoucherK)
 	f.Parent = id
-	f.Voucher = &engine.VoucherStep{Do: engine.VoucherUsed, Total: in.Body.Total, By: by, Store: in.Body.Store, Channel: in.Body.Channel}
+	f.Voucher = &engine.VoucherStep{Do: engine.VoucherUsed, Total: in.Body.Total, By: by, Hash: hash, With: with, Store: in.Body.Store, Channel: in.Body.Channel}
 	return s.recordFact(ctx, &in.Call, in.Include, "", f)
+}
+
+// beside looks up the other codes of a purchase. Gift cards go with everything.
+func (s *Server) beside(ctx context.Context, c *Call, list []PresentedCode, address string) ([]engine.Beside, error) {
+	if len(list) > mostCodes {
+		return nil, required("/with", "Send at most "+strconv.Itoa(mostCodes)+" codes.")
+	}
+	var out []engine.Beside
+	for _, p := range list {
+		if p.Address == "" {
+			p.Address = address
+		}
+		k, err := s.brought(ctx, c, p, code.Voucher, code.GiftCard)
+		if err != nil {
+			return nil, err
+		}
+		if k.Kind != code.Voucher {
+			continue
+		}
+		err = s.DB.Read(ctx, func(tx *db.Tx) error {
+			r, err := books.FindRedemption(ctx, tx, c.program(), k.Subject)
+			out = append(out, engine.Beside{Redemption: r.ID, Reward: r.Reward})
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // boundTo sees that whoever names a voucher without its code is its owner.
@@ -627,21 +855,6 @@ func (s *Server) boundTo(ctx context.Context, c *Call, redemption, by string) er
 			return errs.NotFound("voucher_not_found", "There is no such voucher of this member: send its code.")
 		}
 		return nil
-	})
-}
-
-// leastOf refuses a purchase that is too small for a voucher.
-func (s *Server) leastOf(ctx context.Context, c *Call, p *program.Compiled, redemption string, total *money.Decimal) error {
-	return s.look(ctx, c, func(tx *db.Tx, _ view, _ *version.Set) error {
-		r, err := books.FindRedemption(ctx, tx, c.program(), redemption)
-		if err != nil {
-			return err
-		}
-		w := p.Rewards[r.Reward]
-		if w == nil || w.Gives.Voucher == nil || w.Gives.Voucher.Least == nil || total.Cmp(*w.Gives.Voucher.Least) >= 0 {
-			return nil
-		}
-		return errs.Conflict("below_least", "This voucher asks for a purchase of at least "+w.Gives.Voucher.Least.String()+".").With("least", w.Gives.Voucher.Least.String())
 	})
 }
 
@@ -851,9 +1064,11 @@ type VoucherUseIn struct {
 	// Member is who pays; a bound voucher asks for its owner.
 	Member string `json:"member,omitempty"`
 	// Total is what there is to pay before it.
-	Total   *money.Decimal `json:"total"`
-	Store   string         `json:"store,omitempty"`
-	Channel string         `json:"channel,omitempty"`
+	Total *money.Decimal `json:"total"`
+	// With are the other codes of the same purchase: vouchers that do not stack are refused by them.
+	With    []PresentedCode `json:"with,omitempty"`
+	Store   string          `json:"store,omitempty"`
+	Channel string          `json:"channel,omitempty"`
 }
 
 // VoucherStepIn takes a use of a voucher back, calls it off, or gives it another code.

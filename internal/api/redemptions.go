@@ -57,7 +57,7 @@ func (s *Server) getRedemption(ctx context.Context, in *getRedemptionIn) (*Redem
 		if err != nil {
 			return err
 		}
-		one := v.redemption(r.RedemptionState, r.Member)
+		one := v.redemption(r.RedemptionState, r.Member, in.now)
 		if one.Status == engine.StatusReserved && one.ExpiresAt != nil && !one.ExpiresAt.After(in.now) {
 			one.Status = engine.StatusLapsed // its time ran out; the next fact or the sweep writes it down
 		}
@@ -137,7 +137,7 @@ func (s *Server) listRedemptions(ctx context.Context, in *memberRedemptionsIn) (
 			out.Next = web.Cursor("redemptions", next)
 		}
 		for _, r := range list {
-			out.Items = append(out.Items, v.redemption(r.RedemptionState, r.Member))
+			out.Items = append(out.Items, v.redemption(r.RedemptionState, r.Member, in.now))
 		}
 		return nil
 	})

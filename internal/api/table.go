@@ -155,7 +155,7 @@ func table() []*Route {
 		route("GET", "/v1/gift-cards", "giftcards:read", (*Server).listCards, About{Tag: cards, Summary: "List gift cards", Text: "In the order in which they were made; `?batch=` keeps to one batch."}),
 		route("POST", "/v1/gift-cards/batches", "giftcards:write", (*Server).issueBatch, About{
 			Tag: cards, Summary: "Issue many gift cards", Status: http.StatusCreated, Batch: true,
-			Text: "Up to 1,000 cards with a greeting for all or for each. Each card is one of its batch by its `reference`, or by its place in the list: the same list again makes none twice, and shows no code twice.",
+			Text: "Up to 1,000 cards with a greeting for all or for each. Each card is one of its batch by its `reference`, or by its place in the list: the same list again makes none twice, and shows no code twice. Two cards of one list have different references.",
 			Body: `{"batch": "christmas-2026", "amount": "300.00", "greeting": "God jul fra oss alle", "cards": [{"to": "Ola", "to_email": "ola@example.org", "reference": "emp-1"}, {"to": "Kari", "to_email": "kari@example.org", "reference": "emp-2"}]}`,
 		}),
 		route("POST", "/v1/gift-cards/pay", "redemptions:write", (*Server).payCard, About{
@@ -176,6 +176,10 @@ func table() []*Route {
 			Tag: cards, Summary: "Block a gift card, free it, or call it off", Status: http.StatusCreated, Also: again, Example: []string{gft},
 			Text: "A closed card holds nothing, for good: for a sale that was refunded.", Body: `{"to": "blocked", "reason": "Reported lost"}`,
 		}),
+		route("POST", "/v1/gift-cards/{card}/erase", "giftcards:write", (*Server).eraseCard, About{
+			Tag: cards, Summary: "Erase what a gift card says", Example: []string{gft},
+			Text: "Forgets who the card is for, who gives it and what was written on it. What is on it, its code and its look stay. It cannot be undone.",
+		}),
 		route("POST", "/v1/gift-cards/{card}/code", "giftcards:write", (*Server).renewCard, About{
 			Tag: cards, Summary: "Give a gift card another code", Status: http.StatusCreated, Example: []string{gft},
 			Text: "For a code that was lost or seen by others: the old one opens nothing from then on. Whoever sends cards asks for the code as the message is made.",
@@ -186,7 +190,7 @@ func table() []*Route {
 		}),
 		route("POST", "/v1/vouchers/use", "redemptions:write", (*Server).useVoucher, About{
 			Tag: cards, Summary: "Use a voucher", Status: http.StatusCreated, Also: again,
-			Text: "By its code, or by its redemption and the member who has it. The answer says what it takes off the total.",
+			Text: "By its code, or by its redemption and the member who has it. `with` names the other codes of the purchase: a voucher that stands alone, or is of the same group as one of them, is refused. The answer says what it takes off the total.",
 			Body: `{"code": "9MRT-2M9D-4VWT-R80HE", "member": "ext:4711", "total": "400.00", "source": "till-1", "external_id": "R-2002/voucher"}`,
 		}),
 
@@ -235,7 +239,7 @@ func table() []*Route {
 		}),
 		route("POST", "/v1/redemptions/{redemption}/voucher/code", "redemptions:write", (*Server).renewVoucher, About{
 			Tag: redeeming, Summary: "Give a voucher another code", Status: http.StatusCreated, Also: again, Example: []string{red},
-			Text: "For a code that was lost: the answer shows the new one, and the old one opens nothing from then on. Only a keyed hash of it is kept.",
+			Text: "For a code that was lost, and for a voucher that was handed over by time (`status` is waiting), whose code is drawn here: the answer shows the new one, and an old one opens nothing from then on. Only a keyed hash of it is kept.",
 		}),
 		route("POST", "/v1/redemptions/{redemption}/commit", "redemptions:write", (*Server).commitRedemption, About{
 			Tag: redeeming, Summary: "Commit a redemption", Text: "The points are spent and what the reward gives is handed over.", Status: http.StatusCreated, Also: again, Example: []string{red},

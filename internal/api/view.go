@@ -311,7 +311,7 @@ func (v view) fact(f engine.Fact, d engine.Decision) Recorded {
 	r.Owed, r.Forgiven, r.Adjusted, r.Transferred = v.units(sums["owed"]), v.units(sums["forgiven"]), v.units(sums["adjusted"]), v.units(sums["transferred"])
 	r.Released, r.Expired = v.units(sums["released"]), v.units(sums["expired"])
 	for i := range d.Redemptions {
-		r.Redemptions = append(r.Redemptions, v.redemption(d.Redemptions[i], f.Member))
+		r.Redemptions = append(r.Redemptions, v.redemption(d.Redemptions[i], f.Member, f.RecordedAt))
 	}
 	for _, e := range d.Events {
 		switch e.Type {
@@ -328,7 +328,8 @@ func (v view) ref(f engine.Fact, d engine.Decision) FactRef {
 	return FactRef{ID: f.ID, Kind: string(f.Kind), OccurredAt: v.time(f.OccurredAt), Summary: v.summary(f.Kind, d)}
 }
 
-func (v view) redemption(r engine.RedemptionState, owner string) RedemptionView {
+// redemption renders a redemption as it stands at a time.
+func (v view) redemption(r engine.RedemptionState, owner string, at time.Time) RedemptionView {
 	out := RedemptionView{
 		ID: r.ID, Member: owner, Status: r.Status, Reward: r.Reward, Quantity: max(r.Quantity, 1), Price: v.units(r.Price), Refunded: v.units(r.Refunded),
 		Product: r.Product, Purchase: r.Purchase, At: v.time(r.At), ExpiresAt: v.moment(r.ExpiresAt),
@@ -346,7 +347,7 @@ func (v view) redemption(r engine.RedemptionState, owner string) RedemptionView 
 		out.Worth = v.money(r.Worth)
 	}
 	if r.Voucher != nil {
-		out.Voucher = &Voucher{Code: r.Voucher.Code, Tail: r.Voucher.Tail, Uses: max(r.Voucher.Uses, 1), Used: int64(len(r.Voucher.Used)), Bound: r.Voucher.Bound,
+		out.Voucher = &Voucher{Code: r.Voucher.Code, Tail: r.Voucher.Tail, Status: r.Stands(at), Uses: max(r.Voucher.Uses, 1), Used: int64(len(r.Voucher.Used)), Bound: r.Voucher.Bound,
 			Percent: Amount(r.Voucher.Percent), ValidUntil: v.moment(r.Voucher.ValidUntil)}
 		if r.Voucher.Money != 0 {
 			out.Voucher.Money = v.money(r.Voucher.Money)

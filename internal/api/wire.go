@@ -633,7 +633,7 @@ type Voucher struct {
 	Code string `json:"code,omitempty"`
 	// Tail is its end, by which a person knows it.
 	Tail string `json:"tail,omitempty"`
-	// Status is usable, used, ended or void.
+	// Status is usable, used, ended, void, or waiting: handed over by time, and POST …/voucher/code draws its code.
 	Status string `json:"status,omitempty"`
 	// Uses is how often it can be used, Used how often it was, Bound that only its member may use it.
 	Uses  int64 `json:"uses,omitempty"`

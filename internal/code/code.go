@@ -260,18 +260,30 @@ func ByHash(ctx context.Context, tx *db.Tx, program, hash string) (Code, error) 
 	return c, nil
 }
 
-const codesOf = `SELECT ` + codeColumns + ` FROM codes WHERE program_id = $1 AND holder = $2 ORDER BY id`
+var openCodes = db.NewLookup([]string{"program_id text", "holder text"}, `
+SELECT c.id, c.kind, c.hash, c.holder, c.subject, c.tail, c.pin
+FROM want CROSS JOIN codes c
+WHERE c.program_id = want.program_id AND c.holder = want.holder AND c.holder <> '' AND c.status = 'open'`)
 
-// Of gives all codes of a holder, the oldest first.
-func Of(ctx context.Context, tx *db.Tx, program, holder string) ([]Code, error) {
-	out := []Code{}
-	err := db.Collect(ctx, tx, func(row db.Scanner) error {
-		c, err := scanCode(row)
-		out = append(out, c)
+// Of gives the open code of each holder that has one, by holder, without its times.
+func Of(ctx context.Context, tx *db.Tx, program string, holders []string) (map[string]Code, error) {
+	out := map[string]Code{}
+	args := make([]any, 0, 2*len(holders))
+	for _, h := range holders {
+		args = append(args, program, h)
+	}
+	err := tx.Find(ctx, db.Ask{Lookup: openCodes, Args: args, Scan: func(row db.Scanner) error {
+		c := Code{Status: Open}
+		var kind string
+		err := row.Scan(&c.ID, &kind, &c.Hash, &c.Holder, &c.Subject, &c.Tail, &c.pin)
+		c.Kind, c.HasPIN = Kind(kind), c.pin != ""
+		if before, some := out[c.Holder]; !some || c.ID > before.ID {
+			out[c.Holder] = c
+		}
 		return err
-	}, codesOf, program, holder)
+	}})
 	if err != nil {
-		return nil, fmt.Errorf("codes of %s: %w", holder, err)
+		return nil, fmt.Errorf("look for codes: %w", err)
 	}
 	return out, nil
 }
@@ -312,6 +324,16 @@ const replaceCodes = `UPDATE codes SET status = 'replaced' WHERE program_id = $1
 func Replace(ctx context.Context, tx *db.Tx, program, holder, subject string) error {
 	if _, err := tx.Exec(ctx, replaceCodes, program, holder, subject); err != nil {
 		return fmt.Errorf("replace a code of %s: %w", holder, err)
+	}
+	return nil
+}
+
+const replaceCode = `UPDATE codes SET status = 'replaced' WHERE bucket = $1 AND program_id = $2 AND hash = $3 AND status = 'open'`
+
+// ReplaceOne is Replace of one code, by its hash.
+func ReplaceOne(ctx context.Context, tx *db.Tx, program, hash string) error {
+	if _, err := tx.Exec(ctx, replaceCode, ids.Bucket(program, hash), program, hash); err != nil {
+		return fmt.Errorf("replace a code: %w", err)
 	}
 	return nil
 }

@@ -261,6 +261,10 @@ type VoucherState struct {
 	Code string `json:"code,omitempty"`
 	Hash string `json:"hash,omitempty"`
 	Tail string `json:"tail,omitempty"`
+	// Was is the hash of the code before this one.
+	Was string `json:"was,omitempty"`
+	// Waits says that no code was drawn yet: it was handed over by time, and nobody asked.
+	Waits bool `json:"waits,omitempty"`
 	// Bound says that only its owner may use it, Uses how often it can be used when that is more than once.
 	Bound bool  `json:"bound,omitempty"`
 	Uses  int64 `json:"uses,omitempty"`

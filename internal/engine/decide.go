@@ -299,7 +299,7 @@ func (w *work) mayAct() error {
 	switch w.st.Status {
 	case Blocked:
 		if w.st.Kind == GiftCard {
-			return errs.Forbidden("card_blocked", "This gift card is blocked.")
+			return w.st.CardUsable(w.p)
 		}
 		return errs.Forbidden("member_blocked", "This member is blocked and cannot spend.")
 	case Closed:
@@ -311,7 +311,7 @@ func (w *work) mayAct() error {
 func (w *work) notClosed() error {
 	if w.st.Status == Closed {
 		if w.st.Kind == GiftCard {
-			return errs.Conflict("card_closed", "This gift card was called off.")
+			return w.st.CardUsable(w.p)
 		}
 		return errs.Conflict("member_closed", "This member has left the program.")
 	}

@@ -145,7 +145,10 @@ var EventTypes = []EventType{
 		EventField{Name: "reason", Text: "closed, when the membership ended.", Example: "closed", Optional: true},
 	)},
 	{EvGrantBack, 1, "A grant was taken back: goods came back, or staff did it.", grantFields()},
-	{EvVoucher, 1, "A voucher was issued. The code is not in the event: the redemption shows it.", []EventField{redemptionField, rewardField}},
+	{EvVoucher, 1, "A voucher was issued, or got another code. The code is not in the event: it is in the answer that made it, and nowhere else.", []EventField{
+		redemptionField, rewardField,
+		{Name: "waits", Text: "true for one that was handed over by time: its code is drawn when somebody asks for it.", Example: "true", Optional: true},
+	}},
 	{EvLimit, 1, "A rule gave less than it would have, or nothing, since a limit that all members share was reached: its budget is spent.", []EventField{
 		{Name: "rule", Text: "The rule.", Example: "own-cup"},
 	}},

@@ -159,6 +159,7 @@ const (
 	NoteVoucherUsed   = "voucher_used"       // money, reward
 	NoteVoucherUnused = "voucher_unused"     // reward
 	NoteVoucherVoid   = "voucher_void"       // reward
+	NoteVoucherWaits  = "voucher_waits"      // reward: its code is drawn when somebody asks for it
 	NoteCardLoaded    = "card_loaded"        // amount
 	NoteCardPaid      = "card_paid"          // amount
 	NoteCardHeld      = "card_held"          // amount, time

@@ -161,14 +161,42 @@ func (w *work) ends(unit string) (end, warn *time.Time) {
 	return expiry(w.p.Units[unit].Expires, w.at, w.p.Zone)
 }
 
+// CardBalance is what can be paid with a gift card now, in minor units.
+func (s *State) CardBalance(p *program.Compiled) int64 {
+	if p.GiftCards == nil || s.Units[p.GiftCards.Unit] == nil {
+		return 0
+	}
+	return s.Units[p.GiftCards.Unit].Spendable
+}
+
+// CardInactive says that what is on a gift card waits for its activation.
+func (s *State) CardInactive(p *program.Compiled) bool {
+	return s.Status == Active && p.GiftCards != nil && s.CardBalance(p) == 0 && s.Units[p.GiftCards.Unit] != nil && s.Units[p.GiftCards.Unit].Pending > 0
+}
+
+// CardUsable is nil where a gift card can be paid with, if there is anything on it; else why not.
+func (s *State) CardUsable(p *program.Compiled) error {
+	switch {
+	case s.Status == Blocked:
+		return errs.Forbidden("card_blocked", "This gift card is blocked.")
+	case s.Status == Closed:
+		return errs.Conflict("card_closed", "This gift card was called off.")
+	case s.Card != nil && s.Card.Sample:
+		return errs.Forbidden("sample_card", "This card is a sample: nothing can be paid with it.")
+	case s.CardInactive(p):
+		return errs.Conflict("card_inactive", "This gift card was not activated yet.")
+	}
+	return nil
+}
+
 // quoteCard works out a payment with a gift card: what is asked for, or as much of the total as there is.
 func (w *work) quoteCard(s Spend, total int64) (*quote, error) {
 	g := w.p.GiftCards
 	if g == nil {
 		return nil, errs.Conflict("no_gift_cards", "The program has no gift cards of its own: gift_cards is not in its document.")
 	}
-	if w.st.Card != nil && w.st.Card.Sample {
-		return nil, errs.Forbidden("sample_card", "This card is a sample: nothing can be paid with it.")
+	if err := w.st.CardUsable(w.p); err != nil {
+		return nil, err
 	}
 	have := w.spendable(g.Unit)
 	want := have

@@ -461,20 +461,15 @@ func (w *work) endGrants() {
 	}
 }
 
-// grantDraws is how many codes and ids a due fact needs to hand over what has waited.
-func grantDraws(p *program.Compiled, st *State, at time.Time) (codes, redemptions int) {
+// grantDraws is how many ids a due fact needs to hand over what has waited. It draws no code for a voucher: nobody asks as time passes, so
+// nobody would get it. Such a voucher waits until somebody asks for its code: VoucherCode.
+func grantDraws(p *program.Compiled, st *State, at time.Time) (redemptions int) {
 	for i := range st.Grants {
-		g := &st.Grants[i]
-		r := p.Rewards[g.Reward]
-		if !g.HandsOver || r == nil || !opens(p, g, at) {
-			continue
-		}
-		redemptions++
-		if r.Gives.Voucher != nil {
-			codes++
+		if g := &st.Grants[i]; g.HandsOver && p.Rewards[g.Reward] != nil && opens(p, g, at) {
+			redemptions++
 		}
 	}
-	return codes, redemptions
+	return redemptions
 }
 
 // opens says whether a grant's waiting is over at a moment: its own, or because its challenge has ended.

@@ -40,7 +40,7 @@ func Draws(p *program.Compiled, st *State, f *Fact) (codes, redemptions int) {
 			redemptions++
 		}
 	case Due:
-		return grantDraws(p, st, f.OccurredAt)
+		return 0, grantDraws(p, st, f.OccurredAt)
 	case VoucherK:
 		if f.Voucher != nil && f.Voucher.Do == VoucherCode {
 			codes++
@@ -345,6 +345,8 @@ func (w *work) voucher(s *RedemptionState, v *program.Voucher) {
 	} else if d != nil && w.codes < len(d.Codes) {
 		c.Code = d.Codes[w.codes]
 		w.codes++
+	} else {
+		c.Waits = w.f.Kind == Due
 	}
 	if v.Money != nil {
 		c.Money, _ = v.Money.Minor(w.p.Exponent) // checked when the program was
@@ -357,7 +359,12 @@ func (w *work) voucher(s *RedemptionState, v *program.Voucher) {
 		c.ValidUntil = &until
 	}
 	s.Voucher = &c
-	w.event(EvVoucher, map[string]string{"redemption": s.ID, "reward": s.Reward})
+	data := map[string]string{"redemption": s.ID, "reward": s.Reward}
+	if c.Waits {
+		data["waits"] = "true"
+		w.note(NoteVoucherWaits, Args{"reward": {Reward: s.Reward}})
+	}
+	w.event(EvVoucher, data)
 }
 
 // doCommit makes a reservation final.

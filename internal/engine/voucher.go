@@ -27,11 +27,21 @@ type VoucherStep struct {
 	Total *money.Decimal `json:"total,omitempty"`
 	// By is who used it, where that is known: a bound voucher asks for its owner.
 	By string `json:"by,omitempty"`
+	// Hash is the keyed hash of the code by which it came; "" where it was named by its redemption. Another code may have taken its place meanwhile.
+	Hash string `json:"hash,omitempty"`
+	// With are the other vouchers of the same purchase.
+	With []Beside `json:"with,omitempty"`
 	// Use is the use that is taken back, by the id of its fact; the last one when left out.
 	Use     string `json:"use,omitempty"`
 	Store   string `json:"store,omitempty"`
 	Channel string `json:"channel,omitempty"`
 	Reason  string `json:"reason,omitempty"`
+}
+
+// Beside is another voucher of the same purchase: what it stacks with is what its reward says.
+type Beside struct {
+	Redemption string `json:"redemption"`
+	Reward     string `json:"reward"`
 }
 
 // VoucherUse is a use of a voucher that was not taken back.
@@ -56,7 +66,7 @@ func (r *RedemptionState) Usable(owner, by string, at time.Time) error {
 	case v.Void:
 		return errs.Conflict("voucher_void", "This voucher was called off.")
 	case r.Status == StatusRefunded:
-		return errs.Conflict("voucher_void", "What this voucher was redeemed for was given back.")
+		return errVoidByRefund()
 	case v.ValidUntil != nil && !at.Before(*v.ValidUntil):
 		return errs.Conflict("voucher_ended", "The time of this voucher is over.").With("valid_until", v.ValidUntil.Format(time.RFC3339))
 	case v.Left() == 0:
@@ -65,6 +75,37 @@ func (r *RedemptionState) Usable(owner, by string, at time.Time) error {
 		return errs.Forbidden("voucher_bound", "Only the member who redeemed this voucher may use it: say who pays.")
 	}
 	return nil
+}
+
+func errVoidByRefund() error {
+	return errs.Conflict("voucher_void", "What this voucher was redeemed for was given back.")
+}
+
+// What a voucher is at a moment.
+const (
+	VoucherWaits = "waiting" // it was handed over by time, and nobody has asked for its code yet
+	VoucherOpen  = "usable"
+	VoucherDone  = "used"
+	VoucherEnded = "ended"
+	VoucherOff   = "void"
+)
+
+// Stands says what the voucher of a redemption is at a moment; "" where there is none.
+func (r *RedemptionState) Stands(at time.Time) string {
+	v := r.Voucher
+	switch {
+	case v == nil:
+		return ""
+	case v.Void || r.Status == StatusRefunded:
+		return VoucherOff
+	case v.Left() == 0:
+		return VoucherDone
+	case v.ValidUntil != nil && !at.Before(*v.ValidUntil):
+		return VoucherEnded
+	case v.Waits:
+		return VoucherWaits
+	}
+	return VoucherOpen
 }
 
 // doVoucher uses a voucher, takes a use back, calls it off, or has another code stand for it.
@@ -87,6 +128,9 @@ func (w *work) doVoucher() error {
 		if w.st.Status == Blocked {
 			return w.mayAct()
 		}
+		if b.Hash != "" && b.Hash != v.Hash {
+			return errs.Conflict("code_replaced", "Another code stands in the place of this one.")
+		}
 		if err := s.Usable(w.f.Member, b.By, w.at); err != nil {
 			return err
 		}
@@ -96,6 +140,13 @@ func (w *work) doVoucher() error {
 		total, err := b.Total.Minor(w.p.Exponent)
 		if err != nil || total < 0 || total > maxMoney {
 			return errs.Invalid("invalid_voucher", "The total cannot be used.", errs.Field{Pointer: "/total", Reason: "not_an_amount", Message: "must be 0 or more with at most " + digits(w.p.Exponent) + " decimals"})
+		}
+		var others stack
+		for _, o := range b.With {
+			others.take(o.Redemption, rulesOf(w.p, o.Reward))
+		}
+		if err := others.refuses(s.ID, rulesOf(w.p, s.Reward), total, w.p.Exponent); err != nil {
+			return err
 		}
 		off, err := v.Off(total)
 		if err != nil {
@@ -120,6 +171,9 @@ func (w *work) doVoucher() error {
 		if v.Void {
 			return errs.Conflict("voucher_void", "This voucher was called off.")
 		}
+		if s.Status == StatusRefunded {
+			return errVoidByRefund()
+		}
 		v.Void = true
 		w.note(NoteVoucherVoid, Args{"reward": {Reward: s.Reward}})
 		w.event(EvVoucherVoid, data)
@@ -131,7 +185,7 @@ func (w *work) doVoucher() error {
 		if d == nil || len(d.Secrets) != 1 {
 			return errs.Internal("no_code", "No code was drawn for the voucher.")
 		}
-		v.Code, v.Hash, v.Tail = "", d.Secrets[0].Hash, d.Secrets[0].Tail
+		v.Was, v.Waits, v.Code, v.Hash, v.Tail = v.Hash, false, "", d.Secrets[0].Hash, d.Secrets[0].Tail
 		w.event(EvVoucher, data)
 	default:
 		return errs.Invalid("invalid_voucher", "The voucher has no such step.", errs.Field{Pointer: "/do", Reason: "unknown_step", Message: "must be use, undo, void or code"})
@@ -153,19 +207,61 @@ func (v *VoucherState) Off(total int64) (int64, error) {
 	return money.MulDiv(total, num, den*100, money.HalfUp)
 }
 
+// rulesOf are the rules by which the voucher of a reward goes with others; none where the program does not have it any more.
+func rulesOf(p *program.Compiled, reward string) program.Voucher {
+	if r := p.Rewards[reward]; r != nil && r.Gives.Voucher != nil {
+		return *r.Gives.Voucher
+	}
+	return program.Voucher{}
+}
+
+// stack is what has lowered the price of one purchase so far.
+type stack struct {
+	ids    []string
+	groups []string
+	alone  bool
+}
+
+func (s *stack) take(id string, r program.Voucher) {
+	s.ids = append(s.ids, id)
+	s.alone = s.alone || r.Stacks == "alone"
+	if r.Group != "" {
+		s.groups = append(s.groups, r.Group)
+	}
+}
+
+// refuses says why one more does not go with what there is, or not with a purchase of this size, -1 where that is not known; nil where it goes.
+func (s *stack) refuses(id string, r program.Voucher, total int64, exponent int) error {
+	switch {
+	case slices.Contains(s.ids, id):
+		return errs.Conflict("voucher_twice", "The same voucher was named twice.")
+	case s.alone || r.Stacks == "alone" && len(s.ids) > 0:
+		return errs.Conflict("voucher_alone", "A voucher here goes with no other.")
+	case r.Group != "" && slices.Contains(s.groups, r.Group):
+		return errs.Conflict("voucher_group", "One purchase takes one voucher of this group.").With("group", r.Group)
+	}
+	if r.Least == nil || total < 0 {
+		return nil
+	}
+	if least, err := r.Least.Minor(exponent); err == nil && total < least {
+		return errs.Conflict("below_least", "This voucher asks for a purchase of at least "+money.Format(least, exponent)+".").With("least", money.Format(least, exponent))
+	}
+	return nil
+}
+
 // Presented is a code that somebody brings to pay with, as it stands in its holder's books.
 type Presented struct {
 	// Redemption is that of a voucher, with its owner.
 	Redemption *RedemptionState
 	Owner      string
-	// Balance is what a gift card has; Card says that it is one.
-	Card    bool
-	Balance int64
+	// Card is the id of a gift card, State its account.
+	Card  string
+	State *State
 }
 
 // Checkout is what presented codes come to together.
 type Checkout struct {
-	// Amounts are what each takes off or pays, in the order of the codes; Why is the error of one that cannot be used with the others.
+	// Amounts are what each takes off or pays, in the order of the codes; Why is the error of one that cannot be used, or not with the others.
 	Amounts []int64
 	Why     []error
 	// Total is what there is left to pay.
@@ -174,50 +270,46 @@ type Checkout struct {
 
 // PresentAll works out what vouchers and gift cards come to in one purchase. Vouchers come first, in the order given, each on what is left, and
 // gift cards pay what is left then, whatever the order: they are money, and what lowers the price goes before money. A voucher that stands alone
-// goes with no other, and of a group goes one.
+// goes with no other, and of a group goes one. A total of -1 is not known: then nothing is said of amounts.
 func PresentAll(p *program.Compiled, list []Presented, total int64, by string, at time.Time) (Checkout, error) {
 	out := Checkout{Amounts: make([]int64, len(list)), Why: make([]error, len(list)), Total: total}
-	groups, used, alone := map[string]bool{}, 0, false
+	var taken stack
 	for i, c := range list {
-		if c.Card {
+		if c.Card != "" {
 			continue
 		}
-		if err := c.Redemption.Usable(c.Owner, by, at); err != nil {
-			out.Why[i] = err
-			continue
-		}
-		var rules program.Voucher
-		if r := p.Rewards[c.Redemption.Reward]; r != nil && r.Gives.Voucher != nil {
-			rules = *r.Gives.Voucher
-		}
-		switch {
-		case alone || rules.Stacks == "alone" && used > 0:
-			out.Why[i] = errs.Conflict("voucher_alone", "A voucher here goes with no other.")
-		case rules.Group != "" && groups[rules.Group]:
-			out.Why[i] = errs.Conflict("voucher_group", "One purchase takes one voucher of this group.").With("group", rules.Group)
-		case slices.ContainsFunc(list[:i], func(o Presented) bool { return !o.Card && o.Redemption.ID == c.Redemption.ID }):
-			out.Why[i] = errs.Conflict("voucher_twice", "The same voucher was named twice.")
-		}
-		if rules.Least != nil && out.Why[i] == nil {
-			if least, err := rules.Least.Minor(p.Exponent); err == nil && total < least {
-				out.Why[i] = errs.Conflict("below_least", "This voucher asks for a purchase of at least "+money.Format(least, p.Exponent)+".").With("least", money.Format(least, p.Exponent))
-			}
+		r := rulesOf(p, c.Redemption.Reward)
+		if out.Why[i] = c.Redemption.Usable(c.Owner, by, at); out.Why[i] == nil {
+			out.Why[i] = taken.refuses(c.Redemption.ID, r, total, p.Exponent)
 		}
 		if out.Why[i] != nil {
+			continue
+		}
+		taken.take(c.Redemption.ID, r)
+		if total < 0 {
 			continue
 		}
 		off, err := c.Redemption.Voucher.Off(out.Total)
 		if err != nil {
 			return out, err
 		}
-		used, alone = used+1, rules.Stacks == "alone"
-		groups[rules.Group] = true
 		out.Amounts[i] = off
 		out.Total -= off
 	}
+	cards := map[string]bool{}
 	for i, c := range list {
-		if c.Card {
-			out.Amounts[i] = min(c.Balance, out.Total)
+		if c.Card == "" {
+			continue
+		}
+		if out.Why[i] = c.State.CardUsable(p); out.Why[i] == nil && cards[c.Card] {
+			out.Why[i] = errs.Conflict("card_twice", "The same gift card was named twice.")
+		}
+		if out.Why[i] != nil {
+			continue
+		}
+		cards[c.Card] = true
+		if total >= 0 {
+			out.Amounts[i] = min(c.State.CardBalance(p), out.Total)
 			out.Total -= out.Amounts[i]
 		}
 	}

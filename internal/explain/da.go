@@ -182,6 +182,7 @@ var da = table{
 		engine.NoteVoucherUsed:   both("Brugt: værdikuponen »{reward}«, {money} i rabat."),
 		engine.NoteVoucherUnused: both("Værdikuponen »{reward}« kan bruges igen."),
 		engine.NoteVoucherVoid:   both("Værdikuponen »{reward}« er annulleret."),
+		engine.NoteVoucherWaits:  staff("Koden til »{reward}« venter, til nogen beder om den.").members("Din kode til »{reward}« venter på dig: bed om den, når du vil bruge den."),
 	},
 	dryRun: "På prøve og gav ikke noget; ellers: {text}",
 	gave:   staff("Gav {list}.").members("Du fik {list}."),

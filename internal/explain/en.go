@@ -182,6 +182,7 @@ var en = table{
 		engine.NoteVoucherUsed:   both("Used: the voucher “{reward}”, {money} off."),
 		engine.NoteVoucherUnused: both("The voucher “{reward}” can be used again."),
 		engine.NoteVoucherVoid:   both("The voucher “{reward}” was called off."),
+		engine.NoteVoucherWaits:  staff("The code of “{reward}” waits until somebody asks for it.").members("Your code for “{reward}” waits for you: ask for it when you want to use it."),
 	},
 	dryRun: "On trial, and gave nothing; otherwise: {text}",
 	gave:   staff("Gave {list}.").members("You got {list}."),

@@ -326,6 +326,7 @@ var explanations = map[string]engine.Explanation{
 			{Code: engine.NoteVoucherUsed, Args: args{"money": m(5000), "reward": rewardOf("coffee")}},
 			{Code: engine.NoteVoucherUnused, Args: args{"reward": rewardOf("coffee")}},
 			{Code: engine.NoteVoucherVoid, Args: args{"reward": rewardOf("coffee")}},
+			{Code: engine.NoteVoucherWaits, Args: args{"reward": rewardOf("coffee")}},
 			{Code: engine.NoteCardLoaded, Args: args{"amount": engine.Units("cash", 50000)}},
 			{Code: engine.NoteCardHeld, Args: args{"amount": engine.Units("cash", 15000), "time": when("2026-03-14T11:20:00Z")}},
 			{Code: engine.NoteCardPaid, Args: args{"amount": engine.Units("cash", 15000)}},

@@ -182,6 +182,7 @@ var nb = table{
 		engine.NoteVoucherUsed:   both("Brukt: verdikupongen «{reward}», {money} i avslag."),
 		engine.NoteVoucherUnused: both("Verdikupongen «{reward}» kan brukes igjen."),
 		engine.NoteVoucherVoid:   both("Verdikupongen «{reward}» er annullert."),
+		engine.NoteVoucherWaits:  staff("Koden til «{reward}» venter til noen ber om den.").members("Koden din til «{reward}» venter på deg: be om den når du vil bruke den."),
 	},
 	dryRun: "På prøve, og ga ingenting; ellers: {text}",
 	gave:   staff("Ga {list}.").members("Du fikk {list}."),

@@ -182,6 +182,7 @@ var sv = table{
 		engine.NoteVoucherUsed:   both("Använd: värdekupongen ”{reward}”, {money} i rabatt."),
 		engine.NoteVoucherUnused: both("Värdekupongen ”{reward}” kan användas igen."),
 		engine.NoteVoucherVoid:   both("Värdekupongen ”{reward}” är makulerad."),
+		engine.NoteVoucherWaits:  staff("Koden till ”{reward}” väntar tills någon ber om den.").members("Din kod till ”{reward}” väntar på dig: be om den när du vill använda den."),
 	},
 	dryRun: "På prov, och gav ingenting; annars: {text}",
 	gave:   staff("Gav {list}.").members("Du fick {list}."),

@@ -118,6 +118,48 @@ func scan(row db.Scanner) (Card, error) {
 	return c, nil
 }
 
+var someCards = db.NewLookup([]string{"bucket integer", "program_id text", "card_id text"}, `
+SELECT g.card_id, g.batch, g.sample, g.data, g.created_at
+FROM want CROSS JOIN gift_cards g
+WHERE g.bucket = want.bucket AND g.program_id = want.program_id AND g.card_id = want.card_id`)
+
+// Some gives those of the cards that are there, by id.
+func Some(ctx context.Context, tx *db.Tx, program string, cards []string) (map[string]Card, error) {
+	out := map[string]Card{}
+	args := make([]any, 0, 3*len(cards))
+	for _, id := range cards {
+		args = append(args, ids.Bucket(program, id), program, id)
+	}
+	err := tx.Find(ctx, db.Ask{Lookup: someCards, Args: args, Scan: func(row db.Scanner) error {
+		c, err := scan(row)
+		out[c.ID] = c
+		return err
+	}})
+	if err != nil {
+		return nil, fmt.Errorf("look for gift cards: %w", err)
+	}
+	return out, nil
+}
+
+const writeData = `UPDATE gift_cards SET data = $4 WHERE bucket = $1 AND program_id = $2 AND card_id = $3`
+
+// Erase forgets who a card is for, who gives it and what was written on it; not_found "gift_card_not_found". Erased twice is erased.
+func Erase(ctx context.Context, tx *db.Tx, program, id string) (Card, error) {
+	c, err := Get(ctx, tx, program, id)
+	if err != nil {
+		return Card{}, err
+	}
+	c.Data.To, c.Data.ToEmail, c.Data.From, c.Data.Greeting = "", "", "", ""
+	text, err := json.Marshal(c.Data)
+	if err != nil {
+		return Card{}, fmt.Errorf("write gift card %s: %w", id, err)
+	}
+	if _, err := tx.Exec(ctx, writeData, ids.Bucket(program, id), program, id, string(text)); err != nil {
+		return Card{}, fmt.Errorf("erase gift card %s: %w", id, err)
+	}
+	return c, nil
+}
+
 // Get gives a card; not_found "gift_card_not_found".
 func Get(ctx context.Context, tx *db.Tx, program, id string) (Card, error) {
 	c, err := scan(tx.QueryRow(ctx, getCard, ids.Bucket(program, id), program, id))

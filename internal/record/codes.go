@@ -3,7 +3,9 @@ package record
 import (
 	"context"
 
+	"lojal.dev/lojal/internal/books"
 	"lojal.dev/lojal/internal/code"
+	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/ids"
 )
@@ -49,12 +51,25 @@ func (u *unit) secret(ctx context.Context, t *task) (engine.Secret, error) {
 	return engine.Secret{Hash: c.Hash, Tail: c.Tail}, nil
 }
 
-// keepCodes writes the codes of all facts that were decided and stayed, those of what is undone are forgotten.
+// stillOpen refuses a request whose code another has taken the place of. Whoever replaces it holds the account as well: see ReplaceCode.
+func (u *unit) stillOpen(ctx context.Context, t *task) error {
+	if t.req.Code == "" || u.simulated {
+		return nil
+	}
+	c, err := code.ByHash(ctx, u.tx, t.req.Program, t.req.Code)
+	if err != nil {
+		return err
+	}
+	return c.Usable(t.req.Now)
+}
+
+// keepCodes writes the codes of all facts that were decided and stayed, those of what is undone are forgotten. One whose place another took opens
+// nothing from then on, also where both were drawn here.
 func (u *unit) keepCodes(ctx context.Context) error {
 	if len(u.keys) == 0 {
 		return nil
 	}
-	fresh := map[string][]code.Code{}
+	fresh, replaced := map[string][]code.Code{}, map[string][]string{}
 	for f, e := range u.sheet.Decided() {
 		if e.Fact.Drawn == nil || len(e.Fact.Drawn.Secrets) == 0 {
 			continue
@@ -64,10 +79,8 @@ func (u *unit) keepCodes(ctx context.Context) error {
 			if r.Voucher == nil || !drew(e.Fact.Drawn, r.Voucher.Hash) {
 				continue
 			}
-			if e.Fact.Kind == engine.VoucherK {
-				if err := code.Replace(ctx, u.tx, f.Program, f.Member, r.ID); err != nil {
-					return err
-				}
+			if r.Voucher.Was != "" {
+				replaced[f.Program] = append(replaced[f.Program], r.Voucher.Was)
 			}
 			fresh[f.Program] = append(fresh[f.Program], code.Code{ID: ids.NewIn(code.IDPrefix, e.Fact.RecordedAt, ids.Bucket(f.Program, r.Voucher.Hash)), Kind: code.Voucher,
 				Hash: r.Voucher.Hash, Tail: r.Voucher.Tail, Holder: f.Member, Subject: r.ID, Status: code.Open, CreatedAt: e.Fact.RecordedAt, EndsAt: r.Voucher.ValidUntil})
@@ -75,6 +88,13 @@ func (u *unit) keepCodes(ctx context.Context) error {
 	}
 	for id, list := range fresh {
 		code.KeepLater(u.tx, id, list)
+	}
+	for id, list := range replaced {
+		for _, hash := range list {
+			if err := code.ReplaceOne(ctx, u.tx, id, hash); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -86,4 +106,16 @@ func drew(d *engine.Drawn, hash string) bool {
 		}
 	}
 	return false
+}
+
+// ReplaceCode has a code stand for what those of a holder's subject stood for. It holds the holder's account, so that it comes before or after
+// whatever happens to it, and before or after another that replaces the code.
+func ReplaceCode(ctx context.Context, tx *db.Tx, program string, c code.Code) error {
+	if err := books.Lock(ctx, tx, books.Ref{Program: program, Member: c.Holder}); err != nil {
+		return err
+	}
+	if err := code.Replace(ctx, tx, program, c.Holder, c.Subject); err != nil {
+		return err
+	}
+	return code.Keep(ctx, tx, program, []code.Code{c})
 }

@@ -82,6 +82,32 @@ func (r *Recorder) ViewLots(ctx context.Context, id, member string, now time.Tim
 	return r.view(ctx, id, member, now, func(*program.Compiled, *books.Folio) engine.Needs { return engine.Needs{Lots: true} })
 }
 
+// Viewed is an account as it stands, or why it cannot be looked at.
+type Viewed struct {
+	Account *engine.Account
+	Err     error
+}
+
+// ViewCards is ViewCard of many in one read, in their order. The error is one of the whole.
+func (r *Recorder) ViewCards(ctx context.Context, id string, cards []string, now time.Time) ([]Viewed, error) {
+	tasks := make([]*task, 0, len(cards))
+	for _, card := range cards {
+		t := lookAt(id, card, now)
+		t.needs = withLots
+		tasks = append(tasks, t)
+	}
+	if err := r.read(ctx, tasks, nil); err != nil {
+		return nil, err
+	}
+	out := make([]Viewed, len(tasks))
+	for i, t := range tasks {
+		if out[i].Err = t.err; t.err == nil {
+			out[i].Account = t.result.Account
+		}
+	}
+	return out, nil
+}
+
 // Offers says of every reward whether the member can have it now.
 func (r *Recorder) Offers(ctx context.Context, id, member string, now time.Time) ([]engine.Offer, *engine.Account, *program.Compiled, error) {
 	acc, p, err := r.view(ctx, id, member, now, func(p *program.Compiled, f *books.Folio) engine.Needs {
@@ -139,8 +165,10 @@ func (r *Recorder) Targets(ctx context.Context, id, member string, now time.Time
 // ViewCard is ViewLots of an account that is no member's, such as a gift card: by its id alone. The others find members only, so that who
 // may read members does not see what cards hold.
 func (r *Recorder) ViewCard(ctx context.Context, id, card string, now time.Time) (*engine.Account, *program.Compiled, error) {
-	return r.seen(ctx, lookAt(id, card, now), func(*program.Compiled, *books.Folio) engine.Needs { return engine.Needs{Lots: true} })
+	return r.seen(ctx, lookAt(id, card, now), withLots)
 }
+
+func withLots(*program.Compiled, *books.Folio) engine.Needs { return engine.Needs{Lots: true} }
 
 func (r *Recorder) view(ctx context.Context, id, member string, now time.Time, needs func(*program.Compiled, *books.Folio) engine.Needs) (*engine.Account, *program.Compiled, error) {
 	return r.seen(ctx, lookAtMember(id, member, now), needs)

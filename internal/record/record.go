@@ -45,6 +45,9 @@ type Request struct {
 	Member string
 	// Holder is the id of an account that is no member, such as a gift card, in place of Member. With the enrolment of one it is the new id.
 	Holder string
+	// Code is the hash of the code that opened the Holder. It is looked at again once the account is held, since another may have taken its place
+	// meanwhile; what is repeated is answered before that.
+	Code string
 	// Beside writes, in the same transaction, what belongs to the fact and is not in the books. It is called once the fact is decided, and not for a
 	// duplicate, a simulation or a fact that came to nothing. A refusal of it is that of the request.
 	Beside func(ctx context.Context, tx *db.Tx, r *Result) error

@@ -62,6 +62,9 @@ func (w *walk) road() (*Result, error) {
 	if t.fact.Kind == look {
 		return w.look(f)
 	}
+	if err := w.u.stillOpen(w.ctx, t); err != nil {
+		return nil, err
+	}
 	t.fact.Member = ref.Member
 	if err := w.bringUp(f, t.fact.OccurredAt); err != nil {
 		return nil, err

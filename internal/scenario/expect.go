@@ -392,9 +392,12 @@ func (pl *player) redemption(want *redemption, got []engine.RedemptionState) {
 	if v == nil {
 		return
 	}
-	if r.Voucher == nil || r.Voucher.Code+r.Voucher.Hash == "" {
+	if r.Voucher == nil || r.Voucher.Code+r.Voucher.Hash == "" && v.Status != engine.VoucherWaits {
 		pl.differ("redemption", "a voucher with a code", "none")
 		return
+	}
+	if v.Status != "" && v.Status != r.Stands(pl.now) {
+		pl.differ("voucher, status", v.Status, r.Stands(pl.now))
 	}
 	pl.cash("voucher, money", v.Money, r.Voucher.Money)
 	if v.Percent != nil && v.Percent.String() != r.Voucher.Percent {

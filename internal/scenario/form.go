@@ -92,6 +92,8 @@ type vouching struct {
 	Do    string         `json:"do,omitzero"` // use when left out
 	Total *money.Decimal `json:"total,omitzero"`
 	By    string         `json:"by,omitzero"`
+	// Beside are the other vouchers of the same purchase, by the names of their redemptions.
+	Beside []string `json:"beside,omitzero"`
 }
 
 // issuing makes a gift card; the step's member is what it is called.
@@ -434,6 +436,8 @@ type voucher struct {
 	// Off is what the last use took off, Left how often it can still be used.
 	Off  *money.Decimal `json:"off,omitzero"`
 	Left *int64         `json:"left,omitzero"`
+	// Status is what it is now.
+	Status string `json:"status,omitzero"`
 }
 
 // lot is an open lot; what is left out is not compared.

@@ -608,6 +608,11 @@ func (pl *player) body(s *step, f *engine.Fact) error {
 		if past, ok := pl.names[s.Voucher.Of]; ok {
 			f.Parent = redemptionOf(past)
 		}
+		for _, name := range s.Voucher.Beside {
+			if past, ok := pl.names[name]; ok && past.Redemption != nil {
+				f.Voucher.With = append(f.Voucher.With, engine.Beside{Redemption: redemptionOf(past), Reward: past.Redemption.Reward})
+			}
+		}
 	case s.Load != nil:
 		b := *s.Load
 		f.Kind, f.Card = engine.Load, &b

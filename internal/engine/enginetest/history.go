@@ -74,6 +74,7 @@ var (
 		"{id: card, on: purchase, lines: {not: {category: travel}}, count: items, goal: 4, repeats: true, at_once: 2, above: burn, leaderboard: true, gives: {reward: buns, waits: 2 days, valid: 9 days, warn: 2 days}}",
 		"{id: month, on: purchase, sum: point, goal: 30, repeats: true, per: month, gives: {reward: mug}, returns: {if_used: clamp}}",
 		"{id: kinds, on: purchase, set: category, goal: 3, gives: {reward: mug, waits: 1 day, hand_over: true}, leaderboard: true}",
+		"{id: codes, on: purchase, set: sku, goal: 2, gives: {reward: slip, waits: 1 day, hand_over: true}}",
 		"{id: days, on: purchase, streak: day, goal: 2, repeats: true, gives: {reward: buns, uses: 2}, returns: {if_used: clamp}}",
 		`{id: reviews, on: "activity:review", sum: stars, goal: 7, repeats: true, join: true, badge: Critic, returns: {prizes: waiting}}`,
 		"{id: brief, on: purchase, count: purchases, goal: 2, repeats: true, until: \"2026-02-01\", at_end: drop, gives: {reward: buns, waits: 20 days}}",
@@ -177,6 +178,7 @@ func Program(t *rapid.T, o Options) *program.Compiled {
 		"rewards:\n  - {id: mug, title: Mug, price: {point: 20}, gives: {product: MUG}, stock: 12, limit: {per: week, times: 3}, hold: 3 days}\n" +
 		"  - {id: buns, title: Buns, price: {point: 3}, quantity: 2, gives: {product: BUN}, hold: 2 hours}\n" +
 		"  - {id: off, title: Off, pay: {unit: point, points: 2, worth: 0.10, share: 50}}\n" +
+		"  - {id: slip, title: Slip, price: {point: 2}, gives: {voucher: {money: 2.00, uses: 2, least: 3.00, valid: 20 days}}}\n" +
 		"spending: {order: " + pick("order", []string{"earliest expiry", "earliest earned"}) + ", short: " + pick("short", []string{"refuse", "use what there is"}) +
 		", own: " + pick("own", []string{"at once", "later"}) + "}\n" +
 		"returns: {spent: " + pick("spent", []string{"give back", "keep"}) + ", if_spent: " + pick("if spent", []string{"debt", "clamp", "refuse"}) +
@@ -276,7 +278,7 @@ var kinds = []engine.Kind{
 	engine.Reserve, engine.Redeem, engine.Redeem, engine.Commit, engine.Cancel, engine.Refund, engine.Refund, engine.AdjustmentK, engine.TransferOut,
 	engine.Release, engine.TierGrant, engine.GrantK, engine.GrantK, engine.Status, engine.MergeOut,
 	engine.RecognitionK, engine.RecognitionK, engine.ThanksK, engine.ProfileK, engine.ChallengeK, engine.PlanK, engine.PlanK, engine.UseK,
-	engine.PartnerK, engine.PartnerK, engine.Load,
+	engine.PartnerK, engine.PartnerK, engine.Load, engine.VoucherK, engine.VoucherK,
 }
 
 // ofCards are what happens to gift cards, and now and then what does not.
@@ -484,6 +486,15 @@ func (h *History) body(t *rapid.T, f *engine.Fact) bool {
 			return false
 		}
 		f.Use = &engine.UseBody{Benefit: rapid.SampledFrom([]string{"content", "lounge", "lounge"}).Draw(t, "benefit")}
+	case engine.VoucherK:
+		if h.Plain || !about(h.held) {
+			return false
+		}
+		f.Voucher = &engine.VoucherStep{Do: rapid.SampledFrom([]string{engine.VoucherUsed, engine.VoucherUsed, engine.VoucherUsed, engine.VoucherUnused, engine.VoucherVoid, engine.VoucherCode}).Draw(t, "voucher"),
+			Total: cents(t, "total", 0, 3000)}
+		if rapid.IntRange(0, 4).Draw(t, "beside") == 0 {
+			f.Voucher.With = []engine.Beside{{Redemption: rapid.SampledFrom(h.held).Draw(t, "with").ID, Reward: "slip"}}
+		}
 	case engine.MergeOut:
 		if rapid.IntRange(0, 2).Draw(t, "merge") > 0 {
 			return false
@@ -531,7 +542,13 @@ func (h *History) spend(t *rapid.T) engine.Spend {
 }
 
 func (h *History) spendOf(t *rapid.T) engine.Spend {
-	switch rapid.IntRange(0, 3).Draw(t, "reward") {
+	kinds := 4
+	if h.Plain {
+		kinds = 3
+	}
+	switch rapid.IntRange(0, kinds).Draw(t, "reward") {
+	case 4:
+		return engine.Spend{Reward: "slip"}
 	case 0:
 		return engine.Spend{Reward: "mug"}
 	case 1:
