@@ -107,6 +107,20 @@ type Place struct {
 	Value Amount `json:"value"`
 }
 
+// OwnPlace is where a member is in a leaderboard.
+type OwnPlace struct {
+	Challenge string `json:"challenge"`
+	// Rank is the place, shared with those who have the same; Of is how many are in the leaderboard.
+	Rank int64 `json:"rank"`
+	Of   int64 `json:"of"`
+	// Name is what the member chose to be called.
+	Name string `json:"name"`
+	// Value is what was counted, all of it, prizes or not.
+	Value Amount `json:"value"`
+	// Missing is how much more the next better place has; left out for who is first.
+	Missing Amount `json:"missing,omitempty"`
+}
+
 // ChallengePath names a challenge.
 type ChallengePath struct {
 	// Challenge is its id in the program document.
@@ -250,6 +264,64 @@ func (s *Server) takeGrant(ctx context.Context, in *takeGrantIn) (*Answered[Reco
 	return s.recordFact(ctx, &in.Call, in.Include, in.Member, f)
 }
 
+type placeIn struct {
+	Call
+	MemberPath
+	ChallengePath
+	// At is a moment in the window that is meant, for a challenge that counts anew each month and the like; now when left out.
+	At *time.Time `query:"at"`
+}
+
+func (s *Server) ownPlace(ctx context.Context, in *placeIn) (*OwnPlace, error) {
+	id, _, err := s.named(ctx, &in.Call, in.Member)
+	if err != nil {
+		return nil, err
+	}
+	acc, p, err := s.Recorder.View(ctx, in.program(), id, in.now)
+	if err != nil {
+		return nil, err
+	}
+	v := in.view(p)
+	h, err := withBoard(p, in.Challenge)
+	if err != nil {
+		return nil, err
+	}
+	at := in.now
+	if in.At != nil {
+		at = *in.At
+	}
+	var st books.Standing
+	there := false
+	err = s.DB.Read(ctx, func(tx *db.Tx) (err error) {
+		st, there, err = books.StandingOf(ctx, tx, books.Ref{Program: in.program(), Member: id}, engine.BoardTally(h), h.WindowKey(at, p.Zone))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	cs := acc.State.Challenges[h.ID]
+	if !there || cs == nil {
+		return nil, errs.NotFound("not_in_leaderboard", "The member is not in this leaderboard: who asked to be shown, and has counted something, is.")
+	}
+	out := &OwnPlace{Challenge: h.ID, Rank: st.Above + 1, Of: st.Of, Name: cs.Shown, Value: v.counted(h, st.Value)}
+	if st.Above > 0 {
+		out.Missing = v.counted(h, st.Next-st.Value)
+	}
+	return out, nil
+}
+
+// withBoard gives a challenge that has a leaderboard.
+func withBoard(p *program.Compiled, id string) (*program.CompiledChallenge, error) {
+	h := p.Challenges[id]
+	switch {
+	case h == nil:
+		return nil, web.NotFound()
+	case !h.Leaderboard:
+		return nil, errs.NotFound("no_leaderboard", "This challenge has no leaderboard.")
+	}
+	return h, nil
+}
+
 type boardIn struct {
 	Call
 	ChallengePath
@@ -278,12 +350,9 @@ func (s *Server) leaderboard(ctx context.Context, in *boardIn) (*Page[Place], er
 	}
 	out := &Page[Place]{Items: []Place{}}
 	return out, s.look(ctx, &in.Call, func(tx *db.Tx, v view, _ *version.Set) error {
-		h := v.p.Challenges[in.Challenge]
-		if h == nil {
-			return web.NotFound()
-		}
-		if !h.Leaderboard {
-			return errs.NotFound("no_leaderboard", "This challenge has no leaderboard.")
+		h, err := withBoard(v.p, in.Challenge)
+		if err != nil {
+			return err
 		}
 		if after.Period == "" {
 			at := in.now

@@ -40,6 +40,18 @@ func TestLeaderboard(t *testing.T) {
 				t.Errorf("by %d: %s, not %s", limit, got, want)
 			}
 		}
+		place := func(member string) string {
+			a := h.do("GET", "/v1/members/ext:"+member+"/challenges/coffee-card/place", "").want(200)
+			return fmt.Sprint(a.get("rank"), " of ", a.get("of"), ": ", a.get("name"), " ", a.get("value"), " ", a.get("missing"))
+		}
+		for member, want := range map[string]string{"b": "1 of 5: b. 12 <nil>", "d": "2 of 5: d. 7 5", "a": "3 of 5: a. 3 4", "c": "3 of 5: c. 3 4", "f": "5 of 5: f. 1 2"} {
+			if got := place(member); got != want {
+				t.Errorf("%s is %s, not %s", member, got, want)
+			}
+		}
+		h.do("GET", "/v1/members/ext:e/challenges/coffee-card/place", "").refused(404, "not_in_leaderboard")
+		h.do("GET", "/v1/members/ext:b/challenges/coffee-card/place?at=2020-01-01T00:00:00Z", "").want(200) // it is counted in one window
+		h.do("GET", "/v1/members/ext:b/challenges/nothing/place", "").want(404)
 		// Goods come back, one leaves, one is merged into another, one comes late to it.
 		h.do("POST", "/v1/purchases/till:b/returns", `{"lines": [{"line": "1", "quantity": 10}]}`).want(201)
 		h.do("POST", "/v1/members/ext:d/challenges/coffee-card", `{"show": ""}`).want(201)

@@ -228,7 +228,7 @@ func exampleAnswers(tb testing.TB) map[string]json.RawMessage {
 	for _, op := range []string{
 		"getMembersMemberBalances", "getMembersMemberForecast", "getMembersMemberTargets", "getMembersMemberPostings", "getMembersMemberFacts", "getMembersMemberExplanations", "postMembersMemberTiers", "getMembersMemberTiers",
 		"getMembersMemberBenefits", "getMembersMemberBenefitsBenefit", "postMembersMemberBenefitsBenefitUses", "postPlanEvents", "getMembersMemberPlans",
-		"getMembersMemberChallenges", "postMembersMemberChallengesChallenge", "getChallengesChallengeLeaderboard", "postMembersMemberGrants", "getMembersMemberGrants",
+		"getMembersMemberChallenges", "postMembersMemberChallengesChallenge", "getChallengesChallengeLeaderboard", "getMembersMemberChallengesChallengePlace", "postMembersMemberGrants", "getMembersMemberGrants",
 		"postMembersMemberGrantsGrantTakeBack", "postMembersMemberBlock", "postMembersMemberUnblock", "getEvents", "postWebhooks", "getWebhooks", "patchWebhooksWebhook", "getWebhooksWebhook", "postWebhooksWebhookRotate",
 		"postWebhooksWebhookDisable", "postWebhooksWebhookEnable", "postWebhooksWebhookTest", "getWebhooksWebhookDeliveriesEvent", "postWebhooksWebhookDeliveriesEventReplay", "getWebhooksWebhookDeliveries",
 		"postWebhooksWebhookReplay", "deleteWebhooksWebhook", "postImports", "getImports", "postImportsImportCancel", "getMe", "postKeys", "getKeysKey", "postKeysKeyRotate", "getKeys", "postKeysKeyRevoke", "getAudit",

@@ -296,6 +296,10 @@ func table() []*Route {
 		route("GET", "/v1/challenges/{challenge}/leaderboard", "members:read", (*Server).leaderboard, About{
 			Tag: reaching, Summary: "Read a leaderboard", Example: []string{"coffee-card"}, Text: "Only members who asked to be shown, by all that they counted in this window; those with the same share a place. It is what the counters say at this moment.",
 		}),
+		route("GET", "/v1/members/{member}/challenges/{challenge}/place", "members:read", (*Server).ownPlace, About{
+			Tag: reaching, Summary: "Read a member's place in a leaderboard", Example: []string{mem, "coffee-card"},
+			Text: "How many are in it, and how much more the next better place has. Who did not ask to be shown, or has counted nothing in this window, is in none.",
+		}),
 		route("GET", "/v1/members/{member}/grants", "members:read", (*Server).listGrants, About{
 			Tag: reaching, Summary: "List what a member may have", Example: []string{mem},
 			Text: "Rewards that were won or given and are not used up: a redemption takes them before points. What was used is among the redemptions.",

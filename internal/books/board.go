@@ -2,6 +2,8 @@ package books
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 
 	"lojal.dev/lojal/internal/db"
@@ -14,6 +16,40 @@ type Placed struct {
 	// Shown is the name that the member chose.
 	Shown string
 	Value int64
+}
+
+// Standing is where somebody is in a leaderboard.
+type Standing struct {
+	// Value is what they counted, Above how many counted more, Of how many are in it.
+	Value, Above, Of int64
+	// Next is what the one before them counted; 0 for who is first.
+	Next int64
+}
+
+const (
+	standing = `SELECT value FROM tallies WHERE bucket = $1 AND program_id = $2 AND member_id = $3 AND name = $4 AND period = $5 AND value > 0`
+
+	// The condition on substr is that of the index, word by word.
+	around = `
+SELECT COALESCE(SUM(CASE WHEN t.value > $4 THEN 1 ELSE 0 END), 0), COUNT(*), COALESCE(MIN(CASE WHEN t.value > $4 THEN t.value END), 0)
+FROM tallies t
+WHERE t.program_id = $1 AND t.name = $2 AND t.period = $3 AND substr(t.name, 1, 6) = 'board:' AND t.value > 0`
+)
+
+// StandingOf gives a member's place in a leaderboard in one of its windows; false where the member is not in it.
+func StandingOf(ctx context.Context, tx *db.Tx, ref Ref, name, period string) (Standing, bool, error) {
+	var s Standing
+	err := tx.QueryRow(ctx, standing, ref.Bucket(), ref.Program, ref.Member, name, period).Scan(&s.Value)
+	if errors.Is(err, sql.ErrNoRows) {
+		return s, false, nil
+	}
+	if err == nil {
+		err = tx.QueryRow(ctx, around, ref.Program, name, period, s.Value).Scan(&s.Above, &s.Of, &s.Next)
+	}
+	if err != nil {
+		return s, false, fmt.Errorf("read a place in a leaderboard: %w", err)
+	}
+	return s, true, nil
 }
 
 // The condition on substr is that of the index, word by word.
