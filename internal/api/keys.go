@@ -97,6 +97,7 @@ func (s *Server) me(ctx context.Context, in *keysIn) (*Me, error) {
 	out := &Me{Program: in.program()}
 	return out, s.look(ctx, &in.Call, func(_ *db.Tx, v view, _ *version.Set) error {
 		out.Key = v.key(in.key, "")
+		out.Key.LastUsedAt = nil // it is now, and what is remembered is some other request's
 		return nil
 	})
 }
