@@ -553,6 +553,8 @@ func decodeState(text string, s *engine.State) error {
 			s.FirstPurchaseAt = d.timeAt()
 		case "last_purchase_at":
 			s.LastPurchaseAt = d.timeAt()
+		case "house":
+			d.any(&s.House)
 		case "lots":
 			s.Lots = d.int()
 		case "attributes":

@@ -480,6 +480,10 @@ func encodeState(s *engine.State) (string, error) {
 	e.intAt("purchases", s.Purchases)
 	e.timeAt("first_purchase_at", s.FirstPurchaseAt)
 	e.timeAt("last_purchase_at", s.LastPurchaseAt)
+	if s.House != nil {
+		e.named("house")
+		e.any(s.House)
+	}
 	e.intAt("lots", s.Lots)
 	if len(s.Holds) > 0 {
 		e.named("holds")
@@ -613,6 +617,7 @@ func encodePurchase(p *engine.Purchase) ([]byte, error) {
 		e.any(p.Spend)
 	}
 	e.textsAt("redemptions", p.Redemptions)
+	e.textAt("by", p.By)
 	e.raw("}}")
 	return e.b, e.err
 }

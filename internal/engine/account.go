@@ -55,6 +55,8 @@ type State struct {
 	Purchases       int64      `json:"purchases,omitempty"`
 	FirstPurchaseAt *time.Time `json:"first_purchase_at,omitempty"`
 	LastPurchaseAt  *time.Time `json:"last_purchase_at,omitempty"`
+	// House is who belongs together; nil where nobody does.
+	House *HouseState `json:"house,omitempty"`
 	// Lots is the number of the last lot.
 	Lots int64 `json:"lots,omitempty"`
 	// Holds are the open reservations, oldest first.
@@ -117,6 +119,8 @@ type HeldLot struct {
 	Amount int64  `json:"amount"`
 	// ExpiresAt is the lot's end, for a refund after the lot went to another member's books.
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	// Owner is who of the household gave it; the member when empty.
+	Owner string `json:"owner,omitempty"`
 }
 
 // Counter is a change of a tally.
@@ -349,6 +353,17 @@ const (
 	EvRecognitionWaits    = "recognition.waiting"
 	EvRecognitionDeclined = "recognition.declined"
 	EvRecognitionUndone   = "recognition.undone"
+	EvHouseOpened         = "house.opened"
+	EvHouseInvited        = "house.invited"
+	EvHouseUninvited      = "house.uninvited"
+	EvHouseJoined         = "house.joined"
+	EvHouseLeft           = "house.left"
+	EvHouseRole           = "house.role"
+	EvHouseMerged         = "house.merged"
+	EvBelongs             = "house.membership"
+	EvChippedIn           = "household.gave"
+	EvSentHome            = "household.sent_home"
+	EvCameHome            = "household.came_home"
 
 	EvPartnerAward  = "partner.awarded"
 	EvPartnerAccept = "partner.accepted"

@@ -21,7 +21,7 @@ func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
 		late = f.OccurredAt
 	}
 	tiers := func(from time.Time) {
-		if st.Kind != Person {
+		if !st.earns() {
 			return
 		}
 		n.Tallies = append(n.Tallies, tallyRanges(p, from, late)...)
@@ -145,7 +145,7 @@ func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
 			n.Past, n.Lots = []string{f.Parent}, true
 		}
 		tiers(from)
-	case ProfileK, TierGrant, GrantK, InvitedK:
+	case ProfileK, TierGrant, GrantK, InvitedK, HouseK:
 		tiers(from)
 	case PlanK:
 		if f.Plan != nil {
@@ -219,6 +219,9 @@ func refusal(err error) error {
 }
 
 func (w *work) decide() error {
+	if err := w.mayFor(); err != nil {
+		return err
+	}
 	if w.at.Before(w.st.At) && w.f.Kind != Due && w.f.Kind != Enrolment {
 		w.note(NoteLate, Args{"time": Time(w.at)})
 	}
@@ -280,6 +283,8 @@ func (w *work) decide() error {
 		return w.then(w.doPartner())
 	case RecognitionK:
 		return w.then(w.doRecognition())
+	case HouseK:
+		return w.then(w.doHouse())
 	case Due:
 		return w.doDue()
 	}
@@ -288,7 +293,7 @@ func (w *work) decide() error {
 
 // then looks at the tiers after a step that may have moved what they count.
 func (w *work) then(err error) error {
-	if err == nil && w.st.Kind == Person {
+	if err == nil && w.st.earns() {
 		w.settleTiers(false)
 	}
 	return err
@@ -357,6 +362,8 @@ func (w *work) doEnrol() error {
 	}
 	if b := w.f.Enrolment; b != nil && b.Kind == GiftCard {
 		return w.issueCard()
+	} else if b != nil && IsHouse(b.Kind) {
+		return w.openHouse(b.Kind)
 	}
 	w.st.Status, w.st.JoinedAt, w.st.At = Active, w.at, w.at
 	if b := w.f.Enrolment; b != nil {

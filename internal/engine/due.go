@@ -30,7 +30,7 @@ func (w *work) doDue() error {
 	w.dueGrants()
 	w.dueThanks()
 	w.expireLots()
-	if w.st.Kind != Person {
+	if !w.st.earns() {
 		return nil
 	}
 	w.expireInactive()

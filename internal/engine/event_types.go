@@ -207,6 +207,41 @@ var EventTypes = []EventType{
 		{Name: "reason", Text: "failed, when billing said so; not_paid, when the period ended and nothing had come.", Example: "failed"},
 		{Name: "ends_at", Text: "When the plan ends, unless it is paid.", Example: "2027-02-07T12:00:00+01:00", Time: true},
 	}},
+	{EvHouseOpened, 1, "A household or an organization was made. The member of the event is the household or organization itself, as in all events of houses.",
+		houseFields(houseRoleField)},
+	{EvHouseInvited, 1, "Somebody was invited to a household or an organization.", houseFields(houseRoleField,
+		EventField{Name: "until", Text: "How long the invitation stands.", Example: "2027-01-31T12:00:00+01:00", Time: true})},
+	{EvHouseUninvited, 1, "An invitation was declined or taken back.", houseFields()},
+	{EvHouseJoined, 1, "Somebody who was invited came.", houseFields(houseRoleField)},
+	{EvHouseLeft, 1, "Somebody does not belong to it any more.", houseFields(houseRoleField,
+		EventField{Name: "reason", Text: "leave, remove, gone (with the membership) or merged.", Example: "leave"})},
+	{EvHouseRole, 1, "Somebody has another role.", houseFields(houseRoleField)},
+	{EvHouseMerged, 1, "Somebody who belongs to it was merged into another member, who stands in their place.", houseFields(houseRoleField,
+		EventField{Name: "was", Text: "Who was merged.", Example: "mem_01k9zjq3hfe1f8m6v7j0q3x5c4"})},
+	{EvBelongs, 1, "The membership of somebody who belonged to a household or an organization ended, or was merged into this one: the house hears of it.", []EventField{
+		{Name: "kind", Text: "household or organization.", Example: "household"},
+		{Name: "house", Text: "Which.", Example: "hou_01k9zjq3hfe1f8m6v7j0q3x5c4"},
+		{Name: "do", Text: "merged, where this member stands in the place of the other, or gone.", Example: "merged"},
+		{Name: "was", Text: "Who belonged to it.", Example: "mem_01k9zjq3hfe1f8m6v7j0q3x5c4"},
+	}},
+	{EvChippedIn, 1, "A member gave points to what another one of the household spends.", []EventField{
+		unitField, amountField,
+		{Name: "to", Text: "Who spends.", Example: "mem_01k9zjq3hfe1f8m6v7j0q3x5c4"},
+		{Name: "household", Text: "The household.", Example: "hou_01k9zjq3hfe1f8m6v7j0q3x5c4"},
+		{Name: "transfer", Text: "The id of the transfer.", Example: "trf_01k9zjq3hfe1f8m6v7j0q3x5c4"},
+	}},
+	{EvSentHome, 1, "Something that others of the household had given to was undone: their part is on its way to them.", []EventField{
+		unitField, amountField,
+		{Name: "to", Text: "Who gave it.", Example: "mem_01k9zjq3hfe1f8m6v7j0q3x5c4"},
+		{Name: "minor", Text: "The amount in the smallest parts of the unit.", Example: "12"},
+		{Name: "n", Text: "Which of several of one fact.", Example: "1"},
+		{Name: "earned_at", Text: "When it was earned.", Example: "2026-03-01T11:00:00Z", Time: true},
+		{Name: "of", Text: "The fact it was earned by.", Example: "pur_01k9zjq3hfe1f8m6v7j0q3x5c4"},
+		{Name: "expires_at", Text: "When it ends.", Example: "2027-01-31T23:00:00Z", Optional: true, Time: true},
+	}},
+	{EvCameHome, 1, "Points that were given to what another one of the household spent are back, since that was undone.", []EventField{
+		unitField, amountField, {Name: "from", Text: "Who had spent.", Example: "mem_01k9zjq3hfe1f8m6v7j0q3x5c4"},
+	}},
 	{EvPlanCancelled, 1, "A plan was cancelled. It goes on until its end.", []EventField{
 		planField, {Name: "ends_at", Text: "When it ends.", Example: "2027-01-31T12:00:00+01:00", Time: true},
 	}},
@@ -230,6 +265,16 @@ var EventTypes = []EventType{
 		benefitField, {Name: "left", Text: "How often it can still be used, where that is limited.", Example: "1", Optional: true},
 	}},
 }
+
+// houseFields are those of an event of a household or an organization.
+func houseFields(more ...EventField) []EventField {
+	return append([]EventField{
+		{Name: "kind", Text: "household or organization.", Example: "household"},
+		{Name: "member", Text: "Whom it is about.", Example: "mem_01k9zjq3hfe1f8m6v7j0q3x5c4"},
+	}, more...)
+}
+
+var houseRoleField = EventField{Name: "role", Text: "The role.", Example: "owner"}
 
 // byField names who invited.
 var byField = EventField{Name: "by", Text: "The member who invited.", Example: "mem_01k9zjq3hfe1f8m6v7j0q3x5c4"}

@@ -210,6 +210,15 @@ const (
 	NoteThanksUndone   = "thanks_undone"   // amount, text (optional)
 	NoteThanked        = "thanked"         // amount, text (value, optional)
 	NoteThanksTaken    = "thanks_taken"    // what somebody was thanked with is taken back
+	NoteHouseJoined    = "house_joined"
+	NoteHouseInvited   = "house_invited" // time
+	NoteHouseLeft      = "house_left"
+	NoteJoinedHouse    = "joined_house" // word
+	NoteLeftHouse      = "left_house"   // word
+	NoteChippedIn      = "chipped_in"   // amount
+	NoteBorrowed       = "borrowed"     // amount
+	NoteSentHome       = "sent_home"    // amount
+	NoteCameHome       = "came_home"    // amount
 
 	NotePartnerAward  = "partner_awarded"  // amount, text (partner)
 	NotePartnerAccept = "partner_accepted" // amount, text (partner)

@@ -40,6 +40,7 @@ const (
 	MergeOut     Kind = "merge_out"
 	MergeIn      Kind = "merge_in"
 	InvitedK     Kind = "invited"     // a member says after enrolling who invited them
+	HouseK       Kind = "house"       // something happened to who belongs together
 	PartnerK     Kind = "partner"     // something was done at a partner
 	ThanksK      Kind = "thanks"      // what follows from what another member did
 	RecognitionK Kind = "recognition" // a member thanks another, or what becomes of it
@@ -52,7 +53,7 @@ const (
 var Kinds = []Kind{
 	Enrolment, PurchaseK, ReturnK, ActivityK, Reserve, Commit, Cancel, Redeem, Refund, AdjustmentK, TransferOut, TransferIn,
 	Release, TierGrant, GrantK, ChallengeK, ProfileK, PlanK, UseK, Status, MergeOut, MergeIn, Load, VoucherK, Due,
-	InvitedK, ThanksK, PartnerK, RecognitionK,
+	InvitedK, ThanksK, PartnerK, RecognitionK, HouseK,
 }
 
 // Fact is something that happened to one member. Just the body of its kind is set.
@@ -97,6 +98,8 @@ type Fact struct {
 	Card        *Card            `json:"card,omitempty"`
 	Partner     *PartnerBody     `json:"partner,omitempty"`
 	Recognition *RecognitionBody `json:"recognition,omitempty"`
+	// House is the body of a house fact, and of the enrolment of a household or an organization.
+	House *HouseBody `json:"house,omitempty"`
 
 	// Drawn is what chance decided before the engine did, so that a decision stays pure: see Draws.
 	Drawn *Drawn `json:"drawn,omitempty"`
@@ -155,6 +158,8 @@ type Purchase struct {
 	Spend []Spend `json:"spend,omitempty"`
 	// Redemptions are the ids of committed redemptions that belong to this purchase: a return gives their points back too.
 	Redemptions []string `json:"redemptions,omitempty"`
+	// By is who bought it for an organization.
+	By string `json:"by,omitempty"`
 }
 
 // Line is one line of a receipt.
@@ -207,6 +212,8 @@ type Spend struct {
 	// although there are grants.
 	Grant int64 `json:"grant,omitempty"`
 	Paid  bool  `json:"paid,omitempty"`
+	// Household lets what others of the household have pay what the member lacks, each giving the same part of theirs.
+	Household bool `json:"household,omitempty"`
 }
 
 // Return brings goods back. Without Lines and Amount, all that is left of the purchase.
@@ -234,6 +241,8 @@ type Activity struct {
 	Channel    string            `json:"channel,omitempty"`
 	// Confirms is the id, or SOURCE/EXTERNAL_ID, of the fact whose pending points this activity confirms.
 	Confirms string `json:"confirms,omitempty"`
+	// By is who did it for an organization.
+	By string `json:"by,omitempty"`
 }
 
 // Redemption is what a redemption step asks for.
@@ -246,6 +255,8 @@ type Redemption struct {
 	Reason  string `json:"reason,omitempty"`
 	Store   string `json:"store,omitempty"`
 	Channel string `json:"channel,omitempty"`
+	// By is who asks for it for an organization.
+	By string `json:"by,omitempty"`
 }
 
 // Adjustment changes a balance by hand.
@@ -279,6 +290,9 @@ type Transfer struct {
 	// Reverses is the id of the transfer that this one undoes; Force lets it make a debt.
 	Reverses string `json:"reverses,omitempty"`
 	Force    bool   `json:"force,omitempty"`
+	// Household says that it is for what the other one of this household spends now; Home is what comes back of such a gift.
+	Household string    `json:"household,omitempty"`
+	Home      *MovedLot `json:"home,omitempty"`
 }
 
 // MovedLot is a part of a lot on its way to another member, in minor units.
@@ -345,4 +359,6 @@ type Carried struct {
 	Birthday string               `json:"birthday,omitempty"`
 	Moments  map[string]time.Time `json:"moments,omitempty"`
 	Settled  []Settlement         `json:"settled,omitempty"`
+	// House is what the member belonged to.
+	House *HouseState `json:"house,omitempty"`
 }

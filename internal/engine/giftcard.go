@@ -46,8 +46,17 @@ type CardState struct {
 
 // takes says which facts happen to a holder.
 func takes(kind string, f Kind) bool {
-	if kind != GiftCard {
+	switch kind {
+	case Person:
 		return f != Load
+	case Household:
+		return f == Enrolment || f == HouseK || f == Status || f == Due
+	case Organization:
+		switch f {
+		case Load, MergeOut, MergeIn, ProfileK, InvitedK, ThanksK, RecognitionK:
+			return false
+		}
+		return true
 	}
 	switch f {
 	case Enrolment, Load, Reserve, Commit, Cancel, Redeem, Refund, AdjustmentK, Release, Status, Due:
@@ -60,6 +69,9 @@ func takes(kind string, f Kind) bool {
 func (w *work) fits() error {
 	if takes(w.st.Kind, w.f.Kind) {
 		return nil
+	}
+	if IsHouse(w.st.Kind) {
+		return errs.Invalid("not_for_houses", "This does not happen to "+map[string]string{Household: "a household: its points are in the books of those who belong to it.", Organization: "an organization."}[w.st.Kind]).With("kind", string(w.f.Kind))
 	}
 	if w.st.Kind == GiftCard {
 		return errs.Invalid("not_for_gift_cards", "This does not happen to a gift card: it is loaded, paid with, refunded, blocked and closed.").With("kind", string(w.f.Kind))

@@ -102,6 +102,9 @@ func (w *work) doGive() error {
 		return err
 	}
 	b, pol := w.f.Transfer, w.p.Doc.Transfers
+	if b.Household != "" {
+		return w.chipIn()
+	}
 	reversal := b.Reverses != ""
 	if !reversal && (pol == nil || !slices.Contains(pol.Units, b.Unit)) {
 		return errs.Forbidden("transfers_off", "The program does not let members give this unit to each other.").With("unit", b.Unit)
@@ -192,6 +195,9 @@ func moved(l *ledger.Lot, n int64, where string) MovedLot {
 }
 
 func (w *work) doReceive() error {
+	if w.f.Transfer.Home != nil {
+		return w.comeHome()
+	}
 	if err := w.notClosed(); err != nil {
 		return err
 	}
@@ -199,6 +205,9 @@ func (w *work) doReceive() error {
 		return errs.Forbidden("member_blocked", "The member who should get this is blocked.")
 	}
 	b := w.f.Transfer
+	if b.Household != "" {
+		return w.borrow()
+	}
 	w.receive(b.Lots, ledger.Transferred)
 	var n int64
 	for _, l := range b.Lots {
@@ -332,6 +341,7 @@ func (w *work) doStatus() error {
 	w.note(NoteStatus, Args{"word": word(b.To)})
 	w.st.Status = b.To
 	if b.To == Closed {
+		w.leaveHouses()
 		w.letAllGo()
 		w.dropAllThanks("closed")
 		w.endGrants()
@@ -391,7 +401,8 @@ func (w *work) doMergeOut() error {
 	w.dropAllThanks("merged")
 	c := &Carried{Purchases: w.st.Purchases, First: w.st.FirstPurchaseAt, Last: w.st.LastPurchaseAt, JoinedAt: w.st.JoinedAt, Tiers: w.st.Tiers, Plans: w.st.Plans, Fades: w.st.Fades, Referral: w.st.Referral,
 		Active: map[string]time.Time{}, Debt: map[string]int64{}, Tallies: map[string]map[string]int64{}, Birthday: w.st.Birthday,
-		Moments: w.st.Moments, Settled: slices.Clone(w.st.Settled)}
+		Moments: w.st.Moments, Settled: slices.Clone(w.st.Settled), House: w.st.House.clone()}
+	w.st.House = nil
 	for unit, h := range w.st.Units {
 		if h.Debt > 0 {
 			c.Debt[unit] = h.Debt
@@ -446,6 +457,7 @@ func (w *work) doMergeIn() error {
 		}
 	}
 	w.inheritReferral(c.Referral, w.f.Merge.Other)
+	w.inheritHouses(c.House, w.f.Merge.Other)
 	w.inheritPlans(c.Plans)
 	w.inheritFades(c.Fades, c.Last)
 	w.st.Purchases += c.Purchases

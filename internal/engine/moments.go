@@ -86,7 +86,7 @@ func (w *work) nextMoment(m *program.CompiledMoment) *time.Time {
 
 // comes lists the triggers whose moment is at.
 func comes(p *program.Compiled, st *State, at time.Time) []*program.CompiledMoment {
-	if len(p.Moments) == 0 || !at.After(st.At) || st.Status == Closed || st.Kind != Person {
+	if len(p.Moments) == 0 || !at.After(st.At) || st.Status == Closed || !st.earns() {
 		return nil // it is behind the account
 	}
 	var out []*program.CompiledMoment
@@ -265,7 +265,7 @@ func BudgetsUntil(programs Programs, st *State, until time.Time) []TallyRange {
 		}
 	}
 	at, ok := Moment(st, until)
-	for n := 0; ok && st.Kind == Person && n < mostBudgets; n++ {
+	for n := 0; ok && st.earns() && n < mostBudgets; n++ {
 		p := programs.At(at)
 		if p == nil || len(p.Moments)+len(p.TierRules) == 0 {
 			return out

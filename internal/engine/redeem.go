@@ -409,6 +409,10 @@ func (w *work) hold() (RedemptionState, int, error) {
 func (w *work) letGo(s RedemptionState, i int, status, note, event string) {
 	w.st.Holds = slices.Delete(w.st.Holds, i, i+1)
 	for _, l := range s.Lots {
+		if l.Owner != "" && l.Owner != w.f.Member {
+			w.sendHome(l.Owner, l.Unit, l.Lot, l.Amount, ledger.Reserved, s.At, l.ExpiresAt, "")
+			continue
+		}
 		w.post(ledger.Posting{Unit: l.Unit, Lot: l.Lot, From: ledger.Reserved, To: ledger.Spendable, Amount: l.Amount, Rule: s.Reward})
 	}
 	for _, c := range s.Counters {
@@ -495,8 +499,12 @@ func (w *work) giveBack(s *RedemptionState, unit string, n int64) {
 		if k == 0 || l == nil {
 			continue
 		}
-		w.post(ledger.Posting{Unit: unit, Lot: h.Lot, From: ledger.Redeemed, To: ledger.Spendable, Amount: k, Rule: s.Reward, Of: s.ID})
 		n -= k
+		if h.Owner != "" {
+			w.sendHome(h.Owner, unit, h.Lot, k, ledger.Redeemed, s.At, h.ExpiresAt, "")
+			continue
+		}
+		w.post(ledger.Posting{Unit: unit, Lot: h.Lot, From: ledger.Redeemed, To: ledger.Spendable, Amount: k, Rule: s.Reward, Of: s.ID})
 		if l.ExpiresAt != nil && !l.ExpiresAt.After(w.now) {
 			w.note(NoteGoneLot, Args{"amount": Units(unit, k), "time": Time(*l.ExpiresAt)})
 		}
@@ -516,6 +524,10 @@ func (w *work) giveBackMoved(s *RedemptionState, unit string, skip, n int64) {
 		skip -= had
 		k := min(h.Amount-had, n)
 		n -= k
+		if k > 0 && h.Owner != "" && h.Owner != w.f.Member {
+			w.sendHome(h.Owner, unit, 0, k, ledger.Redeemed, s.At, h.ExpiresAt, w.f.ID)
+			continue
+		}
 		w.payDebt(w.put(terms{unit: unit, earnedAt: s.At, fact: w.f.ID, expires: h.ExpiresAt}, k, ledger.Redeemed, s.Reward))
 	}
 	w.touch(unit)

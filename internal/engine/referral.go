@@ -29,6 +29,7 @@ const (
 	RefusedKnown    = "known"       // the friend looks like somebody who is a member already
 	RefusedCircular = "circular"    // the one who invites was brought by the friend
 	RefusedGone     = "gone"        // the one who invited has left
+	RefusedHouse    = "same_household"
 )
 
 // ReferralState is who brought a member, and what came of it.
@@ -121,7 +122,7 @@ func (w *work) doInvited() error {
 var refusals = map[string]string{
 	RefusedSelf: "nobody invites themselves", RefusedPerson: "the two memberships look like the same person's",
 	RefusedKnown: "the member looks like somebody who is a member already", RefusedCircular: "the one who invites was brought by the member",
-	RefusedGone: "the one who invited has left", RefusedOff: "the program has no referral",
+	RefusedGone: "the one who invited has left", RefusedHouse: "the two are in one household", RefusedOff: "the program has no referral",
 }
 
 // refer looks whether a purchase is the one that an invitation waits for, and gives what the friend gets for it.
@@ -342,13 +343,17 @@ func (w *work) doThanks() error {
 const FollowUpSource = "lojal"
 
 // FollowUps are the types of events that something follows from, for somebody else.
-var FollowUps = map[string]bool{EvReferralJoined: true, EvReferralQualified: true, EvReferralUndone: true, EvRecognized: true, EvRecognitionUndone: true}
+var FollowUps = map[string]bool{EvReferralJoined: true, EvReferralQualified: true, EvReferralUndone: true, EvRecognized: true, EvRecognitionUndone: true,
+	EvSentHome: true, EvBelongs: true}
 
 // FollowUp gives the fact that an event of a member brings about for another one, and false when none does. It is always the same
 // for an event: its natural key says which, so that it counts once.
 func FollowUp(e Event, member, fact string, at time.Time) (Fact, bool) {
 	if !FollowUps[e.Type] {
 		return Fact{}, false
+	}
+	if e.Type == EvSentHome || e.Type == EvBelongs {
+		return houseFollowUp(e, member, fact, at)
 	}
 	what, step, _ := strings.Cut(e.Type, ".")
 	of, to, given := cmp.Or(e.Data["purchase"], e.Data["recognition"], fact), e.Data["by"], ThanksEarned

@@ -12,7 +12,7 @@ import (
 
 // Replans says whether the beginning of a version is a moment of this account.
 func Replans(st *State) bool {
-	return st.Seq > 0 && st.Kind == Person && st.Status != Closed && st.Status != Merged
+	return st.Seq > 0 && st.earns() && st.Status != Closed && st.Status != Merged
 }
 
 // Idle says whether a due fact at the beginning of a version changed nothing that matters, so that it need not be kept: it did

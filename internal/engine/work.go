@@ -35,6 +35,7 @@ type work struct {
 	allBack bool
 	// reached are the triggers of tiers that were come to and whose rules have not run yet.
 	reached []string
+	homes   int // how many parts were sent home
 	err     error
 }
 
@@ -103,6 +104,7 @@ func (s *State) clone() State {
 		card := *s.Card
 		c.Card = &card
 	}
+	c.House = s.House.clone()
 	c.Moments, c.Settled = maps.Clone(s.Moments), slices.Clone(s.Settled)
 	return c
 }
@@ -311,7 +313,7 @@ func (w *work) take(unit string, amount int64, to, rule string) (held []HeldLot,
 		}
 		n := min(amount, l.Spendable)
 		w.post(ledger.Posting{Unit: unit, Lot: l.ID, From: ledger.Spendable, To: to, Amount: n, Rule: rule})
-		held = append(held, HeldLot{l.ID, unit, n, l.ExpiresAt})
+		held = append(held, HeldLot{l.ID, unit, n, l.ExpiresAt, w.owner(l.ID)})
 		amount -= n
 	}
 	return held, amount
@@ -445,7 +447,8 @@ func (w *work) seal() (Decision, *Account, error) {
 		w.st.At = w.f.OccurredAt
 	}
 	w.st.Seq++
-	if w.st.Kind == Person {
+	w.endLent()
+	if w.st.earns() {
 		w.settleFades()
 	}
 	w.schedule()
@@ -470,7 +473,7 @@ func (w *work) schedule() {
 	for i := range w.st.Grants {
 		due = earliest(earliest(due, w.st.Grants[i].due()), w.challengeDue(&w.st.Grants[i]))
 	}
-	if w.st.Kind == Person {
+	if w.st.earns() {
 		due = w.personal(due)
 	}
 	if w.st.Status == Closed || w.st.Status == Merged {

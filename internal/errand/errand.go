@@ -11,6 +11,7 @@
 package errand
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -171,7 +172,7 @@ func (f *follower) do(ctx context.Context, list []books.Event) (Counts, []Follow
 			case err != nil && !lasting(err):
 				return err
 			case err != nil:
-				left = append(left, f.late(e, req.Fact.ExternalID, req.Member, err))
+				left = append(left, f.late(e, req.Fact.ExternalID, cmp.Or(req.Member, req.Holder), err))
 			case ok:
 				todo = append(todo, follow{e, req.Fact.ExternalID, req})
 			}
@@ -197,17 +198,17 @@ func (f *follower) do(ctx context.Context, list []books.Event) (Counts, []Follow
 		case !refused(o.Err) && !lasting(o.Err):
 			return out, nil, fmt.Errorf("record %s: %w", t.key, o.Err)
 		case lasting(o.Err):
-			left = append(left, f.late(t.Event, t.key, t.req.Member, o.Err))
+			left = append(left, f.late(t.Event, t.key, cmp.Or(t.req.Member, t.req.Holder), o.Err))
 		default:
 			waits, err := f.waitsFor(ctx, t, left, o.Err)
 			if err != nil {
 				return out, nil, err
 			}
 			if waits {
-				left = append(left, f.late(t.Event, t.key, t.req.Member, o.Err))
+				left = append(left, f.late(t.Event, t.key, cmp.Or(t.req.Member, t.req.Holder), o.Err))
 				break
 			}
-			left = append(left, f.refused(t.Event, t.key, t.req.Member, o.Err))
+			left = append(left, f.refused(t.Event, t.key, cmp.Or(t.req.Member, t.req.Holder), o.Err))
 		}
 	}
 	for _, id := range waits {
@@ -282,9 +283,10 @@ func request(ctx context.Context, tx *db.Tx, program string, e *books.Event, now
 	if !ok {
 		return record.Request{}, false, nil
 	}
-	req := record.Request{Program: program, Member: f.Member, Now: now, Actor: record.System}
+	req := record.Request{Program: program, Now: now, Actor: record.System}
+	req.Name(f.Member)
 	var err error
-	if f.Thanks.Step == engine.ThanksEarned {
+	if f.Thanks != nil && f.Thanks.Step == engine.ThanksEarned {
 		f.Thanks.Refused, err = record.Related(ctx, tx, program, f.Thanks.From, f.Member)
 	}
 	req.Fact = f

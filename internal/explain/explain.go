@@ -51,6 +51,8 @@ type table struct {
 	per, rounding, status map[string]string
 	// refused is why an invitation does not count.
 	refused map[string]string
+	// houses is what people belong to.
+	houses map[string]string
 	// periods are singular and plural of minute, hour, day, week, month, year.
 	periods map[string][2]string
 	// once is "once"; times is "times" after a number.

@@ -438,6 +438,15 @@ var explanations = map[string]engine.Explanation{
 			{Code: engine.NoteBenefitWhy, Args: args{"because": text1("…")}},
 		},
 	},
+	"17-a-household": {
+		Notes: []note{
+			{Code: engine.NoteHouseInvited, Args: args{"time": when("2026-03-31T22:00:00Z")}}, {Code: engine.NoteHouseJoined}, {Code: engine.NoteHouseLeft},
+			{Code: engine.NoteJoinedHouse, Args: args{"word": wordOf("household")}}, {Code: engine.NoteJoinedHouse, Args: args{"word": wordOf("organization")}},
+			{Code: engine.NoteLeftHouse, Args: args{"word": wordOf("household")}},
+			{Code: engine.NoteChippedIn, Args: args{"amount": stars(17)}}, {Code: engine.NoteBorrowed, Args: args{"amount": stars(17)}},
+			{Code: engine.NoteSentHome, Args: args{"amount": stars(17)}}, {Code: engine.NoteCameHome, Args: args{"amount": stars(17)}},
+		},
+	},
 	"15-plans": {
 		Notes: []note{
 			{Code: engine.NotePlanStarted, Args: args{"plan": {Plans: []string{"plus"}}, "time": when("2026-03-28T11:05:00Z")}},

@@ -222,7 +222,7 @@ func (w *writer) word(form, s string) string {
 	if i := slices.Index(weekdays, s); i >= 0 {
 		return lang.Weekday(w.lang, time.Weekday(i))
 	}
-	for _, m := range []map[string]string{w.t.rounding, w.t.status, w.t.refused} {
+	for _, m := range []map[string]string{w.t.rounding, w.t.status, w.t.houses, w.t.refused} {
 		if t, ok := m[s]; ok {
 			return t
 		}

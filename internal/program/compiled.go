@@ -205,7 +205,9 @@ type CompiledReferral struct {
 }
 
 // FollowsUp says whether something can follow for one member from what another one does.
-func (c *Compiled) FollowsUp() bool { return c.Referral != nil || c.Recognition != nil }
+func (c *Compiled) FollowsUp() bool {
+	return c.Referral != nil || c.Recognition != nil || c.HasHouses()
+}
 
 // CompiledPartner is a partner with its prices in millionths of the currency for the smallest part of a unit.
 type CompiledPartner struct {

@@ -26,7 +26,7 @@ func Diff(a, b *Document, lang string) []Change {
 	d := &differ{a: a, b: b, lang: lang, p: p}
 	d.fields("", "", reflect.ValueOf(*a), reflect.ValueOf(*b),
 		"names", "units", "activities", "identifiers", "earn", "tiers", "rewards", "challenges", "spending", "returns", "transfers", "referral", "gift_cards", "claims", "benefits", "plans",
-		"partners", "recognition")
+		"partners", "recognition", "households", "organizations")
 	byKey(d, "word", "/names", a.Names, b.Names, func(ptr, id string, x, y Text) {
 		if differs(x, y) {
 			d.change(ptr, d.say("word", id), "", d.show(reflect.ValueOf(x), d.a, ""), d.show(reflect.ValueOf(y), d.b, ""))
@@ -52,6 +52,8 @@ func Diff(a, b *Document, lang string) []Change {
 	whole(d, "recognition", "/recognition", a.Recognition, b.Recognition)
 	whole(d, "claims", "/claims", a.Claims, b.Claims)
 	d.partners()
+	whole(d, "households", "/households", a.Households, b.Households)
+	whole(d, "organizations", "/organizations", a.Organizations, b.Organizations)
 	whole(d, "gift_cards", "/gift_cards", a.GiftCards, b.GiftCards)
 	listed(d, "benefit", "/benefits", a.Benefits, b.Benefits, func(x *Benefit) string { return x.ID })
 	listed(d, "plan", "/plans", a.Plans, b.Plans, func(x *Plan) string { return x.ID })

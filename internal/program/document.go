@@ -59,6 +59,10 @@ type Document struct {
 	Plans []Plan `json:"plans,omitempty"`
 	// Recognition lets people thank each other out of an allowance that they cannot keep. Off without it.
 	Recognition *Recognition `json:"recognition,omitempty"`
+	// Households lets people who belong together use each other's points. Off without it.
+	Households *Households `json:"households,omitempty"`
+	// Organizations lets companies be members, with people who act for them. Off without it.
+	Organizations *Organizations `json:"organizations,omitempty"`
 	// Partners are other companies that award the program's units, take them as payment, or give members their benefits.
 	Partners []Partner `json:"partners,omitempty"`
 }

@@ -107,6 +107,10 @@ var said = map[string][4]string{
 	"Metric.window.calendar quarter": {"kvartalet", "kvartalet", "kvartalet", "the quarter"},
 	"Metric.window.anniversary year": {"medlemsåret", "medlemsåret", "medlemsåret", "the year of membership"},
 
+	"Organizations.roles.manage": {"styre", "styra", "styre", "manage"},
+	"Organizations.roles.buy":    {"kjøpe", "köpa", "købe", "buy"},
+	"Organizations.roles.spend":  {"bruke poeng", "använda poäng", "bruge point", "spend points"},
+
 	"Partner.pays.afterwards":  {"etterskuddsvis", "i efterskott", "bagud", "afterwards"},
 	"Partner.pays.ahead":       {"på forhånd", "i förskott", "forud", "ahead"},
 	"Qualifies.purchase.any":   {"det første som oppfyller betingelsen", "det första som uppfyller villkoret", "det første, der opfylder betingelsen", "the first that meets the condition"},

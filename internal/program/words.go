@@ -39,6 +39,7 @@ var vocabulary = map[string][]string{
 	"Limit.over":               {"clip", "refuse"},
 	"Limit.per":                {"purchase", "day", "week", "month", "quarter", "year", "lifetime"},
 	"Limit.zone":               {"program", "member"},
+	"Organizations.roles":      {"manage", "buy", "spend"},
 	"Partner.pays":             {"afterwards", "ahead"},
 	"Qualifies.purchase":       {"any", "first"},
 	"Recognition.feed":         {"own", "all"},

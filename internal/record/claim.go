@@ -93,7 +93,7 @@ func (r *Recorder) place(ctx context.Context, tasks []*task) error {
 		}
 	}
 	for _, t := range asking {
-		if t.state != done && t.ready && t.ref.Member != "" && ofOne[t.fact.Kind] {
+		if t.state != done && t.ready && t.ref.Member != "" && ofOne[t.fact.Kind] && !t.fact.Pooled() {
 			t.hold = &hold{home: t.ref, fact: t.fact}
 		}
 	}
@@ -114,6 +114,9 @@ func (t *task) direct() *hold {
 	f := t.base
 	if f.Kind == engine.ActivityK && f.Activity.Confirms != "" && f.Parent == "" {
 		f.Parent = f.Activity.Confirms
+	}
+	if f.Pooled() || t.spans && f.Parent != "" {
+		return nil
 	}
 	if ofOne[f.Kind] && t.req.Holder != "" && (f.Parent == "" || isID(f.Parent)) {
 		return &hold{home: books.Ref{Program: t.req.Program, Member: t.req.Holder}, fact: f}

@@ -149,6 +149,9 @@ func relation(ctx context.Context, tx *db.Tx, program, friend, by string, newcom
 	case st.Status == engine.Closed:
 		return engine.RefusedGone, nil
 	}
+	if engine.SamePool(own, st) {
+		return engine.RefusedHouse, nil
+	}
 	inviter := up
 	for range farthest { // who invited the one who invited the one …
 		if st.Referral == nil || st.Referral.Status == engine.ReferralRefused {

@@ -34,6 +34,11 @@ func (r *Recorder) Simulate(ctx context.Context, id string, reqs []Request, opts
 			tasks = append(tasks, all[i])
 		}
 	}
+	if opts.Draft == nil {
+		if err := r.acting(ctx, tasks); err != nil {
+			return nil, err
+		}
+	}
 	switch {
 	case len(tasks) == 0:
 	case len(tasks) > fewFacts: // others would wait for it

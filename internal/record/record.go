@@ -17,7 +17,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -26,7 +25,6 @@ import (
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/errs"
-	"lojal.dev/lojal/internal/giftcard"
 	"lojal.dev/lojal/internal/ids"
 	"lojal.dev/lojal/internal/member"
 	"lojal.dev/lojal/internal/program"
@@ -75,7 +73,7 @@ type Request struct {
 
 // Name says whose account the request is about by the account's id, whatever kind of holder it is.
 func (r *Request) Name(account string) {
-	if strings.HasPrefix(account, giftcard.IDPrefix+"_") {
+	if isHolder(account) {
 		r.Holder = account
 		return
 	}
@@ -218,6 +216,11 @@ func (r *Recorder) Close() {
 // away or the outcome is unknown.
 func (r *Recorder) Record(ctx context.Context, req Request) (*Result, error) {
 	t := newTask(req, false)
+	if t.err == nil {
+		if err := r.acting(ctx, []*task{t}); err != nil {
+			return nil, err
+		}
+	}
 	if t.err != nil {
 		return nil, t.err
 	}
@@ -241,6 +244,9 @@ func (r *Recorder) Batch(ctx context.Context, reqs []Request) []Outcome {
 			tasks[i] = newTask(chunk[i], false)
 		}
 		err := ctx.Err()
+		if err == nil {
+			err = r.acting(ctx, tasks)
+		}
 		if err == nil {
 			r.commitAll(ctx, tasks)
 		}

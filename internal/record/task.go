@@ -44,6 +44,8 @@ type task struct {
 	// hold is the task's place, void are the ids that it may not use, in a distributed database: see claim.go.
 	hold *hold
 	void map[string]bool
+	// spans says that the books of its parent may be an organization's, although it names a person.
+	spans bool
 	// told says that its outcome is known, whatever becomes of others.
 	told bool
 
@@ -56,6 +58,7 @@ type task struct {
 	ready  bool // resolved
 	ref    books.Ref
 	other  books.Ref
+	others []books.Ref // of a household, with the household itself
 	enrols member.Member
 	dues   []engine.Past
 	codes  map[string]string // that were drawn, by hash
@@ -85,7 +88,7 @@ func (t *task) done(r *Result) { t.result, t.err, t.state = r, nil, done }
 // reset makes the task as it was before its transaction was tried.
 func (t *task) reset() {
 	fresh := task{req: t.req, base: t.base, fact: t.base, natural: t.natural, hash: t.hash, peek: t.peek, needs: t.needs,
-		sweeps: t.sweeps, replan: t.replan, hold: t.hold, void: t.void, told: t.told}
+		sweeps: t.sweeps, replan: t.replan, hold: t.hold, void: t.void, told: t.told, spans: t.spans}
 	*t = fresh
 }
 
@@ -130,6 +133,9 @@ func newTask(req Request, simulated bool) *task {
 
 func (t *task) prepare(simulated bool) error {
 	f := &t.base
+	if isHouse(t.req.Member) {
+		t.req.Holder, t.req.Member = t.req.Member, ""
+	}
 	if err := t.body(); err != nil {
 		return err
 	}
@@ -143,7 +149,8 @@ func (t *task) prepare(simulated bool) error {
 		return errs.Invalid("invalid_idempotency_key", "The Idempotency-Key must be at most 400 bytes of text.")
 	}
 	_, partners := ledger.PartnerOf(f.Source)
-	if f.Source == engine.FollowUpSource && f.Kind != engine.ThanksK || partners && f.Kind != engine.PartnerK {
+	follows := f.Kind == engine.ThanksK || f.Kind == engine.HouseK || f.Kind == engine.TransferIn
+	if f.Source == engine.FollowUpSource && !follows || partners && f.Kind != engine.PartnerK {
 		return errs.Invalid("reserved_source", "The natural key cannot be used.",
 			errs.Field{Pointer: "/source", Reason: "reserved_source", Message: "is kept for what partners do and for what follows from other facts: use another word"})
 	}
@@ -209,7 +216,16 @@ func (t *task) body() error {
 			f.Adjustment = &c
 		}
 	case engine.TransferOut:
-		missing = f.Transfer == nil
+		if missing = f.Transfer == nil; !missing && (f.Transfer.Household != "" || f.Transfer.Home != nil) {
+			return errs.Invalid("invalid_transfer", "The transfer has mistakes.", errs.Field{Pointer: "/household", Reason: "not_asked_for", Message: "follows from spending; leave it out"})
+		}
+	case engine.TransferIn:
+		missing = f.Transfer == nil || f.Transfer.Home == nil || f.Source != engine.FollowUpSource
+	case engine.HouseK:
+		missing = f.House == nil || f.House.Member == "" || t.req.Holder == ""
+		if !missing && (f.House.Do == engine.HouseGone || f.House.Do == engine.HouseMerged) && f.Source != engine.FollowUpSource {
+			missing = true
+		}
 	case engine.Release:
 		if f.Release == nil {
 			f.Release = &engine.ReleaseBody{}

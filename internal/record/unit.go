@@ -164,7 +164,11 @@ func (u *unit) find(ctx context.Context) error {
 	if err := u.resolve(ctx, open); err != nil {
 		return err
 	}
-	return u.openAccounts(ctx, open)
+	if err := u.openAccounts(ctx, open); err != nil {
+		return err
+	}
+	_, err := u.openPools(ctx, open)
+	return err
 }
 
 // pace is how far apart two nodes can be: each off by Ahead, and a request a minute on its way.
@@ -346,7 +350,7 @@ func (u *unit) resolveFacts(ctx context.Context, tasks []*task) error {
 			if key, ok := splitKey(t.req.Program, f.Parent); ok {
 				keys = append(keys, key)
 			}
-		case t.req.Member == "" && t.req.Holder == "":
+		case t.req.Member == "" && t.req.Holder == "" || t.spans:
 			owners = append(owners, books.FactOf{Program: t.req.Program, ID: f.Parent})
 		}
 	}
@@ -373,6 +377,7 @@ func (u *unit) resolveFacts(ctx context.Context, tasks []*task) error {
 				members[books.FactOf{Program: t.req.Program, ID: r.Fact}] = r.Member
 			}
 		}
+		t.byHouse(members[books.FactOf{Program: t.req.Program, ID: f.Parent}])
 		if t.req.Member == "" && t.req.Holder == "" {
 			t.ref = books.Ref{Program: t.req.Program, Member: members[books.FactOf{Program: t.req.Program, ID: f.Parent}]}
 		}
@@ -472,6 +477,10 @@ func otherOf(f engine.Fact) string {
 		return f.Transfer.Other
 	case engine.MergeOut:
 		return f.Merge.Other
+	case engine.HouseK, engine.Enrolment:
+		if f.House != nil && f.House.TwoSided() {
+			return f.House.Member
+		}
 	}
 	return ""
 }
@@ -527,6 +536,11 @@ func (u *unit) openAccounts(ctx context.Context, tasks []*task) error {
 			}
 		}
 	}
+	return u.openAll(ctx, refs)
+}
+
+// openAll opens accounts, and the survivors of those that were merged.
+func (u *unit) openAll(ctx context.Context, refs []books.Ref) error {
 	for len(refs) > 0 {
 		if err := u.sheet.Open(ctx, u.tx, refs); err != nil {
 			return err
@@ -588,6 +602,9 @@ func (u *unit) holds(t *task) []any {
 			keys = append(keys, u.survivor(ref))
 		}
 	}
+	for _, ref := range t.others {
+		keys = append(keys, u.survivor(ref))
+	}
 	if t.req.Key != nil && !u.simulated {
 		keys = append(keys, t.answerKey())
 	}
@@ -647,8 +664,12 @@ func (u *unit) start(ctx context.Context, tasks []*task) error {
 	if err := u.openAccounts(ctx, fresh); err != nil {
 		return err
 	}
+	changed, err := u.openPools(ctx, fresh)
+	if err != nil {
+		return err
+	}
 	for _, t := range fresh {
-		if t.state == done {
+		if t.state == done || changed[t] { // whom it shares with is known only now: it waits for them
 			continue
 		}
 		w := &walk{u: u, t: t, ctx: ctx}

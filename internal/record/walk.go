@@ -73,10 +73,12 @@ func (w *walk) road() (*Result, error) {
 		r   *Result
 		err error
 	)
-	switch t.fact.Kind {
-	case engine.TransferOut, engine.MergeOut:
+	switch house := t.fact.House; {
+	case house != nil && house.TwoSided():
+		r, err = w.housed(f)
+	case t.fact.Kind == engine.TransferOut, t.fact.Kind == engine.MergeOut:
 		r, err = w.pair(f)
-	case engine.Enrolment, engine.ProfileK: // their profiles are written already
+	case t.fact.Kind == engine.Enrolment, t.fact.Kind == engine.ProfileK: // their profiles are written already
 		r, err = w.one(f)
 		if refused(err) && !w.u.simulated {
 			err = &lateRefusal{t, err}
@@ -112,8 +114,16 @@ func (w *walk) one(f *books.Folio) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	undo := func() {}
+	if fact.Pooled() {
+		if undo, err = w.gather(f, p, fact); err != nil {
+			undo()
+			return nil, err
+		}
+	}
 	d, err := w.decide(f, p, fact)
 	if err != nil {
+		undo()
 		return nil, err
 	}
 	return &Result{Fact: fact, Seq: f.State.Seq, Decision: d, Program: p}, nil
@@ -346,6 +356,9 @@ func (w *walk) duplicate(r books.Receipt) (*Result, error) {
 	}
 	home := w.u.survivor(books.Ref{Program: r.Program, Member: r.Member})
 	sameMember := t.fact.Kind == engine.Enrolment || t.ref.Member != "" && w.u.survivor(t.ref) == home
+	if by := t.fact.By(); by != "" && home.Member == by { // it was recorded before its member acted for an organization
+		sameMember = true
+	}
 	if r.Hash != t.hash || !sameMember {
 		return nil, errKnown(r.Fact)
 	}

@@ -118,6 +118,8 @@ func (c *counter) request(o order) (record.Request, error) {
 	r.Name(o.member)
 	if b := o.fact.Enrolment; o.fact.Kind == engine.Enrolment && b.Kind == engine.GiftCard {
 		r.Holder = ids.New(giftcard.IDPrefix, o.now)
+	} else if o.fact.Kind == engine.Enrolment && engine.IsHouse(b.Kind) {
+		r.Holder = ids.New(record.HousePrefix(b.Kind), o.now)
 	}
 	r.Fact.Member = ""
 	if c := o.profile; c != nil {

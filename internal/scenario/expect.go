@@ -495,6 +495,7 @@ func (pl *player) standing(ctx context.Context, prefix, who string, want *standi
 			pl.differ(prefix+"tier in "+set, w, or(got, "none"))
 		}
 	}
+	pl.belongs(prefix, &acc.State, want)
 	if want.Status != "" && want.Status != acc.State.Status {
 		pl.differ(prefix+"status", want.Status, acc.State.Status)
 	}
@@ -632,7 +633,7 @@ func (pl *player) planned(what string, w planned, g *engine.PlanState) {
 
 func (w *standing) empty() bool {
 	return w.Balance == nil && w.Pending == nil && w.Reserved == nil && w.Debt == nil && w.Lots == nil && w.Tier == nil && w.Progress == nil &&
-		w.Totals == nil && w.Between == nil && w.Offers == nil && w.Grants == nil && w.Challenges == nil && w.Benefits == nil && w.Plans == nil && w.Status == "" && w.AllRows == nil
+		w.Totals == nil && w.Between == nil && w.Offers == nil && w.Grants == nil && w.Challenges == nil && w.Benefits == nil && w.Plans == nil && w.People == nil && w.Belongs == nil && w.Status == "" && w.AllRows == nil
 }
 
 var totals = map[string]func(ledger.Holding) int64{

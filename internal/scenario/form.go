@@ -149,6 +149,7 @@ type step struct {
 	Approve   *settling             `json:"approve,omitzero"`
 	Decline   *settling             `json:"decline,omitzero"`
 	Unthank   *settling             `json:"unthank,omitzero"`
+	House     *housing              `json:"house,omitzero"`
 	Invited   string                `json:"invited,omitzero"` // the nickname of who invited the member, said after enrolling
 	Sweep     bool                  `json:"sweep,omitzero"`
 	Publish   *publishing           `json:"publish,omitzero"`
@@ -364,6 +365,9 @@ type standing struct {
 	Status   string               `json:"status,omitzero"`
 	Benefits map[string]standsFor `json:"benefits,omitzero"`
 	Plans    map[string]planned   `json:"plans,omitzero"`
+	// People are those of a household or organization, with their roles; Belongs is what a member belongs to.
+	People  *map[string]string `json:"people,omitzero"`
+	Belongs *[]string          `json:"belongs,omitzero"`
 	// AllRows is the number of postings that the member has in all.
 	AllRows *int `json:"all_rows,omitzero"`
 }
@@ -636,6 +640,17 @@ func fold(s string) string {
 		}
 		return '-'
 	}, s), "-")
+}
+
+// housing is something that happens to who belongs together; the step's member is whom it is about. House is what the household or organization is
+// called.
+type housing struct {
+	House string `json:"house"`
+	Do    string `json:"do"`
+	Kind  string `json:"kind,omitzero"` // household when left out
+	Role  string `json:"role,omitzero"`
+	// By is who does it; staff when left out.
+	By string `json:"by,omitzero"`
 }
 
 // atPartner is something that is done at a partner; Undo names the step that is taken back.

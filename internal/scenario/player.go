@@ -286,6 +286,58 @@ func (pl *player) issue(ctx context.Context, s *step) (*outcome, error) {
 	return out, err
 }
 
+// house makes a household or an organization of the step's member.
+func (pl *player) house(ctx context.Context, s *step) (*outcome, error) {
+	at, err := pl.move(s)
+	if err != nil {
+		return nil, err
+	}
+	if s.House.House == "" || pl.members[s.House.House] != "" {
+		return nil, errors.New("say what it is called, by a name that nobody has: house: {house: hansens, do: open}")
+	}
+	kind := or(s.House.Kind, engine.Household)
+	f := engine.Fact{Kind: engine.Enrolment, OccurredAt: at, Enrolment: &engine.EnrolmentBody{Kind: kind},
+		House: &engine.HouseBody{Do: engine.HouseOpen, Kind: kind, Member: pl.members[pl.who(s)]}}
+	out, err := pl.desk.take(ctx, order{fact: f, now: pl.now})
+	if err == nil {
+		pl.members[s.House.House] = out.fact.Member
+		pl.name(s, out)
+	}
+	return out, err
+}
+
+// belongs compares who belongs together.
+func (pl *player) belongs(prefix string, st *engine.State, want *standing) {
+	called := func(id string) string {
+		for _, name := range sortedFields(pl.members) {
+			if pl.members[name] == id {
+				return name
+			}
+		}
+		return id
+	}
+	if want.People != nil {
+		got := map[string]string{}
+		for _, p := range st.People() {
+			got[called(p.Member)] = p.Role
+		}
+		if !maps.Equal(got, *want.People) {
+			pl.differ(prefix+"people", fmt.Sprint(*want.People), fmt.Sprint(got))
+		}
+	}
+	if want.Belongs != nil {
+		got := []string{}
+		for _, kind := range []string{engine.Household, engine.Organization} {
+			if in := st.In(kind); in != nil {
+				got = append(got, called(in.House))
+			}
+		}
+		if !slices.Equal(got, *want.Belongs) {
+			pl.differ(prefix+"belongs", fmt.Sprint(*want.Belongs), fmt.Sprint(got))
+		}
+	}
+}
+
 // kinds names what a step does.
 func (s *step) kinds() []string {
 	var out []string
@@ -461,6 +513,8 @@ func (pl *player) act(ctx context.Context, s *step) (*outcome, error) {
 		return out, err
 	case s.GiftCard != nil:
 		return pl.issue(ctx, s)
+	case s.House != nil && s.House.Do == engine.HouseOpen:
+		return pl.house(ctx, s)
 	case s.Simulate != nil:
 		inner := *s.Simulate
 		inner.Member, inner.At, inner.After = or(inner.Member, s.Member), moment(or(string(inner.At), string(s.At))), s.After
@@ -563,6 +617,11 @@ func (pl *player) order(s *step) (order, error) {
 	if who := pl.who(s); !s.Guest {
 		if o.member = pl.members[who]; o.member == "" {
 			return o, fmt.Errorf("there is no member %q in this scenario", who)
+		}
+		if s.House != nil {
+			if o.member = pl.members[s.House.House]; o.member == "" {
+				return o, fmt.Errorf("there is no household or organization %q in this scenario", s.House.House)
+			}
 		}
 	}
 	if s.Receipt != "" {
@@ -698,6 +757,9 @@ func (pl *player) body(s *step, f *engine.Fact) error {
 	case s.Unthank != nil:
 		f.Kind, f.Recognition = engine.RecognitionK, &engine.RecognitionBody{Do: engine.RecognitionUndo}
 		return pl.parent(f, s.Unthank.Of)
+	case s.House != nil:
+		f.Kind = engine.HouseK
+		f.House = &engine.HouseBody{Do: s.House.Do, Member: pl.members[pl.who(s)], Role: s.House.Role, By: pl.members[s.House.By]}
 	case s.Invited != "":
 		f.Kind, f.Invited = engine.InvitedK, &engine.Invitation{By: pl.id(s.Invited)}
 	}

@@ -95,9 +95,16 @@ func compareTallies(stored, want map[string]map[string]int64) (row, message stri
 	return "", ""
 }
 
+// onTheWay is put before a unit for what goes home to who of a household gave it.
+const onTheWay = "home:"
+
 // count adds what a fact does to the counters of the whole program, and what it puts on the way between members.
 func count(counters map[string]map[string]int64, moved map[string]int64, e *books.VolumeEntry) error {
 	var err error
+	engine.OnTheWay(&e.Fact, &e.Decision, func(unit string, n int64) { // what goes home to who gave it is not lost before it is there
+		moved[unit] -= n
+		moved[onTheWay+unit] += n
+	})
 	for _, c := range e.Decision.Counters {
 		if !strings.HasPrefix(c.Name, engine.ProgramTally) {
 			continue

@@ -27,6 +27,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -526,7 +527,15 @@ func (r *run) whole(ctx context.Context, tx *db.Tx) error {
 		return err
 	}
 	for _, unit := range slices.Sorted(maps.Keys(r.moved)) {
-		if n := r.moved[unit]; n != 0 {
+		n := r.moved[unit]
+		if of, home := strings.CutPrefix(unit, onTheWay); home {
+			if n < 0 {
+				r.out.add(Finding{Check: "transfers", Row: "postings " + ledger.Transferred + " " + of,
+					Message: fmt.Sprintf("%d minor units more came home to who gave them than were sent", -n)})
+			}
+			continue
+		}
+		if n != 0 {
 			r.out.add(Finding{Check: "transfers", Row: "postings " + ledger.Transferred + " " + unit,
 				Message: fmt.Sprintf("what members moved between them sums to %d minor units, not to 0", n)})
 		}

@@ -224,6 +224,13 @@ func (d *Desk) take(f engine.Fact) (_ *Taken, err error) {
 		return d.guest(f)
 	}
 	f.Member = d.survivor(f.Member)
+	if acting, house := engine.Acting(&d.file(f.Member).state, f, f.Member); house != "" {
+		f = acting
+		f.Member = house
+	}
+	if owner := d.ownerOf(f.Parent); f.Kind != engine.HouseK && f.Kind != engine.TransferIn && f.Kind != engine.TransferOut && owner != "" && d.At(f.OccurredAt).HasHouses() && engine.IsHouse(d.file(owner).state.Kind) {
+		f.Member = owner
+	}
 	switch f.Kind {
 	case engine.TransferOut:
 		b := *f.Transfer
@@ -238,6 +245,14 @@ func (d *Desk) take(f engine.Fact) (_ *Taken, err error) {
 		b.To = d.survivor(b.To)
 		b.Refused = d.refused(b.To)
 		f.Recognition = &b
+	case engine.HouseK, engine.Enrolment:
+		if f.House != nil {
+			b := *f.House
+			if b.Do != engine.HouseGone && b.Do != engine.HouseMerged {
+				b.Member, b.By = d.survivor(b.Member), d.survivor(b.By)
+			}
+			f.House = &b
+		}
 	}
 	t := &Taken{Program: d.At(f.OccurredAt)}
 	if err := d.bringUp(f.Member, f.OccurredAt, f.RecordedAt, &t.Dues); err != nil {
@@ -263,6 +278,11 @@ func (d *Desk) take(f engine.Fact) (_ *Taken, err error) {
 			f.Drawn.Redemptions = append(f.Drawn.Redemptions, d.ID("red"))
 		}
 	}
+	if f.Pooled() {
+		if err := d.gather(f, t); err != nil {
+			return nil, err
+		}
+	}
 	dec, err := d.decide(f)
 	if err != nil {
 		return nil, err
@@ -271,7 +291,7 @@ func (d *Desk) take(f engine.Fact) (_ *Taken, err error) {
 	if err := d.catchUp(f, &t.Dues); err != nil {
 		return nil, err
 	}
-	if other, ok := otherSide(f, dec); ok {
+	if other, ok := d.otherSide(f, dec); ok {
 		o, err := d.take(other)
 		if err != nil {
 			return nil, err
@@ -291,6 +311,19 @@ func (d *Desk) refused(to string) string {
 	return ""
 }
 
+// ownerOf is in whose books a fact stands, "" for none.
+func (d *Desk) ownerOf(fact string) string {
+	if fact == "" {
+		return ""
+	}
+	for _, p := range d.log {
+		if p.Fact.ID == fact {
+			return p.Fact.Member
+		}
+	}
+	return ""
+}
+
 // otherOf names the one who receives.
 func otherOf(f engine.Fact) string {
 	switch f.Kind {
@@ -298,12 +331,40 @@ func otherOf(f engine.Fact) string {
 		return f.Transfer.Other
 	case engine.MergeOut:
 		return f.Merge.Other
+	case engine.HouseK, engine.Enrolment:
+		if f.House != nil && f.House.House == "" && f.House.TwoSided() {
+			return f.House.Member
+		}
 	}
 	return ""
 }
 
+// gather has the others of a household give what is lacking for a fact.
+func (d *Desk) gather(f engine.Fact, t *Taken) error {
+	var others []*engine.Account
+	in := d.file(f.Member).state.In(engine.Household)
+	if in != nil {
+		for _, p := range d.file(in.House).state.People() {
+			if m := d.survivor(p.Member); m != f.Member {
+				if err := d.bringUp(m, f.OccurredAt, f.RecordedAt, &t.Dues); err != nil {
+					return err
+				}
+				others = append(others, d.account(m))
+			}
+		}
+	}
+	chips, err := engine.Gather(t.Program, d.input(f, t.Program, false), others)
+	for i := range chips {
+		if err == nil {
+			_, err = d.take(engine.Fact{Kind: engine.TransferOut, Member: chips[i].Member, OccurredAt: f.OccurredAt, RecordedAt: f.RecordedAt, Parent: f.ID, Actor: f.Actor,
+				Transfer: chips[i].Gives(t.Program, f.Member, in.House)})
+		}
+	}
+	return err
+}
+
 // otherSide makes the fact of the one who receives.
-func otherSide(f engine.Fact, dec engine.Decision) (engine.Fact, bool) {
+func (d *Desk) otherSide(f engine.Fact, dec engine.Decision) (engine.Fact, bool) {
 	o := engine.Fact{OccurredAt: f.OccurredAt, RecordedAt: f.RecordedAt, Parent: f.ID, Actor: f.Actor}
 	switch f.Kind {
 	case engine.TransferOut:
@@ -313,6 +374,12 @@ func otherSide(f engine.Fact, dec engine.Decision) (engine.Fact, bool) {
 	case engine.MergeOut:
 		o.Kind, o.Member = engine.MergeIn, f.Merge.Other
 		o.Merge = &engine.Merge{Other: f.Member, Carried: dec.Carried, Reason: f.Merge.Reason}
+	case engine.HouseK, engine.Enrolment:
+		st := &d.file(f.Member).state
+		if f.House == nil || !f.House.TwoSided() || !engine.IsHouse(st.Kind) {
+			return o, false
+		}
+		o.Kind, o.Member, o.House = engine.HouseK, f.House.Member, f.House.Mirror(f.Member, st.Kind, st.RoleOf(f.House.Member))
 	default:
 		return o, false
 	}

@@ -29,6 +29,16 @@ func (d *Desk) Verify() error {
 			wrong = append(wrong, fmt.Errorf("member %s: %w", id, err))
 		}
 	}
+	home := map[string]int64{}
+	for i := range d.log {
+		engine.OnTheWay(&d.log[i].Fact, &d.log[i].Decision, func(unit string, n int64) { home[unit] += n })
+	}
+	for unit, n := range home {
+		if n < 0 {
+			wrong = append(wrong, fmt.Errorf("%d more of %s came home than went", -n, unit))
+		}
+		moved[unit] -= n
+	}
 	for unit, n := range moved {
 		if n != 0 {
 			wrong = append(wrong, fmt.Errorf("%d of %s are lost between members", n, unit))

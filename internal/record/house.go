@@ -1,0 +1,344 @@
+package record
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"lojal.dev/lojal/internal/books"
+	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/engine"
+	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/giftcard"
+	"lojal.dev/lojal/internal/ids"
+	"lojal.dev/lojal/internal/member"
+	"lojal.dev/lojal/internal/program"
+)
+
+// Households and organizations: who acts for whom is found before the transaction, so that the fact is one of the organization's from the start and
+// keeps to its bucket. What several of a household pay for is decided in one transaction over their accounts, which are all locked before it.
+
+// The type prefixes of the accounts of households and organizations.
+const (
+	HouseholdPrefix    = "hou"
+	OrganizationPrefix = "org"
+)
+
+// HousePrefix is the type prefix of the accounts of a kind of house.
+func HousePrefix(kind string) string {
+	if kind == engine.Organization {
+		return OrganizationPrefix
+	}
+	return HouseholdPrefix
+}
+
+// isHolder says whether an id is that of an account that is no member.
+func isHolder(id string) bool {
+	return strings.HasPrefix(id, giftcard.IDPrefix+"_") || isHouse(id)
+}
+
+func isHouse(id string) bool {
+	return strings.HasPrefix(id, HouseholdPrefix+"_") || strings.HasPrefix(id, OrganizationPrefix+"_")
+}
+
+// acting finds for whom the members of tasks act, and who is meant by those who are named besides the member.
+func (r *Recorder) acting(ctx context.Context, tasks []*task) error {
+	var asking []*task
+	for _, t := range tasks {
+		if t.err == nil && t.mayAct() && r.hasHouses(ctx, t) {
+			asking = append(asking, t)
+		}
+	}
+	if len(asking) == 0 {
+		return nil
+	}
+	return r.db.Read(ctx, func(tx *db.Tx) error {
+		for _, t := range asking {
+			set, err := r.versions.Get(ctx, tx, t.req.Program)
+			if err == nil {
+				err = t.act(ctx, tx, set.Latest())
+			}
+			if err != nil && !refused(err) {
+				return err
+			}
+			if err != nil {
+				t.fail(err)
+			}
+		}
+		return nil
+	})
+}
+
+// mayAct says whether a task is of a kind in which somebody may act for others, or names others of a house.
+func (t *task) mayAct() bool {
+	switch t.base.Kind {
+	case engine.PurchaseK, engine.ActivityK, engine.Redeem, engine.Reserve:
+		return t.req.Member != "" || t.base.By() != ""
+	case engine.ReturnK, engine.Commit, engine.Cancel, engine.Refund, engine.Release, engine.VoucherK:
+		return t.req.Member != ""
+	case engine.HouseK, engine.Enrolment:
+		return t.base.House != nil && t.base.Source != engine.FollowUpSource
+	}
+	return false
+}
+
+// hasHouses says whether the task's program has households or organizations, so that nobody else pays for looking.
+func (r *Recorder) hasHouses(ctx context.Context, t *task) bool {
+	if known := r.versions.Known(t.req.Program); known != nil {
+		return known.Latest().HasHouses()
+	}
+	has := false
+	err := r.db.Read(ctx, func(tx *db.Tx) error {
+		set, err := r.versions.Get(ctx, tx, t.req.Program)
+		if err == nil {
+			has = set.Latest().HasHouses()
+		}
+		return err
+	})
+	return err == nil && has // what went wrong is told in the transaction
+}
+
+// act makes the task that of the organization for which its member acts.
+func (t *task) act(ctx context.Context, tx *db.Tx, p *program.Compiled) error {
+	if b := t.base.House; b != nil {
+		c := *b
+		var err error
+		if c.By, _, err = person(ctx, tx, p, t.req.Program, c.By, "/by"); err != nil {
+			return err
+		}
+		var st *engine.State
+		if c.Member, st, err = person(ctx, tx, p, t.req.Program, c.Member, "/member"); err != nil {
+			return err
+		}
+		if c.Do == engine.HouseInvite && st != nil && st.Status != engine.Active {
+			return errs.Conflict("not_active", "This member is "+st.Status+" and cannot be invited.")
+		}
+		t.base.House = &c
+		t.fact = t.base
+		return nil
+	}
+	t.spans = true
+	if p.Doc.Organizations == nil || t.base.Kind != engine.PurchaseK && t.base.Kind != engine.ActivityK && t.base.Kind != engine.Redeem && t.base.Kind != engine.Reserve {
+		return nil
+	}
+	if by := t.base.By(); by != "" {
+		id, _, err := person(ctx, tx, p, t.req.Program, by, "/by")
+		t.base = t.base.For(id)
+		t.fact = t.base
+		return err
+	}
+	id, st, err := person(ctx, tx, p, t.req.Program, t.req.Member, "/member")
+	if err != nil || st == nil {
+		return nil //nolint:nilerr // a member who is not found is told of in the transaction
+	}
+	if f, house := engine.Acting(st, t.base, id); house != "" {
+		t.base, t.req.Holder, t.req.Member = f, house, ""
+		t.fact = t.base
+	}
+	return nil
+}
+
+// person finds a member by what a request calls it, with the state it has; "" is nobody.
+func person(ctx context.Context, tx *db.Tx, p *program.Compiled, id, ref, pointer string) (string, *engine.State, error) {
+	if ref == "" {
+		return "", nil, nil
+	}
+	found, err := member.ResolveAll(ctx, tx, p, []string{ref})
+	if err != nil {
+		return "", nil, err
+	}
+	name := found[0].ID
+	for range 100 {
+		if name == "" {
+			break
+		}
+		st, err := stateOf(ctx, tx, books.Ref{Program: id, Member: name})
+		if err != nil {
+			return "", nil, err
+		}
+		if st.Seq == 0 {
+			break
+		}
+		if st.MergedInto == "" {
+			return name, st, nil
+		}
+		name = st.MergedInto
+	}
+	return "", nil, errs.Invalid("unknown_member", "There is no such member.", errs.Field{Pointer: pointer, Reason: "unknown_member", Message: "is no member"})
+}
+
+// byHouse has a fact about another one go to the organization in whose books that is.
+func (t *task) byHouse(owner string) {
+	if t.spans && isHouse(owner) && t.ref.Member == "" {
+		t.ref = books.Ref{Program: t.req.Program, Member: owner}
+	}
+}
+
+// openPools opens the accounts of those whose points a task may take, and says which tasks have others than before.
+func (u *unit) openPools(ctx context.Context, tasks []*task) (changed map[*task]bool, err error) {
+	var pooled []*task
+	for _, t := range tasks {
+		if t.state != done && t.fact.Pooled() {
+			pooled = append(pooled, t)
+		}
+	}
+	changed = map[*task]bool{}
+	if len(pooled) == 0 {
+		return changed, nil
+	}
+	var houses []books.Ref
+	house := map[*task]books.Ref{}
+	for _, t := range pooled {
+		f := u.sheet.Folio(u.survivor(t.ref))
+		if f == nil {
+			continue
+		}
+		if in := f.State.In(engine.Household); in != nil {
+			house[t] = books.Ref{Program: t.req.Program, Member: in.House}
+			houses = append(houses, house[t])
+		}
+	}
+	if err := u.openAll(ctx, houses); err != nil {
+		return nil, err
+	}
+	wanted := map[*task][]books.Ref{}
+	var people []books.Ref
+	for _, t := range pooled {
+		ref, some := house[t]
+		if !some {
+			continue
+		}
+		wanted[t] = []books.Ref{ref}
+		for _, p := range u.sheet.Folio(ref).State.People() {
+			wanted[t] = append(wanted[t], books.Ref{Program: t.req.Program, Member: p.Member})
+		}
+		people = append(people, wanted[t]...)
+	}
+	if err := u.openAll(ctx, people); err != nil {
+		return nil, err
+	}
+	for _, t := range pooled {
+		if !slices.Equal(t.others, wanted[t]) {
+			t.others, changed[t] = wanted[t], true
+		}
+	}
+	return changed, nil
+}
+
+// gather has the others of a household give what a fact lacks, in the transaction of the fact.
+func (w *walk) gather(f *books.Folio, p *program.Compiled, fact engine.Fact) (undo func(), err error) {
+	undo = func() {}
+	in := f.State.In(engine.Household)
+	if in == nil {
+		return undo, errs.Forbidden("no_household", "This member is in no household.")
+	}
+	var folios []*books.Folio
+	var others []*engine.Account
+	for _, ref := range w.t.others {
+		g := w.u.sheet.Folio(w.u.survivor(ref))
+		if g == f || g.State.Kind != engine.Person || g.State.Seq == 0 || slices.Contains(folios, g) {
+			continue
+		}
+		if err := w.bringUp(g, fact.OccurredAt); err != nil {
+			return undo, err
+		}
+		d := books.Deciding{Folio: g, Program: p, Fact: engine.Fact{Kind: look, Member: g.Member, OccurredAt: fact.OccurredAt}, Needs: engine.Needs{Lots: true}}
+		if !w.yield(d) {
+			return undo, errStopped
+		}
+		folios, others = append(folios, g), append(others, g.Input(d).Account)
+	}
+	d := books.Deciding{Folio: f, Program: p, Fact: fact, Needs: engine.NeedsOf(p, &f.State, fact)}
+	if !w.yield(d) {
+		return undo, errStopped
+	}
+	input := f.Input(d)
+	input.Versions = w.u.programs[w.t.req.Program]
+	chips, err := engine.Gather(p, input, others)
+	if err != nil || len(chips) == 0 {
+		return undo, err
+	}
+	marks := []func(){f.Mark()}
+	for _, g := range folios {
+		marks = append(marks, g.Mark())
+	}
+	undo = func() {
+		for _, back := range marks {
+			back()
+		}
+	}
+	for i := range chips {
+		at := slices.IndexFunc(folios, func(g *books.Folio) bool { return g.Member == chips[i].Member })
+		if err := w.chip(folios[at], f, p, fact, chips[i].Gives(p, f.Member, in.House)); err != nil {
+			return undo, err
+		}
+	}
+	return undo, nil
+}
+
+// chip moves what one gives to another one's books.
+func (w *walk) chip(from, to *books.Folio, p *program.Compiled, of engine.Fact, b *engine.Transfer) error {
+	out := engine.Fact{ID: ids.NewIn(prefixOf(engine.TransferOut), of.RecordedAt, from.Bucket()), Kind: engine.TransferOut, Member: from.Member,
+		OccurredAt: of.OccurredAt, RecordedAt: of.RecordedAt, Parent: of.ID, Actor: of.Actor, Transfer: b}
+	d, err := w.decide(from, p, out)
+	if err != nil {
+		return err
+	}
+	c := *b
+	c.Other, c.Lots = from.Member, d.Moved
+	in := engine.Fact{ID: ids.NewIn("fct", of.RecordedAt, to.Bucket()), Kind: engine.TransferIn, Member: to.Member,
+		OccurredAt: of.OccurredAt, RecordedAt: of.RecordedAt, Parent: out.ID, Actor: of.Actor, Transfer: &c}
+	if _, err := w.decide(to, p, in); err != nil {
+		return err
+	}
+	return w.catchUp(from, p, of.OccurredAt)
+}
+
+// housed decides the two sides of a change in who belongs together: both or neither.
+func (w *walk) housed(f *books.Folio) (*Result, error) {
+	t := w.t
+	g := w.u.sheet.Folio(w.u.survivor(t.other))
+	switch {
+	case g == nil || g.State.Seq == 0:
+		return nil, errs.NotFound("member_not_found", "There is no such other member.")
+	case g.State.Kind != engine.Person:
+		return nil, errs.Invalid("invalid_house", "Only people belong to it.", errs.Field{Pointer: "/member", Reason: "not_a_person", Message: "must be a member"})
+	}
+	fact := t.fact
+	b := *fact.House
+	b.Member = g.Member
+	fact.House = &b
+	if err := w.bringUp(g, fact.OccurredAt); err != nil {
+		return nil, err
+	}
+	p, err := w.programAt(fact.OccurredAt)
+	if err != nil {
+		return nil, err
+	}
+	role := f.State.RoleOf(g.Member)
+	if fact, err = w.named(f, p, fact); err != nil {
+		return nil, err
+	}
+	undo, undoOther := f.Mark(), g.Mark()
+	d, err := w.decide(f, p, fact)
+	if err != nil {
+		return nil, err
+	}
+	r := &Result{Fact: fact, Seq: f.State.Seq, Decision: d, Program: p}
+	if now := f.State.RoleOf(g.Member); now != "" {
+		role = now
+	}
+	in := engine.Fact{ID: ids.NewIn("fct", fact.RecordedAt, g.Bucket()), Kind: engine.HouseK, Member: g.Member,
+		OccurredAt: fact.OccurredAt, RecordedAt: fact.RecordedAt, Parent: fact.ID, Actor: fact.Actor, House: b.Mirror(f.Member, f.State.Kind, role)}
+	second, err := w.decide(g, p, in)
+	if err == nil {
+		err = w.catchUp(g, p, in.OccurredAt)
+	}
+	if err != nil {
+		undo()
+		undoOther()
+		return nil, err
+	}
+	r.Other = &engine.Past{Fact: in, Decision: second}
+	return r, nil
+}
