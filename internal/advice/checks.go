@@ -225,7 +225,7 @@ func (l *look) onCards(unit string) bool {
 
 func (l *look) spent(unit string) bool {
 	for _, r := range l.p.Rewards {
-		if _, ok := r.Price[unit]; ok || r.Pay != nil && r.Pay.Unit == unit {
+		if slices.ContainsFunc(r.Prices, func(p program.CompiledPrice) bool { return has(p.Units, unit) }) || r.Pay != nil && r.Pay.Unit == unit {
 			return true
 		}
 	}
@@ -654,6 +654,18 @@ func (l *look) stacked() {
 	}
 }
 
+// cost is what the points and the money of a reward's first price are worth, 0 for one that is not bought.
+func (l *look) cost(r *program.CompiledReward) float64 {
+	var cost float64
+	for unit, n := range r.Price {
+		cost += l.worth(unit, float64(n))
+	}
+	if cost > 0 {
+		cost += float64(r.Prices[0].Money)
+	}
+	return cost
+}
+
 // arbitrage finds a reward that gives more money than its points cost.
 func (l *look) arbitrage(i int, r *program.CompiledReward) {
 	var cost, gets float64
@@ -661,14 +673,14 @@ func (l *look) arbitrage(i int, r *program.CompiledReward) {
 	case r.Pay != nil:
 		cost, gets = l.worth(r.Pay.Unit, float64(r.PayPoints)), float64(r.PayWorth)
 	case v != nil && v.Money != nil:
-		for unit, n := range r.Price {
-			cost += l.worth(unit, float64(n))
-		}
+		cost = l.cost(r)
 		n, err := v.Money.Minor(l.p.Exponent)
 		if err != nil {
 			return
 		}
 		gets = float64(n)
+	case r.Card > 0:
+		cost, gets = l.cost(r), float64(r.Card)
 	}
 	if cost > 0 && gets > 1.05*cost {
 		l.find(Leaky, "worth_more", pointer("rewards", i), "reward", explain.Reward(l.p, r.ID, l.lang), "gets", l.money(int64(gets)), "cost", l.money(int64(math.Round(cost))))

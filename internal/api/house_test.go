@@ -90,6 +90,8 @@ rewards:
     price: {star: 10}
     gives: {product: mug}
     stock: 2
+  - {id: film, title: {nb: En film, en: A film}, price: {star: 15}, gives: {pool: cinema}}
+  - {id: parcel, title: {nb: En pakke, en: A parcel}, price: {star: 30}, or: [{price: {star: 10}, money: 49.00}], gives: {kind: goods, product: parcel}}
   - id: voucher
     price: {star: 20}
     gives: {voucher: {money: 25.00, valid: 3 months}}

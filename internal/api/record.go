@@ -139,6 +139,9 @@ func (c *Call) withCodes(r *record.Result, out Recorded) Recorded {
 			if d.ID == out.Redemptions[i].ID && d.Voucher != nil && r.Codes[d.Voucher.Hash] != "" {
 				out.Redemptions[i].Voucher.Code = code.Show(r.Codes[d.Voucher.Hash])
 			}
+			if d.ID == out.Redemptions[i].ID && d.Pooled != nil && r.Codes[d.Pooled.Hash] != "" {
+				out.Redemptions[i].Code.Code = r.Codes[d.Pooled.Hash]
+			}
 		}
 	}
 	return out

@@ -96,6 +96,9 @@ func (s *Server) redemptionStep(ctx context.Context, in *redemptionStepIn, kind 
 	f := in.Body.FactKey.fact(kind)
 	f.Parent = in.Redemption
 	f.Redemption = &engine.Redemption{Reason: in.Body.Reason}
+	if kind == engine.Commit {
+		f.Redemption.Money = in.Body.Money
+	}
 	return s.recordFact(ctx, &in.Call, in.Include, "", f)
 }
 

@@ -71,6 +71,9 @@ func (s *Server) rewards(ctx context.Context, c *Call, ref string) ([]Reward, er
 	} else if offers, err = s.offersToNobody(ctx, v.p, c.now); err != nil {
 		return nil, err
 	}
+	if err := s.emptyPools(ctx, v.p, offers, c.now); err != nil {
+		return nil, err
+	}
 	out := []Reward{}
 	for i := range v.p.Doc.Rewards {
 		r := v.p.Rewards[v.p.Doc.Rewards[i].ID]
@@ -115,6 +118,7 @@ func (v view) reward(r *program.CompiledReward) Reward {
 		ID: r.ID, Title: r.Title.In(v.lang), Description: r.Description.In(v.lang), Picture: r.Picture, Price: v.units(r.Price), Quantity: r.Quantity,
 		From: v.moment(r.From), Until: v.moment(r.Until),
 	}
+	v.prices(&out, r)
 	switch {
 	case r.Pay != nil:
 		out.Gives = "money"
@@ -141,7 +145,7 @@ func (v view) reward(r *program.CompiledReward) Reward {
 			out.Voucher.Valid = d.String()
 		}
 	default:
-		out.Gives, out.Product = "product", r.Gives.Product
+		v.kind(&out, r)
 	}
 	return out
 }
@@ -152,6 +156,12 @@ func (v view) offer(o engine.Offer) *RewardFor {
 	out := &RewardFor{Available: o.Can, Reason: o.Reason, Missing: v.units(o.Missing), Price: v.units(o.Price)}
 	if o.Worth != 0 {
 		out.Worth = v.money(o.Worth)
+	}
+	if o.Money != 0 {
+		out.Money = v.money(o.Money)
+	}
+	if o.Option > 1 {
+		out.Option = o.Option
 	}
 	for _, s := range explain.Sentences(&engine.Explanation{Notes: o.Why}, v.p, v.lang, v.forMember) {
 		out.Why = append(out.Why, s.Text)

@@ -194,6 +194,16 @@ func table() []*Route {
 			Body: `{"code": "9MRT-2M9D-4VWT-R80HE", "member": "ext:4711", "total": "400.00", "source": "till-1", "external_id": "R-2002/voucher"}`,
 		}),
 
+		// Pools of codes
+		route("GET", "/v1/pools", "giftcards:read", (*Server).listPools, About{
+			Tag: cards, Summary: "List the pools of codes", Text: "How many codes of others were loaded, handed out, and are left.",
+		}),
+		route("POST", "/v1/pools/{pool}/codes", "giftcards:write", (*Server).loadPool, About{
+			Tag: cards, Summary: "Load codes into a pool", Status: http.StatusCreated, Example: []string{"cinema"},
+			Text: "Codes of somebody else, of which each redemption hands one out. A code that is in the pool already is not added again. They are kept sealed.",
+			Body: `{"batch": "autumn", "codes": [{"code": "FILM-7Q2M-0001", "ends_at": "2027-12-31T23:59:59+01:00"}, {"code": "FILM-7Q2M-0002"}]}`,
+		}),
+
 		// Claims
 		route("POST", "/v1/claims", "purchases:write", (*Server).keepPurchase, About{
 			Tag: claims, Summary: "Keep a purchase for a member who comes later", Status: http.StatusCreated, Also: again,
@@ -229,6 +239,15 @@ func table() []*Route {
 		}),
 		route("GET", "/v1/redemptions/{redemption}", "redemptions:read", (*Server).getRedemption, About{
 			Tag: redeeming, Summary: "Get a redemption", Example: []string{red},
+		}),
+		route("POST", "/v1/redemptions/{redemption}/fulfilment", "redemptions:write", (*Server).fulfil, About{
+			Tag: redeeming, Summary: "Say how far what was ordered is", Status: http.StatusCreated, Also: again, Example: []string{red},
+			Text: "For goods, services, seats, donations and gift cards: ordered becomes packed, sent, delivered; returned and failed give the points back, and the money that was paid with them, unless `keep` is set.",
+			Body: `{"to": "sent", "reference": "370722150012345678"}`,
+		}),
+		route("POST", "/v1/redemptions/{redemption}/code", "redemptions:write", (*Server).showCode, About{
+			Tag: redeeming, Summary: "Show the code that was handed out", Example: []string{red},
+			Text: "A code of somebody else, out of a pool or bought, for the member who has it. It is kept sealed, and is in no list, event or log.",
 		}),
 		route("POST", "/v1/redemptions/{redemption}/voucher/undo", "redemptions:write", (*Server).undoVoucher, About{
 			Tag: redeeming, Summary: "Take a use of a voucher back", Status: http.StatusCreated, Also: again, Example: []string{red},

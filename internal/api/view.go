@@ -346,6 +346,7 @@ func (v view) redemption(r engine.RedemptionState, owner string, at time.Time) R
 	if r.Worth != 0 {
 		out.Worth = v.money(r.Worth)
 	}
+	v.handed(&out, &r)
 	if r.Voucher != nil {
 		out.Voucher = &Voucher{Code: r.Voucher.Code, Tail: r.Voucher.Tail, Status: r.Stands(at), Uses: max(r.Voucher.Uses, 1), Used: int64(len(r.Voucher.Used)), Bound: r.Voucher.Bound,
 			Percent: Amount(r.Voucher.Percent), ValidUntil: v.moment(r.Voucher.ValidUntil)}

@@ -266,6 +266,8 @@ type Redemption struct {
 type RedemptionStep struct {
 	FactKey
 	Reason string `json:"reason,omitempty"`
+	// Money, with commit, is what was paid besides the points, for a reward that costs that too.
+	Money *money.Decimal `json:"money,omitempty"`
 }
 
 // Adjustment changes a balance by hand.
@@ -616,6 +618,17 @@ type RedemptionView struct {
 	Refunded map[string]Amount `json:"refunded,omitempty"`
 	// Grants are the numbers of the grants that paid for it, in whole or in part: what the member had won or been given.
 	Grants []int64 `json:"grants,omitempty"`
+	// Option is the number of the price that it took, Money what is paid besides the points, MoneyBack what was given back of it.
+	Option    int64  `json:"option,omitzero"`
+	Money     Amount `json:"money,omitempty"`
+	MoneyBack Amount `json:"money_back,omitempty"`
+	// Chosen is the reward that was picked, where one may choose.
+	Chosen string `json:"chosen,omitempty"`
+	// Code is a code of somebody else that was handed out, Fulfilment how far what was ordered is.
+	Code       *HandedCode `json:"code,omitempty"`
+	Fulfilment *Fulfilment `json:"fulfilment,omitempty"`
+	// Link is the address of content.
+	Link string `json:"link,omitempty"`
 	// Worth is the money off, Product what is handed over, Voucher the code that was issued.
 	Worth   Amount   `json:"worth,omitempty"`
 	Product string   `json:"product,omitempty"`
@@ -749,12 +762,22 @@ type Reward struct {
 	// Price is what one costs, by unit, for Quantity pieces.
 	Price    map[string]Amount `json:"price,omitempty"`
 	Quantity int64             `json:"quantity,omitzero"`
+	// Money is what is paid besides Price. Prices are all there are, where there are several: one of them is named by its option.
+	Money  Amount        `json:"money,omitempty"`
+	Prices []RewardPrice `json:"prices,omitempty"`
 	// Pay turns points into money off.
 	Pay *PayRate `json:"pay,omitempty"`
-	// Gives is product, voucher or money.
-	Gives   string       `json:"gives"`
-	Product string       `json:"product,omitempty"`
-	Voucher *VoucherKind `json:"voucher,omitempty"`
+	// Gives is product, voucher, code, gift_card, seat, content, donation, raffle, service, goods, choice or money.
+	Gives string `json:"gives"`
+	// Card is what is on a gift card, or what is given on; StartsAt when an event begins, Place where it is; DrawsAt when a raffle's tickets end;
+	// Choice the rewards of which one is picked.
+	Card     Amount       `json:"card,omitempty"`
+	StartsAt *time.Time   `json:"starts_at,omitempty"`
+	Place    string       `json:"place,omitempty"`
+	DrawsAt  *time.Time   `json:"draws_at,omitempty"`
+	Choice   []string     `json:"choice,omitempty"`
+	Product  string       `json:"product,omitempty"`
+	Voucher  *VoucherKind `json:"voucher,omitempty"`
 	// StockLeft is how many there are; not there when unlimited.
 	StockLeft *int64     `json:"stock_left,omitempty"`
 	From      *time.Time `json:"from,omitempty"`
@@ -794,6 +817,45 @@ type RewardFor struct {
 	// Price is what it would take now and Worth the money off, for a reward paid by a rate: the most that can be paid.
 	Price map[string]Amount `json:"price,omitempty"`
 	Worth Amount            `json:"worth,omitempty"`
+	// Option is the number of that price, Money what is paid besides.
+	Option int64  `json:"option,omitzero"`
+	Money  Amount `json:"money,omitempty"`
+}
+
+// RewardPrice is one of several prices.
+type RewardPrice struct {
+	// Option is its number.
+	Option int64             `json:"option"`
+	Price  map[string]Amount `json:"price"`
+	// Money is what is paid besides.
+	Money Amount `json:"money,omitempty"`
+}
+
+// HandedCode is a code of somebody else.
+type HandedCode struct {
+	// Pool is the one it came from.
+	Pool string `json:"pool,omitempty"`
+	// Code is in the answer that handed it out, and in that of POST …/code; it is in no list.
+	Code string `json:"code,omitempty"`
+	// Tail is its end, by which a person knows it.
+	Tail string `json:"tail,omitempty"`
+}
+
+// Fulfilment is how far something is that somebody has to see to.
+type Fulfilment struct {
+	// Kind is gift_card, seat, donation, service or goods.
+	Kind string `json:"kind"`
+	// Status is ordered, packed, sent, delivered, returned or failed, since At.
+	Status string    `json:"status"`
+	At     time.Time `json:"at"`
+	// Reference is the number it has with whoever does it: of the parcel, the order, the gift card.
+	Reference string `json:"reference,omitempty"`
+	// Tail is the end of a code that was sent.
+	Tail   string `json:"tail,omitempty"`
+	Reason string `json:"reason,omitempty"`
+	// Money is what is on a gift card, or what is given on. Provider is whom a gift card is bought from.
+	Money    Amount `json:"money,omitempty"`
+	Provider string `json:"provider,omitempty"`
 }
 
 // Event is something others may want to know.

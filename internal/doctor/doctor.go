@@ -173,7 +173,7 @@ func Examine(ctx context.Context, in Input) *Report {
 		check string
 		run   func(context.Context) error
 	}{
-		{"versions", e.versions}, {"keys", e.keys}, {"work", e.work}, {"deliveries", e.deliveries}, {"jobs", e.jobs}, {"errands", e.errands}, {"seals", e.seals}, {"backups", e.backups},
+		{"versions", e.versions}, {"keys", e.keys}, {"work", e.work}, {"deliveries", e.deliveries}, {"jobs", e.jobs}, {"errands", e.errands}, {"seals", e.seals}, {"backups", e.backups}, {"pools", e.pools},
 	} {
 		if err := look.run(ctx); err != nil {
 			e.failed(look.check, err)

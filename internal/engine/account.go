@@ -248,7 +248,17 @@ type RedemptionState struct {
 	Product  string        `json:"product,omitempty"`
 	Voucher  *VoucherState `json:"voucher,omitempty"`
 	Purchase string        `json:"purchase,omitempty"`
-	At       time.Time     `json:"at"`
+	// Chosen is the reward that was picked, Option the number of the price where it is not the first.
+	Chosen string `json:"chosen,omitempty"`
+	Option int64  `json:"option,omitempty"`
+	// Money is what was paid besides the points, MoneyBack what was given back of it, in minor units.
+	Money     int64 `json:"money,omitempty"`
+	MoneyBack int64 `json:"money_back,omitempty"`
+	// Pooled is the code that was handed out, Fulfilment how far what was ordered is, Draws when a ticket's time ends.
+	Pooled     *Pooled     `json:"pooled,omitempty"`
+	Fulfilment *Fulfilment `json:"fulfilment,omitempty"`
+	Draws      *time.Time  `json:"draws,omitempty"`
+	At         time.Time   `json:"at"`
 	// ExpiresAt is the end of a reservation.
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 	// Lots is what it took, lot by lot; a refund gives back to them, the last taken first.
@@ -368,4 +378,13 @@ const (
 	EvPartnerAward  = "partner.awarded"
 	EvPartnerAccept = "partner.accepted"
 	EvPartnerUndo   = "partner.undone"
+
+	EvCodeGiven = "code.given" // from a pool
+	EvPoolLow   = "pool.low"
+	EvOrdered   = "fulfilment.ordered"
+	EvPacked    = "fulfilment.packed"
+	EvSent      = "fulfilment.sent"
+	EvDelivered = "fulfilment.delivered"
+	EvCameBack  = "fulfilment.returned"
+	EvFailed    = "fulfilment.failed"
 )

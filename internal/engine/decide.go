@@ -106,6 +106,9 @@ func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
 	case VoucherK:
 		n.Redemptions = []string{f.Parent}
 		tiers(from)
+	case FulfilK:
+		n.Lots, n.Redemptions = true, []string{f.Parent}
+		tiers(from)
 	case Commit, Cancel, Refund:
 		n.Lots, n.Redemptions = true, []string{f.Parent}
 		tiers(from)
@@ -285,6 +288,8 @@ func (w *work) decide() error {
 		return w.then(w.doRecognition())
 	case HouseK:
 		return w.then(w.doHouse())
+	case FulfilK:
+		return w.then(w.doFulfil())
 	case Due:
 		return w.doDue()
 	}

@@ -180,6 +180,20 @@ var EventTypes = []EventType{
 	{EvRecognitionDeclined, 1, "Thanks that waited do so no longer.", append(recognitionFields(), EventField{
 		Name: "reason", Text: "declined, lapsed, undone by who gave, closed or merged.", Example: "declined"})},
 	{EvRecognitionUndone, 1, "Who thanked took it back in time.", recognitionFields()},
+	{EvCodeGiven, 1, "A member got a code of somebody else out of a pool. The code is not in the event.", []EventField{redemptionField, rewardField, poolField}},
+	{EvPoolLow, 1, "A pool of codes runs low: load more. The member of the event is who got the last one.", []EventField{
+		poolField, {Name: "left", Text: "How many there are still.", Example: "19"},
+	}},
+	{EvOrdered, 1, "A member redeemed a reward that somebody has to see to: goods are to be sent, a service done, a seat kept, money given on, a gift card issued or bought.", followed(
+		EventField{Name: "chosen", Text: "The reward that was picked, where one may choose.", Example: "mug", Optional: true},
+		EventField{Name: "money", Text: "What is on the gift card, or what is given on, in the program's currency.", Example: "200.00", Optional: true},
+		EventField{Name: "provider", Text: "Whom a gift card is bought from; not there for one of the program's own.", Example: "cards", Optional: true},
+	)},
+	{EvPacked, 1, "What a member redeemed was packed.", followed()},
+	{EvSent, 1, "What a member redeemed was sent.", followed(referenceField)},
+	{EvDelivered, 1, "What a member redeemed was delivered, done or handed over.", followed(referenceField)},
+	{EvCameBack, 1, "What a member redeemed came back; the points with it, unless a redemption.refunded is missing.", followed(reasonField)},
+	{EvFailed, 1, "What a member redeemed will not come; the points were given back, unless a redemption.refunded is missing.", followed(reasonField)},
 	{EvPartnerAward, 1, "A partner gave a member points.", []EventField{unitField, amountField, partnerField}},
 	{EvPartnerAccept, 1, "A member paid with points at a partner.", []EventField{unitField, amountField, partnerField}},
 	{EvPartnerUndo, 1, "What was done at a partner was taken back.", []EventField{
@@ -286,6 +300,17 @@ func recognitionFields() []EventField {
 		{Name: "to", Text: "The member who is thanked.", Example: "mem_01k9zjq3hfe1f8m6v7j0q3x5c4"},
 		{Name: "value", Text: "What for.", Example: "helped", Optional: true},
 	}
+}
+
+var (
+	poolField      = EventField{Name: "pool", Text: "The pool.", Example: "cinema"}
+	referenceField = EventField{Name: "reference", Text: "The number it has with whoever does it: of the parcel, the order, the gift card.", Example: "370722150012345678", Optional: true}
+	reasonField    = EventField{Name: "reason", Text: "Why.", Example: "address unknown", Optional: true}
+)
+
+// followed are the fields of an event about what is followed until it is delivered, and more.
+func followed(more ...EventField) []EventField {
+	return append([]EventField{redemptionField, rewardField, {Name: "kind", Text: "What it is: gift_card, seat, donation, service or goods.", Example: "goods"}}, more...)
 }
 
 var partnerField = EventField{Name: "partner", Text: "The partner.", Example: "hotel"}

@@ -160,6 +160,17 @@ const (
 	NoteVoucherUnused = "voucher_unused"     // reward
 	NoteVoucherVoid   = "voucher_void"       // reward
 	NoteVoucherWaits  = "voucher_waits"      // reward: its code is drawn when somebody asks for it
+	NoteMoneyDue      = "money_due"          // money, reward
+	NoteMoneyPaid     = "money_paid"         // money, reward
+	NoteMoneyBack     = "money_back"         // money, reward
+	NoteChosen        = "chosen"             // reward
+	NoteNotBack       = "not_given_back"     // reward: handed out for good
+	NoteOrdered       = "ordered"            // reward
+	NotePacked        = "packed"             // reward
+	NoteSent          = "sent"               // reward
+	NoteDelivered     = "delivered"          // reward
+	NoteCameBack      = "came_back"          // reward
+	NoteFailed        = "fulfilment_failed"  // reward
 	NoteCardLoaded    = "card_loaded"        // amount
 	NoteCardPaid      = "card_paid"          // amount
 	NoteCardHeld      = "card_held"          // amount, time

@@ -46,6 +46,7 @@ const (
 	RecognitionK Kind = "recognition" // a member thanks another, or what becomes of it
 	VoucherK     Kind = "voucher"     // a voucher is used, a use taken back, or it is called off
 	Load         Kind = "load"        // a gift card is topped up
+	FulfilK      Kind = "fulfil"      // what a redemption gave is packed, sent, delivered, came back or failed
 	Due          Kind = "due"         // time passed: release, expiry, warnings, tiers, forgotten reservations
 )
 
@@ -53,7 +54,7 @@ const (
 var Kinds = []Kind{
 	Enrolment, PurchaseK, ReturnK, ActivityK, Reserve, Commit, Cancel, Redeem, Refund, AdjustmentK, TransferOut, TransferIn,
 	Release, TierGrant, GrantK, ChallengeK, ProfileK, PlanK, UseK, Status, MergeOut, MergeIn, Load, VoucherK, Due,
-	InvitedK, ThanksK, PartnerK, RecognitionK, HouseK,
+	InvitedK, ThanksK, PartnerK, RecognitionK, HouseK, FulfilK,
 }
 
 // Fact is something that happened to one member. Just the body of its kind is set.
@@ -100,6 +101,8 @@ type Fact struct {
 	Recognition *RecognitionBody `json:"recognition,omitempty"`
 	// House is the body of a house fact, and of the enrolment of a household or an organization.
 	House *HouseBody `json:"house,omitempty"`
+	// Fulfil is how far what a redemption gave is.
+	Fulfil *FulfilBody `json:"fulfil,omitempty"`
 
 	// Drawn is what chance decided before the engine did, so that a decision stays pure: see Draws.
 	Drawn *Drawn `json:"drawn,omitempty"`
@@ -112,6 +115,8 @@ type Drawn struct {
 	// Codes are voucher codes, Redemptions ids (red_…) for what a purchase spends, both in order of use.
 	Codes       []string `json:"codes,omitempty"`
 	Redemptions []string `json:"redemptions,omitempty"`
+	// Pooled are codes that were taken from pools, in order of use for each pool.
+	Pooled []Pooled `json:"pooled,omitempty"`
 }
 
 // Secret is what is kept of a code: its keyed hash and its last characters. The code itself is in one answer, and nowhere else.
@@ -214,6 +219,12 @@ type Spend struct {
 	Paid  bool  `json:"paid,omitempty"`
 	// Household lets what others of the household have pay what the member lacks, each giving the same part of theirs.
 	Household bool `json:"household,omitempty"`
+	// Option is the number of the price, from 1, of a reward with several; the first when left out.
+	Option int64 `json:"option,omitempty"`
+	// Choose is the reward that is picked, where one may choose.
+	Choose string `json:"choose,omitempty"`
+	// Money is what was paid besides the points, for a reward that costs that too. A reservation asks for it as it is committed.
+	Money *money.Decimal `json:"money,omitempty"`
 }
 
 // Return brings goods back. Without Lines and Amount, all that is left of the purchase.

@@ -359,7 +359,7 @@ func (w *work) openGrant(i int) bool {
 	w.note(NoteGrantOpen, g.args())
 	w.grantEvent(EvGrantOpen, g)
 	r := w.p.Rewards[g.Reward]
-	if !hands || r == nil || w.st.Status != Active {
+	if !hands || r == nil || w.st.Status != Active || r.Kind == program.KindCode && w.f.Drawn == nil {
 		return false
 	}
 	before := len(w.st.Grants)
@@ -368,7 +368,9 @@ func (w *work) openGrant(i int) bool {
 		return false // what cannot be handed over now, for want of stock, stays the member's to fetch
 	}
 	s := w.redeem(q, w.drawnID(0), "")
-	w.hand(&s)
+	if err := w.hand(&s); err != nil { // its stock was looked at
+		w.err = err
+	}
 	return len(w.st.Grants) < before
 }
 
@@ -461,15 +463,20 @@ func (w *work) endGrants() {
 	}
 }
 
-// grantDraws is how many ids a due fact needs to hand over what has waited. It draws no code for a voucher: nobody asks as time passes, so
-// nobody would get it. Such a voucher waits until somebody asks for its code: VoucherCode.
-func grantDraws(p *program.Compiled, st *State, at time.Time) (redemptions int) {
+// grantDraws counts what a due fact needs to hand over what has waited. It draws no code for a voucher: nobody asks as time passes, so
+// nobody would get it. Such a voucher waits until somebody asks for its code: VoucherCode. A code of a pool is drawn: it can be shown at any time.
+func grantDraws(p *program.Compiled, st *State, at time.Time, d *Draw) {
 	for i := range st.Grants {
-		if g := &st.Grants[i]; g.HandsOver && p.Rewards[g.Reward] != nil && opens(p, g, at) {
-			redemptions++
+		g := &st.Grants[i]
+		r := p.Rewards[g.Reward]
+		if !g.HandsOver || r == nil || !opens(p, g, at) {
+			continue
+		}
+		d.Redemptions++
+		if r.Kind == program.KindCode {
+			d.Pools = append(d.Pools, r.Gives.Pool)
 		}
 	}
-	return redemptions
 }
 
 // opens says whether a grant's waiting is over at a moment: its own, or because its challenge has ended.

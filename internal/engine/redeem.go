@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -26,35 +27,50 @@ func copyAmounts(m map[string]int64) map[string]int64 {
 	return out
 }
 
-// Draws says how many voucher codes and redemption ids the flow must draw for a fact.
-func Draws(p *program.Compiled, st *State, f *Fact) (codes, redemptions int) {
-	count := func(reward string) {
-		if r := p.Rewards[reward]; r != nil && r.Gives.Voucher != nil {
-			codes++
-		}
+// Draw is what the flow must draw for a fact: so many voucher codes and redemption ids, and a code from each of the pools.
+type Draw struct {
+	Codes, Redemptions int
+	Pools              []string
+}
+
+// Nothing says that nothing is to be drawn.
+func (d *Draw) Nothing() bool { return d.Codes+d.Redemptions+len(d.Pools) == 0 }
+
+func (d *Draw) count(r *program.CompiledReward) {
+	switch {
+	case r == nil:
+	case r.Gives.Voucher != nil:
+		d.Codes++
+	case r.Kind == program.KindCode:
+		d.Pools = append(d.Pools, r.Gives.Pool)
 	}
+}
+
+// Draws says what the flow must draw for a fact.
+func Draws(p *program.Compiled, st *State, f *Fact) Draw {
+	var d Draw
 	switch f.Kind {
 	case PurchaseK:
 		for _, s := range f.Purchase.Spend {
-			count(s.Reward)
-			redemptions++
+			d.count(p.Handed(s.Reward, s.Choose))
+			d.Redemptions++
 		}
 	case Due:
-		return 0, grantDraws(p, st, f.OccurredAt)
+		grantDraws(p, st, f.OccurredAt, &d)
 	case VoucherK:
 		if f.Voucher != nil && f.Voucher.Do == VoucherCode {
-			codes++
+			d.Codes++
 		}
 	case Redeem:
-		count(f.Redemption.Reward)
+		d.count(p.Handed(f.Redemption.Reward, f.Redemption.Choose))
 	case Commit:
 		for i := range st.Holds {
 			if st.Holds[i].ID == f.Parent {
-				count(st.Holds[i].Reward)
+				d.count(p.Handed(st.Holds[i].Reward, st.Holds[i].Chosen))
 			}
 		}
 	}
-	return codes, redemptions
+	return d
 }
 
 // maxVouchers is how many vouchers one redemption may issue.
@@ -62,7 +78,11 @@ const maxVouchers = 1
 
 // quote is what a redemption comes to.
 type quote struct {
-	r        *program.CompiledReward
+	r *program.CompiledReward
+	// gives is what is handed over: r itself, or what was chosen.
+	gives    *program.CompiledReward
+	option   int64
+	money    int64 // paid besides the points
 	quantity int64
 	price    map[string]int64
 	worth    int64
@@ -77,6 +97,12 @@ func (w *work) quoteSpend(s Spend, toPay int64, sc *scene) (*quote, error) {
 	q := &quote{r: r, quantity: max(s.Quantity, 1), price: map[string]int64{}}
 	var free int64
 	var err error
+	if q.gives, err = w.pick(s, r); err != nil {
+		return nil, err
+	}
+	if s.Option > 1 {
+		q.option = s.Option
+	}
 	if q.grants, free, err = w.cover(s, r); err != nil {
 		return nil, err
 	}
@@ -110,10 +136,8 @@ func (w *work) quoteSpend(s Spend, toPay int64, sc *scene) (*quote, error) {
 	} else {
 		each := max(r.Quantity, 1)
 		packs := (q.quantity - free + each - 1) / each
-		for unit, price := range r.Price {
-			if q.price[unit], err = money.MulDiv(price, packs, 1, money.Down); err != nil {
-				return nil, errs.Invalid("too_large", "That many cannot be had at once.")
-			}
+		if err := w.quotePrice(q, s, packs); err != nil {
+			return nil, err
 		}
 	}
 	if err := w.takeStock(q); err != nil {
@@ -143,16 +167,23 @@ func (w *work) quoteSpend(s Spend, toPay int64, sc *scene) (*quote, error) {
 
 // takeStock sees that there are as many left as are asked for.
 func (w *work) takeStock(q *quote) error {
-	if q.r.Gives.Voucher != nil && q.quantity > maxVouchers {
-		return errs.Invalid("one_voucher", "A voucher is redeemed one at a time.", errs.Field{Pointer: "/quantity", Reason: "out_of_range", Message: "must be 1 for a voucher"})
+	if single(q.gives) && q.quantity > maxVouchers {
+		return errs.Invalid("one_voucher", "A voucher is redeemed one at a time.", errs.Field{Pointer: "/quantity", Reason: "out_of_range", Message: "must be 1 for a voucher, a code or a gift card"})
 	}
-	if q.r.Stock < 0 {
+	if err := w.stockOf(q, q.r); err != nil || q.gives == q.r {
+		return cmp.Or(err, w.stocked(q.gives))
+	}
+	return cmp.Or(w.stockOf(q, q.gives), w.stocked(q.gives))
+}
+
+func (w *work) stockOf(q *quote, r *program.CompiledReward) error {
+	if r.Stock < 0 {
 		return nil
 	}
-	name := stockName(q.r.ID)
+	name := stockName(r.ID)
 	used := w.acc.Tallies[name]["all"]
-	if used+q.quantity > q.r.Stock {
-		return errs.Insufficient("out_of_stock", "There are not that many left.").With("reward", q.r.ID).With("left", max(q.r.Stock-used, 0))
+	if used+q.quantity > r.Stock {
+		return errs.Insufficient("out_of_stock", "There are not that many left.").With("reward", r.ID).With("left", max(r.Stock-used, 0))
 	}
 	q.counters = append(q.counters, Counter{name, "all", q.quantity})
 	return nil
@@ -228,7 +259,11 @@ func (w *work) afford(q *quote) error {
 
 // redeem takes the price to an account and makes the redemption.
 func (w *work) redeem(q *quote, id, to string) RedemptionState {
-	s := RedemptionState{ID: id, Member: w.f.Member, Reward: q.r.ID, Quantity: q.quantity, Price: q.price, Worth: q.worth, At: w.at, Counters: q.counters}
+	s := RedemptionState{ID: id, Member: w.f.Member, Reward: q.r.ID, Quantity: q.quantity, Price: q.price, Worth: q.worth, At: w.at, Counters: q.counters,
+		Money: q.money, Option: q.option}
+	if q.gives != nil && q.gives != q.r {
+		s.Chosen = q.gives.ID
+	}
 	for _, unit := range sortedUnits(q.price) {
 		held, _ := w.take(unit, q.price[unit], to, q.r.ID)
 		s.Lots = append(s.Lots, held...)
@@ -288,11 +323,16 @@ func (w *work) doRedeem(reserve bool) error {
 		return err
 	}
 	if !reserve {
+		if err := w.paidBesides(q.money, b.Money); err != nil {
+			return err
+		}
 		s := w.redeem(q, w.f.ID, ledger.Redeemed)
-		w.hand(&s)
-		return nil
+		return w.hand(&s)
 	}
 	s := w.redeem(q, w.f.ID, ledger.Reserved)
+	if s.Money > 0 {
+		w.note(NoteMoneyDue, Args{"money": Money(s.Money), "reward": {Reward: s.Reward}})
+	}
 	hold := defaultHold
 	if q.r.Hold != nil {
 		hold = *q.r.Hold
@@ -315,16 +355,20 @@ func (w *work) doRedeem(reserve bool) error {
 }
 
 // hand makes a redemption final: what the reward gives is handed over.
-func (w *work) hand(s *RedemptionState) {
-	r := w.p.Rewards[s.Reward]
+func (w *work) hand(s *RedemptionState) error {
 	s.Status, s.ExpiresAt = StatusCommitted, nil
-	if r != nil {
-		s.Product = r.Gives.Product
-		if v := r.Gives.Voucher; v != nil {
-			w.voucher(s, v)
+	if r := w.p.Handed(s.Reward, s.Chosen); r != nil {
+		if err := w.handOver(s, r); err != nil {
+			return err
 		}
 	}
 	w.d.Redemptions = append(w.d.Redemptions, *s)
+	if s.Money > 0 {
+		w.note(NoteMoneyPaid, Args{"money": Money(s.Money), "reward": {Reward: s.Reward}})
+	}
+	if s.Chosen != "" {
+		w.note(NoteChosen, Args{"reward": {Reward: s.Chosen}})
+	}
 	for _, unit := range sortedUnits(s.Price) {
 		w.note(noteOf(NoteSpent, s), named(Args{"amount": Units(unit, s.Price[unit])}, s))
 	}
@@ -332,6 +376,7 @@ func (w *work) hand(s *RedemptionState) {
 		w.note(NoteGrantUsed, Args{"reward": {Reward: s.Reward}})
 	}
 	w.event(EvCommitted, map[string]string{"redemption": s.ID, "reward": called(s)})
+	return nil
 }
 
 func (w *work) voucher(s *RedemptionState, v *program.Voucher) {
@@ -373,12 +418,18 @@ func (w *work) doCommit() error {
 	if err != nil {
 		return err
 	}
+	var paid *money.Decimal
+	if w.f.Redemption != nil {
+		paid = w.f.Redemption.Money
+	}
+	if err := w.paidBesides(s.Money, paid); err != nil {
+		return err
+	}
 	for _, l := range s.Lots {
 		w.post(ledger.Posting{Unit: l.Unit, Lot: l.Lot, From: ledger.Reserved, To: ledger.Redeemed, Amount: l.Amount, Rule: s.Reward})
 	}
 	w.st.Holds = slices.Delete(w.st.Holds, i, i+1)
-	w.hand(&s)
-	return nil
+	return w.hand(&s)
 }
 
 // doCancel lets a reservation go.
@@ -446,6 +497,9 @@ func (w *work) doRefund() error {
 	}
 	if v := r.Voucher; v != nil && len(v.Used) > 0 {
 		return errs.Conflict("voucher_used", "The voucher of this redemption was used: take its use back first.").With("redemption", r.ID)
+	}
+	if err := r.final(w.at); err != nil {
+		return err
 	}
 	s := *r
 	s.Refunded = copyAmounts(r.Refunded)
@@ -539,8 +593,10 @@ func (w *work) closeRefund(s *RedemptionState) {
 	for unit, n := range s.Price {
 		whole = whole && s.Refunded[unit] == n
 	}
+	w.moneyBack(s)
 	if whole {
 		s.Status = StatusRefunded
+		w.callOff(s)
 		for _, c := range s.Counters {
 			w.tally(c.Name, c.Period, -c.Add)
 		}
@@ -568,13 +624,18 @@ func (w *work) spend(b *Purchase, total int64, sc *scene) (int64, error) {
 		if err == nil {
 			err = w.afford(q)
 		}
+		if err == nil {
+			err = w.paidBesides(q.money, s.Money)
+		}
+		if err == nil {
+			st := w.redeem(q, w.drawnID(i), ledger.Redeemed)
+			st.Purchase = w.f.ID
+			err = w.hand(&st)
+		}
 		if err != nil {
 			e := errs.As(err)
 			return 0, e.With("pointer", "/spend/"+strconv.Itoa(i))
 		}
-		st := w.redeem(q, w.drawnID(i), ledger.Redeemed)
-		st.Purchase = w.f.ID
-		w.hand(&st)
 		worth += q.worth
 	}
 	return worth, nil
@@ -611,6 +672,9 @@ type Offer struct {
 	// Price by unit; for a reward paid by a rate, the most that can be paid now.
 	Price map[string]int64
 	Worth int64
+	// Money is what is paid besides, Option the number of the price: the first that the member can pay, or else the first.
+	Money  int64
+	Option int64
 	// Left is the stock, -1 where unlimited.
 	Left int64
 	// Granted is how many the member may have at no price, 0 where there is none.
@@ -646,10 +710,10 @@ func Offers(p *program.Compiled, acc *Account, at time.Time) []Offer {
 		err := w.mayAct()
 		var q *quote
 		if err == nil {
-			q, err = w.quoteSpend(Spend{Reward: r.ID, Max: r.Pay != nil}, -1, sc)
+			q, err = w.quoteAny(r, sc)
 		}
 		if err == nil {
-			o.Price, o.Worth = q.price, q.worth
+			o.Price, o.Worth, o.Money, o.Option = q.price, q.worth, q.money, max(q.option, 1)
 			err = w.afford(q)
 		}
 		o.Can = err == nil
@@ -669,6 +733,31 @@ func Offers(p *program.Compiled, acc *Account, at time.Time) []Offer {
 	return out
 }
 
+// quoteAny quotes a reward as it can best be had: of a choice any that is there, of several prices the first that can be paid.
+func (w *work) quoteAny(r *program.CompiledReward, sc *scene) (first *quote, why error) {
+	choices := []string(r.Gives.Choice)
+	if len(choices) == 0 {
+		choices = []string{""}
+	}
+	for _, id := range choices {
+		for option := range r.Prices {
+			q, err := w.quoteSpend(Spend{Reward: r.ID, Max: r.Pay != nil, Choose: id, Option: int64(option) + 1}, -1, sc)
+			switch {
+			case err != nil:
+				why = cmp.Or(why, err)
+			case w.afford(q) == nil:
+				return q, nil
+			case first == nil:
+				first = q
+			}
+		}
+	}
+	if first != nil {
+		why = nil
+	}
+	return first, why
+}
+
 // OfferNeeds says what an account must have loaded for Offers.
 func OfferNeeds(p *program.Compiled, st *State, at time.Time) Needs {
 	n := Needs{Lots: true, Tallies: append(tallyRanges(p, at, at), ChallengeNeeds(p, st, at)...)}
@@ -685,6 +774,11 @@ func rewardTallies(p *program.Compiled, st *State, r *program.CompiledReward, at
 	var out []TallyRange
 	if r.Stock >= 0 {
 		out = append(out, TallyRange{stockName(r.ID), "all", "all"})
+	}
+	for _, id := range r.Gives.Choice {
+		if p.Rewards[id].Stock >= 0 {
+			out = append(out, TallyRange{stockName(id), "all", "all"})
+		}
 	}
 	return append(out, limitTallies(p, st, r.Limits, at)...)
 }

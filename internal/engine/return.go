@@ -380,6 +380,10 @@ func (w *work) giveBackSpent(past *Past, bought, after []LineSum, pol program.Re
 		if r == nil || r.Status != StatusCommitted {
 			continue
 		}
+		if r.final(w.at) != nil { // what was handed out is not the program's to take back, so its price is not given back either
+			w.note(NoteNotBack, Args{"reward": {Reward: given(r)}})
+			continue
+		}
 		s := *r
 		s.Refunded = copyAmounts(r.Refunded)
 		changed := false

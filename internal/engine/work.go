@@ -27,8 +27,9 @@ type work struct {
 	allLots bool
 	// at is the fact's business time; now is the later of that and the account's own clock: where the member stands today.
 	at, now time.Time
-	redeems int // how many of Drawn.Redemptions are used
-	codes   int // how many of Drawn.Codes are used
+	redeems int            // how many of Drawn.Redemptions are used
+	codes   int            // how many of Drawn.Codes are used
+	pools   map[string]int // how many of each pool's codes in Drawn.Pooled are used
 	// fired holds the limits that count how often, of the rules that fired.
 	fired map[string]bool
 	// allBack says that a return brought the last of its purchase back.

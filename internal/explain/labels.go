@@ -85,6 +85,7 @@ var kinds = map[engine.Kind][4]string{
 	engine.RecognitionK: {"Takket en annen", "Tackade någon annan", "Takkede en anden", "Thanked another"},
 	engine.HouseK:       {"Husstand eller bedrift", "Hushåll eller företag", "Husstand eller virksomhed", "Household or organization"},
 	engine.PartnerK:     {"Hos partner", "Hos partner", "Hos partner", "At a partner"},
+	engine.FulfilK:      {"Levering", "Leverans", "Levering", "Delivery"},
 	engine.Due:          {"Tiden gikk", "Tiden gick", "Tiden gik", "Time passed"},
 }
 

@@ -1207,16 +1207,11 @@ func (c *checker) reward(ptr string, r *Reward) {
 	if r.Pay != nil {
 		c.pay(ptr+"/pay", r.Pay)
 		c.without(ptr+"/quantity", r.Quantity != 0, "quantity goes with price")
-		c.without(ptr+"/gives", r.Gives != Gives{}, "a reward with pay gives money off by itself")
+		c.without(ptr+"/gives", r.Gives.Kind != "" || len(r.Gives.given()) > 0, "a reward with pay gives money off by itself")
 	}
-	if r.Gives.Product != "" && r.Gives.Voucher != nil {
-		c.say(ptr+"/gives/voucher", "there are both product and voucher", "make two rewards of it")
-	}
-	if utf8.RuneCountInString(r.Gives.Product) > maxWord {
-		c.say(ptr+"/gives/product", "the sku is too long", "write less")
-	}
-	if v := r.Gives.Voucher; v != nil {
-		c.voucher(ptr+"/gives/voucher", v)
+	c.rewardPrices(ptr, r)
+	if r.Pay == nil {
+		c.gives(ptr+"/gives", r)
 	}
 	if r.Stock != nil && (*r.Stock < 0 || *r.Stock > maxMinor) {
 		c.say(ptr+"/stock", fmt.Sprintf("%d is no stock", *r.Stock), "write 0 or more, or remove it")

@@ -234,7 +234,7 @@ func TestCheckFindsEveryMistake(t *testing.T) {
 		{"pay without numbers", reward("{id: a, pay: {unit: star}}"), []string{"/rewards/0/pay/points", "/rewards/0/pay/worth"}, ""},
 		{"pay", reward("{id: a, pay: {unit: star, points: 10, worth: 1, min: 20, max: 10, share: 101}, gives: {product: x}, quantity: 2}"),
 			[]string{"/rewards/0/gives", "/rewards/0/pay/max", "/rewards/0/pay/share", "/rewards/0/quantity"}, ""},
-		{"voucher", reward("{id: a, price: {star: 1}, gives: {product: x, voucher: {}}}"), []string{"/rewards/0/gives/voucher", "/rewards/0/gives/voucher"}, ""},
+		{"voucher", reward("{id: a, price: {star: 1}, gives: {product: x, voucher: {}}}"), []string{"/rewards/0/gives/product", "/rewards/0/gives/voucher"}, ""},
 		{"voucher both ways", reward("{id: a, price: {star: 1}, gives: {voucher: {money: 1, percent: 120}}}"), []string{"/rewards/0/gives/voucher", "/rewards/0/gives/voucher/percent"}, ""},
 		{"stock, limit and hold", reward("{id: a, price: {star: 1}, stock: -1, limit: {per: purchase, amount: 2}, hold: 0 days}"),
 			[]string{"/rewards/0/hold", "/rewards/0/limit/amount", "/rewards/0/limit/per", "/rewards/0/stock"}, ""},

@@ -451,5 +451,6 @@ func (k *compiler) reward(i int, r *Reward) {
 	}
 	c.Limits = k.limits("reward:"+r.ID, r.Limit, 0)
 	c.When, c.Shown = k.condition("reward", r.When), k.condition("reward", r.Shown)
+	k.kinds(c)
 	k.c.Rewards[r.ID] = c
 }

@@ -182,8 +182,16 @@ type CompiledReward struct {
 	*Reward
 	Index       int
 	From, Until *time.Time
-	// Price by unit in minor units.
-	Price map[string]int64
+	// Price by unit in minor units; it is the first of Prices.
+	Price  map[string]int64
+	Prices []CompiledPrice
+	// Kind is what it hands over; Followed says that it is followed until it is delivered.
+	Kind     string
+	Followed bool
+	// Draws is when a raffle's tickets end, Starts when a seat's event begins.
+	Draws, Starts *time.Time
+	// Card is what is on a gift card, Donated what is given on, in minor units of the currency.
+	Card, Donated int64
 	// PayPoints, PayMin, PayMax in minor units of Pay.Unit, PayWorth in minor units of the currency; PayMin and PayMax -1 where none.
 	PayPoints, PayWorth, PayMin, PayMax int64
 	// Share is Pay.Share in hundredths of a percent, 10000 is all.

@@ -408,6 +408,10 @@ type Reward struct {
 	Picture string `json:"picture,omitempty"`
 	// Price is what one costs, by unit. Either Price or Pay.
 	Price map[string]money.Decimal `json:"price,omitempty"`
+	// Money is what is paid besides Price, in the program's currency: the till is told, and says that it took it.
+	Money *money.Decimal `json:"money,omitempty"`
+	// Or are further prices; whoever redeems picks one by its number: Price is number 1, these are 2 and on.
+	Or []Price `json:"or,omitempty"`
 	// Granted says that it cannot be bought: a member has it only when it was won or given. Instead of Price and Pay.
 	Granted bool `json:"granted,omitempty"`
 	// Quantity is how many pieces one price buys: 2 free for 3 stars, so five cost three times the price.
@@ -430,14 +434,6 @@ type Reward struct {
 	When *Condition `json:"when,omitempty"`
 	// Hold is how long a reservation lasts; 15 minutes when left out.
 	Hold *Period `json:"hold,omitempty"`
-}
-
-// Gives is what a reward hands over: a product or a voucher.
-type Gives struct {
-	// Product is a sku that is handed over free.
-	Product string `json:"product,omitempty"`
-	// Voucher is a code worth something later.
-	Voucher *Voucher `json:"voucher,omitempty"`
 }
 
 // Voucher is a code that is issued when the redemption is committed.

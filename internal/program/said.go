@@ -179,6 +179,17 @@ var said = map[string][4]string{
 	"TierSet.keep.next period":        {"ut neste periode", "nästa period ut", "næste periode ud", "to the end of the next period"},
 	"TierSet.keep.this period":        {"ut denne perioden", "denna period ut", "denne periode ud", "to the end of this period"},
 
+	"Gives.kind.product":         {"vare", "vara", "vare", "product"},
+	"Gives.kind.voucher":         {"verdikupong", "värdekupong", "værdikupon", "voucher"},
+	"Gives.kind.code":            {"kode", "kod", "kode", "code"},
+	"Gives.kind.gift_card":       {"gavekort", "presentkort", "gavekort", "gift card"},
+	"Gives.kind.seat":            {"plass på arrangement", "plats på evenemang", "plads ved arrangement", "seat at an event"},
+	"Gives.kind.content":         {"innhold", "innehåll", "indhold", "content"},
+	"Gives.kind.donation":        {"donasjon", "donation", "donation", "donation"},
+	"Gives.kind.raffle":          {"lodd", "lott", "lod", "raffle ticket"},
+	"Gives.kind.service":         {"tjeneste", "tjänst", "ydelse", "service"},
+	"Gives.kind.goods":           {"vare som sendes", "vara som skickas", "vare der sendes", "goods that are sent"},
+	"Gives.kind.choice":          {"valgfri gave", "valfri gåva", "valgfri gave", "a choice"},
 	"Voucher.stacks.with others": {"sammen med andre", "tillsammans med andra", "sammen med andre", "with others"},
 	"Voucher.stacks.alone":       {"alene", "ensam", "alene", "alone"},
 

@@ -34,6 +34,7 @@ var vocabulary = map[string][]string{
 	"Expiry.end_of":            {"day", "week", "month", "quarter", "year"},
 	"Fading.since":             {"purchase"},
 	"Give.each":                {"item", "line"},
+	"Gives.kind":               {KindProduct, KindVoucher, KindCode, KindGiftCard, KindSeat, KindContent, KindDonation, KindRaffle, KindService, KindGoods, KindChoice},
 	"Give.stepped":             {"whole", "each part"},
 	"Limit.each":               {"member", "program"},
 	"Limit.over":               {"clip", "refuse"},

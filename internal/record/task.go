@@ -264,6 +264,8 @@ func (t *task) body() error {
 		missing = f.Thanks == nil
 	case engine.VoucherK:
 		missing = f.Voucher == nil || f.Parent == ""
+	case engine.FulfilK:
+		missing = f.Fulfil == nil || f.Parent == ""
 	case engine.Load:
 		missing = f.Card == nil
 	case engine.PartnerK:

@@ -41,6 +41,7 @@ type unit struct {
 	enrolled map[string]string
 	merges   []merge
 	keys     map[string]*code.Key // of codes, by program
+	pooled   []drawnCode          // codes that were taken from pools
 	// merged remembers who was merged into whom, over all units: where it is right it saves a second round of locks, and
 	// where it is wrong or lacks something nothing is lost.
 	merged *merges
@@ -108,6 +109,9 @@ func (u *unit) run(ctx context.Context) error {
 		return nil
 	}
 	if err := u.giveUp(ctx); err != nil {
+		return err
+	}
+	if err := u.putBack(ctx); err != nil {
 		return err
 	}
 	if err := u.keepCodes(ctx); err != nil {
@@ -506,7 +510,7 @@ func (t *task) unresolved() error {
 			return errs.NotFound("purchase_not_found", "There is no such purchase.")
 		case engine.VoucherK:
 			return errs.NotFound("voucher_not_found", "There is no such voucher.")
-		case engine.Commit, engine.Cancel, engine.Refund:
+		case engine.Commit, engine.Cancel, engine.Refund, engine.FulfilK:
 			return errs.NotFound("redemption_not_found", "There is no such redemption.")
 		}
 		return errs.NotFound("fact_not_found", "There is no such fact.")

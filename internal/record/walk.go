@@ -140,20 +140,27 @@ func (w *walk) named(f *books.Folio, p *program.Compiled, fact engine.Fact) (eng
 
 // drawn gives a fact what chance decides.
 func (w *walk) drawn(f *books.Folio, p *program.Compiled, fact engine.Fact) (engine.Fact, error) {
-	codes, redemptions := engine.Draws(p, &f.State, &fact)
-	if codes+redemptions == 0 {
+	draw := engine.Draws(p, &f.State, &fact)
+	if draw.Nothing() {
 		return fact, nil
 	}
 	bucket := f.Bucket()
 	fact.Drawn = &engine.Drawn{}
-	for range codes {
+	for range draw.Codes {
 		s, err := w.u.secret(w.ctx, w.t)
 		if err != nil {
 			return fact, err
 		}
 		fact.Drawn.Secrets = append(fact.Drawn.Secrets, s)
 	}
-	for range redemptions {
+	for _, pool := range draw.Pools {
+		c, err := w.u.fromPool(w.ctx, w.t, fact.ID, pool)
+		if err != nil {
+			return fact, err
+		}
+		fact.Drawn.Pooled = append(fact.Drawn.Pooled, c)
+	}
+	for range draw.Redemptions {
 		fact.Drawn.Redemptions = append(fact.Drawn.Redemptions, ids.NewIn(RedemptionPrefix, fact.RecordedAt, bucket))
 	}
 	return fact, nil

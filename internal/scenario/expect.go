@@ -54,6 +54,9 @@ func (pl *player) expect(ctx context.Context, s *step, out *outcome, refused *er
 			return err
 		}
 	}
+	if err := pl.left(ctx, want.Pools); err != nil {
+		return err
+	}
 	for _, name := range sortedFields(want.Of) {
 		if _, known := pl.members[name]; !known {
 			return fmt.Errorf("there is no member %q in this scenario", name)
@@ -388,6 +391,7 @@ func (pl *player) redemption(want *redemption, got []engine.RedemptionState) {
 	if want.Product != "" && want.Product != r.Product {
 		pl.differ("redemption, product", want.Product, r.Product)
 	}
+	pl.handed(&want.handed, &r)
 	v := want.Voucher
 	if v == nil {
 		return

@@ -129,7 +129,7 @@ type step struct {
 	Activity  *doing                `json:"activity,omitzero"`
 	Redeem    *redeeming            `json:"redeem,omitzero"`
 	Reserve   *redeeming            `json:"reserve,omitzero"`
-	Commit    *about                `json:"commit,omitzero"`
+	Commit    *paying               `json:"commit,omitzero"`
 	Cancel    *about                `json:"cancel,omitzero"`
 	Refund    *about                `json:"refund,omitzero"`
 	Adjust    *adjusting            `json:"adjust,omitzero"`
@@ -151,6 +151,8 @@ type step struct {
 	Unthank   *settling             `json:"unthank,omitzero"`
 	House     *housing              `json:"house,omitzero"`
 	Invited   string                `json:"invited,omitzero"` // the nickname of who invited the member, said after enrolling
+	Fulfil    *following            `json:"fulfil,omitzero"`
+	Pools     map[string]int        `json:"pool,omitzero"` // so many codes are loaded
 	Sweep     bool                  `json:"sweep,omitzero"`
 	Publish   *publishing           `json:"publish,omitzero"`
 	Check     *source               `json:"check,omitzero"`
@@ -340,6 +342,7 @@ type expectation struct {
 	Replayed   *bool                `json:"replayed,omitzero"`
 	Version    *int64               `json:"version,omitzero"`
 	Problems   *words               `json:"problems,omitzero"`
+	Pools      map[string]int       `json:"pool,omitzero"` // how many codes are left
 	Of         map[string]*standing `json:"of,omitzero"`
 
 	// Of the member afterwards.
@@ -429,6 +432,7 @@ type redemption struct {
 	Worth   *money.Decimal `json:"worth,omitzero"`
 	Product string         `json:"product,omitzero"`
 	Voucher *voucher       `json:"voucher,omitzero"`
+	handed
 	// Count is how many redemptions the step made or changed; the other fields are of the last.
 	Count *int `json:"count,omitzero"`
 }

@@ -154,6 +154,19 @@ func (m *memory) pay(_ context.Context, partner string, amount money.Decimal, _ 
 	return err
 }
 
+func (m *memory) pool(_ context.Context, pool string, n int, _ time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.desk.Load(pool, n)
+	return nil
+}
+
+func (m *memory) left(_ context.Context, pool string, _ time.Time) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.desk.Pools[pool]), nil
+}
+
 func (m *memory) follow(context.Context, time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

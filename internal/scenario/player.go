@@ -495,6 +495,8 @@ func (pl *player) act(ctx context.Context, s *step) (*outcome, error) {
 		return nil, pl.desk.sweep(ctx, pl.now)
 	case s.Publish != nil:
 		return nil, pl.publish(ctx, s)
+	case s.Pools != nil:
+		return nil, pl.load(ctx, s)
 	case s.Partner != nil && s.Partner.Pays != nil:
 		if _, err := pl.move(s); err != nil {
 			return nil, err
@@ -571,7 +573,13 @@ func (s *step) about() string {
 	if s.Voucher != nil {
 		return s.Voucher.Of
 	}
-	for _, a := range []*about{s.Commit, s.Cancel, s.Refund, s.Release} {
+	if s.Commit != nil {
+		return s.Commit.Of
+	}
+	if s.Fulfil != nil {
+		return s.Fulfil.Of
+	}
+	for _, a := range []*about{s.Cancel, s.Refund, s.Release} {
 		if a != nil {
 			return a.Of
 		}
@@ -693,7 +701,18 @@ func (pl *player) body(s *step, f *engine.Fact) error {
 		f.Kind, f.Redemption = engine.Reserve, &b
 	case s.Commit != nil:
 		f.Kind = engine.Commit
+		if s.Commit.Money != nil {
+			f.Redemption = &engine.Redemption{Spend: engine.Spend{Money: s.Commit.Money}}
+		}
 		return pl.parent(f, s.Commit.Of)
+	case s.Fulfil != nil:
+		b := s.Fulfil.FulfilBody
+		f.Kind, f.Fulfil = engine.FulfilK, &b
+		if past, ok := pl.names[s.Fulfil.Of]; ok {
+			f.Parent = redemptionOf(past)
+			return nil
+		}
+		return pl.parent(f, s.Fulfil.Of)
 	case s.Cancel != nil:
 		f.Kind = engine.Cancel
 		return pl.parent(f, s.Cancel.Of)

@@ -182,6 +182,9 @@ type desk interface {
 	facts(ctx context.Context, member string, after int64) ([]engine.Past, error)
 	// view gives the account brought up to now, with all that progress and offers need.
 	view(ctx context.Context, member string, now time.Time) (*engine.Account, *program.Compiled, []engine.Offer, error)
+	// pool loads codes into a pool, left says how many it has.
+	pool(ctx context.Context, pool string, n int, now time.Time) error
+	left(ctx context.Context, pool string, now time.Time) (int, error)
 	// benefits says how each benefit stands.
 	benefits(ctx context.Context, member string, now time.Time) ([]engine.Standing, error)
 }

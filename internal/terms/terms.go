@@ -647,26 +647,22 @@ func (w *writer) price(r *program.CompiledReward) string {
 		}
 		return s
 	}
-	var prices []string
-	for _, unit := range slices.Sorted(keys(r.Price)) {
-		prices = append(prices, w.points(unit, r.Price[unit]))
-	}
 	if r.Granted {
 		return sentence(w.say("reward.granted"))
 	}
-	if len(prices) == 0 {
+	if len(r.Price) == 0 {
 		return ""
 	}
 	if r.Quantity > 1 {
-		return sentence(w.say("price.pieces", "price", w.and(prices), "n", strconv.FormatInt(r.Quantity, 10)))
+		return sentence(w.say("price.pieces", "price", w.costs(r), "n", strconv.FormatInt(r.Quantity, 10)))
 	}
-	return sentence(w.say("price", "price", w.and(prices)))
+	return sentence(w.say("price", "price", w.costs(r)))
 }
 
 func (w *writer) given(r *program.CompiledReward) string {
 	v := r.Gives.Voucher
 	if v == nil {
-		return ""
+		return w.kind(r)
 	}
 	worth := ""
 	switch {

@@ -567,6 +567,9 @@ func (r *run) whole(ctx context.Context, tx *db.Tx) error {
 	if err := r.codes(ctx, tx); err != nil {
 		return err
 	}
+	if err := r.rewards(ctx, tx); err != nil {
+		return err
+	}
 	unknown, err := books.UnknownPrograms(ctx, tx)
 	if err != nil {
 		return err

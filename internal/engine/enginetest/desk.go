@@ -29,6 +29,8 @@ type Desk struct {
 	ids      int
 	counted  map[string]bool // names of counters that Count added to
 	followed int             // how much of log was followed
+	// Pools hold what is left of the codes that Load put into pools.
+	Pools map[string][]string
 	// Strict decides every fact a second time with the whole account loaded, and a third with what was loaded before,
 	// and fails when a decision differs or an input was changed.
 	Strict bool
@@ -115,6 +117,42 @@ type Taken struct {
 	Duplicate bool
 }
 
+// Load puts codes into a pool.
+func (d *Desk) Load(pool string, n int) {
+	if d.Pools == nil {
+		d.Pools = map[string][]string{}
+	}
+	for range n {
+		d.Pools[pool] = append(d.Pools[pool], d.ID("code"))
+	}
+}
+
+// draw takes a code for a fact; those that were taken for it before are not there any more.
+func (d *Desk) draw(pool string, f *engine.Fact) engine.Pooled {
+	p := engine.Pooled{Pool: pool}
+	have := d.Pools[pool]
+	for _, other := range f.Drawn.Pooled {
+		if other.Pool == pool && other.Hash != "" {
+			have = have[1:]
+		}
+	}
+	if len(have) > 0 {
+		if p.Hash = have[0]; len(have) <= 20 {
+			p.Low = int64(len(have))
+		}
+	}
+	return p
+}
+
+// handed takes the codes out of their pools that a fact handed out.
+func (d *Desk) handed(dec *engine.Decision) {
+	for i := range dec.Redemptions {
+		if p := dec.Redemptions[i].Pooled; p != nil {
+			d.Pools[p.Pool] = slices.DeleteFunc(slices.Clone(d.Pools[p.Pool]), func(hash string) bool { return hash == p.Hash })
+		}
+	}
+}
+
 // ID makes an id that sorts in the order of making.
 func (d *Desk) ID(prefix string) string {
 	d.ids++
@@ -173,17 +211,20 @@ type books struct {
 	members  map[string]*file
 	counters map[string]map[string]int64
 	log      []engine.Past
+	pools    map[string][]string
 }
 
 func (d *Desk) snapshot() books {
-	b := books{make(map[string]*file, len(d.members)), cloneTallies(d.counters), slices.Clip(d.log)}
+	b := books{make(map[string]*file, len(d.members)), cloneTallies(d.counters), slices.Clip(d.log), maps.Clone(d.Pools)}
 	for m, f := range d.members {
 		b.members[m] = f.clone()
 	}
 	return b
 }
 
-func (d *Desk) restore(b books) { d.members, d.counters, d.log = b.members, b.counters, b.log }
+func (d *Desk) restore(b books) {
+	d.members, d.counters, d.log, d.Pools = b.members, b.counters, b.log, b.pools
+}
 
 // survivor follows merges to the member who stands for another now.
 func (d *Desk) survivor(member string) string {
@@ -269,12 +310,15 @@ func (d *Desk) take(f engine.Fact) (_ *Taken, err error) {
 			d.restore(was)
 		}
 	}()
-	if codes, redemptions := engine.Draws(t.Program, &d.file(f.Member).state, &f); codes+redemptions > 0 && f.Drawn == nil {
+	if draw := engine.Draws(t.Program, &d.file(f.Member).state, &f); !draw.Nothing() && f.Drawn == nil {
 		f.Drawn = &engine.Drawn{}
-		for range codes {
+		for range draw.Codes {
 			f.Drawn.Secrets = append(f.Drawn.Secrets, engine.Secret{Hash: d.ID("code")})
 		}
-		for range redemptions {
+		for _, pool := range draw.Pools {
+			f.Drawn.Pooled = append(f.Drawn.Pooled, d.draw(pool, &f))
+		}
+		for range draw.Redemptions {
 			f.Drawn.Redemptions = append(f.Drawn.Redemptions, d.ID("red"))
 		}
 	}
@@ -288,6 +332,9 @@ func (d *Desk) take(f engine.Fact) (_ *Taken, err error) {
 		return nil, err
 	}
 	t.Fact, t.Decision = f, dec
+	if d.Pools != nil {
+		d.handed(&dec)
+	}
 	if err := d.catchUp(f, &t.Dues); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,256 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"lojal.dev/lojal/internal/books"
+	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/engine"
+	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/ids"
+	"lojal.dev/lojal/internal/program"
+	"lojal.dev/lojal/internal/reward"
+	"lojal.dev/lojal/internal/version"
+	"lojal.dev/lojal/internal/web"
+)
+
+// handed puts what a redemption gave, and cost besides points, into its view.
+func (v view) handed(out *RedemptionView, r *engine.RedemptionState) {
+	out.Chosen = r.Chosen
+	out.Option = r.Option
+	if r.Money != 0 {
+		out.Money = v.money(r.Money)
+	}
+	if r.MoneyBack != 0 {
+		out.MoneyBack = v.money(r.MoneyBack)
+	}
+	if p := r.Pooled; p != nil {
+		out.Code = &HandedCode{Pool: p.Pool, Tail: p.Tail}
+	}
+	if f := r.Fulfilment; f != nil {
+		out.Fulfilment = &Fulfilment{Kind: f.Kind, Status: f.Status, At: v.time(f.At), Reference: f.Reference, Tail: f.Tail, Reason: f.Reason, Provider: f.Provider}
+		if f.Money != 0 {
+			out.Fulfilment.Money = v.money(f.Money)
+		}
+	}
+	if w := v.p.Handed(r.Reward, r.Chosen); w != nil && r.Status == engine.StatusCommitted {
+		out.Link = w.Gives.Link
+	}
+}
+
+// kind puts what a reward gives into its view.
+func (v view) kind(out *Reward, r *program.CompiledReward) {
+	out.Gives, out.Product, out.Choice = r.Kind, r.Gives.Product, r.Gives.Choice
+	out.StartsAt, out.DrawsAt = v.moment(r.Starts), v.moment(r.Draws)
+	if n := r.Card + r.Donated; n > 0 {
+		out.Card = v.money(n)
+	}
+	if s := r.Gives.Seat; s != nil {
+		out.Place = s.Place.In(v.lang)
+	}
+}
+
+// prices puts all prices of a reward into its view.
+func (v view) prices(out *Reward, r *program.CompiledReward) {
+	if m := r.Prices[0].Money; m > 0 {
+		out.Money = v.money(m)
+	}
+	if len(r.Prices) == 1 {
+		return
+	}
+	for i, p := range r.Prices {
+		one := RewardPrice{Option: int64(i) + 1, Price: v.units(p.Units)}
+		if p.Money > 0 {
+			one.Money = v.money(p.Money)
+		}
+		out.Prices = append(out.Prices, one)
+	}
+}
+
+// emptyPools says of rewards whose pool has no code that they cannot be had.
+func (s *Server) emptyPools(ctx context.Context, p *program.Compiled, offers []engine.Offer, now time.Time) error {
+	var asked []int
+	for i := range offers {
+		if p.Rewards[offers[i].Reward].Kind == program.KindCode {
+			asked = append(asked, i)
+		}
+	}
+	if len(asked) == 0 {
+		return nil
+	}
+	return s.DB.Read(ctx, func(tx *db.Tx) error {
+		for _, i := range asked {
+			n, err := reward.Left(ctx, tx, p.Doc.Program, p.Rewards[offers[i].Reward].Gives.Pool, now)
+			if err != nil {
+				return err
+			}
+			if n == 0 {
+				offers[i].Left = 0
+				if offers[i].Can {
+					offers[i].Can, offers[i].Reason = false, "out_of_stock"
+				}
+			}
+		}
+		return nil
+	})
+}
+
+type fulfilIn struct {
+	Call
+	RedemptionPath
+	Included
+	Body FulfilmentStep
+}
+
+// FulfilmentStep says how far what a redemption gave is.
+type FulfilmentStep struct {
+	FactKey
+	engine.FulfilBody
+}
+
+func (s *Server) fulfil(ctx context.Context, in *fulfilIn) (*Answered[Recorded], error) {
+	if _, ok := ids.BucketOf(in.Redemption); !ok {
+		return nil, web.NotFound()
+	}
+	f := in.Body.FactKey.fact(engine.FulfilK)
+	b := in.Body.FulfilBody
+	b.Tail = "" // only who has the code knows it
+	f.Parent, f.Fulfil = in.Redemption, &b
+	return s.recordFact(ctx, &in.Call, in.Include, "", f)
+}
+
+type showCodeIn struct {
+	Call
+	RedemptionPath
+}
+
+// ShownCode is what a redemption handed out, in clear.
+type ShownCode struct {
+	Redemption string `json:"redemption"`
+	// Code and PIN are what the member needs.
+	Code string `json:"code"`
+	PIN  string `json:"pin,omitempty"`
+	// EndsAt is until when it can be used, where that is known.
+	EndsAt *time.Time `json:"ends_at,omitempty"`
+}
+
+// showCode shows a code of somebody else that a redemption handed out.
+func (s *Server) showCode(ctx context.Context, in *showCodeIn) (*ShownCode, error) {
+	if _, ok := ids.BucketOf(in.Redemption); !ok {
+		return nil, web.NotFound()
+	}
+	var out *ShownCode
+	err := s.look(ctx, &in.Call, func(tx *db.Tx, v view, _ *version.Set) error {
+		r, err := books.FindRedemption(ctx, tx, in.program(), in.Redemption)
+		if errs.CodeOf(err) == errs.CodeNotFound {
+			return web.NotFound()
+		}
+		if err != nil {
+			return err
+		}
+		out, err = s.codeOf(ctx, tx, in.program(), &r, v)
+		return err
+	})
+	return out, err
+}
+
+func (s *Server) codeOf(ctx context.Context, tx *db.Tx, program string, r *books.Redemption, v view) (*ShownCode, error) {
+	out := &ShownCode{Redemption: r.ID}
+	if p := r.Pooled; p != nil {
+		c, err := reward.Find(ctx, tx, program, p.Pool, p.Hash)
+		if err != nil {
+			return nil, err
+		}
+		out.Code, out.EndsAt = c.Code, v.moment(c.EndsAt)
+		return out, nil
+	}
+	return nil, errs.Conflict("no_code", "This redemption handed out no code that can be shown. A voucher, and a card of the program's own, get another code where one is lost.").With("redemption", r.ID)
+}
+
+type poolsIn struct{ Call }
+
+// PoolView is how a pool of codes stands. Its codes are in no answer.
+type PoolView struct {
+	Pool string `json:"pool"`
+	// Loaded is all there ever were; Given was handed out, Ended was not in time, Left is the rest.
+	Loaded int64 `json:"loaded"`
+	Given  int64 `json:"given"`
+	Ended  int64 `json:"ended"`
+	Left   int64 `json:"left"`
+	// LastAt is when a code was last handed out.
+	LastAt *time.Time `json:"last_at,omitempty"`
+	// Rewards are those that take from it.
+	Rewards []string `json:"rewards,omitempty"`
+}
+
+func (s *Server) listPools(ctx context.Context, in *poolsIn) (*Page[PoolView], error) {
+	out := &Page[PoolView]{Items: []PoolView{}}
+	return out, s.look(ctx, &in.Call, func(tx *db.Tx, v view, _ *version.Set) error {
+		list, err := reward.Pools(ctx, tx, in.program(), in.now)
+		out.Items = []PoolView{}
+		for _, p := range list {
+			one := PoolView{Pool: p.Pool, Loaded: p.Loaded, Given: p.Given, Ended: p.Ended, Left: p.Left, LastAt: v.moment(p.LastAt)}
+			for i := range v.p.Doc.Rewards {
+				if r := &v.p.Doc.Rewards[i]; r.Gives.Pool == p.Pool {
+					one.Rewards = append(one.Rewards, r.ID)
+				}
+			}
+			out.Items = append(out.Items, one)
+		}
+		return err
+	})
+}
+
+type loadPoolIn struct {
+	Call
+	// Pool is its id: that of a reward, or of a provider.
+	Pool string `path:"pool"`
+	Body PoolLoad
+}
+
+// PoolLoad puts codes of somebody else into a pool.
+type PoolLoad struct {
+	// Batch is what they are called together, for the one who loads them.
+	Batch string     `json:"batch,omitempty"`
+	Codes []PoolCode `json:"codes"`
+}
+
+// PoolCode is one of them.
+type PoolCode struct {
+	// Code is it, 1 to 100 characters. It is kept sealed.
+	Code string `json:"code"`
+	// EndsAt is from when on it may not be handed out any more.
+	EndsAt *time.Time `json:"ends_at,omitempty"`
+}
+
+// PoolLoaded is what came of it.
+type PoolLoaded struct {
+	Pool string `json:"pool"`
+	// Added were new; Known ones were in the pool already.
+	Added int `json:"added"`
+	Known int `json:"known"`
+}
+
+func (s *Server) loadPool(ctx context.Context, in *loadPoolIn) (*Answered[PoolLoaded], error) {
+	if !program.IsID(in.Pool) {
+		return nil, errs.Invalid("invalid_pool", "A pool is named by 1 to 40 of a-z, 0-9, - and _.", errs.Field{Pointer: "/pool", Reason: "invalid_id", Message: "must be 1 to 40 of a-z, 0-9, - and _"})
+	}
+	if len(in.Body.Codes) == 0 || len(in.Body.Batch) > 100 {
+		return nil, errs.Invalid("invalid_pool", "Send the codes to load.", errs.Field{Pointer: "/codes", Reason: "required", Message: "must be 1 to " + strconv.Itoa(reward.MaxLoad) + " codes, and the batch at most 100 characters"})
+	}
+	list := make([]reward.NewCode, len(in.Body.Codes))
+	for i, c := range in.Body.Codes {
+		list[i] = reward.NewCode{Text: c.Code, EndsAt: c.EndsAt}
+	}
+	if _, err := s.current(ctx, &in.Call); err != nil {
+		return nil, err
+	}
+	reply, err := s.once(ctx, &in.Call, http.StatusCreated, func(tx *db.Tx) (any, error) {
+		n, err := reward.Load(ctx, tx, in.program(), in.Pool, in.Body.Batch, list, in.now)
+		return PoolLoaded{in.Pool, n.Added, n.Known}, err
+	}, nil)
+	return &Answered[PoolLoaded]{reply}, err
+}

@@ -1,0 +1,74 @@
+package api
+
+import (
+	"strings"
+	"testing"
+
+	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/db/dbtest"
+)
+
+// A code out of a pool is shown in the answer that hands it out and when it is asked for; it is in no list, event, kept answer, table or log.
+func TestACodeOfAPoolIsShownToItsMemberAlone(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := newHouse(t, d, Limits{})
+		h.enrol("4711")
+		h.do("POST", "/v1/adjustments", `{"member": "ext:4711", "unit": "star", "amount": "100", "reason": "test"}`).want(201)
+		const secret = "FILM-SECRET-0001"
+		buy := `{"member": "ext:4711", "reward": "film", "commit": true}`
+		h.do("GET", "/v1/rewards/film?member=ext:4711", "").want(200).is("out_of_stock", "for_member", "reason")
+		h.do("POST", "/v1/redemptions", buy).refused(409, "out_of_stock")
+		h.do("POST", "/v1/pools/cinema/codes", `{"codes": [{"code": "`+secret+`"}, {"code": "film secret 0001"}]}`).want(201).is(1, "added").is(1, "known")
+		h.do("POST", "/v1/pools/cinema/codes", `{"codes": [{"code": "`+secret+`"}]}`, "Idempotency-Key", "load").want(201).is(0, "added")
+		h.do("POST", "/v1/pools/cinema/codes", `{"codes": []}`).refused(422, "invalid_pool", "/codes")
+		h.do("GET", "/v1/rewards/film?member=ext:4711", "").want(200).is(true, "for_member", "available")
+		got := h.do("POST", "/v1/redemptions", buy, "Idempotency-Key", "k1").want(201).is(secret, "redemptions", 0, "code", "code")
+		red := got.text("redemptions", 0, "id")
+		again := h.do("POST", "/v1/redemptions", buy, "Idempotency-Key", "k1").want(201).is(red, "redemptions", 0, "id")
+		for _, a := range []*answer{
+			again, h.do("GET", "/v1/redemptions/"+red, ""), h.do("GET", "/v1/members/ext:4711/redemptions", ""), h.do("GET", "/v1/events", ""),
+			h.do("GET", "/v1/pools", ""), h.do("GET", "/v1/members/ext:4711/facts", ""),
+		} {
+			if strings.Contains(string(a.raw), secret) {
+				t.Errorf("%s shows the code: %s", a.what, a.raw)
+			}
+		}
+		for _, table := range []string{"facts", "redemptions", "idempotency", "code_pools", "audit"} {
+			if strings.Contains(h.everything(table), secret) {
+				t.Errorf("%s holds the code", table)
+			}
+		}
+		if strings.Contains(h.log.String(), secret) {
+			t.Error("the log holds the code")
+		}
+		h.do("POST", "/v1/redemptions/"+red+"/code", "").want(200).is(secret, "code")
+		h.do("POST", "/v1/redemptions", buy).refused(409, "out_of_stock")
+		h.do("GET", "/v1/pools", "").want(200).is(1, "items", 0, "loaded").is(1, "items", 0, "given").is(0, "items", 0, "left").is("film", "items", 0, "rewards", 0)
+		h.prove()
+	})
+}
+
+// Points and money buy a parcel; it is followed until it comes back, and both come back with it.
+func TestAParcelIsFollowed(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := newHouse(t, d, Limits{})
+		h.enrol("4711")
+		h.do("POST", "/v1/adjustments", `{"member": "ext:4711", "unit": "star", "amount": "15", "reason": "test"}`).want(201)
+		h.do("GET", "/v1/rewards/parcel?member=ext:4711", "").want(200).is("goods", "gives").is("49.00", "prices", 1, "money").
+			is(true, "for_member", "available").is(2, "for_member", "option").is("49.00", "for_member", "money")
+		held := h.do("POST", "/v1/redemptions", `{"member": "ext:4711", "reward": "parcel", "option": 2}`).want(201).is("49.00", "redemptions", 0, "money").text("redemptions", 0, "id")
+		h.do("POST", "/v1/redemptions/"+held+"/commit", `{}`).refused(422, "money_differs", "/money")
+		h.do("POST", "/v1/redemptions/"+held+"/commit", `{"money": "49.00"}`).want(201).is("ordered", "redemptions", 0, "fulfilment", "status")
+		step := "/v1/redemptions/" + held + "/fulfilment"
+		h.do("POST", step, `{"to": "lost"}`).refused(422, "invalid_fulfilment", "/to")
+		h.do("POST", step, `{"to": "sent", "reference": "3707"}`).want(201).is("sent", "redemptions", 0, "fulfilment", "status")
+		h.do("POST", step, `{"to": "packed"}`).refused(409, "wrong_stage")
+		h.do("POST", "/v1/redemptions/"+held+"/code", "").refused(409, "no_code")
+		h.do("POST", step, `{"to": "returned", "reason": "Broken"}`, "Idempotency-Key", "back").want(201).is("49.00", "redemptions", 0, "money_back").is("refunded", "redemptions", 0, "status")
+		h.do("POST", step, `{"to": "returned", "reason": "Broken"}`, "Idempotency-Key", "back").want(201)
+		h.do("GET", "/v1/redemptions/"+held, "").want(200).is("returned", "fulfilment", "status").is("3707", "fulfilment", "reference")
+		h.prove()
+	})
+}

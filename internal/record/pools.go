@@ -1,0 +1,67 @@
+package record
+
+import (
+	"context"
+
+	"lojal.dev/lojal/internal/engine"
+	"lojal.dev/lojal/internal/reward"
+)
+
+// Codes of others are taken from their pool before the fact is decided, in its transaction, and those that no decision handed out are put back at
+// its end. So a code goes with its redemption or stays, wherever the process stops.
+
+// drawnCode is a code that was taken for a fact.
+type drawnCode struct{ program, fact, pool, hash string }
+
+// fromPool takes a code for a fact of the task. A simulation only looks whether there is one.
+func (u *unit) fromPool(ctx context.Context, t *task, fact, pool string) (engine.Pooled, error) {
+	if u.simulated {
+		n, err := reward.Left(ctx, u.tx, t.req.Program, pool, t.req.Now)
+		if err != nil || n == 0 {
+			return engine.Pooled{Pool: pool}, err
+		}
+		return engine.Trial(pool), nil
+	}
+	k, err := u.key(ctx, t)
+	if err != nil {
+		return engine.Pooled{}, err
+	}
+	c, err := reward.Take(ctx, u.tx, k, t.req.Program, pool, fact, t.req.Now)
+	if err != nil || c == nil {
+		return engine.Pooled{Pool: pool}, err
+	}
+	u.pooled = append(u.pooled, drawnCode{t.req.Program, fact, pool, c.Hash})
+	if t.codes == nil {
+		t.codes = map[string]string{}
+	}
+	t.codes[c.Hash] = c.Code
+	p := engine.Pooled{Pool: pool, Hash: c.Hash, Tail: c.Tail}
+	if c.Left < reward.Low {
+		p.Low = c.Left + 1
+	}
+	return p, nil
+}
+
+// putBack returns to the pools what no decision that stays has handed out.
+func (u *unit) putBack(ctx context.Context) error {
+	if len(u.pooled) == 0 {
+		return nil
+	}
+	given := map[string]bool{}
+	for _, e := range u.sheet.Decided() {
+		for i := range e.Decision.Redemptions {
+			if p := e.Decision.Redemptions[i].Pooled; p != nil {
+				given[p.Pool+"\n"+p.Hash] = true
+			}
+		}
+	}
+	for _, c := range u.pooled {
+		if given[c.pool+"\n"+c.hash] {
+			continue
+		}
+		if err := reward.Release(ctx, u.tx, c.program, c.pool, c.hash, c.fact); err != nil {
+			return err
+		}
+	}
+	return nil
+}
