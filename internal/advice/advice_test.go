@@ -65,37 +65,38 @@ func TestEachFaultIsFoundAlone(t *testing.T) {
 	}
 	const gold = "{id: gold, name: Gold, from: 9000.00}"
 	for code, text := range map[string]string{
-		"many_rules":          units + base + many.String() + rewards,
-		"no_title":            units + base + "  - {id: bare, on: purchase, lines: {category: tea}, give: {unit: star, amount: 1, per: 10.00}, basis: {paid_with_points: excluded}}\n" + rewards,
-		"no_name":             units + base + "  - {id: bun, title: Buns, on: purchase, lines: {category: bun}, give: {unit: star, amount: 1, per: 10.00}, basis: {paid_with_points: excluded}}\n" + rewards,
-		"over":                units + base + "  - {id: old, title: Old, on: purchase, lines: {category: tea}, until: 2025-12-31, give: {unit: star, amount: 1, per: 10.00}, basis: {paid_with_points: excluded}}\n" + rewards,
-		"multiplies_nothing":  units + "earn:\n  - {id: gift, title: Gift, on: purchase, when: {total: {from: 100.00}}, give: {unit: star, amount: 1}}\n  - {id: twice, title: Twice, on: purchase, multiply: 2}\n" + rewards,
-		"shadowed":            units + base + "  - {id: alone, title: Alone, on: purchase, stack: exclusive, give: {unit: star, amount: 1, per: 10.00}, basis: {paid_with_points: excluded}}\n" + rewards,
-		"never_earned":        strings.Replace(units, "units: {", "units: {mile: {name: {en: {one: mile, other: miles}}, status_only: true}, ", 1) + base + rewards,
-		"never_spent":         units + base,
-		"no_warning":          strings.Replace(units, "worth: 0.50", "worth: 0.50, expires: {after: 12 months}", 1) + base + rewards,
-		"activity_unused":     units + "activities: {visit_shop: {name: Visit}}\n" + base + rewards,
-		"newcomers":           units + base + "  - {id: hello, title: Hello, on: enrolment, give: {unit: star, amount: 50}}\n" + rewards,
-		"benefit_lost":        units + base + rewards + "tiers:\n  club:\n    by: {sum: spend, window: rolling 12 months}\n    steps: [{id: silver, name: Silver, from: 0, benefits: parking}, " + gold + "]\n    down: {warn: 14 days}\nbenefits: [{id: parking, title: Parking}]\n",
-		"benefit_unnamed":     units + base + rewards + tiers("{id: gold, name: Gold, from: 9000.00, benefits: parking}"),
-		"birthday_at_once":    units + base + "  - {id: cake, title: Cake, on: birthday, give: {unit: star, amount: 5}}\n" + rewards,
-		"grows_too_fast":      units + base + "  - {id: grow, title: Growth, on: 'every:month', give: {unit: star, percent: 3, of: balance}}\n" + rewards,
-		"plan_empty":          units + base + rewards + "plans: [{id: plus, title: Plus, price: 99.00, every: 1 month}]\n",
-		"referral_cheap":      units + base + rewards + "referral:\n  qualifies: {when: {total: {from: 50.00}}}\n  referrer: {unit: star, amount: 100, limit: {per: year, times: 5}}\n",
-		"referral_unlimited":  units + base + rewards + "referral:\n  qualifies: {when: {total: {from: 200.00}}}\n  referrer: {unit: star, amount: 100}\n",
-		"tier_earns_less":     units + base + "  - {id: low, title: Low, on: purchase, multiply: 2, when: {only_tier: {club: silver}}, limit: {per: day, times: 9}}\n" + rewards + tiers(gold),
-		"fall_unwarned":       units + base + rewards + strings.Replace(tiers(gold), "    down: {warn: 14 days}\n", "", 1),
-		"too_little":          strings.Replace(units, "0.50", "0.01", 1) + base + rewards,
-		"out_of_reach":        units + base + strings.NewReplacer("50}", "900}", "300}", "2000}").Replace(rewards),
-		"too_cheap":           units + base + strings.NewReplacer("50}", "5}", "300}", "20}").Replace(rewards),
-		"all_alike":           units + base + strings.NewReplacer("300}", "55}").Replace(rewards) + "  - {id: tea, title: Tea, price: {star: 52}, gives: {product: tea}}\n",
-		"top_for_all":         units + base + rewards + tiers("{id: gold, name: Gold, from: 4000.00}"),
-		"activity_unlimited":  units + "activities: {review: {name: Review}}\n" + base + "  - {id: said, title: Said, on: 'activity:review', give: {unit: star, amount: 1}}\n" + rewards,
-		"split_purchases":     units + base + "  - {id: each, title: Each, on: purchase, give: {unit: star, amount: 1}}\n" + rewards,
-		"points_earn_points":  units + strings.Replace(base, ", basis: {paid_with_points: excluded}", "", 1) + rewards + "  - {id: pay, title: Pay, pay: {unit: star, points: 2, worth: 1.00}}\n",
-		"multipliers_stack":   units + base + "  - {id: much, title: Much, on: purchase, multiply: 6}\n" + rewards,
-		"partner_pays_little": units + base + rewards + "partners:\n  - {id: hotel, name: Hotel, awards: {star: 0.10}}\n",
-		"partner_gets_much":   units + base + rewards + "partners:\n  - {id: hotel, name: Hotel, accepts: {star: 0.80}}\n",
+		"many_rules":           units + base + many.String() + rewards,
+		"no_title":             units + base + "  - {id: bare, on: purchase, lines: {category: tea}, give: {unit: star, amount: 1, per: 10.00}, basis: {paid_with_points: excluded}}\n" + rewards,
+		"no_name":              units + base + "  - {id: bun, title: Buns, on: purchase, lines: {category: bun}, give: {unit: star, amount: 1, per: 10.00}, basis: {paid_with_points: excluded}}\n" + rewards,
+		"over":                 units + base + "  - {id: old, title: Old, on: purchase, lines: {category: tea}, until: 2025-12-31, give: {unit: star, amount: 1, per: 10.00}, basis: {paid_with_points: excluded}}\n" + rewards,
+		"multiplies_nothing":   units + "earn:\n  - {id: gift, title: Gift, on: purchase, when: {total: {from: 100.00}}, give: {unit: star, amount: 1}}\n  - {id: twice, title: Twice, on: purchase, multiply: 2}\n" + rewards,
+		"shadowed":             units + base + "  - {id: alone, title: Alone, on: purchase, stack: exclusive, give: {unit: star, amount: 1, per: 10.00}, basis: {paid_with_points: excluded}}\n" + rewards,
+		"never_earned":         strings.Replace(units, "units: {", "units: {mile: {name: {en: {one: mile, other: miles}}, status_only: true}, ", 1) + base + rewards,
+		"never_spent":          units + base,
+		"no_warning":           strings.Replace(units, "worth: 0.50", "worth: 0.50, expires: {after: 12 months}", 1) + base + rewards,
+		"activity_unused":      units + "activities: {visit_shop: {name: Visit}}\n" + base + rewards,
+		"newcomers":            units + base + "  - {id: hello, title: Hello, on: enrolment, give: {unit: star, amount: 50}}\n" + rewards,
+		"benefit_lost":         units + base + rewards + "tiers:\n  club:\n    by: {sum: spend, window: rolling 12 months}\n    steps: [{id: silver, name: Silver, from: 0, benefits: parking}, " + gold + "]\n    down: {warn: 14 days}\nbenefits: [{id: parking, title: Parking}]\n",
+		"benefit_unnamed":      units + base + rewards + tiers("{id: gold, name: Gold, from: 9000.00, benefits: parking}"),
+		"birthday_at_once":     units + base + "  - {id: cake, title: Cake, on: birthday, give: {unit: star, amount: 5}}\n" + rewards,
+		"grows_too_fast":       units + base + "  - {id: grow, title: Growth, on: 'every:month', give: {unit: star, percent: 3, of: balance}}\n" + rewards,
+		"plan_empty":           units + base + rewards + "plans: [{id: plus, title: Plus, price: 99.00, every: 1 month}]\n",
+		"referral_cheap":       units + base + rewards + "referral:\n  qualifies: {when: {total: {from: 50.00}}}\n  referrer: {unit: star, amount: 100, limit: {per: year, times: 5}}\n",
+		"referral_unlimited":   units + base + rewards + "referral:\n  qualifies: {when: {total: {from: 200.00}}}\n  referrer: {unit: star, amount: 100}\n",
+		"recognition_circular": strings.Replace(units, "units: {", "units: {kudo: {name: {en: {one: kudo, other: kudos}}, expires: {end_of: month, warn: 5 days}}, ", 1) + base + "  - {id: allowance, title: Allowance, on: 'every:month', give: {unit: kudo, amount: 100}}\n" + rewards + "recognition: {gives: kudo, becomes: star}\n",
+		"tier_earns_less":      units + base + "  - {id: low, title: Low, on: purchase, multiply: 2, when: {only_tier: {club: silver}}, limit: {per: day, times: 9}}\n" + rewards + tiers(gold),
+		"fall_unwarned":        units + base + rewards + strings.Replace(tiers(gold), "    down: {warn: 14 days}\n", "", 1),
+		"too_little":           strings.Replace(units, "0.50", "0.01", 1) + base + rewards,
+		"out_of_reach":         units + base + strings.NewReplacer("50}", "900}", "300}", "2000}").Replace(rewards),
+		"too_cheap":            units + base + strings.NewReplacer("50}", "5}", "300}", "20}").Replace(rewards),
+		"all_alike":            units + base + strings.NewReplacer("300}", "55}").Replace(rewards) + "  - {id: tea, title: Tea, price: {star: 52}, gives: {product: tea}}\n",
+		"top_for_all":          units + base + rewards + tiers("{id: gold, name: Gold, from: 4000.00}"),
+		"activity_unlimited":   units + "activities: {review: {name: Review}}\n" + base + "  - {id: said, title: Said, on: 'activity:review', give: {unit: star, amount: 1}}\n" + rewards,
+		"split_purchases":      units + base + "  - {id: each, title: Each, on: purchase, give: {unit: star, amount: 1}}\n" + rewards,
+		"points_earn_points":   units + strings.Replace(base, ", basis: {paid_with_points: excluded}", "", 1) + rewards + "  - {id: pay, title: Pay, pay: {unit: star, points: 2, worth: 1.00}}\n",
+		"multipliers_stack":    units + base + "  - {id: much, title: Much, on: purchase, multiply: 6}\n" + rewards,
+		"partner_pays_little":  units + base + rewards + "partners:\n  - {id: hotel, name: Hotel, awards: {star: 0.10}}\n",
+		"partner_gets_much":    units + base + rewards + "partners:\n  - {id: hotel, name: Hotel, accepts: {star: 0.80}}\n",
 		"gift_cards_twice": strings.Replace(units, "units: {", "units: {gift: {name: {en: {one: krone, other: kroner}}, precision: 2, worth: 1.00}, ", 1) +
 			strings.Replace(base, "{paid_with_points: excluded}", "{paid_with_points: excluded, without_payments: gift_card}", 1) + rewards +
 			"tiers:\n  club:\n    by: {sum: spend, window: rolling 12 months}\n    steps: [{id: silver, name: Silver, from: 0}, {id: gold, name: Gold, from: 9000.00}]\n    down: {warn: 14 days}\ngift_cards: {unit: gift}\n",
@@ -157,7 +158,7 @@ func TestEveryBlueprintIsSound(t *testing.T) {
 			t.Fatal(err)
 		}
 		p := compiled(t, string(text))
-		if p.Doc.Usual == nil {
+		if p.Doc.Usual == nil && len(p.Rules["purchase"]) > 0 { // at some nobody buys anything
 			t.Errorf("%s does not say what a usual member buys", name)
 		}
 		for _, f := range Of(p, today, UsualOf(p), "en") {

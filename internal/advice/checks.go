@@ -210,6 +210,9 @@ func (l *look) earned(unit string) bool {
 	if r := l.p.Doc.Referral; r != nil && (r.Friend != nil && r.Friend.Unit == unit || r.Referrer != nil && r.Referrer.Unit == unit) {
 		return true
 	}
+	if r := l.p.Doc.Recognition; r != nil && r.Becomes == unit {
+		return true
+	}
 	return l.onCards(unit) || slices.ContainsFunc(l.p.Doc.Partners, func(p program.Partner) bool { return has(p.Awards, unit) })
 }
 
@@ -229,7 +232,7 @@ func (l *look) spent(unit string) bool {
 			return true
 		}
 	}
-	return l.onCards(unit) || l.p.Doc.Transfers != nil && slices.Contains(l.p.Doc.Transfers.Units, unit) ||
+	return l.onCards(unit) || l.p.Doc.Recognition != nil && l.p.Doc.Recognition.Gives == unit || l.p.Doc.Transfers != nil && slices.Contains(l.p.Doc.Transfers.Units, unit) ||
 		slices.ContainsFunc(l.p.Doc.Partners, func(p program.Partner) bool { return has(p.Accepts, unit) })
 }
 
@@ -450,6 +453,9 @@ func (l *look) leaky() {
 	l.moments()
 	l.challenges()
 	l.referral()
+	if r := l.p.Recognition; r != nil && r.Between == nil {
+		l.find(Leaky, "recognition_circular", "/recognition/between")
+	}
 	for i := range l.p.Doc.Partners {
 		l.partner(i, &l.p.Doc.Partners[i])
 	}

@@ -128,6 +128,10 @@ var texts = map[string]text{
 		[4]string{"Den som inviterer, kan gjøre det så ofte noen vil.", "Den som bjuder in kan göra det hur ofta som helst.", "Den, der inviterer, kan gøre det så ofte, nogen vil.", "Who invites can do so as often as anyone likes."},
 		[4]string{"Skriv limit under referrer, for eksempel {per: year, times: 10}.", "Skriv limit under referrer, till exempel {per: year, times: 10}.", "Skriv limit under referrer, for eksempel {per: year, times: 10}.", "Write limit under referrer, for example {per: year, times: 10}."},
 	},
+	"recognition_circular": {
+		[4]string{"To som takker hverandre fram og tilbake, gjør hele kvoten sin til noe de kan beholde.", "Två som tackar varandra fram och tillbaka gör hela sin kvot till något de kan behålla.", "To, der takker hinanden frem og tilbage, gør hele deres kvote til noget, de kan beholde.", "Two who thank each other back and forth turn all of their allowance into something to keep."},
+		[4]string{"Skriv between under recognition, for eksempel {per: month, times: 2}.", "Skriv between under recognition, till exempel {per: month, times: 2}.", "Skriv between under recognition, for eksempel {per: month, times: 2}.", "Write between under recognition, for example {per: month, times: 2}."},
+	},
 	"returns_keep": {
 		[4]string{"Den som leverer varene tilbake, beholder poengene: de kan kjøpes gratis.", "Den som lämnar tillbaka varorna behåller poängen: de kan köpas gratis.", "Den, der leverer varerne tilbage, beholder pointene: de kan købes gratis.", "Who returns the goods keeps the points: they can be had for free."},
 		[4]string{"Skriv earned: take back.", "Skriv earned: take back.", "Skriv earned: take back.", "Write earned: take back."},

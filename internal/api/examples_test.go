@@ -197,6 +197,17 @@ func exampleAnswers(tb testing.TB) map[string]json.RawMessage {
 	} {
 		s.tell(op)
 	}
+	s.do("POST", "/v1/adjustments", `{"member": "ext:4711", "unit": "kudo", "amount": "50", "reason": "An allowance"}`).want(201)
+	for _, op := range []string{"postRecognitions", "getRecognitionsRecognition", "postRecognitionsRecognitionApprove", "postRecognitionsRecognitionUndo", "getRecognitions"} {
+		rec := s.real["rec"]
+		s.tell(op)
+		if op != "postRecognitions" {
+			s.real["rec"] = rec
+		}
+	}
+	s.real["rec"] = s.do("POST", "/v1/recognitions", `{"from": "ext:4711", "to": "ext:4712", "amount": "10", "value": "helped"}`).want(201).text("id")
+	s.tell("postRecognitionsRecognitionDecline")
+	s.tell("getMembersMemberRecognitions")
 	s.real["red"] = s.do("POST", "/v1/redemptions", `{"member": "ext:4711", "reward": "coffee"}`).want(201).text("id")
 	s.tell("postRedemptionsRedemptionCancel")
 	s.real["code"] = s.tell("postGiftCards").text("code")

@@ -39,6 +39,7 @@ units:
     name: {nb: {one: stjerne, other: stjerner}, en: {one: star, other: stars}}
     worth: 0.50
     expires: {after: 12 months, at: end of month, warn: 30 days}
+  kudo: {name: {nb: {one: ros, other: ros}, en: {one: kudo, other: kudos}}, expires: {end_of: month}}
   mile:
     name: {nb: mil, en: mile}
     precision: 2
@@ -102,6 +103,7 @@ rewards:
     title: Pay
     pay: {unit: star, points: 1, worth: 0.50, share: 50}
 transfers: {units: star}
+recognition: {title: {nb: Takk, en: Thanks}, gives: kudo, becomes: star, values: [{id: helped, name: {nb: Hjalp en kunde, en: Helped a customer}}], approval: {from: 5, within: 7 days}, undo: 15 minutes}
 benefits:
   - id: free_refill
     title: {nb: Gratis påfyll, en: Free refill}

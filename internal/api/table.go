@@ -9,22 +9,23 @@ import (
 // table is the contents of the API: every route with its scope and what it is for.
 func table() []*Route {
 	const (
-		members   = "Members"
-		purchases = "Purchases"
-		redeeming = "Redemptions"
-		benefits  = "Benefits and plans"
-		reaching  = "Challenges and grants"
-		hand      = "Balances by hand"
-		cards     = "Gift cards and codes"
-		claims    = "Claims"
-		facts     = "Facts"
-		referral  = "Referral"
-		partners  = "Partners"
-		many      = "Simulation and batches"
-		prog      = "Program"
-		hooks     = "Webhooks"
-		imports   = "Imports"
-		keys      = "Keys and audit"
+		members     = "Members"
+		purchases   = "Purchases"
+		redeeming   = "Redemptions"
+		benefits    = "Benefits and plans"
+		reaching    = "Challenges and grants"
+		hand        = "Balances by hand"
+		cards       = "Gift cards and codes"
+		claims      = "Claims"
+		facts       = "Facts"
+		referral    = "Referral"
+		partners    = "Partners"
+		recognition = "Recognition"
+		many        = "Simulation and batches"
+		prog        = "Program"
+		hooks       = "Webhooks"
+		imports     = "Imports"
+		keys        = "Keys and audit"
 	)
 	const (
 		mem = "ext:4711"
@@ -32,6 +33,7 @@ func table() []*Route {
 		wtg = "wtg_01k9zjq3hfe1f8m6v7j0q3x5c4"
 		gft = "gft_01k9zjq3hfe1f8m6v7j0q3x5c4"
 		red = "red_01k9zjq3hfe1f8m6v7j0q3x5c4"
+		rec = "rec_01k9zjq3hfe1f8m6v7j0q3x5c4"
 		fct = "pur_01k9zjq3hfe1f8m6v7j0q3x5c4"
 		whk = "whk_01k9zjq3hfe1f8m6v7j0q3x5c4"
 		evt = "evt_01k9zjq3hfe1f8m6v7j0q3x5c4"
@@ -357,6 +359,34 @@ func table() []*Route {
 		}),
 		route("POST", "/v1/facts/{fact}/cancel-pending", "adjustments:write", (*Server).cancelPending, About{
 			Tag: hand, Summary: "Cancel pending points of a fact", Status: http.StatusCreated, Example: []string{fct}, Body: `{"reason": "Flight not flown"}`,
+		}),
+
+		// Recognition
+		route("POST", "/v1/recognitions", "transfers:write", (*Server).recognize, About{
+			Tag: recognition, Summary: "Thank another member", Status: http.StatusCreated, Also: again,
+			Text: "Out of the giver's allowance, within the program's limits. What arrives is another unit, a moment later, or once staff has approved it. 403 recognition_refused says in `why` when it cannot be: same_person, gone, blocked, household.",
+			Body: `{"from": "ext:4711", "to": "ext:4712", "amount": "10", "value": "helped", "message": "You stayed until it worked"}`,
+		}),
+		route("GET", "/v1/recognitions", "members:read", (*Server).recognitionFeed, About{
+			Tag: recognition, Summary: "List all recognition", Text: "The newest first, also what waits for approval (`status=waiting`). For staff: what a member may see is at the member.",
+		}),
+		route("GET", "/v1/recognitions/{recognition}", "members:read", (*Server).getRecognition, About{
+			Tag: recognition, Summary: "Get a recognition", Example: []string{rec},
+		}),
+		route("POST", "/v1/recognitions/{recognition}/approve", "adjustments:write", (*Server).approveRecognition, About{
+			Tag: recognition, Summary: "Approve a recognition that waits", Status: http.StatusCreated, Example: []string{rec},
+		}),
+		route("POST", "/v1/recognitions/{recognition}/decline", "adjustments:write", (*Server).declineRecognition, About{
+			Tag: recognition, Summary: "Decline a recognition that waits", Status: http.StatusCreated, Example: []string{rec}, Body: `{"reason": "Given for one's own project"}`,
+			Text: "The allowance goes back to where it came from; what has ended meanwhile is gone.",
+		}),
+		route("POST", "/v1/recognitions/{recognition}/undo", "transfers:write", (*Server).undoRecognition, About{
+			Tag: recognition, Summary: "Take a recognition back", Status: http.StatusCreated, Example: []string{rec},
+			Text: "By who gave it: while it waits, or within the time that the program gives (`undo`). What the other one has spent of it already is owed.",
+		}),
+		route("GET", "/v1/members/{member}/recognitions", "members:read", (*Server).memberRecognitions, About{
+			Tag: recognition, Summary: "List the recognition that a member may see", Example: []string{mem},
+			Text: "What the member gave and was given, or, where the program shows it to everybody (`feed: all`), what all gave. The newest first.",
 		}),
 
 		// Referral

@@ -40,6 +40,7 @@ func TestLookUpsGoByKey(t *testing.T) {
 			{"earned", nil, earnedPostings},
 			{"feed", nil, feedFrom + feedOrder}, {"place in the feed", nil, feedStart},
 			{"due", nil, dueAccounts},
+			{"recognition", nil, recognitions},
 			{"old answers", nil, oldAnswers},
 		} {
 			query := c.text

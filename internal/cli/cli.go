@@ -39,32 +39,33 @@ const actor = "cli"
 
 // grammar is all commands. Their order is that of the help.
 type grammar struct {
-	Demo       demoCmd       `cmd:"" help:"Make a sample program with two years of purchases, and serve it."`
-	Init       initCmd       `cmd:"" help:"Write a program document to start from."`
-	Serve      serveCmd      `cmd:"" help:"Serve the API."`
-	Program    programCmd    `cmd:"" help:"Check, compare, publish and look at program documents."`
-	Key        keyCmd        `cmd:"" help:"Make and revoke API keys."`
-	Pool       poolCmd       `cmd:"" help:"Load codes of others that rewards hand out."`
-	Webhook    webhookCmd    `cmd:"" help:"Tell other systems of what happens."`
-	Import     importCmd     `cmd:"" help:"Take members, purchases or activities from a file."`
-	Member     memberCmd     `cmd:"" help:"Look at members."`
-	Explain    explainCmd    `cmd:"" help:"Say why a fact was decided as it was."`
-	Simulate   simulateCmd   `cmd:"" help:"Say what facts would lead to, without recording them."`
-	Scenario   scenarioCmd   `cmd:"" help:"Play given/when/then files and say what differs."`
-	Sweep      sweepCmd      `cmd:"" help:"Do now what time has brought: expiry, releases, tiers."`
-	Job        jobCmd        `cmd:"" help:"Look at what servers do beside requests, and steer it."`
-	Errand     errandCmd     `cmd:"" help:"Look at what follows from events for other members."`
-	Verify     verifyCmd     `cmd:"" help:"Prove the books."`
-	Seal       sealCmd       `cmd:"" help:"Seal the books, and print the heads to keep."`
-	Doctor     doctorCmd     `cmd:"" help:"Look the installation over and say what is wrong."`
-	Backup     backupCmd     `cmd:"" help:"Copy the database to one file while it is in use."`
-	Restore    restoreCmd    `cmd:"" help:"Fill an empty database from a backup or export."`
-	Export     exportCmd     `cmd:"" help:"Write all tables as JSON lines."`
-	Migrate    migrateCmd    `cmd:"" help:"Bring the database to this program's version."`
-	Bench      benchCmd      `cmd:"" help:"Measure this program against the limits of the machine."`
-	BenchEcho  benchEchoCmd  `cmd:"" hidden:"" name:"bench-echo" help:"Answer with bytes that are there: the limit beside which bench measures."`
-	Completion completionCmd `cmd:"" help:"Print a script that completes commands in a shell."`
-	Version    versionCmd    `cmd:"" help:"Print the version."`
+	Demo        demoCmd        `cmd:"" help:"Make a sample program with two years of purchases, and serve it."`
+	Init        initCmd        `cmd:"" help:"Write a program document to start from."`
+	Serve       serveCmd       `cmd:"" help:"Serve the API."`
+	Program     programCmd     `cmd:"" help:"Check, compare, publish and look at program documents."`
+	Key         keyCmd         `cmd:"" help:"Make and revoke API keys."`
+	Pool        poolCmd        `cmd:"" help:"Load codes of others that rewards hand out."`
+	Webhook     webhookCmd     `cmd:"" help:"Tell other systems of what happens."`
+	Import      importCmd      `cmd:"" help:"Take members, purchases or activities from a file."`
+	Member      memberCmd      `cmd:"" help:"Look at members."`
+	Explain     explainCmd     `cmd:"" help:"Say why a fact was decided as it was."`
+	Simulate    simulateCmd    `cmd:"" help:"Say what facts would lead to, without recording them."`
+	Scenario    scenarioCmd    `cmd:"" help:"Play given/when/then files and say what differs."`
+	Sweep       sweepCmd       `cmd:"" help:"Do now what time has brought: expiry, releases, tiers."`
+	Job         jobCmd         `cmd:"" help:"Look at what servers do beside requests, and steer it."`
+	Errand      errandCmd      `cmd:"" help:"Look at what follows from events for other members."`
+	Verify      verifyCmd      `cmd:"" help:"Prove the books."`
+	Seal        sealCmd        `cmd:"" help:"Seal the books, and print the heads to keep."`
+	Doctor      doctorCmd      `cmd:"" help:"Look the installation over and say what is wrong."`
+	Backup      backupCmd      `cmd:"" help:"Copy the database to one file while it is in use."`
+	Restore     restoreCmd     `cmd:"" help:"Fill an empty database from a backup or export."`
+	Export      exportCmd      `cmd:"" help:"Write all tables as JSON lines."`
+	Migrate     migrateCmd     `cmd:"" help:"Bring the database to this program's version."`
+	Bench       benchCmd       `cmd:"" help:"Measure this program against the limits of the machine."`
+	BenchEcho   benchEchoCmd   `cmd:"" hidden:"" name:"bench-echo" help:"Answer with bytes that are there: the limit beside which bench measures."`
+	Completion  completionCmd  `cmd:"" help:"Print a script that completes commands in a shell."`
+	Version     versionCmd     `cmd:"" help:"Print the version."`
+	Recognition recognitionCmd `cmd:"" help:"Look at what members thanked each other with, and approve it."`
 }
 
 // env is what commands run in.

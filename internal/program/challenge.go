@@ -234,6 +234,8 @@ func (c *checker) counted(ptr string, h *Challenge, kind string, isActivity bool
 		c.missing(ptr+"/count", "what is counted", "count: items, sum: spend, set: store or streak: week")
 	case forms > 1:
 		c.say(ptr, "there is more than one of count, sum and set", "keep one of them")
+	case h.Set != "" && h.On == RecognitionTrigger:
+		c.say(ptr+"/set", "there is nothing to tell apart in being thanked", "count: times, or sum a unit")
 	case h.Set != "" && h.Streak != "":
 		c.say(ptr+"/streak", "a set has no streak", "keep one of set and streak")
 	}

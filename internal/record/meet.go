@@ -73,6 +73,13 @@ func (u *unit) other(ctx context.Context, program, from, ref string) (id, why st
 	case st.Status == engine.Blocked:
 		return id, engine.RefusedBlocked, nil
 	}
+	own, err := u.stateAt(ctx, books.Ref{Program: program, Member: from})
+	if err != nil {
+		return "", "", err
+	}
+	if engine.SamePool(own, st) {
+		return id, engine.RefusedHousehold, nil
+	}
 	same, perhaps, err := member.AlikeTo(ctx, u.tx, program, from, member.Member{})
 	if slices.Contains(same, id) || slices.Contains(perhaps, id) {
 		why = engine.RefusedPerson

@@ -34,6 +34,15 @@ func (w *writer) challenges() []Item {
 // goal says what to do, and how much of it.
 func (w *writer) goal(c *program.CompiledChallenge) string {
 	done := w.quoted(explain.Activity(w.p, c.On, w.lang))
+	if c.On == program.RecognitionTrigger {
+		done = w.quoted(explain.Rule(w.p, program.RecognitionRule, w.lang))
+		if c.Metric == "times" && c.Shape == program.PlainShape {
+			return w.say("goal.thanked", "n", lang.Number(w.lang, money.FromMinor(c.Goal, c.Scale)))
+		}
+		if unit, ok := strings.CutPrefix(c.Metric, "unit:"); ok && c.Shape == program.PlainShape {
+			return w.say("goal.thanked.unit", "n", w.points(unit, c.Goal))
+		}
+	}
 	n := lang.Number(w.lang, money.FromMinor(c.Goal, c.Scale))
 	if one := money.Pow10(c.Scale); c.Goal%one == 0 {
 		n = lang.Number(w.lang, money.New(c.Goal/one, 0))

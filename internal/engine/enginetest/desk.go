@@ -284,7 +284,7 @@ func (d *Desk) take(f engine.Fact) (_ *Taken, err error) {
 	case engine.RecognitionK:
 		b := *f.Recognition
 		b.To = d.survivor(b.To)
-		b.Refused = d.refused(b.To)
+		b.Refused = d.refused(f.Member, b.To)
 		f.Recognition = &b
 	case engine.HouseK, engine.Enrolment:
 		if f.House != nil {
@@ -351,8 +351,11 @@ func (d *Desk) take(f engine.Fact) (_ *Taken, err error) {
 }
 
 // refused says why a member is nobody to give something to, as far as it can be seen without profiles.
-func (d *Desk) refused(to string) string {
+func (d *Desk) refused(from, to string) string {
 	if f := d.members[to]; f != nil {
+		if engine.SamePool(&d.file(from).state, &f.state) {
+			return engine.RefusedHousehold
+		}
 		return map[string]string{engine.Closed: engine.RefusedGone, engine.Blocked: engine.RefusedBlocked}[f.state.Status]
 	}
 	return ""
