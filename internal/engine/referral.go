@@ -167,7 +167,8 @@ func (w *work) unrefer(past *Past, bought, after []LineSum, pol program.Returns)
 		left += bought[i].Amount - after[i].Amount
 		whole = whole && gone(bought[i], after[i])
 	}
-	if !whole && (w.p.Referral == nil || stillEnough(w.p.Referral.When, left)) {
+	then := w.version(past.Decision.Version).Referral // by which it counted, whatever was agreed on since
+	if !whole && (then == nil || stillEnough(then.When, left)) {
 		return nil
 	}
 	if err := w.takeThanks(past, program.ReferralRule, pol.IfSpent); err != nil {

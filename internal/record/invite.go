@@ -23,7 +23,7 @@ func (u *unit) invite(ctx context.Context, tasks []*task) error {
 		by, err := u.inviter(ctx, t.req.Program, said.By)
 		if err == nil {
 			i := &engine.Invitation{By: by}
-			i.Refused, err = u.related(ctx, t.req.Program, u.survivor(t.ref).Member, by, t.enrols)
+			i.Refused, err = u.related(ctx, t, u.survivor(t.ref).Member, by)
 			t.invited(i)
 		}
 		switch {
@@ -96,15 +96,24 @@ func (u *unit) state(ref books.Ref) (*engine.State, bool) {
 	return nil, false
 }
 
-// related says why an invitation does not count, "" when it does. newcomer is the friend's profile where it was made just now.
-func (u *unit) related(ctx context.Context, program, friend, by string, newcomer member.Member) (string, error) {
+// related says why an invitation does not count, "" when it does. Who says it after enrolling may close a circle of people who all do so now:
+// the accounts on the way up are held until it is written, so that the last of them sees it. A newcomer closes none: nobody can have named
+// somebody who was not there.
+func (u *unit) related(ctx context.Context, t *task, friend, by string) (string, error) {
 	at := func(id string) (*engine.State, error) {
-		if st, ok := u.state(books.Ref{Program: program, Member: id}); ok {
+		ref := books.Ref{Program: t.req.Program, Member: id}
+		if st, ok := u.state(ref); ok {
 			return st, nil
 		}
-		return stateOf(ctx, u.tx, books.Ref{Program: program, Member: id})
+		if t.fact.Kind != engine.InvitedK || u.simulated {
+			return stateOf(ctx, u.tx, ref)
+		}
+		if err := u.sheet.Open(ctx, u.tx, []books.Ref{ref}); err != nil {
+			return nil, err
+		}
+		return &u.sheet.Folio(ref).State, nil
 	}
-	return relation(ctx, u.tx, program, friend, by, newcomer, at)
+	return relation(ctx, u.tx, t.req.Program, friend, by, t.enrols, at)
 }
 
 func stateOf(ctx context.Context, tx *db.Tx, ref books.Ref) (*engine.State, error) {

@@ -59,6 +59,7 @@ type task struct {
 	ref    books.Ref
 	other  books.Ref
 	others []books.Ref // of a household, with the household itself
+	by     books.Ref   // who invited, of a member who says so after enrolling
 	enrols member.Member
 	dues   []engine.Past
 	codes  map[string]string // that were drawn, by hash

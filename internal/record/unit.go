@@ -425,9 +425,9 @@ func (u *unit) resolveReversals(ctx context.Context, tasks []*task) error {
 
 func (u *unit) resolveMembers(ctx context.Context, tasks []*task) error {
 	type ask struct {
-		t     *task
-		text  string
-		other bool
+		t    *task
+		text string
+		into *books.Ref
 	}
 	byProgram := map[string][]ask{}
 	for _, t := range tasks {
@@ -438,10 +438,13 @@ func (u *unit) resolveMembers(ctx context.Context, tasks []*task) error {
 			t.ref = books.Ref{Program: t.req.Program, Member: t.req.Holder}
 		}
 		if text := t.req.Member; text != "" && t.ref.Member == "" {
-			byProgram[t.req.Program] = append(byProgram[t.req.Program], ask{t, text, false})
+			byProgram[t.req.Program] = append(byProgram[t.req.Program], ask{t, text, &t.ref})
 		}
 		if text := otherOf(t.fact); text != "" {
-			byProgram[t.req.Program] = append(byProgram[t.req.Program], ask{t, text, true})
+			byProgram[t.req.Program] = append(byProgram[t.req.Program], ask{t, text, &t.other})
+		}
+		if t.fact.Kind == engine.InvitedK && !u.simulated { // held, so that the two cannot each say it of the other at once
+			byProgram[t.req.Program] = append(byProgram[t.req.Program], ask{t, t.req.Fact.Invited.By, &t.by})
 		}
 	}
 	for id, asks := range byProgram {
@@ -459,12 +462,11 @@ func (u *unit) resolveMembers(ctx context.Context, tasks []*task) error {
 				name = u.enrolled[a.text]
 			}
 			switch {
+			case a.into == &a.t.by && name == "": // invite says what is wrong with it
 			case name == "" && !errs.Is(why, errs.CodeNotFound, ""):
 				a.t.fail(why)
-			case a.other:
-				a.t.other = books.Ref{Program: id, Member: name}
 			default:
-				a.t.ref = books.Ref{Program: id, Member: name}
+				*a.into = books.Ref{Program: id, Member: name}
 			}
 		}
 	}
@@ -529,7 +531,7 @@ func (u *unit) openAccounts(ctx context.Context, tasks []*task) error {
 		if t.state == done {
 			continue
 		}
-		wanted := []books.Ref{t.ref, t.other}
+		wanted := []books.Ref{t.ref, t.other, t.by}
 		if r, ok := u.receipts[t.naturalKey()]; ok && t.natural {
 			wanted = append(wanted, books.Ref{Program: r.Program, Member: r.Member})
 		}
@@ -580,6 +582,7 @@ func (u *unit) survivor(ref books.Ref) books.Ref {
 func (u *unit) pick() []*task {
 	held := map[any]bool{}
 	earlier := false
+	said, alone := false, false // an earlier one says who invited; one says it of a member who was there before
 	var out []*task
 	for _, t := range u.tasks {
 		if t.state == done {
@@ -587,6 +590,11 @@ func (u *unit) pick() []*task {
 		}
 		keys := u.holds(t)
 		free := t.state == waits && !slices.ContainsFunc(keys, func(k any) bool { return held[k] }) && (t.ready || !earlier)
+		if t.invitation() != nil { // else two who name each other would each not see what the other one says
+			late := t.fact.Kind == engine.InvitedK
+			free = free && !alone && !(late && said)
+			said, alone = true, alone || late
+		}
 		for _, k := range keys {
 			held[k] = true
 		}
@@ -601,7 +609,7 @@ func (u *unit) pick() []*task {
 // holds lists what no two tasks may work on at the same time.
 func (u *unit) holds(t *task) []any {
 	keys := make([]any, 0, 4)
-	for _, ref := range []books.Ref{t.ref, t.other} {
+	for _, ref := range []books.Ref{t.ref, t.other, t.by} {
 		if ref.Member != "" {
 			keys = append(keys, u.survivor(ref))
 		}
