@@ -302,7 +302,7 @@ func (v view) fact(f engine.Fact, d engine.Decision) Recorded {
 	}
 	for _, rev := range d.Reversals {
 		add("owed", rev.Unit, rev.Owed)
-		add("forgiven", rev.Unit, rev.Forgiven)
+		add("forgiven", rev.Unit, max(rev.Forgiven, 0))
 	}
 	if r.Earned = v.units(sums["earned"]); r.Earned == nil {
 		r.Earned = map[string]Amount{}

@@ -366,6 +366,8 @@ func (d *decoder) reversal() (r engine.Reversal) {
 			r.Owed = d.int()
 		case 5:
 			r.Forgiven = d.int()
+		case 6:
+			r.Spent = d.int()
 		default:
 			d.fail()
 		}

@@ -273,6 +273,10 @@ func (e *encoder) reversal(r *engine.Reversal) {
 	e.int(r.Owed)
 	e.raw(",")
 	e.int(r.Forgiven)
+	if r.Spent != 0 {
+		e.raw(",")
+		e.int(r.Spent)
+	}
 	e.raw("]")
 }
 

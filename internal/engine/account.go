@@ -221,6 +221,9 @@ type Reversal struct {
 	// Owed is the part that was spent already and became debt, Forgiven the part that was let go.
 	Owed     int64 `json:"owed,omitempty"`
 	Forgiven int64 `json:"forgiven,omitempty"`
+	// Spent is the part of Forgiven that was spent, and not ended. Both are below zero, with an Amount of 0, where it is taken after all: from
+	// what had paid for the very purchase and comes back.
+	Spent int64 `json:"spent,omitempty"`
 }
 
 // Redemption statuses.

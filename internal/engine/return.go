@@ -64,13 +64,15 @@ func (w *work) doReturn() error {
 	if len(w.d.Lines) == 0 {
 		return errs.Conflict("nothing_left", "All of this purchase has come back already.")
 	}
+	// First what paid, which may be what the purchase itself earned: else it would be looked for elsewhere, or be let go, or the return be refused.
+	if err := w.giveBackSpent(past, bought, after, pol); err != nil {
+		return err
+	}
 	if err := w.takeBack(past, bought, after, pol); err != nil {
 		return err
 	}
+	w.takeLetGo(past)
 	if err := w.unrefer(past, bought, after, pol); err != nil {
-		return err
-	}
-	if err := w.giveBackSpent(past, bought, after, pol); err != nil {
 		return err
 	}
 	if err := w.uncount(past, bought, before, after, whole); err != nil {
@@ -334,6 +336,7 @@ func (w *work) reverseTo(to string, lots []*ledger.Lot, unit, rule string, n int
 				With("unit", unit).With("missing", w.amount(unit, n))
 		case "clamp":
 			rev.Forgiven += n
+			rev.Spent = n
 			w.note(NoteForgiven, Args{"amount": Units(unit, n)})
 		default:
 			rev.Owed += n
@@ -363,17 +366,59 @@ func (w *work) lotsOf(lot int64, unit, fact string) []*ledger.Lot {
 	return out
 }
 
-// giveBackSpent returns the share of the points that paid for the purchase.
+// takeLetGo takes what earlier returns of the purchase let go as spent, as far as it was spent on the purchase itself and came back just now.
+func (w *work) takeLetGo(past *Past) {
+	back := map[string]int64{}
+	for _, p := range w.d.Postings {
+		switch {
+		case p.From == ledger.Redeemed && p.To == ledger.Spendable:
+			back[p.Unit] += p.Amount
+		case p.From == ledger.Spendable:
+			back[p.Unit] -= p.Amount
+		}
+	}
+	for i, a := range past.Decision.Awards {
+		var n int64
+		for _, c := range past.Children {
+			for _, rev := range c.Decision.Reversals {
+				if rev.Award == i {
+					n += rev.Spent
+				}
+			}
+		}
+		n = min(n, back[a.Unit])
+		var taken int64
+		for _, l := range append(w.lotsOf(a.Lot, a.Unit, past.Fact.ID), w.openEver(a.Unit)...) {
+			if k := min(n-taken, l.Spendable); k > 0 {
+				w.post(ledger.Posting{Unit: a.Unit, Lot: l.ID, From: ledger.Spendable, To: ledger.Reversed, Amount: k, Rule: a.Rule, Of: past.Fact.ID})
+				taken += k
+			}
+		}
+		if taken > 0 {
+			back[a.Unit] -= taken
+			w.d.Reversals = append(w.d.Reversals, Reversal{Award: i, Rule: a.Rule, Unit: a.Unit, Forgiven: -taken, Spent: -taken})
+			w.note(NoteReversed, Args{"amount": Units(a.Unit, taken), "rule": {Rule: a.Rule}})
+			w.unitEvent(EvReversed, a.Unit, taken, "fact", past.Fact.ID, "rule", a.Rule)
+		}
+	}
+}
+
+// giveBackSpent returns the share of the points that paid for the purchase: by money, or by pieces where the goods came to none.
 func (w *work) giveBackSpent(past *Past, bought, after []LineSum, pol program.Returns) error {
 	if pol.Spent == "keep" || w.st.Status == Closed {
 		return nil
 	}
-	var paid, back int64
+	var paid, back, pieces, backPieces int64
 	whole := true
 	for i := range bought {
 		paid += bought[i].Amount
 		back += after[i].Amount
+		pieces += bought[i].Quantity
+		backPieces += after[i].Quantity
 		whole = whole && gone(bought[i], after[i])
+	}
+	if paid <= 0 {
+		paid, back = pieces, backPieces
 	}
 	for _, old := range past.Decision.Redemptions {
 		r := w.in.Redemptions[old.ID]
@@ -390,9 +435,6 @@ func (w *work) giveBackSpent(past *Past, bought, after []LineSum, pol program.Re
 		for _, unit := range sortedUnits(s.Price) {
 			target := s.Price[unit]
 			if !whole {
-				if paid <= 0 {
-					continue
-				}
 				var err error
 				if target, err = money.MulDiv(s.Price[unit], max(min(back, paid), 0), paid, money.HalfUp); err != nil {
 					return err
