@@ -169,6 +169,9 @@ func TestDocumentIsValid(t *testing.T) {
 		if err := doc.Validate(t.Context()); err != nil {
 			t.Error(err)
 		}
+		if strict { // is read by tests alone, as JSON
+			continue
+		}
 		yamlDoc, err := openapi3.NewLoader().LoadFromData(d.yaml)
 		if err != nil {
 			t.Fatal(err)
