@@ -203,7 +203,7 @@ func table() []*Route {
 		route("POST", "/v1/pools/{pool}/codes", "giftcards:write", (*Server).loadPool, About{
 			Tag: cards, Summary: "Load codes into a pool", Status: http.StatusCreated, Example: []string{"cinema"},
 			Text: "Codes of somebody else, of which each redemption hands one out. A code that is in the pool already is not added again. They are kept sealed.",
-			Body: `{"batch": "autumn", "codes": [{"code": "FILM-7Q2M-0001", "ends_at": "2027-12-31T23:59:59+01:00"}, {"code": "FILM-7Q2M-0002"}]}`,
+			Body: `{"batch": "autumn", "codes": [{"code": "FILM-7Q2M-0001", "ends_at": "2027-12-31T23:59:59+01:00"}]}`,
 		}),
 
 		// Claims
