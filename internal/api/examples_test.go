@@ -232,6 +232,9 @@ func exampleAnswers(tb testing.TB) map[string]json.RawMessage {
 	s.tell("postRedemptionsRedemptionCode")
 	s.real["red"] = s.do("POST", "/v1/redemptions", `{"member": "ext:4711", "reward": "parcel", "option": 2, "money": "49.00", "commit": true}`).want(201).text("redemptions", 0, "id")
 	s.tell("postRedemptionsRedemptionFulfilment")
+	s.real["red"] = s.do("POST", "/v1/redemptions", `{"member": "ext:4711", "reward": "card", "commit": true}`).want(201).text("redemptions", 0, "id")
+	s.tell("getRedemptionsRedemptionOrder")
+	s.tell("postRedemptionsRedemptionOrderCancel")
 	s.real["code"] = s.tell("postClaims").text("code")
 	for _, op := range []string{"getClaimsClaim", "postClaimsClaim", "postMembersMemberClaims"} {
 		s.tell(op)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"lojal.dev/lojal/internal/books"
+	"lojal.dev/lojal/internal/code"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/errs"
@@ -115,11 +116,108 @@ func (s *Server) fulfil(ctx context.Context, in *fulfilIn) (*Answered[Recorded],
 	if _, ok := ids.BucketOf(in.Redemption); !ok {
 		return nil, web.NotFound()
 	}
+	if err := s.mayFulfil(ctx, in); err != nil {
+		return nil, err
+	}
 	f := in.Body.FactKey.fact(engine.FulfilK)
 	b := in.Body.FulfilBody
 	b.Tail = "" // only who has the code knows it
 	f.Parent, f.Fulfil = in.Redemption, &b
 	return s.recordFact(ctx, &in.Call, in.Include, "", f)
+}
+
+// mayFulfil keeps hands off gift cards that are on order: what comes of an order, the order says. A card of the program's own is called off, unused,
+// before its points come back.
+func (s *Server) mayFulfil(ctx context.Context, in *fulfilIn) error {
+	return s.look(ctx, &in.Call, func(tx *db.Tx, _ view, _ *version.Set) error {
+		r, err := books.FindRedemption(ctx, tx, in.program(), in.Redemption)
+		if err != nil || r.Fulfilment == nil || r.Fulfilment.Kind != program.KindGiftCard {
+			if errs.CodeOf(err) == errs.CodeNotFound {
+				return nil // the flow says so
+			}
+			return err
+		}
+		switch f := r.Fulfilment; {
+		case f.Status == engine.Ordered:
+			return errs.Conflict("order_open", "The gift card is on order, and the order says what becomes of it. To call it off: POST …/order/cancel.").With("redemption", r.ID)
+		case in.Body.To != engine.Returned || f.Provider != "":
+			return nil
+		default:
+			return unusedCard(ctx, tx, books.Ref{Program: in.program(), Member: f.Reference})
+		}
+	})
+}
+
+// unusedCard sees that a gift card was called off and nothing was paid with it.
+func unusedCard(ctx context.Context, tx *db.Tx, card books.Ref) error {
+	sheet := books.ReadSheet()
+	if err := sheet.Open(ctx, tx, []books.Ref{card}); err != nil {
+		return err
+	}
+	if f := sheet.Folio(card); f.State.Status != engine.Closed {
+		return errs.Conflict("card_open", "The gift card still holds its money: close it first, with POST /v1/gift-cards/{card}/status.").With("card", card.Member)
+	}
+	used, err := books.Redemptions(ctx, tx, card, engine.StatusCommitted, "", 1)
+	if err == nil && len(used) > 0 {
+		err = errs.Conflict("card_used", "Something was paid with the gift card: its points do not come back. Adjust the balance by what was left on it.").With("card", card.Member)
+	}
+	return err
+}
+
+type cancelOrderIn struct {
+	Call
+	RedemptionPath
+}
+
+// OrderView is a gift card on its way.
+type OrderView struct {
+	Redemption string `json:"redemption"`
+	Provider   string `json:"provider,omitempty"`
+	// Status is waiting, sent, cancelling, delivered or failed.
+	Status string `json:"status"`
+	// Reference is the provider's number; Error what was said last.
+	Reference string `json:"reference,omitempty"`
+	Error     string `json:"error,omitempty"`
+	// Tries is how often the provider was asked, NextAt when it will be again.
+	Tries     int        `json:"tries"`
+	NextAt    *time.Time `json:"next_at,omitempty"`
+	CreatedAt time.Time  `json:"created_at"`
+}
+
+func (v view) order(o *reward.Order) OrderView {
+	return OrderView{Redemption: o.Redemption, Provider: o.Provider, Status: o.Status, Reference: o.Reference, Error: o.Error, Tries: o.Tries, NextAt: v.moment(o.NextAt), CreatedAt: v.time(o.CreatedAt)}
+}
+
+// getOrder gives the order of a redemption.
+func (s *Server) getOrder(ctx context.Context, in *cancelOrderIn) (*OrderView, error) {
+	var out OrderView
+	return &out, s.look(ctx, &in.Call, func(tx *db.Tx, v view, _ *version.Set) error {
+		o, err := reward.GetOrder(ctx, tx, in.program(), in.Redemption)
+		out = v.order(&o)
+		return err
+	})
+}
+
+// cancelOrder asks for an order to be let go.
+func (s *Server) cancelOrder(ctx context.Context, in *cancelOrderIn) (*Answered[OrderView], error) {
+	p, err := s.current(ctx, &in.Call)
+	if err != nil {
+		return nil, err
+	}
+	reply, err := s.once(ctx, &in.Call, http.StatusAccepted, func(tx *db.Tx) (any, error) {
+		o, err := reward.GetOrder(ctx, tx, in.program(), in.Redemption)
+		if err != nil {
+			return nil, err
+		}
+		if err := o.Cancel(ctx, tx, in.now); err != nil {
+			return nil, err
+		}
+		if o, err = reward.GetOrder(ctx, tx, in.program(), in.Redemption); err != nil {
+			return nil, err
+		}
+		return in.view(p).order(&o), nil
+	}, nil)
+	return &Answered[OrderView]{reply}, err
 }
 
 type showCodeIn struct {
@@ -157,14 +255,43 @@ func (s *Server) showCode(ctx context.Context, in *showCodeIn) (*ShownCode, erro
 	return out, err
 }
 
-func (s *Server) codeOf(ctx context.Context, tx *db.Tx, program string, r *books.Redemption, v view) (*ShownCode, error) {
+// stillOpens sees that the code of a card of the program's own was not replaced by another since.
+func stillOpens(ctx context.Context, tx *db.Tx, id, text string) error {
+	k, err := code.KeyOf(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	hash, _ := k.Hash(text)
+	c, err := code.ByHash(ctx, tx, id, hash)
+	if err == nil && c.Status != code.Open {
+		err = errs.Conflict("code_replaced", "The gift card was given another code since, which was shown then and is kept nowhere.").With("card", c.Holder)
+	}
+	return err
+}
+
+func (s *Server) codeOf(ctx context.Context, tx *db.Tx, id string, r *books.Redemption, v view) (*ShownCode, error) {
 	out := &ShownCode{Redemption: r.ID}
 	if p := r.Pooled; p != nil {
-		c, err := reward.Find(ctx, tx, program, p.Pool, p.Hash)
+		c, err := reward.Find(ctx, tx, id, p.Pool, p.Hash)
 		if err != nil {
 			return nil, err
 		}
 		out.Code, out.EndsAt = c.Code, v.moment(c.EndsAt)
+		return out, nil
+	}
+	if f := r.Fulfilment; f != nil && f.Kind == program.KindGiftCard && f.Status == engine.Delivered {
+		o, err := reward.GetOrder(ctx, tx, id, r.ID)
+		if err != nil {
+			return nil, err
+		}
+		c, err := o.Open(ctx, tx)
+		if err == nil && f.Provider == "" {
+			err = stillOpens(ctx, tx, id, c.Code)
+		}
+		if err != nil {
+			return nil, err
+		}
+		out.Code, out.PIN, out.EndsAt = c.Code, c.PIN, v.moment(c.EndsAt)
 		return out, nil
 	}
 	return nil, errs.Conflict("no_code", "This redemption handed out no code that can be shown. A voucher, and a card of the program's own, get another code where one is lost.").With("redemption", r.ID)

@@ -4,8 +4,10 @@ import (
 	"strings"
 	"testing"
 
+	"lojal.dev/lojal/internal/code"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/db/dbtest"
+	"lojal.dev/lojal/internal/order"
 )
 
 // A code out of a pool is shown in the answer that hands it out and when it is asked for; it is in no list, event, kept answer, table or log.
@@ -69,6 +71,62 @@ func TestAParcelIsFollowed(t *testing.T) {
 		h.do("POST", step, `{"to": "returned", "reason": "Broken"}`, "Idempotency-Key", "back").want(201).is("49.00", "redemptions", 0, "money_back").is("refunded", "redemptions", 0, "status")
 		h.do("POST", step, `{"to": "returned", "reason": "Broken"}`, "Idempotency-Key", "back").want(201)
 		h.do("GET", "/v1/redemptions/"+held, "").want(200).is("returned", "fulfilment", "status").is("3707", "fulfilment", "reference")
+		h.prove()
+	})
+}
+
+// What comes of an order, the order says; a card of the program's own is called off, unused, before its points come back.
+func TestAGiftCardThatWasRedeemed(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := newHouse(t, d, Limits{})
+		h.enrol("4711")
+		h.do("POST", "/v1/adjustments", `{"member": "ext:4711", "unit": "star", "amount": "100", "reason": "test"}`).want(201)
+		work := func() {
+			o := order.Orders{DB: d, Recorder: h.srv.Recorder}
+			if _, err := o.Work(t.Context(), h.clock()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		redeem := func(reward string) string {
+			return h.do("POST", "/v1/redemptions", `{"member": "ext:4711", "reward": "`+reward+`", "commit": true}`).want(201).is("ordered", "redemptions", 0, "fulfilment", "status").text("redemptions", 0, "id")
+		}
+		red := redeem("own-card")
+		h.do("POST", "/v1/redemptions/"+red+"/fulfilment", `{"to": "delivered"}`).refused(409, "order_open")
+		h.do("POST", "/v1/redemptions/"+red+"/code", "").refused(409, "no_code")
+		work()
+		card := h.do("GET", "/v1/redemptions/"+red, "").want(200).is("delivered", "fulfilment", "status").text("fulfilment", "reference")
+		secret := h.do("POST", "/v1/redemptions/"+red+"/code", "").want(200).text("code")
+		h.do("POST", "/v1/codes/check", `{"code": "`+secret+`"}`).want(200).is("50.00", "codes", 0, "gift_card", "balance")
+		for _, table := range []string{"facts", "redemptions", "code_orders", "codes", "gift_cards"} {
+			if n, _ := code.Normal(secret); strings.Contains(h.everything(table), secret) || strings.Contains(h.everything(table), n) {
+				t.Errorf("%s holds the code", table)
+			}
+		}
+		back := func() *answer {
+			return h.do("POST", "/v1/redemptions/"+red+"/fulfilment", `{"to": "returned"}`)
+		}
+		back().refused(409, "card_open")
+		h.do("POST", "/v1/gift-cards/"+card+"/status", `{"to": "closed"}`).want(201)
+		back().want(201).is("refunded", "redemptions", 0, "status")
+		second := redeem("own-card")
+		work()
+		red = second
+		secret = h.do("POST", "/v1/redemptions/"+red+"/code", "").want(200).text("code")
+		h.do("POST", "/v1/gift-cards/pay", `{"code": "`+secret+`", "amount": "10.00"}`).want(201)
+		card = h.do("GET", "/v1/redemptions/"+red, "").text("fulfilment", "reference")
+		h.do("POST", "/v1/gift-cards/"+card+"/code", "").want(201)
+		h.do("POST", "/v1/redemptions/"+red+"/code", "").refused(409, "code_replaced")
+		h.do("POST", "/v1/gift-cards/"+card+"/status", `{"to": "closed"}`).want(201)
+		back().refused(409, "card_used")
+
+		red = redeem("card")
+		h.do("GET", "/v1/redemptions/"+red+"/order", "").want(200).is("waiting", "status").is("shop", "provider")
+		h.do("POST", "/v1/redemptions/"+red+"/order/cancel", "", "Idempotency-Key", "c").want(202).is("cancelling", "status")
+		work()
+		h.do("GET", "/v1/redemptions/"+red, "").want(200).is("failed", "fulfilment", "status").is("refunded", "status")
+		h.do("POST", "/v1/redemptions/"+red+"/order/cancel", "").refused(409, "order_over")
+		h.do("GET", "/v1/redemptions/"+second+"x/order", "").refused(404, "order_not_found")
 		h.prove()
 	})
 }

@@ -93,6 +93,8 @@ rewards:
     stock: 2
   - {id: film, title: {nb: En film, en: A film}, price: {star: 15}, gives: {pool: cinema}}
   - {id: parcel, title: {nb: En pakke, en: A parcel}, price: {star: 30}, or: [{price: {star: 10}, money: 49.00}], gives: {kind: goods, product: parcel}}
+  - {id: card, title: {nb: Et gavekort, en: A gift card}, price: {star: 20}, gives: {gift_card: {money: 50.00, provider: shop}}}
+  - {id: own-card, title: {nb: Vårt gavekort, en: Our gift card}, price: {star: 20}, gives: {gift_card: {money: 50.00}}}
   - id: voucher
     price: {star: 20}
     gives: {voucher: {money: 25.00, valid: 3 months}}

@@ -251,6 +251,14 @@ func table() []*Route {
 			Tag: redeeming, Summary: "Show the code that was handed out", Example: []string{red},
 			Text: "A code of somebody else, out of a pool or bought, for the member who has it. It is kept sealed, and is in no list, event or log.",
 		}),
+		route("GET", "/v1/redemptions/{redemption}/order", "redemptions:read", (*Server).getOrder, About{
+			Tag: redeeming, Summary: "Get the order of a gift card", Example: []string{red},
+			Text: "Of a reward that is a gift card: how far its order is, and what the provider said last.",
+		}),
+		route("POST", "/v1/redemptions/{redemption}/order/cancel", "redemptions:write", (*Server).cancelOrder, About{
+			Tag: redeeming, Summary: "Call the order of a gift card off", Status: http.StatusAccepted, Example: []string{red},
+			Text: "The provider is asked to let it go. What comes of it is told by fulfilment.failed, and the points are back then, or by fulfilment.delivered where it was too late.",
+		}),
 		route("POST", "/v1/redemptions/{redemption}/voucher/undo", "redemptions:write", (*Server).undoVoucher, About{
 			Tag: redeeming, Summary: "Take a use of a voucher back", Status: http.StatusCreated, Also: again, Example: []string{red},
 			Text: "The voucher can be used again: the purchase was cancelled, or came back.",

@@ -24,6 +24,7 @@ type listening struct {
 
 	WebhookAllow   []string      `name:"webhook-allow" env:"LOJAL_WEBHOOK_ALLOW" placeholder:"CIDR|HOST" help:"Network, address or host that webhooks may be sent to though it is not public, also without https; may be given several times."`
 	WebhookTimeout time.Duration `name:"webhook-timeout" env:"LOJAL_WEBHOOK_TIMEOUT" default:"15s" placeholder:"DURATION" help:"How long the receiver of a webhook may take for its answer, ${default} when left out."`
+	Provider       []string      `env:"LOJAL_PROVIDERS" placeholder:"NAME=URL" help:"Provider from whom gift cards are bought over HTTP, as a program names it, with its address; may be given several times. Its token is read from LOJAL_PROVIDER_TOKEN_NAME. Any other is a pool of that name."`
 	NoWebhooks     bool          `name:"no-webhooks" env:"LOJAL_NO_WEBHOOKS" help:"Send no webhooks from here, as on a copy of the database that others must not hear of."`
 }
 

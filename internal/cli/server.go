@@ -27,6 +27,7 @@ import (
 	"lojal.dev/lojal/internal/job"
 	"lojal.dev/lojal/internal/logs"
 	"lojal.dev/lojal/internal/ops"
+	"lojal.dev/lojal/internal/order"
 	"lojal.dev/lojal/internal/record"
 	"lojal.dev/lojal/internal/relay"
 	"lojal.dev/lojal/internal/seal"
@@ -58,6 +59,8 @@ type server struct {
 	relay    *relay.Relay
 	jobs     *job.Runner
 	versions *version.Cache
+	// providers are those from whom gift cards are bought over HTTP, by name.
+	providers map[string]order.Provider
 	// stopping ends when nothing new is to be begun.
 	stopping context.Context //nolint:containedctx // it is the life of the process, not of a call
 	stop     context.CancelFunc
@@ -95,6 +98,9 @@ func (s *server) serve(ready func(d *db.DB, url string)) (err error) {
 
 	targets, err := relay.ParseTargets(s.c.WebhookAllow)
 	if err != nil {
+		return err
+	}
+	if s.providers, err = s.c.remotes(os.Getenv); err != nil {
 		return err
 	}
 	s.versions = &version.Cache{}
@@ -150,6 +156,7 @@ func (s *server) run(files int, ready func(url string)) error {
 	importer.Handle(s.jobs, s.db, s.recorder, s.versions, s.e.now, s.log)
 	code.Handle(s.jobs, s.db, s.e.now)
 	claim.Handle(s.jobs, s.db, s.e.now)
+	order.Handle(s.jobs, &order.Orders{DB: s.db, Recorder: s.recorder, Providers: s.providers, Log: s.log}, s.e.now)
 	errand.Handle(s.jobs, s.db, s.recorder, s.e.now, s.log)
 	seal.Handle(s.jobs, s.db, s.e.now, s.c.SealEvery, s.log)
 	flows.Go(func() { s.jobs.Run(s.stopping) })

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/lang"
@@ -25,6 +26,9 @@ func (e *exam) pools(ctx context.Context) error {
 		for _, p := range list {
 			left[p.Pool] = p.Left
 		}
+		if err := e.orders(ctx, tx, id); err != nil {
+			return err
+		}
 		for i := range set.At(e.now).Doc.Rewards {
 			r := &set.At(e.now).Doc.Rewards[i]
 			if r.Gives.Pool == "" {
@@ -41,4 +45,28 @@ func (e *exam) pools(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// patience is how long an order may be under way before somebody should look.
+const patience = time.Hour
+
+func (e *exam) orders(ctx context.Context, tx *db.Tx, id string) error {
+	list, err := reward.OpenOrders(ctx, tx, id, 1000)
+	if err != nil {
+		return err
+	}
+	late, last := 0, ""
+	for i := range list {
+		if e.now.Sub(list[i].CreatedAt) > patience {
+			late++
+			if last == "" {
+				last = list[i].Error
+			}
+		}
+	}
+	if late > 0 {
+		e.say("pools", Warning, fmt.Sprintf("Gift cards of %s have been on order for more than an hour: %d. What was said of the oldest: %q.", id, late, last),
+			"See that its provider is named with --provider and answers, or that its pool has codes. To call one off: POST /v1/redemptions/{redemption}/order/cancel.")
+	}
+	return nil
 }

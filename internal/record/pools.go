@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"lojal.dev/lojal/internal/engine"
+	"lojal.dev/lojal/internal/money"
+	"lojal.dev/lojal/internal/program"
 	"lojal.dev/lojal/internal/reward"
 )
 
@@ -61,6 +63,38 @@ func (u *unit) putBack(ctx context.Context) error {
 		}
 		if err := reward.Release(ctx, u.tx, c.program, c.pool, c.hash, c.fact); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// order writes an order for each gift card that a decision put on order, in the same transaction: who works orders off finds it there.
+func (u *unit) order() error {
+	for f, e := range u.sheet.Decided() {
+		for i := range e.Decision.Redemptions {
+			r := &e.Decision.Redemptions[i]
+			if g := r.Fulfilment; g == nil || g.Kind != program.KindGiftCard || g.Status != engine.Ordered {
+				continue
+			}
+			p := u.programs[f.Program].At(e.Fact.OccurredAt)
+			if p == nil {
+				continue
+			}
+			w := p.Handed(r.Reward, r.Chosen)
+			if w == nil || w.Gives.GiftCard == nil {
+				continue
+			}
+			c := w.Gives.GiftCard
+			greeting := c.Greeting
+			if len(greeting) == 0 && p.Doc.GiftCards != nil {
+				greeting = p.Doc.GiftCards.Greeting
+			}
+			err := reward.Place(u.tx, reward.Order{Program: f.Program, Redemption: r.ID, Provider: r.Fulfilment.Provider, CreatedAt: e.Fact.RecordedAt, Data: reward.OrderData{
+				Money: money.Format(r.Fulfilment.Money, p.Exponent), Currency: p.Doc.Currency, Product: c.Product, Greeting: greeting.In(f.State.Language),
+				Look: c.Look, Language: f.State.Language, Reward: r.Reward}})
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return nil

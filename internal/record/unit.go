@@ -114,6 +114,9 @@ func (u *unit) run(ctx context.Context) error {
 	if err := u.putBack(ctx); err != nil {
 		return err
 	}
+	if err := u.order(); err != nil {
+		return err
+	}
 	if err := u.keepCodes(ctx); err != nil {
 		return err
 	}

@@ -223,10 +223,19 @@ func Find(ctx context.Context, tx *db.Tx, program, pool, hash string) (*Taken, e
 
 // TakeOnce is Take that gives the same code to the same taker each time.
 func TakeOnce(ctx context.Context, tx *db.Tx, k *code.Key, program, pool, by string, now time.Time) (*Taken, error) {
+	t, err := TakenBy(ctx, tx, program, pool, by)
+	if errs.CodeOf(err) == errs.CodeNotFound {
+		return Take(ctx, tx, k, program, pool, by, now)
+	}
+	return t, err
+}
+
+// TakenBy gives the code that a taker took; not_found "code_unknown" for none.
+func TakenBy(ctx context.Context, tx *db.Tx, program, pool, by string) (*Taken, error) {
 	var hash string
 	err := tx.QueryRow(ctx, takenBy, poolBucket(program, pool), program, pool, by).Scan(&hash)
 	if errors.Is(err, sql.ErrNoRows) {
-		return Take(ctx, tx, k, program, pool, by, now)
+		return nil, errs.NotFound("code_unknown", "There is no such code.")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("look into the pool %s: %w", pool, err)
