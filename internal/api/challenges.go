@@ -82,11 +82,12 @@ type ChallengeAsk struct {
 	Show *string `json:"show,omitempty"`
 }
 
-// GrantNew gives a reward by hand.
+// GrantNew gives a reward or a benefit by hand.
 type GrantNew struct {
 	FactKey
-	// Reward is its id.
-	Reward string `json:"reward"`
+	// Reward or Benefit is its id: exactly one of them.
+	Reward  string `json:"reward,omitempty"`
+	Benefit string `json:"benefit,omitempty"`
 	// Uses is how often it may be used, once when left out.
 	Uses int64 `json:"uses,omitzero"`
 	// WaitsUntil is from when it may be used, EndsAt its end.
@@ -206,7 +207,7 @@ func (s *Server) listGrants(ctx context.Context, in *grantsIn) (*Page[Granted], 
 	if err != nil {
 		return nil, err
 	}
-	_, acc, p, err := s.Recorder.Offers(ctx, in.program(), id, in.now)
+	acc, p, err := s.Recorder.View(ctx, in.program(), id, in.now)
 	if err != nil {
 		return nil, err
 	}
@@ -242,7 +243,7 @@ type giveIn struct {
 
 func (s *Server) give(ctx context.Context, in *giveIn) (*Answered[Recorded], error) {
 	f := in.Body.FactKey.fact(engine.GrantK)
-	f.Grant = &engine.GrantBody{Reward: in.Body.Reward, Uses: in.Body.Uses, WaitsUntil: in.Body.WaitsUntil, EndsAt: in.Body.EndsAt, Reason: in.Body.Reason}
+	f.Grant = &engine.GrantBody{Reward: in.Body.Reward, Benefit: in.Body.Benefit, Uses: in.Body.Uses, WaitsUntil: in.Body.WaitsUntil, EndsAt: in.Body.EndsAt, Reason: in.Body.Reason}
 	return s.recordFact(ctx, &in.Call, in.Include, in.Member, f)
 }
 

@@ -99,3 +99,26 @@ func TestGrants(t *testing.T) {
 		h.do("POST", "/v1/adjustments/"+adj.text("id")+"/reverse", `{}`).want(409)
 	})
 }
+
+// A benefit is given by hand like a reward, as the program's own grants are.
+func TestABenefitIsGivenByHand(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := newHouse(t, d, Limits{})
+		h.do("POST", "/v1/members", `{"external_id": "4711"}`).want(201)
+		has := func() any {
+			return h.do("GET", "/v1/members/ext:4711/benefits/plus_discount", "").want(200).get("available")
+		}
+		if has() != false {
+			t.Error("it may be had without a plan")
+		}
+		h.do("POST", "/v1/members/ext:4711/grants", `{"benefit": "plus_discount", "uses": 1, "reason": "The machine was broken"}`).want(201)
+		h.do("GET", "/v1/members/ext:4711/grants", "").want(200).is("plus_discount", "items", 0, "benefit")
+		if has() != true {
+			t.Error("what was given may not be had")
+		}
+		h.do("POST", "/v1/members/ext:4711/grants", `{"benefit": "plus_discount", "reward": "coffee", "reason": "both"}`).refused(422, "invalid_grant", "/benefit")
+		h.do("POST", "/v1/members/ext:4711/grants", `{"benefit": "nothing", "reason": "none"}`).refused(422, "invalid_grant", "/benefit")
+		h.prove()
+	})
+}

@@ -144,7 +144,7 @@ func (v view) payment(p partner.Payment) PartnerPayment {
 // own refuses a partner's key what is another partner's.
 func (c *Call) own(id string) error {
 	if c.key.Partner != "" && c.key.Partner != id {
-		return errs.NotFound("partner_not_found", "The program has no such partner.")
+		return engine.NoPartner()
 	}
 	return nil
 }
@@ -173,7 +173,7 @@ func (s *Server) listPartners(ctx context.Context, in *partnersIn) (*Page[Partne
 func (v view) partner(ctx context.Context, tx *db.Tx, id string) (*PartnerView, error) {
 	c := v.p.Partners[id]
 	if c == nil {
-		return nil, errs.NotFound("partner_not_found", "The program has no such partner.")
+		return nil, engine.NoPartner()
 	}
 	out := &PartnerView{ID: id, Name: c.Name.In(v.lang), Awards: c.Partner.Awards, Accepts: c.Partner.Accepts, Pays: "afterwards", Currency: v.p.Doc.Currency, Benefits: c.Benefits}
 	if out.Name == "" {
@@ -282,7 +282,7 @@ func (s *Server) partnerMember(ctx context.Context, in *partnerMemberIn) (*Partn
 	var id string
 	err := s.look(ctx, &in.Call, func(tx *db.Tx, v view, _ *version.Set) (err error) {
 		if v.p.Partners[in.Partner] == nil {
-			return errs.NotFound("partner_not_found", "The program has no such partner.")
+			return engine.NoPartner()
 		}
 		id, err = existing(ctx, tx, v, in.MemberPath.Member)
 		return err
@@ -296,7 +296,7 @@ func (s *Server) partnerMember(ctx context.Context, in *partnerMemberIn) (*Partn
 	}
 	c := p.Partners[in.Partner]
 	if c == nil {
-		return nil, errs.NotFound("partner_not_found", "The program has no such partner.")
+		return nil, engine.NoPartner()
 	}
 	v := in.view(p)
 	out := &PartnerMember{ID: acc.Member, Status: acc.State.Status, Benefits: []string{}}

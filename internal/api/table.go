@@ -334,7 +334,7 @@ func table() []*Route {
 			Text: "Rewards that were won or given and are not used up: a redemption takes them before points. What was used is among the redemptions.",
 		}),
 		route("POST", "/v1/members/{member}/grants", "adjustments:write", (*Server).give, About{
-			Tag: reaching, Summary: "Give a reward by hand", Status: http.StatusCreated, Example: []string{mem}, Also: again,
+			Tag: reaching, Summary: "Give a reward or a benefit by hand", Status: http.StatusCreated, Example: []string{mem}, Also: again,
 			Body: `{"reward": "coffee", "uses": 2, "ends_at": "2027-12-31T23:59:59+01:00", "reason": "The machine was broken"}`,
 		}),
 		route("POST", "/v1/members/{member}/grants/{grant}/take-back", "adjustments:write", (*Server).takeGrant, About{

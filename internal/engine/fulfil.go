@@ -164,7 +164,7 @@ func (w *work) paidBesides(due int64, paid *money.Decimal) error {
 	if paid != nil {
 		var err error
 		if n, err = paid.Minor(w.p.Exponent); err != nil || n < 0 {
-			return errs.Invalid("not_an_amount", "The money cannot be read.", errs.Field{Pointer: "/money", Reason: "not_an_amount", Message: "must be 0 or more with at most " + digits(w.p.Exponent) + " decimals"})
+			return errs.Invalid("not_an_amount", "The money cannot be read.", errs.Field{Pointer: "/money", Reason: "not_an_amount", Message: "must be 0 or more with at most " + strconv.Itoa(w.p.Exponent) + " decimals"})
 		}
 	}
 	if n == due {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"strconv"
 	"time"
 
 	"lojal.dev/lojal/internal/errs"
@@ -126,7 +127,7 @@ func (w *work) loadCard(c *Card, inactive bool) error {
 	n, err := c.Amount.Minor(w.p.Exponent)
 	switch {
 	case err != nil || n <= 0 || n > maxHolding:
-		return bad("not_an_amount", "must be more than 0 and have at most "+digits(w.p.Exponent)+" decimals")
+		return bad("not_an_amount", "must be more than 0 and have at most "+strconv.Itoa(w.p.Exponent)+" decimals")
 	case g.Min >= 0 && n < g.Min:
 		return bad("out_of_range", "must be at least "+money.Format(g.Min, w.p.Exponent))
 	case g.Max >= 0 && n > g.Max:
@@ -226,7 +227,7 @@ func (w *work) quoteCard(s Spend, total int64) (*quote, error) {
 	if s.Points != nil {
 		n, err := s.Points.Minor(w.p.Exponent)
 		if err != nil || n <= 0 || n > maxHolding {
-			return nil, bad("/amount", "not_an_amount", "must be more than 0 and have at most "+digits(w.p.Exponent)+" decimals")
+			return nil, bad("/amount", "not_an_amount", "must be more than 0 and have at most "+strconv.Itoa(w.p.Exponent)+" decimals")
 		}
 		want = n
 	}
@@ -241,8 +242,6 @@ func (w *work) quoteCard(s Spend, total int64) (*quote, error) {
 	}
 	return &quote{r: &program.CompiledReward{Reward: &program.Reward{ID: ""}, Stock: -1}, quantity: 1, price: map[string]int64{g.Unit: want}, worth: want}, nil
 }
-
-func digits(n int) string { return string(rune('0' + n)) }
 
 // called is what events say in place of a reward.
 func called(s *RedemptionState) string {

@@ -61,11 +61,16 @@ func partnerTallies(p *program.Compiled, st *State, f Fact) []TallyRange {
 	return out
 }
 
+// NoPartner says that the program has no such partner, or not for who asks.
+func NoPartner() error {
+	return errs.NotFound("partner_not_found", "The program has no such partner.")
+}
+
 func (w *work) doPartner() error {
 	b := w.f.Partner
 	c := w.p.Partners[b.Partner]
 	if c == nil {
-		return errs.NotFound("partner_not_found", "The program has no such partner.")
+		return NoPartner()
 	}
 	if err := w.notClosed(); err != nil {
 		return err
@@ -126,7 +131,7 @@ func (w *work) awardAt(c *program.CompiledPartner, b *PartnerBody) error {
 	if c.Pays == "ahead" {
 		left := w.acc.Tallies[PartnerPaid(b.Partner)][PartnerPeriod] - w.acc.Tallies[PartnerUsed(b.Partner)][PartnerPeriod]
 		if cost > left {
-			return errs.Insufficient("credit_too_low", "The partner has not paid for this much: it pays ahead.").With("credit", money.Format(left, priceScale)).With("cost", money.Format(cost, priceScale))
+			return errs.Insufficient("credit_too_low", "The partner has not paid for this much: it pays ahead.").With("credit", money.Format(left, program.PriceScale)).With("cost", money.Format(cost, program.PriceScale))
 		}
 		w.use(&a, PartnerUsed(b.Partner), PartnerPeriod, cost)
 	}
@@ -140,9 +145,6 @@ func (w *work) awardAt(c *program.CompiledPartner, b *PartnerBody) error {
 	w.tellLots([]givenLot{{lot, n}})
 	return nil
 }
-
-// priceScale is the number of decimals of what partners owe and are owed.
-const priceScale = 6
 
 // use counts something and notes it with the award, to be given back with it.
 func (w *work) use(a *Award, name, period string, n int64) {

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -145,7 +146,7 @@ func (w *work) checkThanks(r *program.CompiledRecognition, b *RecognitionBody) (
 		var err error
 		switch n, err = b.Amount.Minor(precision); {
 		case err != nil || n <= 0 || n > maxHolding:
-			fail("/amount", "not_an_amount", "must be more than 0 and have at most "+digits(precision)+" decimals")
+			fail("/amount", "not_an_amount", "must be more than 0 and have at most "+strconv.Itoa(precision)+" decimals")
 		case r.Min >= 0 && n < r.Min:
 			fail("/amount", "out_of_range", "must be at least "+w.amount(r.Gives, r.Min))
 		case r.Max >= 0 && n > r.Max:

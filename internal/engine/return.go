@@ -228,13 +228,11 @@ func share(l, back LineSum) *big.Rat {
 	return big.NewRat(back.Quantity, l.Quantity)
 }
 
-// roundRat rounds a positive fraction.
+// roundRat is rounded for a share, which is no more than the whole and so fits.
 func roundRat(v *big.Rat, mode money.Mode) int64 {
-	q, rem := new(big.Int).QuoRem(v.Num(), v.Denom(), new(big.Int))
-	n := q.Int64()
-	half := new(big.Int).Lsh(rem, 1).Cmp(v.Denom())
-	if rem.Sign() > 0 && (mode == money.Up || (mode == money.HalfUp && half >= 0)) {
-		n++
+	n, err := rounded(v, mode)
+	if err != nil {
+		panic(err)
 	}
 	return n
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"slices"
+	"strconv"
 	"time"
 
 	"lojal.dev/lojal/internal/errs"
@@ -139,7 +140,7 @@ func (w *work) doVoucher() error {
 		}
 		total, err := b.Total.Minor(w.p.Exponent)
 		if err != nil || total < 0 || total > maxMoney {
-			return errs.Invalid("invalid_voucher", "The total cannot be used.", errs.Field{Pointer: "/total", Reason: "not_an_amount", Message: "must be 0 or more with at most " + digits(w.p.Exponent) + " decimals"})
+			return errs.Invalid("invalid_voucher", "The total cannot be used.", errs.Field{Pointer: "/total", Reason: "not_an_amount", Message: "must be 0 or more with at most " + strconv.Itoa(w.p.Exponent) + " decimals"})
 		}
 		var others stack
 		for _, o := range b.With {

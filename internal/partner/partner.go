@@ -26,7 +26,7 @@ import (
 )
 
 // scale is the number of decimals in which money is counted here.
-const scale = 6
+const scale = program.PriceScale
 
 // Payment is what a partner paid, or, below zero, was paid.
 type Payment struct {
@@ -55,10 +55,6 @@ type New struct {
 	Now    time.Time
 }
 
-func noPartner() error {
-	return errs.NotFound("partner_not_found", "The program has no such partner.")
-}
-
 const insertPayment = `
 INSERT INTO partner_payments (bucket, program_id, partner, reference, amount, paid_at, recorded_at, actor, note)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
@@ -71,7 +67,7 @@ func bucketOf(program, id string) int32 { return ids.Bucket(program, "partner:"+
 func Pay(ctx context.Context, tx *db.Tx, in New) (p Payment, known bool, err error) {
 	id := in.Program.Doc.Program
 	if in.Program.Partners[in.Partner] == nil {
-		return p, false, noPartner()
+		return p, false, engine.NoPartner()
 	}
 	var fields []errs.Field
 	if n := utf8.RuneCountInString(in.Reference); n < 1 || n > 100 || !utf8.ValidString(in.Reference) || strings.ContainsRune(in.Reference, 0) {
@@ -106,15 +102,24 @@ func Pay(ctx context.Context, tx *db.Tx, in New) (p Payment, known bool, err err
 	if n == 1 {
 		return p, false, books.AddCounter(ctx, tx, id, engine.PartnerPaid(in.Partner), engine.PartnerPeriod, micro)
 	}
-	all, err := Payments(ctx, tx, id, in.Partner, time.Time{}, time.Time{})
-	if err != nil {
-		return p, false, err
+	if p, err = scanPayment(tx.QueryRow(ctx, onePayment, bucketOf(id, in.Partner), id, in.Partner, in.Reference)); err != nil {
+		return p, false, fmt.Errorf("look at the payment that was taken: %w", err)
 	}
-	k := slices.IndexFunc(all, func(q Payment) bool { return q.Reference == in.Reference })
-	if k < 0 || all[k].micro != micro {
-		return p, false, errs.Conflict("duplicate_reference", "There is another payment with this reference.")
+	if p.micro != micro {
+		return Payment{}, false, errs.Conflict("duplicate_reference", "There is another payment with this reference.")
 	}
-	return all[k], true, nil
+	return p, true, nil
+}
+
+const onePayment = `
+SELECT reference, amount, paid_at, recorded_at, actor, note FROM partner_payments
+WHERE bucket = $1 AND program_id = $2 AND partner = $3 AND reference = $4`
+
+func scanPayment(row db.Scanner) (p Payment, err error) {
+	var paid, recorded int64
+	err = row.Scan(&p.Reference, &p.micro, &paid, &recorded, &p.Actor, &p.Note)
+	p.Amount, p.PaidAt, p.RecordedAt = dec(p.micro), time.UnixMicro(paid).UTC(), time.UnixMicro(recorded).UTC()
+	return p, err
 }
 
 const listPayments = `
@@ -135,10 +140,7 @@ func Payments(ctx context.Context, tx *db.Tx, program, id string, from, until ti
 	}
 	out := []Payment{}
 	err := db.Collect(ctx, tx, func(row db.Scanner) error {
-		var p Payment
-		var paid, recorded int64
-		err := row.Scan(&p.Reference, &p.micro, &paid, &recorded, &p.Actor, &p.Note)
-		p.Amount, p.PaidAt, p.RecordedAt = dec(p.micro), time.UnixMicro(paid).UTC(), time.UnixMicro(recorded).UTC()
+		p, err := scanPayment(row)
 		out = append(out, p)
 		return err
 	}, listPayments, bucketOf(program, id), program, id, low, high)
@@ -311,7 +313,7 @@ func Lines(ctx context.Context, tx *db.Tx, p *program.Compiled, id, month string
 func fold(ctx context.Context, tx *db.Tx, p *program.Compiled, id, month, lang string, now time.Time, visit func(*Line) error) (*Statement, error) {
 	c := p.Partners[id]
 	if c == nil {
-		return nil, noPartner()
+		return nil, engine.NoPartner()
 	}
 	from, until, err := Period(p, month)
 	if err != nil {

@@ -28,9 +28,9 @@ type Partner struct {
 	Benefits Words `json:"benefits,omitempty"`
 }
 
-// priceScale is the number of decimals in which what partners owe and are owed is counted: millionths, so that nothing is rounded before
+// PriceScale is the number of decimals in which what partners owe and are owed is counted: millionths, so that nothing is rounded before
 // the end of a statement.
-const priceScale = 6
+const PriceScale = 6
 
 func (c *checker) partner(ptr string, p *Partner) {
 	c.optionalText(ptr+"/name", p.Name)
@@ -64,7 +64,7 @@ func (c *checker) prices(ptr string, prices map[string]money.Decimal) {
 		if !c.knownUnit(where, unit) {
 			continue
 		}
-		scale := priceScale - c.d.Units[unit].Precision
+		scale := PriceScale - c.d.Units[unit].Precision
 		price := prices[unit]
 		if _, err := price.Minor(max(scale, 0)); err != nil {
 			c.say(where, fmt.Sprintf("%s has too many decimals", price), fmt.Sprintf("write at most %d", max(scale, 0)))
@@ -76,7 +76,7 @@ func (c *checker) prices(ptr string, prices map[string]money.Decimal) {
 
 func (k *compiler) partner(p *Partner) {
 	c := &CompiledPartner{Partner: p, Awards: map[string]int64{}, Accepts: map[string]int64{}, Most: -1}
-	price := func(unit string, d money.Decimal) int64 { return k.minor(d, priceScale-k.d.Units[unit].Precision) }
+	price := func(unit string, d money.Decimal) int64 { return k.minor(d, PriceScale-k.d.Units[unit].Precision) }
 	unit := ""
 	for _, id := range sortedKeys(p.Awards) {
 		c.Awards[id] = price(id, p.Awards[id])
