@@ -36,19 +36,27 @@ func (w *writer) comesRound(r *program.CompiledRule, m program.Moment, amount st
 
 // percent says of what a rule gives a part, and how large it is.
 func (w *writer) percent(r *program.CompiledRule, m program.Moment, when string) string {
-	var shares []string
+	var shares, later []string
 	stepped := false
 	for _, s := range r.Shares {
 		n := explain.Percent(s.Percent.String(), w.lang)
 		switch {
 		case s.After != nil && s.After.N > 0:
-			n = w.say("share.after", "n", n, "x", w.period(*s.After))
+			later = append(later, w.say("share.after", "n", n, "x", w.period(*s.After)))
+			continue
 		case s.From > 0 && r.Base == "balance":
 			n, stepped = w.say("share.from", "n", n, "x", w.points(r.BaseUnit, s.From)), true
 		case s.From > 0:
 			n, stepped = w.say("share.from", "n", n, "x", w.money(s.From)), true
 		}
 		shares = append(shares, n)
+	}
+	steps, kept, grows := "", "", ""
+	if len(shares) == 0 { // nothing before the first step
+		shares, later = later, nil
+	}
+	if len(later) > 0 {
+		grows = sentence(w.say("benefit.grows", "what", w.say("metric.tenure")) + ": " + w.and(later))
 	}
 	pairs := []string{"n", w.and(shares), "unit", w.unit(r.Give.Unit), "base", w.unit(r.BaseUnit), "when", when}
 	key := "gives.percent"
@@ -61,12 +69,11 @@ func (w *writer) percent(r *program.CompiledRule, m program.Moment, when string)
 	case r.Base == "balance":
 		key = "gives.growth.other"
 	}
-	steps, kept := "", ""
 	if stepped {
 		steps = sentence(w.say(map[bool]string{false: "share.whole", true: "share.part"}[r.EachPart]))
 	}
 	if r.Give.Kept != nil {
 		kept = sentence(w.say("share.kept", "x", w.period(*r.Give.Kept)))
 	}
-	return paragraph(sentence(w.say(key, pairs...)), steps, kept, w.basis(r.Rule.Basis))
+	return paragraph(sentence(w.say(key, pairs...)), grows, steps, kept, w.basis(r.Rule.Basis))
 }

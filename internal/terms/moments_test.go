@@ -43,7 +43,7 @@ func TestMomentsAndPercentsAreTold(t *testing.T) {
 	for l, want := range map[string][]string{
 		"en": {
 			"100 stars on your birthday.", "Gives stars each year on the day you became a member; how many is worked out from your membership.", "24 stars each year on 24 December.",
-			"500 stars when you become Gold.", "2% and 2.5% after 1 year as a member of what you spend, in kroner.",
+			"500 stars when you become Gold.", "2% of what you spend, in kroner. It grows with how long you have been a member: 2.5% after 1 year.",
 			"1% of your balance in kroner, on the first day of each quarter. What counts is what you have had for at least 3 months.",
 			"1% of your balance in kroner, given in stars, on the first of each month.",
 			"of what you bought in the quarter before, in kroner, on the first day of each quarter. Each step counts for its part.",

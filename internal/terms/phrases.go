@@ -310,7 +310,7 @@ var words = map[string][4]string{
 	"gives.growth.other":   {"{n} av saldoen din i {base}, gitt i {unit}, {when}", "{n} av ditt saldo i {base}, givet i {unit}, {when}", "{n} af din saldo i {base}, givet i {unit}, {when}", "{n} of your balance in {base}, given in {unit}, {when}"},
 	"gives.rebate":         {"{n} av det du handlet for i {period} før, i {unit}, {when}", "{n} av det du köpte {period} innan, i {unit}, {when}", "{n} af det, du handlede for i {period} før, i {unit}, {when}", "{n} of what you bought in {period} before, in {unit}, {when}"},
 	"share.from":           {"{n} fra {x}", "{n} från {x}", "{n} fra {x}", "{n} from {x}"},
-	"share.after":          {"{n} etter {x} som medlem", "{n} efter {x} som medlem", "{n} efter {x} som medlem", "{n} after {x} as a member"},
+	"share.after":          {"{n} etter {x}", "{n} efter {x}", "{n} efter {x}", "{n} after {x}"},
 	"share.whole":          {"trinnet du når, gjelder for alt", "steget du når gäller för allt", "det trin, du når, gælder for det hele", "the step you reach counts for all of it"},
 	"share.part":           {"hvert trinn gjelder for sin del", "varje steg gäller för sin del", "hvert trin gælder for sin del", "each step counts for its part"},
 	"share.kept":           {"det som teller, er det du har hatt i minst {x}", "det som räknas är det du har haft i minst {x}", "det, der tæller, er det, du har haft i mindst {x}", "what counts is what you have had for at least {x}"},
