@@ -210,6 +210,17 @@ func exampleAnswers(tb testing.TB) map[string]json.RawMessage {
 	s.tell("getMembersMemberRecognitions")
 	s.real["red"] = s.do("POST", "/v1/redemptions", `{"member": "ext:4711", "reward": "coffee"}`).want(201).text("id")
 	s.tell("postRedemptionsRedemptionCancel")
+	for _, ext := range []string{"4721", "4722"} {
+		s.do("POST", "/v1/members", `{"external_id": "`+ext+`"}`).want(201)
+	}
+	s.real["hou"] = s.tell("postHouseholds").text("id")
+	for _, op := range []string{"postHouseholdsHouseSteps", "getHouseholdsHouse", "getMembersMemberHouses"} {
+		s.tell(op)
+	}
+	s.real["org"] = s.tell("postOrganizations").text("id")
+	for _, op := range []string{"postOrganizationsHouseSteps", "getOrganizationsHouse"} {
+		s.tell(op)
+	}
 	s.real["code"] = s.tell("postGiftCards").text("code")
 	for _, op := range []string{"postGiftCardsBatches", "getGiftCards", "getGiftCardsCard", "postCodesCheck", "postGiftCardsPay", "postGiftCardsCardLoads", "postGiftCardsCardCode"} {
 		s.tell(op)

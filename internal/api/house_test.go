@@ -47,6 +47,8 @@ units:
     name: {nb: {one: krone, other: kroner}, en: {one: krone, other: kroner}}
     precision: 2
     worth: 1.00
+households: {most: 4, shares: [star]}
+organizations: {most: 10}
 gift_cards: {unit: nok, min: 50.00, max: 5000.00, valid: 3 years}
 activities:
   own_cup: {}

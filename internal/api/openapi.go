@@ -198,6 +198,7 @@ var tagTexts = [][2]string{
 	{"Rewards", "What points can be spent on."},
 	{"Benefits and plans", "What members may have that costs no points, and paid memberships."},
 	{"Challenges and grants", "What members are on the way to, and what they have won or were given."},
+	{"Households and organizations", "Members who use each other's points, and companies with people who act for them."},
 	{"Gift cards and codes", "Cards with money on them, vouchers, and the codes that open them."},
 	{"Claims", "Purchases that wait for their member: receipts with a code, and cards that nobody has linked."},
 	{"Referral", "Who brought whom, and what came of it."},

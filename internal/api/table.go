@@ -21,6 +21,7 @@ func table() []*Route {
 		referral    = "Referral"
 		partners    = "Partners"
 		recognition = "Recognition"
+		houses      = "Households and organizations"
 		many        = "Simulation and batches"
 		prog        = "Program"
 		hooks       = "Webhooks"
@@ -32,6 +33,8 @@ func table() []*Route {
 		pur = "till-1:R-1001"
 		wtg = "wtg_01k9zjq3hfe1f8m6v7j0q3x5c4"
 		gft = "gft_01k9zjq3hfe1f8m6v7j0q3x5c4"
+		hou = "hou_01k9zjq3hfe1f8m6v7j0q3x5c4"
+		org = "org_01k9zjq3hfe1f8m6v7j0q3x5c4"
 		red = "red_01k9zjq3hfe1f8m6v7j0q3x5c4"
 		rec = "rec_01k9zjq3hfe1f8m6v7j0q3x5c4"
 		fct = "pur_01k9zjq3hfe1f8m6v7j0q3x5c4"
@@ -146,6 +149,34 @@ func table() []*Route {
 		}),
 		route("GET", "/v1/purchases/{purchase}/returns", "purchases:read", (*Server).listReturns, About{
 			Tag: purchases, Summary: "List a purchase's returns", Example: []string{pur},
+		}),
+
+		// Households and organizations
+		route("POST", "/v1/households", "members:write", (*Server).openHousehold, About{
+			Tag: houses, Summary: "Make a household", Status: http.StatusCreated, Also: again, Body: `{"owner": "ext:4711"}`,
+			Text: "A member owns it and may invite others. Points stay in each one's own books; `household: true` in a redemption or in what a purchase spends lets the others pay what the member lacks, each the same part of theirs.",
+		}),
+		route("GET", "/v1/households/{house}", "members:read", (*Server).getHousehold, About{
+			Tag: houses, Summary: "Get a household", Example: []string{hou},
+			Text: "Who belongs to it, what can be spent together, and what each takes along who leaves now.",
+		}),
+		route("POST", "/v1/households/{house}/steps", "members:write", (*Server).householdStep, About{
+			Tag: houses, Summary: "Invite, join, leave and more", Status: http.StatusCreated, Also: again, Example: []string{hou}, Body: `{"do": "invite", "member": "ext:4721", "by": "ext:4711"}`,
+			Text: "`do` is `invite`, `join` (by who was invited: nobody is put in), `no` (declined, or taken back), `leave`, `remove` or `role`. `by` is the member who does it, staff without it.",
+		}),
+		route("POST", "/v1/organizations", "members:write", (*Server).openOrganization, About{
+			Tag: houses, Summary: "Make an organization", Status: http.StatusCreated, Also: again, Body: `{"owner": "ext:4722"}`,
+			Text: "A company with books of its own. What its people buy from then on is the organization's, unless their role may not buy.",
+		}),
+		route("GET", "/v1/organizations/{house}", "members:read", (*Server).getOrganization, About{
+			Tag: houses, Summary: "Get an organization", Example: []string{org}, Text: "Its people with their roles, its balances and its tiers.",
+		}),
+		route("POST", "/v1/organizations/{house}/steps", "members:write", (*Server).organizationStep, About{
+			Tag: houses, Summary: "Invite people, give them roles and more", Status: http.StatusCreated, Also: again, Example: []string{org}, Body: `{"do": "invite", "member": "ext:4721", "role": "buyer", "by": "ext:4722"}`,
+			Text: "As for a household; `role` is one of the program's.",
+		}),
+		route("GET", "/v1/members/{member}/houses", "members:read", (*Server).memberHouses, About{
+			Tag: houses, Summary: "Tell what a member belongs to", Example: []string{mem}, Text: "The household and the organization, as far as there are any.",
 		}),
 
 		// Gift cards and codes

@@ -52,7 +52,6 @@ type HouseState struct {
 // Belonging is a person's place in a house.
 type Belonging struct {
 	House string    `json:"house"`
-	Role  string    `json:"role"`
 	Since time.Time `json:"since"`
 	// Until is when it ended.
 	Until *time.Time `json:"until,omitempty"`
@@ -150,15 +149,15 @@ const (
 // TwoSided says whether something happens in the books of the person too.
 func (b *HouseBody) TwoSided() bool {
 	switch b.Do {
-	case HouseOpen, HouseJoin, HouseLeave, HouseRemove, HouseRole:
+	case HouseOpen, HouseJoin, HouseLeave, HouseRemove:
 		return true
 	}
 	return false
 }
 
-// Mirror is what happens on the side of the person.
-func (b *HouseBody) Mirror(house, kind, role string) *HouseBody {
-	return &HouseBody{Do: b.Do, Kind: kind, House: house, Role: role, By: b.By}
+// Mirror is what happens on the side of the person. Roles are in the books of the house alone.
+func (b *HouseBody) Mirror(house, kind string) *HouseBody {
+	return &HouseBody{Do: b.Do, Kind: kind, House: house, By: b.By}
 }
 
 // HomeRule is the rule of postings that take what was given to another's spending home.
@@ -506,7 +505,7 @@ func (w *work) belong(b *HouseBody) error {
 		if err := w.mayBelong(b.Kind); err != nil {
 			return err
 		}
-		*place = &Belonging{House: b.House, Role: b.Role, Since: w.at}
+		*place = &Belonging{House: b.House, Since: w.at}
 		w.note(NoteJoinedHouse, Args{"word": word(b.Kind)})
 	case HouseLeave, HouseRemove:
 		if *place == nil || (*place).House != b.House {
@@ -514,11 +513,6 @@ func (w *work) belong(b *HouseBody) error {
 		}
 		w.leave(place, b.Kind)
 		w.note(NoteLeftHouse, Args{"word": word(b.Kind)})
-	case HouseRole:
-		if *place == nil || (*place).House != b.House {
-			return errs.NotFound("not_in_house", "This member does not belong to it.")
-		}
-		(*place).Role = b.Role
 	}
 	return nil
 }
@@ -592,9 +586,6 @@ func (w *work) inheritHouses(theirs *HouseState, other string) {
 		case *have == nil:
 			*have = copied(has)
 		case (*have).House == has.House:
-			if has.Role == program.Owner {
-				(*have).Role = program.Owner
-			}
 			if has.Since.Before((*have).Since) {
 				(*have).Since = has.Since
 			}

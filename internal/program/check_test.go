@@ -243,6 +243,7 @@ func TestCheckFindsEveryMistake(t *testing.T) {
 
 		{"policies", body + "spending: {order: newest, short: no}\nreturns: {earned: take, if_spent: allow debt, within: soon}\n",
 			[]string{"/returns/earned", "/returns/if_spent", "/returns/within", "/spending/order", "/spending/short"}, ""},
+		{"households and organizations", body + "households: {most: 1, shares: [status, star, star], wait: 0 days}\norganizations: {most: 501, roles: {buyer: [buy, fly]}}\n", []string{"/households/most", "/households/shares/0", "/households/shares/2", "/households/wait", "/organizations/most", "/organizations/roles", "/organizations/roles/buyer/1"}, ""},
 		{"transfers", body + "transfers: {units: [star, status, gold], min: 5, max: 1}\n", []string{"/transfers/max", "/transfers/units/1", "/transfers/units/2"}, ""},
 		{"transfers of nothing", body + "transfers: {units: []}\n", []string{"/transfers/units", "/transfers/units"}, ""},
 		{"transfers of unlike units", body + "transfers: {units: [star, cash], max: 5}\n", []string{"/transfers/units"}, "decimals"},

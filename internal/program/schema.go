@@ -134,6 +134,9 @@ func describe(s *jsonschema.Schema, typ string, comments map[string]string) {
 			if target.AdditionalProperties != nil {
 				target = target.AdditionalProperties
 			}
+			if target != p.Value && target.Items != nil {
+				target = target.Items
+			}
 			for _, w := range words {
 				target.Enum = append(target.Enum, w)
 			}

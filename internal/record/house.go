@@ -174,6 +174,53 @@ func (t *task) byHouse(owner string) {
 	}
 }
 
+// guessPools finds whose points tasks may take without locking anybody, so that all accounts are locked at once, in one order: two of a household who
+// spend at the same time would wait for each other else. What changes meanwhile is seen when they are locked.
+func (u *unit) guessPools(ctx context.Context, tasks []*task) error {
+	pooled := slices.DeleteFunc(slices.Clone(tasks), func(t *task) bool { return t.state == done || t.ref.Member == "" || !t.fact.Pooled() })
+	if len(pooled) == 0 || u.simulated {
+		return nil
+	}
+	sheet := books.ReadSheet()
+	read := func(refs []books.Ref) error {
+		if len(refs) == 0 {
+			return nil
+		}
+		return sheet.Open(ctx, u.tx, refs)
+	}
+	var refs []books.Ref
+	for _, t := range pooled {
+		refs = append(refs, t.ref)
+	}
+	if err := read(refs); err != nil {
+		return err
+	}
+	refs = nil
+	houses := map[*task]books.Ref{}
+	for _, t := range pooled {
+		if in := sheet.Folio(t.ref).State.In(engine.Household); in != nil {
+			houses[t] = books.Ref{Program: t.req.Program, Member: in.House}
+			refs = append(refs, houses[t])
+		}
+	}
+	if err := read(refs); err != nil {
+		return err
+	}
+	for t, ref := range houses {
+		t.others = poolOf(ref, &sheet.Folio(ref).State)
+	}
+	return nil
+}
+
+// poolOf lists a household and those who belong to it.
+func poolOf(house books.Ref, st *engine.State) []books.Ref {
+	out := []books.Ref{house}
+	for _, p := range st.People() {
+		out = append(out, books.Ref{Program: house.Program, Member: p.Member})
+	}
+	return out
+}
+
 // openPools opens the accounts of those whose points a task may take, and says which tasks have others than before.
 func (u *unit) openPools(ctx context.Context, tasks []*task) (changed map[*task]bool, err error) {
 	var pooled []*task
@@ -208,10 +255,7 @@ func (u *unit) openPools(ctx context.Context, tasks []*task) (changed map[*task]
 		if !some {
 			continue
 		}
-		wanted[t] = []books.Ref{ref}
-		for _, p := range u.sheet.Folio(ref).State.People() {
-			wanted[t] = append(wanted[t], books.Ref{Program: t.req.Program, Member: p.Member})
-		}
+		wanted[t] = poolOf(ref, &u.sheet.Folio(ref).State)
 		people = append(people, wanted[t]...)
 	}
 	if err := u.openAll(ctx, people); err != nil {
@@ -315,7 +359,6 @@ func (w *walk) housed(f *books.Folio) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	role := f.State.RoleOf(g.Member)
 	if fact, err = w.named(f, p, fact); err != nil {
 		return nil, err
 	}
@@ -325,11 +368,8 @@ func (w *walk) housed(f *books.Folio) (*Result, error) {
 		return nil, err
 	}
 	r := &Result{Fact: fact, Seq: f.State.Seq, Decision: d, Program: p}
-	if now := f.State.RoleOf(g.Member); now != "" {
-		role = now
-	}
 	in := engine.Fact{ID: ids.NewIn("fct", fact.RecordedAt, g.Bucket()), Kind: engine.HouseK, Member: g.Member,
-		OccurredAt: fact.OccurredAt, RecordedAt: fact.RecordedAt, Parent: fact.ID, Actor: fact.Actor, House: b.Mirror(f.Member, f.State.Kind, role)}
+		OccurredAt: fact.OccurredAt, RecordedAt: fact.RecordedAt, Parent: fact.ID, Actor: fact.Actor, House: b.Mirror(f.Member, f.State.Kind)}
 	second, err := w.decide(g, p, in)
 	if err == nil {
 		err = w.catchUp(g, p, in.OccurredAt)

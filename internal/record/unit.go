@@ -171,6 +171,9 @@ func (u *unit) find(ctx context.Context) error {
 	if err := u.resolve(ctx, open); err != nil {
 		return err
 	}
+	if err := u.guessPools(ctx, open); err != nil {
+		return err
+	}
 	if err := u.openAccounts(ctx, open); err != nil {
 		return err
 	}
@@ -534,7 +537,7 @@ func (u *unit) openAccounts(ctx context.Context, tasks []*task) error {
 		if t.state == done {
 			continue
 		}
-		wanted := []books.Ref{t.ref, t.other, t.by}
+		wanted := append([]books.Ref{t.ref, t.other, t.by}, t.others...)
 		if r, ok := u.receipts[t.naturalKey()]; ok && t.natural {
 			wanted = append(wanted, books.Ref{Program: r.Program, Member: r.Member})
 		}

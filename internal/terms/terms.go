@@ -94,6 +94,8 @@ var parts = []struct {
 	{"claims", (*writer).claims},
 	{"returns", (*writer).returns},
 	{"transfers", (*writer).transfers},
+	{"households", (*writer).households},
+	{"organizations", (*writer).organizations},
 }
 
 type writer struct {

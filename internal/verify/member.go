@@ -68,7 +68,7 @@ func (p *proof) member(v *books.Volume) error {
 		run  func() error
 	}{
 		{"facts", c.facts}, {"postings", c.postings}, {"holdings", c.holdings}, {"redemptions", c.redemptions},
-		{"reversals", c.reversals}, {"settled", c.settled}, {"grants", c.grants}, {"tallies", c.tallies}, {"replay", c.replay},
+		{"reversals", c.reversals}, {"settled", c.settled}, {"grants", c.grants}, {"tallies", c.tallies}, {"houses", c.houses}, {"replay", c.replay},
 	} {
 		c.name, c.bad = proof.name, false
 		if err := c.guard(proof.run); err != nil {

@@ -429,7 +429,7 @@ func (d *Desk) otherSide(f engine.Fact, dec engine.Decision) (engine.Fact, bool)
 		if f.House == nil || !f.House.TwoSided() || !engine.IsHouse(st.Kind) {
 			return o, false
 		}
-		o.Kind, o.Member, o.House = engine.HouseK, f.House.Member, f.House.Mirror(f.Member, st.Kind, st.RoleOf(f.House.Member))
+		o.Kind, o.Member, o.House = engine.HouseK, f.House.Member, f.House.Mirror(f.Member, st.Kind)
 	default:
 		return o, false
 	}

@@ -1,0 +1,261 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/engine"
+	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/ids"
+	"lojal.dev/lojal/internal/program"
+	"lojal.dev/lojal/internal/record"
+	"lojal.dev/lojal/internal/version"
+	"lojal.dev/lojal/internal/web"
+)
+
+// HousePath names a household or an organization.
+type HousePath struct {
+	// House is its id.
+	House string `path:"house"`
+}
+
+// NewHouse makes a household or an organization.
+type NewHouse struct {
+	FactKey
+	// Owner is the member who owns it: an id, or KIND:VALUE of an identifier.
+	Owner string `json:"owner"`
+}
+
+// HouseStep is something that happens to who belongs to a household or an organization.
+type HouseStep struct {
+	FactKey
+	// Do is invite, join (by who was invited), no (declined, or taken back), leave, remove or role.
+	Do string `json:"do"`
+	// Member is whom it is about: an id, or KIND:VALUE of an identifier.
+	Member string `json:"member"`
+	// Role, with invite and role, is the role: owner or member in a household, one of the program's in an organization.
+	Role string `json:"role,omitempty"`
+	// By is the member who does it, whose role must allow it; staff when left out.
+	By string `json:"by,omitempty"`
+}
+
+// House is a household or an organization.
+type House struct {
+	ID string `json:"id"`
+	// Kind is household or organization.
+	Kind   string `json:"kind"`
+	Status string `json:"status"`
+	// People are those who belong to it, Invited those who may come.
+	People  []HousePerson `json:"people"`
+	Invited []HousePerson `json:"invited"`
+	// Shared is, of a household, what can be spent together of each unit that is shared.
+	Shared map[string]Amount `json:"shared,omitempty"`
+	// Balances and Tiers are those of an organization.
+	Balances map[string]Balance `json:"balances,omitempty"`
+	Tiers    map[string]Tier    `json:"tiers,omitempty"`
+}
+
+// HousePerson is somebody who belongs to a household or an organization, or is invited.
+type HousePerson struct {
+	Member string    `json:"member"`
+	Role   string    `json:"role"`
+	Since  time.Time `json:"since"`
+	// Until is how long an invitation stands.
+	Until *time.Time `json:"until,omitempty"`
+	// Takes is what one takes along who leaves the household now: what they brought and was not spent, by the units that are shared.
+	Takes map[string]Amount `json:"takes,omitempty"`
+}
+
+// HouseMade is a new household or organization.
+type HouseMade struct {
+	ID   string `json:"id"`
+	Kind string `json:"kind"`
+	Recorded
+}
+
+func (p HousePath) check(kind string) error {
+	if ids.Check(record.HousePrefix(kind), p.House) != nil {
+		return web.NotFound()
+	}
+	return nil
+}
+
+type openHouseIn struct {
+	Call
+	Body NewHouse
+}
+
+func (s *Server) openHousehold(ctx context.Context, in *openHouseIn) (*Answered[HouseMade], error) {
+	return s.openHouse(ctx, in, engine.Household)
+}
+
+func (s *Server) openOrganization(ctx context.Context, in *openHouseIn) (*Answered[HouseMade], error) {
+	return s.openHouse(ctx, in, engine.Organization)
+}
+
+func (s *Server) openHouse(ctx context.Context, in *openHouseIn, kind string) (*Answered[HouseMade], error) {
+	if in.Body.Owner == "" {
+		return nil, required("/owner", "Say which member owns it.")
+	}
+	f := in.Body.FactKey.fact(engine.Enrolment)
+	f.Enrolment = &engine.EnrolmentBody{Kind: kind}
+	f.House = &engine.HouseBody{Do: engine.HouseOpen, Kind: kind, Member: in.Body.Owner}
+	req := s.request(&in.Call, "", f)
+	req.Holder = ids.New(record.HousePrefix(kind), in.now)
+	req.Render = func(r *record.Result) (int, []byte) {
+		return renderResult(r, func() any {
+			return HouseMade{ID: r.Fact.Member, Kind: kind, Recorded: in.recorded(r, nil)}
+		})
+	}
+	out := &Answered[HouseMade]{}
+	return out, s.submit(ctx, req, &out.Reply)
+}
+
+type houseStepIn struct {
+	Call
+	HousePath
+	Body HouseStep
+}
+
+func (s *Server) householdStep(ctx context.Context, in *houseStepIn) (*Answered[Recorded], error) {
+	return s.houseStep(ctx, in, engine.Household)
+}
+
+func (s *Server) organizationStep(ctx context.Context, in *houseStepIn) (*Answered[Recorded], error) {
+	return s.houseStep(ctx, in, engine.Organization)
+}
+
+func (s *Server) houseStep(ctx context.Context, in *houseStepIn, kind string) (*Answered[Recorded], error) {
+	if err := in.check(kind); err != nil {
+		return nil, err
+	}
+	b := in.Body
+	switch b.Do {
+	case engine.HouseInvite, engine.HouseJoin, engine.HouseNo, engine.HouseLeave, engine.HouseRemove, engine.HouseRole:
+	default:
+		return nil, required("/do", "Say what happens: invite, join, no, leave, remove or role.")
+	}
+	if b.Member == "" {
+		return nil, required("/member", "Say which member it is about.")
+	}
+	f := b.FactKey.fact(engine.HouseK)
+	f.House = &engine.HouseBody{Do: b.Do, Kind: kind, Member: b.Member, Role: b.Role, By: b.By}
+	return s.holderFact(ctx, &in.Call, nil, in.House, f)
+}
+
+type getHouseIn struct {
+	Call
+	HousePath
+	Spoken
+}
+
+func (s *Server) getHousehold(ctx context.Context, in *getHouseIn) (*House, error) {
+	return s.house(ctx, in, engine.Household)
+}
+
+func (s *Server) getOrganization(ctx context.Context, in *getHouseIn) (*House, error) {
+	return s.house(ctx, in, engine.Organization)
+}
+
+func (s *Server) house(ctx context.Context, in *getHouseIn, kind string) (*House, error) {
+	if err := in.check(kind); err != nil {
+		return nil, err
+	}
+	return s.houseOf(ctx, &in.Call, in.House)
+}
+
+// houseOf gives a household or an organization as it stands now.
+func (s *Server) houseOf(ctx context.Context, c *Call, id string) (*House, error) {
+	acc, p, err := s.Recorder.ViewLots(ctx, c.program(), id, c.now)
+	if errs.CodeOf(err) == errs.CodeNotFound {
+		return nil, web.NotFound()
+	}
+	if err != nil {
+		return nil, err
+	}
+	v := c.view(p)
+	st := &acc.State
+	out := &House{ID: id, Kind: st.Kind, Status: st.Status, People: []HousePerson{}, Invited: []HousePerson{}}
+	if st.House != nil {
+		for _, i := range st.House.Invited {
+			if i.Until.After(c.now) {
+				out.Invited = append(out.Invited, HousePerson{Member: i.Member, Role: i.Role, Since: v.time(i.Since), Until: v.moment(i.Until)})
+			}
+		}
+	}
+	if st.Kind == engine.Organization {
+		out.Balances, out.Tiers = v.balances(acc, false), v.tiers(acc, c.now)
+	}
+	sums := map[string]int64{}
+	for _, one := range st.People() {
+		person := HousePerson{Member: one.Member, Role: one.Role, Since: v.time(one.Since)}
+		if st.Kind == engine.Household {
+			takes, err := s.takes(ctx, c, p, one.Member, sums)
+			if err != nil {
+				return nil, err
+			}
+			person.Takes = v.units(takes)
+		}
+		out.People = append(out.People, person)
+	}
+	if st.Kind == engine.Household {
+		out.Shared = v.units(sums)
+	}
+	return out, nil
+}
+
+// takes is what a member of a household takes along who leaves now; sums adds up what can be spent together.
+func (s *Server) takes(ctx context.Context, c *Call, p *program.Compiled, member string, sums map[string]int64) (map[string]int64, error) {
+	out := map[string]int64{}
+	if p.Doc.Households == nil {
+		return out, nil
+	}
+	acc, _, err := s.Recorder.ViewLots(ctx, c.program(), member, c.now)
+	if err != nil {
+		return nil, err
+	}
+	can := engine.Spendables(p, acc, p.Doc.Households.Shares, c.now)
+	for _, unit := range p.Doc.Households.Shares {
+		if acc.State.Status == engine.Active {
+			sums[unit] += can[unit]
+		}
+		if h := acc.State.Units[unit]; h != nil {
+			out[unit] = h.Balance()
+		}
+	}
+	return out, nil
+}
+
+type memberHousesIn struct {
+	Call
+	MemberPath
+	Spoken
+}
+
+// memberHouses tells what a member belongs to.
+func (s *Server) memberHouses(ctx context.Context, in *memberHousesIn) (*Page[House], error) {
+	var id string
+	err := s.look(ctx, &in.Call, func(tx *db.Tx, v view, _ *version.Set) (err error) {
+		id, err = existing(ctx, tx, v, in.Member)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	acc, _, err := s.Recorder.View(ctx, in.program(), id, in.now)
+	if err != nil {
+		return nil, err
+	}
+	out := &Page[House]{Items: []House{}}
+	for _, kind := range []string{engine.Household, engine.Organization} {
+		if b := acc.State.In(kind); b != nil {
+			one, err := s.houseOf(ctx, &in.Call, b.House)
+			if err != nil {
+				return nil, err
+			}
+			out.Items = append(out.Items, *one)
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,176 @@
+package record_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/db/dbtest"
+	"lojal.dev/lojal/internal/engine"
+	"lojal.dev/lojal/internal/errand"
+	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/ids"
+	"lojal.dev/lojal/internal/money"
+	"lojal.dev/lojal/internal/record"
+	"lojal.dev/lojal/internal/version"
+)
+
+const family = shop + `
+households: {most: 4, shares: [point]}
+organizations: {most: 4}
+`
+
+// house makes a household or an organization of an owner and others.
+func (k *desk) house(kind, owner, role string, others ...string) string {
+	k.t.Helper()
+	id := ids.New(record.HousePrefix(kind), day(1))
+	k.must(record.Request{Holder: id, Fact: engine.Fact{Kind: engine.Enrolment, OccurredAt: day(1), Enrolment: &engine.EnrolmentBody{Kind: kind},
+		House: &engine.HouseBody{Do: engine.HouseOpen, Member: owner}}})
+	for _, m := range others {
+		for _, do := range []string{engine.HouseInvite, engine.HouseJoin} {
+			k.must(record.Request{Holder: id, Fact: engine.Fact{Kind: engine.HouseK, OccurredAt: day(1), House: &engine.HouseBody{Do: do, Member: m, Role: role, By: owner}}})
+		}
+	}
+	return id
+}
+
+func together(m, reward string) record.Request {
+	req := redeem(m, reward, day(2))
+	req.Fact.Redemption.Household = true
+	req.Program, req.Now = "shop", day(2)
+	return req
+}
+
+// Four of a household spend at once, on two nodes: no point is spent twice and none is left lying.
+func TestAHouseholdSpendsAtOnce(t *testing.T) {
+	t.Parallel()
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
+		k := openWith(t, d, record.Options{}, family)
+		second := record.NewWith(d, &version.Cache{}, record.Options{Writers: 3, Gather: 2})
+		t.Cleanup(second.Close)
+		var people []string
+		for _, ext := range []string{"a", "b", "c", "d"} {
+			people = append(people, k.enrol(ext))
+		}
+		k.house(engine.Household, people[0], "", people[1:]...)
+		for i, n := range []string{"130", "270", "350", "250"} {
+			k.must(purchase(people[i], n, day(1)))
+		}
+		done, refused := k.race(16, func(i int) error {
+			r := k.r
+			if i%2 == 0 {
+				r = second
+			}
+			_, err := r.Record(context.Background(), together(people[i%4], "hundred"))
+			return err
+		}, "balance_too_low")
+		left := int64(0)
+		for _, m := range people {
+			left += k.balance(m, day(2))
+		}
+		if done != 10 || refused != 6 || left != 0 {
+			t.Errorf("%d done, %d refused, %d left", done, refused, left)
+		}
+	})
+}
+
+// Somebody joins and spends in one batch with others who spend: each goes after what it shares with those before.
+func TestAHouseholdInOneBatch(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		k := openWith(t, d, record.Options{}, family)
+		a, b, c := k.enrol("a"), k.enrol("b"), k.enrol("c")
+		home := k.house(engine.Household, a, "", b)
+		k.must(purchase(b, "150", day(1)))
+		k.must(purchase(c, "100", day(1)))
+		step := func(do string) record.Request {
+			return record.Request{Program: "shop", Holder: home, Now: day(2), Fact: engine.Fact{Kind: engine.HouseK, House: &engine.HouseBody{Do: do, Member: c}}}
+		}
+		var got []string
+		for _, o := range k.r.Batch(context.Background(), []record.Request{together(a, "hundred"), together(c, "hundred"), step(engine.HouseInvite), step(engine.HouseJoin),
+			together(a, "hundred"), together(c, "hundred"), together(b, "voucher")}) {
+			got = append(got, reason(o.Err))
+		}
+		if want := []string{"", "no_household", "", "", "", "balance_too_low", ""}; !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+		if k.balance(a, day(2))+k.balance(b, day(2))+k.balance(c, day(2)) != 0 {
+			t.Errorf("%d, %d and %d are left", k.balance(a, day(2)), k.balance(b, day(2)), k.balance(c, day(2)))
+		}
+	})
+}
+
+func reason(err error) string {
+	if err == nil {
+		return ""
+	}
+	return errs.As(err).Reason
+}
+
+// What was given and is undone comes home once, wherever the errand stops; by a receipt that comes again nothing is given twice.
+func TestWhatAHouseholdGaveComesHomeOnce(t *testing.T) {
+	t.Parallel()
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
+		k := openWith(t, d, record.Options{}, family)
+		a, b := k.enrol("a"), k.enrol("b")
+		k.house(engine.Household, a, "", b)
+		k.must(purchase(a, "40", day(1)))
+		k.must(purchase(b, "200", day(1)))
+		req := together(a, "hundred")
+		req.Fact.Source, req.Fact.ExternalID = "till", "1"
+		first := k.must(req)
+		if again := k.must(req); !again.Duplicate || again.Fact.ID != first.Fact.ID {
+			t.Errorf("it was taken again: %+v", again.Fact)
+		}
+		if k.balance(a, day(2)) != 0 || k.balance(b, day(2)) != 140 {
+			t.Errorf("%d and %d", k.balance(a, day(2)), k.balance(b, day(2)))
+		}
+		k.must(record.Request{Fact: engine.Fact{Kind: engine.Refund, Parent: first.Fact.ID, OccurredAt: day(3)}})
+		for range 2 {
+			if err := errand.CatchUp(t.Context(), d, k.r, "shop", day(3)); err != nil {
+				t.Fatal(err)
+			}
+			err := d.Write(t.Context(), func(tx *db.Tx) error {
+				_, err := tx.Exec(t.Context(), "DELETE FROM errand_places")
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if k.balance(a, day(3)) != 40 || k.balance(b, day(3)) != 200 {
+			t.Errorf("%d and %d", k.balance(a, day(3)), k.balance(b, day(3)))
+		}
+	})
+}
+
+// A purchase of somebody who acts for an organization is the organization's; a receipt from before that is known all the same.
+func TestAPurchaseForAnOrganization(t *testing.T) {
+	t.Parallel()
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
+		k := openWith(t, d, record.Options{}, family)
+		a, b := k.enrol("a"), k.enrol("b")
+		own := purchase(b, "10", day(0))
+		own.Fact.Source, own.Fact.ExternalID = "till", "1"
+		k.must(own)
+		firm := k.house(engine.Organization, a, "viewer", b)
+		if r := k.must(purchase("ext:a", "100", day(2))); r.Fact.Member != firm || r.Fact.Purchase.By != a {
+			t.Errorf("it is of %s, by %s", r.Fact.Member, r.Fact.Purchase.By)
+		}
+		if _, err := k.take(purchase(b, "5", day(2))); reason(err) != "role_may_not" {
+			t.Error(err)
+		}
+		own.Now = day(2)
+		if r := k.must(own); !r.Duplicate || r.Fact.Member != b {
+			t.Errorf("it was taken again: %+v", r.Fact)
+		}
+		n := money.MustParse("7")
+		if r := k.must(record.Request{Member: firm, Fact: engine.Fact{Kind: engine.PurchaseK, OccurredAt: day(2), Purchase: &engine.Purchase{Amount: &n}}}); r.Fact.Member != firm {
+			t.Errorf("it is of %s", r.Fact.Member)
+		}
+		if k.balance(firm, day(2)) != 107 || k.balance(b, day(2)) != 10 {
+			t.Errorf("%d and %d", k.balance(firm, day(2)), k.balance(b, day(2)))
+		}
+	})
+}
