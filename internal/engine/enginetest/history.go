@@ -178,6 +178,7 @@ func Program(t *rapid.T, o Options) *program.Compiled {
 		"rewards:\n  - {id: mug, title: Mug, price: {point: 20}, gives: {product: MUG}, stock: 12, limit: {per: week, times: 3}, hold: 3 days}\n" +
 		"  - {id: buns, title: Buns, price: {point: 3}, quantity: 2, gives: {product: BUN}, hold: 2 hours}\n" +
 		"  - {id: off, title: Off, pay: {unit: point, points: 2, worth: 0.10, share: 50}}\n" +
+		kindsOf(o) +
 		"  - {id: slip, title: Slip, price: {point: 2}, gives: {voucher: {money: 2.00, uses: 2, least: 3.00, valid: 20 days}}}\n" +
 		"spending: {order: " + pick("order", []string{"earliest expiry", "earliest earned"}) + ", short: " + pick("short", []string{"refuse", "use what there is"}) +
 		", own: " + pick("own", []string{"at once", "later"}) + "}\n" +
@@ -278,7 +279,7 @@ var kinds = []engine.Kind{
 	engine.Reserve, engine.Redeem, engine.Redeem, engine.Commit, engine.Cancel, engine.Refund, engine.Refund, engine.AdjustmentK, engine.TransferOut,
 	engine.Release, engine.TierGrant, engine.GrantK, engine.GrantK, engine.Status, engine.MergeOut,
 	engine.RecognitionK, engine.RecognitionK, engine.ThanksK, engine.ProfileK, engine.ChallengeK, engine.PlanK, engine.PlanK, engine.UseK,
-	engine.PartnerK, engine.PartnerK, engine.Load, engine.VoucherK, engine.VoucherK,
+	engine.PartnerK, engine.PartnerK, engine.Load, engine.VoucherK, engine.VoucherK, engine.FulfilK, engine.FulfilK,
 }
 
 // ofCards are what happens to gift cards, and now and then what does not.
@@ -360,7 +361,13 @@ func (h *History) body(t *rapid.T, f *engine.Fact) bool {
 			return f.Parent != ""
 		}
 	case engine.Commit, engine.Cancel:
+		if rapid.Bool().Draw(t, "with money") {
+			f.Redemption = &engine.Redemption{Spend: engine.Spend{Money: rapid.SampledFrom([]*money.Decimal{cents(t, "money", 250, 250), cents(t, "money", 700, 700)}).Draw(t, "paid")}}
+		}
 		return about(h.held)
+	case engine.FulfilK:
+		f.Fulfil = &engine.FulfilBody{To: rapid.SampledFrom(engine.Stages).Draw(t, "stage"), Keep: rapid.IntRange(0, 5).Draw(t, "keep") == 0}
+		return !h.Plain && about(h.held)
 	case engine.Refund:
 		if rapid.IntRange(0, 2).Draw(t, "part") == 0 {
 			f.Redemption = &engine.Redemption{Spend: engine.Spend{Points: points(t, 1, 15)}}
@@ -541,14 +548,39 @@ func (h *History) spend(t *rapid.T) engine.Spend {
 	return s
 }
 
+// kindsOf are rewards that are followed, taken out of a pool, or picked.
+func kindsOf(o Options) string {
+	if o.Plain {
+		return ""
+	}
+	return "  - {id: parcel, title: Parcel, price: {point: 9}, money: 2.50, or: [{price: {point: 4}, money: 7.00}], gives: {kind: goods, product: PARCEL}, stock: 9}\n" +
+		"  - {id: film, title: Film, price: {point: 5}, gives: {pool: cinema}, hold: 3 days}\n" +
+		"  - {id: pick, title: Pick, price: {point: 6}, gives: {choice: [mug, parcel, film]}}\n"
+}
+
 func (h *History) spendOf(t *rapid.T) engine.Spend {
-	kinds := 4
+	kinds := 7
 	if h.Plain {
 		kinds = 3
 	}
 	switch rapid.IntRange(0, kinds).Draw(t, "reward") {
 	case 4:
 		return engine.Spend{Reward: "slip"}
+	case 5:
+		s := engine.Spend{Reward: "parcel", Quantity: int64(rapid.IntRange(1, 3).Draw(t, "parcels")), Option: int64(rapid.IntRange(0, 2).Draw(t, "option"))}
+		each := int64(250)
+		if s.Option == 2 {
+			each = 700
+		}
+		if rapid.IntRange(0, 9).Draw(t, "paid besides") > 0 {
+			n := money.New(each*s.Quantity, 2)
+			s.Money = &n
+		}
+		return s
+	case 6:
+		return engine.Spend{Reward: "film"}
+	case 7:
+		return engine.Spend{Reward: "pick", Choose: rapid.SampledFrom([]string{"mug", "parcel", "film", "buns", ""}).Draw(t, "choose")}
 	case 0:
 		return engine.Spend{Reward: "mug"}
 	case 1:

@@ -30,6 +30,7 @@ func take(t *rapid.T, d *Desk, h *History, f engine.Fact) *Taken {
 func begin(t *rapid.T, o Options) (*Desk, *History) {
 	p := Program(t, o)
 	d, h := New(p), NewHistory(p, o, "kari", "ola", "per")
+	d.Load("cinema", 4)
 	d.Strict = true
 	for _, m := range h.Members {
 		take(t, d, h, h.Enrol(t, m))
@@ -161,6 +162,7 @@ func TestLateSweepIsTheSame(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		swept, h := begin(t, Options{Orderly: true})
 		other := New(h.P)
+		other.Load("cinema", 4)
 		other.log = nil
 		for name := range swept.counted {
 			other.Count(name, engine.PartnerPeriod, swept.counters[name][engine.PartnerPeriod])
