@@ -9,27 +9,27 @@ var texts = map[string]text{
 		[4]string{"Slå sammen regler som ligner, og ta bort dem som sjelden gjelder.", "Slå ihop regler som liknar varandra och ta bort dem som sällan gäller.", "Slå regler sammen, der ligner hinanden, og fjern dem, der sjældent gælder.", "Join rules that are alike and remove those that seldom count."},
 	},
 	"no_title": {
-		[4]string{"«{rule}» har ikke noe navn som medlemmene kan lese.", "”{rule}” har inget namn som medlemmarna kan läsa.", "“{rule}” har ikke noget navn, som medlemmerne kan læse.", "“{rule}” has no name that members can read."},
+		[4]string{"«{rule}» har ikke noe navn som medlemmene kan lese.", "”{rule}” har inget namn som medlemmarna kan läsa.", "”{rule}” har ikke noget navn, som medlemmerne kan læse.", "“{rule}” has no name that members can read."},
 		[4]string{"Skriv et navn på hvert språk.", "Skriv ett namn på varje språk.", "Skriv et navn på hvert sprog.", "Write a name in each language."},
 	},
 	"no_name": {
-		[4]string{"«{rule}» sier hva som gjelder med ord fra kassen: {words}.", "”{rule}” säger vad som gäller med ord från kassan: {words}.", "“{rule}” siger, hvad der gælder, med ord fra kassen: {words}.", "“{rule}” says what counts in words of the till: {words}."},
+		[4]string{"«{rule}» sier hva som gjelder med ord fra kassen: {words}.", "”{rule}” säger vad som gäller med ord från kassan: {words}.", "”{rule}” siger, hvad der gælder, med ord fra kassen: {words}.", "“{rule}” says what counts in words of the till: {words}."},
 		[4]string{"Skriv under names hva medlemmene kaller dem.", "Skriv under names vad medlemmarna kallar dem.", "Skriv under names, hvad medlemmerne kalder dem.", "Write under names what members call them."},
 	},
 	"over": {
-		[4]string{"«{rule}» er over og gir ingenting mer.", "”{rule}” är slut och ger inget mer.", "“{rule}” er slut og giver ikke mere.", "“{rule}” is over and gives nothing any more."},
+		[4]string{"«{rule}» er over og gir ingenting mer.", "”{rule}” är slut och ger inget mer.", "”{rule}” er slut og giver ikke mere.", "“{rule}” is over and gives nothing any more."},
 		[4]string{"Ta den bort; det som er gitt, blir stående.", "Ta bort den; det som har getts står kvar.", "Fjern den; det, der er givet, bliver stående.", "Remove it; what was given stays."},
 	},
 	"limit_zero": {
-		[4]string{"«{rule}» har en grense på null og gir aldri noe.", "”{rule}” har en gräns på noll och ger aldrig något.", "“{rule}” har en grænse på nul og giver aldrig noget.", "“{rule}” has a limit of nothing and never gives anything."},
+		[4]string{"«{rule}» har en grense på null og gir aldri noe.", "”{rule}” har en gräns på noll och ger aldrig något.", "”{rule}” har en grænse på nul og giver aldrig noget.", "“{rule}” has a limit of nothing and never gives anything."},
 		[4]string{"Hev grensen, eller ta bort regelen.", "Höj gränsen eller ta bort regeln.", "Hæv grænsen, eller fjern reglen.", "Raise the limit or remove the rule."},
 	},
 	"multiplies_nothing": {
-		[4]string{"«{rule}» ganger noe som ingen regel gir.", "”{rule}” multiplicerar något som ingen regel ger.", "“{rule}” ganger noget, som ingen regel giver.", "“{rule}” multiplies what no rule gives."},
+		[4]string{"«{rule}» ganger noe som ingen regel gir.", "”{rule}” multiplicerar något som ingen regel ger.", "”{rule}” ganger noget, som ingen regel giver.", "“{rule}” multiplies what no rule gives."},
 		[4]string{"Si under of hvilke regler den gjelder, eller ta den bort.", "Säg under of vilka regler den gäller, eller ta bort den.", "Sig under of, hvilke regler den gælder, eller fjern den.", "Say under of which rules it is for, or remove it."},
 	},
 	"shadowed": {
-		[4]string{"«{rule}» gjelder aldri: en annen regel gjelder alene, alltid og for alt.", "”{rule}” gäller aldrig: en annan regel gäller ensam, alltid och för allt.", "“{rule}” gælder aldrig: en anden regel gælder alene, altid og for alt.", "“{rule}” never counts: another rule stands alone, always and for everything."},
+		[4]string{"«{rule}» gjelder aldri: en annen regel gjelder alene, alltid og for alt.", "”{rule}” gäller aldrig: en annan regel gäller ensam, alltid och för allt.", "”{rule}” gælder aldrig: en anden regel gælder alene, altid og for alt.", "“{rule}” never counts: another rule stands alone, always and for everything."},
 		[4]string{"La den andre regelen gjelde for noe, eller ta bort denne.", "Låt den andra regeln gälla för något, eller ta bort denna.", "Lad den anden regel gælde for noget, eller fjern denne.", "Narrow the other rule, or remove this one."},
 	},
 	"never_earned": {
@@ -45,23 +45,23 @@ var texts = map[string]text{
 		[4]string{"Skriv warn, for eksempel 30 days.", "Skriv warn, till exempel 30 days.", "Skriv warn, for eksempel 30 days.", "Write warn, for example 30 days."},
 	},
 	"activity_unused": {
-		[4]string{"«{activity}» gir ingenting.", "”{activity}” ger inget.", "“{activity}” giver intet.", "“{activity}” gives nothing."},
+		[4]string{"«{activity}» gir ingenting.", "”{activity}” ger inget.", "”{activity}” giver intet.", "“{activity}” gives nothing."},
 		[4]string{"Lag en regel for den, eller ta den bort.", "Gör en regel för den, eller ta bort den.", "Lav en regel for den, eller fjern den.", "Make a rule for it, or remove it."},
 	},
 	"benefit_unnamed": {
-		[4]string{"Medlemmer leser «{benefit}» som en kode.", "Medlemmar läser ”{benefit}” som en kod.", "Medlemmer læser “{benefit}” som en kode.", "Members read “{benefit}” as a code."},
+		[4]string{"Medlemmer leser «{benefit}» som en kode.", "Medlemmar läser ”{benefit}” som en kod.", "Medlemmer læser ”{benefit}” som en kode.", "Members read “{benefit}” as a code."},
 		[4]string{"Skriv fordelen under benefits, med en tittel.", "Skriv förmånen under benefits, med en titel.", "Skriv fordelen under benefits, med en titel.", "Write the benefit under benefits, with a title."},
 	},
 	"plan_empty": {
-		[4]string{"«{plan}» koster penger og bringer ingenting.", "”{plan}” kostar pengar och ger inget.", "“{plan}” koster penge og giver intet.", "“{plan}” costs money and brings nothing."},
+		[4]string{"«{plan}» koster penger og bringer ingenting.", "”{plan}” kostar pengar och ger inget.", "”{plan}” koster penge og giver intet.", "“{plan}” costs money and brings nothing."},
 		[4]string{"Skriv benefits, eller en regel eller en fordel som spør etter plan.", "Skriv benefits, eller en regel eller en förmån som frågar efter plan.", "Skriv benefits, eller en regel eller en fordel, der spørger efter plan.", "Write benefits, or a rule or a benefit that asks for the plan."},
 	},
 	"newcomers": {
-		[4]string{"Nye medlemmer får mer enn de gamle: «{rule}», og ingenting for dem som har blitt.", "Nya medlemmar får mer än de gamla: ”{rule}”, och inget för dem som har stannat.", "Nye medlemmer får mere end de gamle: “{rule}”, og intet til dem, der er blevet.", "Newcomers get more than old members: “{rule}”, and nothing for those who stayed."},
+		[4]string{"Nye medlemmer får mer enn de gamle: «{rule}», og ingenting for dem som har blitt.", "Nya medlemmar får mer än de gamla: ”{rule}”, och inget för dem som har stannat.", "Nye medlemmer får mere end de gamle: ”{rule}”, og intet til dem, der er blevet.", "Newcomers get more than old members: “{rule}”, and nothing for those who stayed."},
 		[4]string{"Gi dem som har vært der lenge minst like mye: et nivå, en gave på årsdagen, en fordel.", "Ge dem som har varit med länge minst lika mycket: en nivå, en gåva på årsdagen, en förmån.", "Giv dem, der har været der længe, mindst lige så meget: et niveau, en gave på årsdagen, en fordel.", "Give those who have been there long at least as much: a tier, a gift on the anniversary, a benefit."},
 	},
 	"benefit_lost": {
-		[4]string{"{tier} mister «{benefit}», som {below} har.", "{tier} förlorar ”{benefit}” som {below} har.", "{tier} mister “{benefit}”, som {below} har.", "{tier} loses “{benefit}”, which {below} has."},
+		[4]string{"{tier} mister «{benefit}», som {below} har.", "{tier} förlorar ”{benefit}” som {below} har.", "{tier} mister ”{benefit}”, som {below} har.", "{tier} loses “{benefit}”, which {below} has."},
 		[4]string{"Gi {tier} fordelen også, eller en som er bedre, og si hvilken.", "Ge {tier} förmånen också, eller en som är bättre, och säg vilken.", "Giv {tier} fordelen også, eller en, der er bedre, og sig hvilken.", "Give {tier} the benefit too, or a better one, and say which."},
 	},
 	"tier_earns_less": {
@@ -69,7 +69,7 @@ var texts = map[string]text{
 		[4]string{"La det som gjelder for {below}, gjelde for {tier} også: tier i stedet for only_tier.", "Låt det som gäller för {below} gälla för {tier} också: tier i stället för only_tier.", "Lad det, der gælder for {below}, gælde for {tier} også: tier i stedet for only_tier.", "Let what counts for {below} count for {tier} too: tier in place of only_tier."},
 	},
 	"fall_unwarned": {
-		[4]string{"I «{set}» går medlemmer ned uten at noen har sagt fra.", "I ”{set}” går medlemmar ner utan att någon har sagt till.", "I “{set}” går medlemmer ned, uden at nogen har sagt det.", "In “{set}” members fall without being told first."},
+		[4]string{"I «{set}» går medlemmer ned uten at noen har sagt fra.", "I ”{set}” går medlemmar ner utan att någon har sagt till.", "I ”{set}” går medlemmer ned, uden at nogen har sagt det.", "In “{set}” members fall without being told first."},
 		[4]string{"Skriv down: {warn: 14 days}, og gjerne grace.", "Skriv down: {warn: 14 days}, och gärna grace.", "Skriv down: {warn: 14 days}, og gerne grace.", "Write down: {warn: 14 days}, and perhaps grace."},
 	},
 	"too_little": {
@@ -93,15 +93,15 @@ var texts = map[string]text{
 		[4]string{"Hev grensen for det øverste nivået, eller lag ett til.", "Höj gränsen för den högsta nivån, eller gör en till.", "Hæv grænsen for det øverste niveau, eller lav et til.", "Raise the threshold of the top tier, or make one more."},
 	},
 	"activity_unlimited": {
-		[4]string{"«{rule}» kan gjentas så ofte noen vil.", "”{rule}” kan upprepas hur ofta som helst.", "“{rule}” kan gentages så ofte, nogen vil.", "“{rule}” can be repeated as often as anyone likes."},
+		[4]string{"«{rule}» kan gjentas så ofte noen vil.", "”{rule}” kan upprepas hur ofta som helst.", "”{rule}” kan gentages så ofte, nogen vil.", "“{rule}” can be repeated as often as anyone likes."},
 		[4]string{"Skriv limit, for eksempel {per: day, times: 1}.", "Skriv limit, till exempel {per: day, times: 1}.", "Skriv limit, for eksempel {per: day, times: 1}.", "Write limit, for example {per: day, times: 1}."},
 	},
 	"split_purchases": {
-		[4]string{"«{rule}» gir det samme for hvert kjøp, hvor lite det er: ett kjøp kan deles i mange.", "”{rule}” ger lika mycket för varje köp, hur litet det än är: ett köp kan delas i många.", "“{rule}” giver det samme for hvert køb, hvor lille det end er: ét køb kan deles i mange.", "“{rule}” gives the same for every purchase, however small: one purchase can be split into many."},
+		[4]string{"«{rule}» gir det samme for hvert kjøp, hvor lite det er: ett kjøp kan deles i mange.", "”{rule}” ger lika mycket för varje köp, hur litet det än är: ett köp kan delas i många.", "”{rule}” giver det samme for hvert køb, hvor lille det end er: ét køb kan deles i mange.", "“{rule}” gives the same for every purchase, however small: one purchase can be split into many."},
 		[4]string{"Skriv when: {total: {from: …}} eller limit: {per: day, times: 1}.", "Skriv when: {total: {from: …}} eller limit: {per: day, times: 1}.", "Skriv when: {total: {from: …}} eller limit: {per: day, times: 1}.", "Write when: {total: {from: …}} or limit: {per: day, times: 1}."},
 	},
 	"points_earn_points": {
-		[4]string{"«{rule}» gir poeng for det som er betalt med poeng.", "”{rule}” ger poäng för det som betalas med poäng.", "“{rule}” giver point for det, der er betalt med point.", "“{rule}” gives points for what was paid with points."},
+		[4]string{"«{rule}» gir poeng for det som er betalt med poeng.", "”{rule}” ger poäng för det som betalas med poäng.", "”{rule}” giver point for det, der er betalt med point.", "“{rule}” gives points for what was paid with points."},
 		[4]string{"Skriv basis: {paid_with_points: excluded}.", "Skriv basis: {paid_with_points: excluded}.", "Skriv basis: {paid_with_points: excluded}.", "Write basis: {paid_with_points: excluded}."},
 	},
 	"multipliers_stack": {
@@ -109,15 +109,15 @@ var texts = map[string]text{
 		[4]string{"Skriv stack: best med samme group, eller en grense.", "Skriv stack: best med samma group, eller en gräns.", "Skriv stack: best med samme group, eller en grænse.", "Write stack: best with one group, or a limit."},
 	},
 	"worth_more": {
-		[4]string{"«{reward}» gir {gets} for poeng som er satt til {cost}.", "”{reward}” ger {gets} för poäng som är satta till {cost}.", "“{reward}” giver {gets} for point, der er sat til {cost}.", "“{reward}” gives {gets} for points that are put at {cost}."},
+		[4]string{"«{reward}» gir {gets} for poeng som er satt til {cost}.", "”{reward}” ger {gets} för poäng som är satta till {cost}.", "”{reward}” giver {gets} for point, der er sat til {cost}.", "“{reward}” gives {gets} for points that are put at {cost}."},
 		[4]string{"Hev prisen, eller si en høyere worth for poengene.", "Höj priset, eller säg ett högre worth för poängen.", "Hæv prisen, eller sig en højere worth for pointene.", "Raise the price, or state a higher worth for the points."},
 	},
 	"birthday_at_once": {
-		[4]string{"«{rule}» får også den som ble medlem dagen før.", "”{rule}” får även den som blev medlem dagen innan.", "“{rule}” får også den, der blev medlem dagen før.", "“{rule}” also goes to who joined the day before."},
+		[4]string{"«{rule}» får også den som ble medlem dagen før.", "”{rule}” får även den som blev medlem dagen innan.", "”{rule}” får også den, der blev medlem dagen før.", "“{rule}” also goes to who joined the day before."},
 		[4]string{"Skriv when: {member_for: 30 days}.", "Skriv when: {member_for: 30 days}.", "Skriv when: {member_for: 30 days}.", "Write when: {member_for: 30 days}."},
 	},
 	"grows_too_fast": {
-		[4]string{"Med «{rule}» vokser det som ligger, med {share} på et år.", "Med ”{rule}” växer det som ligger med {share} på ett år.", "Med “{rule}” vokser det, der ligger, med {share} på et år.", "With “{rule}” what lies there grows by {share} in a year."},
+		[4]string{"Med «{rule}» vokser det som ligger, med {share} på et år.", "Med ”{rule}” växer det som ligger med {share} på ett år.", "Med ”{rule}” vokser det, der ligger, med {share} på et år.", "With “{rule}” what lies there grows by {share} in a year."},
 		[4]string{"Senk prosenten, eller la den komme sjeldnere.", "Sänk procenten, eller låt den komma mer sällan.", "Sænk procenten, eller lad den komme sjældnere.", "Lower the percent, or let it come less often."},
 	},
 	"referral_cheap": {
@@ -141,7 +141,7 @@ var texts = map[string]text{
 		[4]string{"Skriv if_spent: debt, eller pending: {for: 14 days} på det som gir poeng.", "Skriv if_spent: debt, eller pending: {for: 14 days} på det som ger poäng.", "Skriv if_spent: debt, eller pending: {for: 14 days} på det, der giver point.", "Write if_spent: debt, or pending: {for: 14 days} on what gives points."},
 	},
 	"welcome_transferred": {
-		[4]string{"Velkomstgaven «{rule}» kan gis videre uten grense: oppdiktede medlemmer lønner seg.", "Välkomstgåvan ”{rule}” kan ges vidare utan gräns: påhittade medlemmar lönar sig.", "Velkomstgaven “{rule}” kan gives videre uden grænse: opdigtede medlemmer betaler sig.", "The welcome gift “{rule}” can be passed on without limit: made-up members pay."},
+		[4]string{"Velkomstgaven «{rule}» kan gis videre uten grense: oppdiktede medlemmer lønner seg.", "Välkomstgåvan ”{rule}” kan ges vidare utan gräns: påhittade medlemmar lönar sig.", "Velkomstgaven ”{rule}” kan gives videre uden grænse: opdigtede medlemmer betaler sig.", "The welcome gift “{rule}” can be passed on without limit: made-up members pay."},
 		[4]string{"Skriv limit under transfers, eller pending på gaven.", "Skriv limit under transfers, eller pending på gåvan.", "Skriv limit under transfers, eller pending på gaven.", "Write limit under transfers, or pending on the gift."},
 	},
 	"gift_cards_twice": {

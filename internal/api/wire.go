@@ -409,9 +409,12 @@ type Balance struct {
 	NextExpiry *Expiry `json:"next_expiry,omitempty"`
 }
 
-// Totals are sums over all time.
+// Totals are sums over all time. Earned less taken back, spent, expired and closed, with adjusted, transferred and partners, is the
+// balance with what is pending and reserved.
 type Totals struct {
-	Earned      Amount `json:"earned"`
+	// Earned is what rules gave, before what was taken back of it.
+	Earned Amount `json:"earned"`
+	// TakenBack is what returns and cancellations took back.
 	TakenBack   Amount `json:"taken_back"`
 	Spent       Amount `json:"spent"`
 	Expired     Amount `json:"expired"`

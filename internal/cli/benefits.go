@@ -71,7 +71,7 @@ func (c *memberBenefitsCmd) run(e *env, d *db.DB, id string) error {
 		c.print(e, &s, p)
 	}
 	if len(shown) == 0 {
-		e.printf("The program has no benefits.\n")
+		e.printf("%s\n", explain.Say(c.Lang, explain.LabelNone))
 	}
 	return nil
 }
@@ -93,7 +93,7 @@ func (c *memberBenefitsCmd) shown(s *engine.Standing, p *program.Compiled) shown
 
 func (c *memberBenefitsCmd) print(e *env, s *shownBenefit, p *program.Compiled) {
 	say := func(l explain.Label, values ...any) string { return explain.Say(c.Lang, l, values...) }
-	at := func(t time.Time) string { return lang.DateTime(c.Lang, t, p.Zone) }
+	at := func(t time.Time) string { return explain.From(p, t, c.Lang) }
 	parts := []string{say(explain.LabelNo)}
 	if s.Available {
 		parts[0] = say(explain.LabelYes)
@@ -104,8 +104,11 @@ func (c *memberBenefitsCmd) print(e *env, s *shownBenefit, p *program.Compiled) 
 	if s.Available && s.Left != nil {
 		parts = append(parts, say(explain.LabelLeft, lang.Number(c.Lang, money.New(*s.Left, 0))+" ×"))
 	}
-	if s.Until != nil {
-		parts = append(parts, say(explain.LabelToTime, at(*s.Until)))
+	switch {
+	case s.Available && s.Until != nil:
+		parts = append(parts, explain.Upto(p, *s.Until, c.Lang))
+	case !s.Available && s.From != nil:
+		parts = append(parts, say(explain.LabelFrom, at(*s.From)))
 	}
 	if s.Available && s.FallsAt != nil {
 		if s.FallsTo != "" {

@@ -9,7 +9,6 @@ import (
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/explain"
-	"lojal.dev/lojal/internal/lang"
 	"lojal.dev/lojal/internal/money"
 	"lojal.dev/lojal/internal/program"
 	"lojal.dev/lojal/internal/record"
@@ -58,6 +57,8 @@ type foreseenChange struct {
 	Rule    string    `json:"rule,omitempty"`
 	Amount  string    `json:"amount"`
 	Balance string    `json:"balance"`
+	// Sentence is the change in words.
+	Sentence string `json:"sentence"`
 }
 
 type foreseenTarget struct {
@@ -93,8 +94,9 @@ func (c *memberForecastCmd) run(e *env, d *db.DB, id string) error {
 	for unit := range o.Then {
 		f.Units[unit] = willBe{unitAmount(then, unit, o.Now[unit]), unitAmount(then, unit, o.Then[unit]), explain.Statement(o.Says(unit, until), then, c.Lang, c.For == "member")}
 	}
-	for _, ch := range o.Changes {
-		f.Changes = append(f.Changes, foreseenChange{ch.At, ch.Unit, ch.Kind, ch.Rule, unitAmount(then, ch.Unit, ch.Amount), unitAmount(then, ch.Unit, ch.Balance)})
+	for i := range o.Changes {
+		ch := &o.Changes[i]
+		f.Changes = append(f.Changes, foreseenChange{ch.At, ch.Unit, ch.Kind, ch.Rule, unitAmount(then, ch.Unit, ch.Amount), unitAmount(then, ch.Unit, ch.Balance), explain.Change(ch, then, c.Lang)})
 	}
 	for i := range targets {
 		f.Targets = append(f.Targets, c.target(p, &targets[i]))
@@ -140,11 +142,7 @@ func (c *memberForecastCmd) print(e *env, p *program.Compiled, f *foreseen) {
 	}
 	for i := range f.Changes {
 		ch := &f.Changes[i]
-		what := ch.Kind
-		if ch.Rule != "" {
-			what += " for " + explain.Rule(p, ch.Rule, c.Lang)
-		}
-		e.printf("    %s  %s %s %s: %s\n", lang.Date(c.Lang, ch.At, p.Zone), ch.Amount, explain.Unit(p, ch.Unit, c.Lang, ch.Amount == "1"), what, ch.Balance)
+		e.printf("    %s  %s\n", explain.From(p, ch.At, c.Lang), ch.Sentence)
 	}
 	for i := range f.Targets {
 		e.printf("%s\n", f.Targets[i].Sentence)

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -37,7 +39,8 @@ type memberShowCmd struct {
 }
 
 func (memberShowCmd) Help() string {
-	return `What they have is shown as it stands now, with what has expired or been released meanwhile.
+	return `What they have is shown as it stands now, with what has expired or been released meanwhile. Behind it stand sums over all time: what
+was earned is told as the rules gave it, and what was taken back of it by itself.
 
 Examples:
 
@@ -52,6 +55,11 @@ type shown struct {
 	JoinedAt time.Time               `json:"joined_at"`
 	Balances map[string]shownBalance `json:"balances"`
 	Tiers    map[string]string       `json:"tiers"`
+	// Plans are in words, by plan.
+	Plans map[string]string `json:"plans"`
+	// InvitedBy is who brought the member; Invited are those whom the member brought.
+	InvitedBy *engine.ReferralState `json:"invited_by,omitempty"`
+	Invited   []string              `json:"invited"`
 	// Challenges are in words; Grants are what the member may have and did not pay for.
 	Challenges map[string]string `json:"challenges"`
 	Grants     []engine.Grant    `json:"grants"`
@@ -59,11 +67,25 @@ type shown struct {
 }
 
 type shownBalance struct {
-	Balance  string     `json:"balance"`
-	Pending  string     `json:"pending"`
-	Reserved string     `json:"reserved"`
-	Debt     string     `json:"debt"`
-	Lots     []shownLot `json:"lots"`
+	Balance  string      `json:"balance"`
+	Pending  string      `json:"pending"`
+	Reserved string      `json:"reserved"`
+	Debt     string      `json:"debt"`
+	Lots     []shownLot  `json:"lots"`
+	Totals   shownTotals `json:"totals"`
+}
+
+// shownTotals are sums over all time: earned by rules, before what was taken back; the rest as the names say. Earned less taken back,
+// spent, expired and closed, with adjusted, transferred and partners, is what the member has, on hold and set aside with it.
+type shownTotals struct {
+	Earned      string `json:"earned"`
+	TakenBack   string `json:"taken_back"`
+	Spent       string `json:"spent"`
+	Expired     string `json:"expired"`
+	Adjusted    string `json:"adjusted"`
+	Transferred string `json:"transferred"`
+	Partners    string `json:"partners"`
+	Closed      string `json:"closed"`
 }
 
 type shownLot struct {
@@ -97,6 +119,7 @@ func (c *memberShowCmd) run(e *env, d *db.DB, id string) (err error) {
 	var m member.Member
 	var facts []books.Entry
 	var set *version.Set
+	var invited []string
 	err = d.Read(e.ctx, func(tx *db.Tx) (err error) {
 		if m, err = member.Get(e.ctx, tx, id, acc.Member); err != nil {
 			return err
@@ -104,7 +127,11 @@ func (c *memberShowCmd) run(e *env, d *db.DB, id string) (err error) {
 		if set, err = versions.Get(e.ctx, tx, id); err != nil {
 			return err
 		}
-		facts, err = books.Facts(e.ctx, tx, books.Ref{Program: id, Member: acc.Member}, books.Page{Limit: max(c.Facts, 1)})
+		ref := books.Ref{Program: id, Member: acc.Member}
+		if facts, err = books.Facts(e.ctx, tx, ref, books.Page{Limit: max(c.Facts, 1)}); err != nil {
+			return err
+		}
+		invited, err = friends(e.ctx, tx, ref)
 		return err
 	})
 	if err != nil {
@@ -115,13 +142,29 @@ func (c *memberShowCmd) run(e *env, d *db.DB, id string) (err error) {
 	}
 	if c.JSON {
 		out := c.shown(m, acc, p, set, facts)
+		out.Invited = append(out.Invited, invited...)
 		for _, g := range engine.ChallengesOf(p, acc, e.now()) {
 			out.Challenges[g.Challenge] = explain.Challenge(&g, p, c.Lang, false)
 		}
 		return e.json(out)
 	}
-	c.print(e, m, acc, p, set, facts)
+	c.print(e, m, acc, p, set, facts, invited)
 	return nil
+}
+
+// friends are the members whom a member brought, the newest first, of the last 500 steps.
+func friends(ctx context.Context, tx *db.Tx, ref books.Ref) ([]string, error) {
+	thanks, err := books.Facts(ctx, tx, ref, books.Page{Limit: 500, Kinds: []engine.Kind{engine.ThanksK}})
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for i := range thanks {
+		if b := thanks[i].Fact.Thanks; b.For == "referral" && !slices.Contains(out, b.From) {
+			out = append(out, b.From)
+		}
+	}
+	return out, nil
 }
 
 func memberHint(err error, ref string) error {
@@ -151,10 +194,12 @@ func (c *memberShowCmd) summary(set *version.Set, p *program.Compiled, f *books.
 }
 
 func (c *memberShowCmd) shown(m member.Member, acc *engine.Account, p *program.Compiled, set *version.Set, facts []books.Entry) shown {
-	out := shown{Member: m, Status: acc.State.Status, JoinedAt: acc.State.JoinedAt, Balances: map[string]shownBalance{}, Tiers: map[string]string{}, Challenges: map[string]string{}, Grants: append([]engine.Grant{}, acc.State.Grants...), Facts: []shownFact{}}
+	out := shown{Member: m, Status: acc.State.Status, JoinedAt: acc.State.JoinedAt, Balances: map[string]shownBalance{}, Tiers: map[string]string{}, Plans: map[string]string{}, InvitedBy: acc.State.Referral, Invited: []string{}, Challenges: map[string]string{}, Grants: append([]engine.Grant{}, acc.State.Grants...), Facts: []shownFact{}}
 	for unit, h := range acc.State.Units {
 		b := shownBalance{Balance: unitAmount(p, unit, h.Balance()), Pending: unitAmount(p, unit, h.Pending), Reserved: unitAmount(p, unit, h.Reserved),
-			Debt: unitAmount(p, unit, h.Debt), Lots: []shownLot{}}
+			Debt: unitAmount(p, unit, h.Debt), Lots: []shownLot{}, Totals: shownTotals{
+				Earned: unitAmount(p, unit, h.Earned), TakenBack: unitAmount(p, unit, h.Reversed), Spent: unitAmount(p, unit, h.Spent), Expired: unitAmount(p, unit, h.Expired),
+				Adjusted: unitAmount(p, unit, h.Adjusted), Transferred: unitAmount(p, unit, h.Transferred), Partners: unitAmount(p, unit, h.Partners), Closed: unitAmount(p, unit, h.Closed)}}
 		for _, l := range acc.Lots {
 			if l.Unit == unit && l.Open() {
 				b.Lots = append(b.Lots, shownLot{unitAmount(p, unit, l.Left()), l.EarnedAt, l.ExpiresAt})
@@ -165,6 +210,9 @@ func (c *memberShowCmd) shown(m member.Member, acc *engine.Account, p *program.C
 	for id, t := range acc.State.Tiers {
 		out.Tiers[id] = t.Tier
 	}
+	for id, s := range acc.State.Plans {
+		out.Plans[id] = explain.PlanStanding(id, s, p, c.Lang)
+	}
 	for i := range facts {
 		f := &facts[i]
 		out.Facts = append(out.Facts, shownFact{f.Fact.ID, string(f.Fact.Kind), f.Fact.OccurredAt, c.summary(set, p, f)})
@@ -172,7 +220,7 @@ func (c *memberShowCmd) shown(m member.Member, acc *engine.Account, p *program.C
 	return out
 }
 
-func (c *memberShowCmd) print(e *env, m member.Member, acc *engine.Account, p *program.Compiled, set *version.Set, facts []books.Entry) {
+func (c *memberShowCmd) print(e *env, m member.Member, acc *engine.Account, p *program.Compiled, set *version.Set, facts []books.Entry, invited []string) {
 	name := m.DisplayName()
 	if name == "" {
 		name = explain.Say(c.Lang, explain.LabelNameless)
@@ -200,6 +248,17 @@ func (c *memberShowCmd) print(e *env, m member.Member, acc *engine.Account, p *p
 			e.printf(", %s", explain.Say(c.Lang, explain.LabelFalls, lang.Date(c.Lang, *ts.FallsAt, p.Zone)))
 		}
 		e.printf("\n")
+	}
+	for _, id := range slices.Sorted(maps.Keys(acc.State.Plans)) {
+		if text := explain.PlanStanding(id, acc.State.Plans[id], p, c.Lang); text != "" {
+			e.printf("  %s\n", text)
+		}
+	}
+	if r := acc.State.Referral; r != nil {
+		e.printf("  %s\n", explain.Say(c.Lang, explain.LabelInvitedBy, r.By, lang.Date(c.Lang, r.At, p.Zone), explain.Referred(r.Status, c.Lang)))
+	}
+	if len(invited) > 0 {
+		e.printf("  %s\n", explain.Say(c.Lang, explain.LabelInvited, lang.And(c.Lang, invited)))
 	}
 	for _, g := range engine.ChallengesOf(p, acc, e.now()) {
 		e.printf("  %s\n", explain.Challenge(&g, p, c.Lang, false))
@@ -246,7 +305,21 @@ func (c *memberShowCmd) printUnit(e *env, unit string, acc *engine.Account, p *p
 			e.printf(", %s", explain.Say(c.Lang, part.label, number(part.n)))
 		}
 	}
-	e.printf(" (%s)\n", explain.Say(c.Lang, explain.LabelTotals, number(h.Earned-h.Reversed), number(h.Spent), number(h.Expired)))
+	totals := []string{explain.Say(c.Lang, explain.LabelEarned, number(h.Earned))}
+	for _, part := range []struct {
+		n     int64
+		label explain.Label
+		// always tells it where it is nothing, too.
+		always bool
+	}{
+		{h.Reversed, explain.LabelTaken, false}, {h.Spent, explain.LabelSpent, true}, {h.Expired, explain.LabelExpired, true}, {h.Adjusted, explain.LabelAdjusted, false},
+		{h.Transferred, explain.LabelMoved, false}, {h.Partners, explain.LabelPartners, false}, {h.Closed, explain.LabelClosed, false},
+	} {
+		if part.n != 0 || part.always {
+			totals = append(totals, explain.Say(c.Lang, part.label, number(part.n)))
+		}
+	}
+	e.printf(" (%s)\n", strings.Join(totals, ", "))
 	ends := map[time.Time]int64{}
 	for _, l := range acc.Lots {
 		if l.Unit == unit && l.ExpiresAt != nil && l.Spendable+l.Pending > 0 {
@@ -262,7 +335,7 @@ func (c *memberShowCmd) printUnit(e *env, unit string, acc *engine.Account, p *p
 		if i == 3 {
 			break
 		}
-		e.printf("    %s\n", explain.Say(c.Lang, explain.LabelUntil, explain.Amount(p, unit, ends[day], c.Lang), lang.Date(c.Lang, day.Add(-time.Microsecond), p.Zone)))
+		e.printf("    %s\n", explain.Say(c.Lang, explain.LabelUntil, explain.Amount(p, unit, ends[day], c.Lang), explain.Upto(p, day, c.Lang)))
 	}
 }
 

@@ -192,8 +192,10 @@ const (
 	NoteTierFloor     = "tier_floor"         // tier, time (optional)
 	NoteTierKept      = "tier_kept"          // tier, time: holds until
 	NoteStatus        = "status"             // word
+	NoteCardStatus    = "card_status"        // word
 	NoteMerged        = "merged"             // text (other)
 	NoteClosedOut     = "closed_out"         // amount
+	NoteCardClosed    = "card_closed"        // amount
 
 	NoteChallenge      = "challenge"         // rule, amount (optional), seen, want, missing: what counts towards the next prize
 	NoteChallengeDone  = "challenge_done"    // rule
@@ -235,6 +237,7 @@ const (
 	NotePartnerAccept = "partner_accepted" // amount, text (partner)
 	NotePartnerUndo   = "partner_undone"   // amount, text (partner)
 	NotePlanStarted   = "plan_started"     // plan, time (until)
+	NotePlanTrial     = "plan_trial"       // plan, time (until): it began, and is free so long
 	NotePlanRenewed   = "plan_renewed"     // plan, time (until)
 	NotePlanFailed    = "plan_failed"      // plan, time (ends then unless paid)
 	NotePlanCancelled = "plan_cancelled"   // plan, time (ends then)

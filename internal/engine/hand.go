@@ -338,7 +338,11 @@ func (w *work) doStatus() error {
 		return errs.Conflict("same_status", "The member is "+b.To+" already.")
 	}
 	w.event(EvStatus, map[string]string{"to": b.To, "was": w.st.Status})
-	w.note(NoteStatus, Args{"word": word(b.To)})
+	note := NoteStatus
+	if w.st.Kind == GiftCard {
+		note = NoteCardStatus
+	}
+	w.note(note, Args{"word": word(b.To)})
 	w.st.Status = b.To
 	if b.To == Closed {
 		w.leaveHouses()
@@ -384,7 +388,11 @@ func (w *work) empty(to string, move func(l *ledger.Lot, n int64, where string))
 			sums[unit] -= d
 		}
 		if n := sums[unit]; n != 0 && to == ledger.Closed {
-			w.note(NoteClosedOut, Args{"amount": Units(unit, n)})
+			note := NoteClosedOut
+			if w.st.Kind == GiftCard {
+				note = NoteCardClosed
+			}
+			w.note(note, Args{"amount": Units(unit, n)})
 		}
 	}
 }

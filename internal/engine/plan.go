@@ -221,7 +221,11 @@ func (w *work) startPlan(b *PlanBody, s *PlanState) error {
 		fresh.Until, fresh.Anchor, fresh.Periods = *b.Until, *b.Until, 0
 	}
 	*s = fresh
-	w.note(NotePlanStarted, Args{"plan": plans(b.Plan), "time": Time(s.Until)})
+	note := NotePlanStarted
+	if s.Status == PlanTrial {
+		note = NotePlanTrial
+	}
+	w.note(note, Args{"plan": plans(b.Plan), "time": Time(s.Until)})
 	w.event(EvPlanStarted, map[string]string{"plan": b.Plan, "trial": strconv.FormatBool(s.Status == PlanTrial), "until": w.stamp(s.Until)})
 	return w.welcome(b.Plan)
 }

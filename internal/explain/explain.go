@@ -55,6 +55,8 @@ type table struct {
 	houses map[string]string
 	// periods are singular and plural of minute, hour, day, week, month, year.
 	periods map[string][2]string
+	// upto is "up to and including" a whole day, and "until" a moment.
+	upto [2]string
 	// once is "once"; times is "times" after a number.
 	once, times string
 	// weekdays makes the plural of a day of the week.

@@ -396,7 +396,9 @@ var explanations = map[string]engine.Explanation{
 			{Code: engine.NoteTierUp, Args: args{"tier": tierOf("gold"), "was": tierOf("member"), "seen": num("412"), "from": text1("12 months")}},
 			{Code: engine.NoteMerged, Args: args{"text": text1("mem_01jqk0000000000000000000")}},
 			{Code: engine.NoteStatus, Args: args{"word": wordOf("blocked")}},
+			{Code: engine.NoteCardStatus, Args: args{"word": wordOf("blocked")}},
 			{Code: engine.NoteClosedOut, Args: args{"amount": stars(31)}},
+			{Code: engine.NoteCardClosed, Args: args{"amount": stars(31)}},
 		},
 	},
 	"14-an-invitation": {
@@ -461,6 +463,8 @@ var explanations = map[string]engine.Explanation{
 	"15-plans": {
 		Notes: []note{
 			{Code: engine.NotePlanStarted, Args: args{"plan": {Plans: []string{"plus"}}, "time": when("2026-03-28T11:05:00Z")}},
+			{Code: engine.NotePlanTrial, Args: args{"plan": {Plans: []string{"plus"}}, "time": when("2026-03-28T11:05:00Z")}},
+			{Code: engine.NotePlanCancelled, Args: args{"plan": {Plans: []string{"plus"}}, "time": when("2026-03-28T11:05:00Z")}},
 			{Code: engine.NotePlanRenewed, Args: args{"plan": {Plans: []string{"plus"}}, "time": when("2026-04-27T22:00:00Z")}},
 			{Code: engine.NotePlanFailed, Args: args{"plan": {Plans: []string{"plus"}}, "time": when("2026-04-27T22:00:00Z")}},
 			{Code: engine.NotePlanCancelled, Args: args{"plan": {Plans: []string{"plus"}}, "time": when("2026-04-27T22:00:00Z")}},

@@ -6,6 +6,7 @@ import (
 
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/lang"
+	"lojal.dev/lojal/internal/program"
 )
 
 // Label is a piece of text around sentences: a heading, or a part of an overview. Its places take values in the same order in every
@@ -14,44 +15,72 @@ type Label string
 
 // The labels, with what their places are for.
 const (
-	LabelNameless  Label = "nameless"
-	LabelJoined    Label = "joined" // day, status
-	LabelPending   Label = "pending"
-	LabelReserved  Label = "reserved"
-	LabelOwed      Label = "owed"
-	LabelTotals    Label = "totals" // earned, spent, expired
-	LabelUntil     Label = "until"  // amount, day
-	LabelTierSince Label = "tier since"
-	LabelFalls     Label = "falls" // day
-	LabelLastFacts Label = "last facts"
-	LabelRefused   Label = "refused" // message
-	LabelYes       Label = "yes"
-	LabelNo        Label = "no"
-	LabelLeft      Label = "left"     // times
-	LabelToTime    Label = "to time"  // time
-	LabelFallsTo   Label = "falls to" // value, time
-	LabelEnds      Label = "ends"     // time
+	LabelNameless      Label = "nameless"
+	LabelJoined        Label = "joined" // day, status
+	LabelPending       Label = "pending"
+	LabelReserved      Label = "reserved"
+	LabelOwed          Label = "owed"
+	LabelEarned        Label = "earned" // by rules, before what was taken back
+	LabelTaken         Label = "taken back"
+	LabelSpent         Label = "spent"
+	LabelExpired       Label = "expired"
+	LabelAdjusted      Label = "adjusted"
+	LabelMoved         Label = "transferred"
+	LabelPartners      Label = "partners"
+	LabelClosed        Label = "closed"
+	LabelUntil         Label = "until" // amount, the words of Upto
+	LabelTierSince     Label = "tier since"
+	LabelFalls         Label = "falls" // day
+	LabelLastFacts     Label = "last facts"
+	LabelRefused       Label = "refused" // message
+	LabelYes           Label = "yes"
+	LabelNo            Label = "no"
+	LabelLeft          Label = "left"      // times
+	LabelFrom          Label = "from"      // time
+	LabelNone          Label = "none"      // there are no benefits
+	LabelPlan          Label = "plan"      // title, status, the words of Upto
+	LabelPlanOver      Label = "plan over" // title, day
+	LabelPlanNext      Label = "plan next" // title
+	LabelPlanCancelled Label = "plan cancelled"
+	LabelInvitedBy     Label = "invited by" // member, day, status
+	LabelInvited       Label = "invited"    // members
+	LabelFallsTo       Label = "falls to"   // value, time
+	LabelEnds          Label = "ends"       // time
 )
 
 // labels are in the order of lang.All, one below the other so that they can be read together.
 var labels = map[Label][4]string{
-	LabelNameless:  {"Medlem uten navn", "Medlem utan namn", "Medlem uden navn", "Member without a name"},
-	LabelJoined:    {"Innmeldt %s; medlemskapet er %s", "Gick med %s; medlemskapet är %s", "Indmeldt %s; medlemskabet er %s", "Joined on %s; the membership is %s"},
-	LabelPending:   {"%s venter", "%s väntar", "%s venter", "%s pending"},
-	LabelReserved:  {"%s reservert", "%s reserverat", "%s reserveret", "%s reserved"},
-	LabelOwed:      {"%s skyldig", "%s i skuld", "%s skyldig", "%s owed"},
-	LabelTotals:    {"opptjent %s, brukt %s, utløpt %s", "intjänat %s, använt %s, förfallet %s", "optjent %s, brugt %s, udløbet %s", "earned %s, spent %s, expired %s"},
-	LabelUntil:     {"%s til og med %s", "%s till och med %s", "%s til og med %s", "%s up to and including %s"},
-	LabelTierSince: {"%s: %s siden %s", "%s: %s sedan %s", "%s: %s siden %s", "%s: %s since %s"},
-	LabelFalls:     {"rykker ned %s hvis nivået ikke tjenes opp igjen", "flyttas ned %s om nivån inte tjänas in igen", "rykker ned %s, hvis niveauet ikke optjenes igen", "falls on %s unless it is earned again"},
-	LabelLastFacts: {"Siste hendelser", "Senaste händelser", "Seneste hændelser", "Last facts"},
-	LabelYes:       {"ja", "ja", "ja", "yes"},
-	LabelNo:        {"nei", "nej", "nej", "no"},
-	LabelLeft:      {"kan brukes %s til", "kan användas %s till", "kan bruges %s mere", "can be used %s more"},
-	LabelToTime:    {"til %s", "till %s", "til %s", "until %s"},
-	LabelFallsTo:   {"synker til %s %s, om ingenting kjøpes", "sjunker till %s %s, om inget köps", "falder til %s %s, hvis intet købes", "falls to %s on %s, unless something is bought"},
-	LabelEnds:      {"faller bort %s, om ingenting kjøpes", "upphör %s, om inget köps", "ophører %s, hvis intet købes", "ends on %s, unless something is bought"},
-	LabelRefused:   {"Avvist: %s", "Avvisat: %s", "Afvist: %s", "Refused: %s"},
+	LabelNameless:      {"Medlem uten navn", "Medlem utan namn", "Medlem uden navn", "Member without a name"},
+	LabelJoined:        {"Innmeldt %s; medlemskapet er %s", "Gick med %s; medlemskapet är %s", "Indmeldt %s; medlemskabet er %s", "Joined on %s; the membership is %s"},
+	LabelPending:       {"%s venter", "%s väntar", "%s venter", "%s pending"},
+	LabelReserved:      {"%s reservert", "%s reserverat", "%s reserveret", "%s reserved"},
+	LabelOwed:          {"%s skyldig", "%s i skuld", "%s skyldig", "%s owed"},
+	LabelEarned:        {"opptjent %s", "intjänat %s", "optjent %s", "earned %s"},
+	LabelTaken:         {"tatt tilbake %s", "återtaget %s", "taget tilbage %s", "taken back %s"},
+	LabelSpent:         {"brukt %s", "använt %s", "brugt %s", "spent %s"},
+	LabelExpired:       {"utløpt %s", "förfallet %s", "udløbet %s", "expired %s"},
+	LabelAdjusted:      {"justert %s", "justerat %s", "justeret %s", "adjusted %s"},
+	LabelMoved:         {"overført %s", "överfört %s", "overført %s", "transferred %s"},
+	LabelPartners:      {"hos partnere %s", "hos partner %s", "hos partnere %s", "at partners %s"},
+	LabelClosed:        {"falt bort ved avslutning %s", "bortfallet vid avslut %s", "bortfaldet ved lukning %s", "ended with the membership %s"},
+	LabelUntil:         {"%s %s", "%s %s", "%s %s", "%s %s"},
+	LabelTierSince:     {"%s: %s siden %s", "%s: %s sedan %s", "%s: %s siden %s", "%s: %s since %s"},
+	LabelFalls:         {"rykker ned %s hvis nivået ikke tjenes opp igjen", "flyttas ned %s om nivån inte tjänas in igen", "rykker ned %s, hvis niveauet ikke optjenes igen", "falls on %s unless it is earned again"},
+	LabelLastFacts:     {"Siste hendelser", "Senaste händelser", "Seneste hændelser", "Last facts"},
+	LabelYes:           {"ja", "ja", "ja", "yes"},
+	LabelNo:            {"nei", "nej", "nej", "no"},
+	LabelLeft:          {"kan brukes %s til", "kan användas %s till", "kan bruges %s mere", "can be used %s more"},
+	LabelFrom:          {"fra %s", "från %s", "fra %s", "from %s"},
+	LabelNone:          {"Programmet har ingen fordeler.", "Programmet har inga förmåner.", "Programmet har ingen fordele.", "The program has no benefits."},
+	LabelPlan:          {"%s: %s %s", "%s: %s %s", "%s: %s %s", "%s: %s %s"},
+	LabelPlanOver:      {"%s: avsluttet %s", "%s: avslutat %s", "%s: afsluttet %s", "%s: ended on %s"},
+	LabelPlanNext:      {"blir deretter til %s", "blir därefter %s", "bliver derefter til %s", "then becomes %s"},
+	LabelPlanCancelled: {"oppsagt", "uppsagt", "opsagt", "cancelled"},
+	LabelInvitedBy:     {"Invitert av %s %s: %s", "Inbjuden av %s %s: %s", "Inviteret af %s %s: %s", "Invited by %s on %s: %s"},
+	LabelInvited:       {"Har invitert %s", "Har bjudit in %s", "Har inviteret %s", "Has invited %s"},
+	LabelFallsTo:       {"synker til %s %s, om ingenting kjøpes", "sjunker till %s %s, om inget köps", "falder til %s %s, hvis intet købes", "falls to %s on %s, unless something is bought"},
+	LabelEnds:          {"faller bort %s, om ingenting kjøpes", "upphör %s, om inget köps", "ophører %s, hvis intet købes", "ends on %s, unless something is bought"},
+	LabelRefused:       {"Avvist: %s", "Avvisat: %s", "Afvist: %s", "Refused: %s"},
 }
 
 // kinds name the facts, in the order of lang.All.
@@ -77,7 +106,7 @@ var kinds = map[engine.Kind][4]string{
 	engine.Load:         {"Gavekort fylt på", "Presentkort påfyllt", "Gavekort fyldt op", "Gift card topped up"},
 	engine.ChallengeK:   {"Utfordring", "Utmaning", "Udfordring", "Challenge"},
 	engine.ProfileK:     {"Profil endret", "Profil ändrad", "Profil ændret", "Profile changed"},
-	engine.Status:       {"Medlemskap endret", "Medlemskap ändrat", "Medlemskab ændret", "Membership changed"},
+	engine.Status:       {"Status endret", "Status ändrad", "Status ændret", "Status changed"},
 	engine.MergeOut:     {"Slått sammen inn i et annet", "Sammanslaget in i ett annat", "Lagt ind i et andet", "Merged into another"},
 	engine.MergeIn:      {"Et annet slått sammen hit", "Ett annat sammanslaget hit", "Et andet lagt ind her", "Another merged into this"},
 	engine.InvitedK:     {"Invitasjon oppgitt", "Inbjudan angiven", "Invitation angivet", "Invitation named"},
@@ -87,6 +116,71 @@ var kinds = map[engine.Kind][4]string{
 	engine.PartnerK:     {"Hos partner", "Hos partner", "Hos partner", "At a partner"},
 	engine.FulfilK:      {"Levering", "Leverans", "Levering", "Delivery"},
 	engine.Due:          {"Tiden gikk", "Tiden gick", "Tiden gik", "Time passed"},
+}
+
+// changes say what time does to an amount, in the order of lang.All.
+var changes = map[string][4]string{
+	engine.ChangeEarned:   {"opptjent", "intjänat", "optjent", "earned"},
+	engine.ChangePending:  {"opptjent, kan brukes senere", "intjänat, kan användas senare", "optjent, kan bruges senere", "earned, to be spent later"},
+	engine.ChangeReleased: {"kan brukes", "kan användas", "kan bruges", "can be spent"},
+	engine.ChangeExpired:  {"utløper", "förfaller", "udløber", "expired"},
+	engine.ChangeFreed:    {"er ledig igjen", "är fritt igen", "er fri igen", "free again"},
+}
+
+// by goes before the rule that gives.
+var by = [4]string{"for «%s»", "för ”%s”", "for ”%s”", "for “%s”"}
+
+// Change says in words what time does to an amount: the amount, what becomes of it and what for, and the balance after it.
+func Change(c *engine.Change, p *program.Compiled, language string) string {
+	i := place(language)
+	language = lang.All[i]
+	text := Amount(p, c.Unit, c.Amount, language) + " " + changes[c.Kind][i]
+	if c.Rule != "" {
+		text += " " + fmt.Sprintf(by[i], Rule(p, c.Rule, language))
+	}
+	return text + ": " + Amount(p, c.Unit, c.Balance, language)
+}
+
+// planStates name the status of a plan, in the order of lang.All.
+var planStates = map[string][4]string{
+	engine.PlanTrial:  {"gratis prøvetid", "gratis provtid", "gratis prøvetid", "free trial"},
+	engine.PlanActive: {"betalt", "betalt", "betalt", "paid"},
+	engine.PlanGrace:  {"venter på betaling, var betalt", "väntar på betalning, var betalt", "venter på betaling, var betalt", "waits for payment, was paid"},
+}
+
+// PlanStanding says in words where a member stands in a plan.
+func PlanStanding(id string, s *engine.PlanState, p *program.Compiled, language string) string {
+	if !s.Live() {
+		if s.EndedAt == nil {
+			return ""
+		}
+		return Say(language, LabelPlanOver, Plan(p, id, language), From(p, *s.EndedAt, language))
+	}
+	text := Say(language, LabelPlan, Plan(p, id, language), planStates[s.Status][place(language)], Upto(p, s.Until, language))
+	switch {
+	case s.Next != "":
+		text += ", " + Say(language, LabelPlanNext, Plan(p, s.Next, language))
+	case s.Cancelled:
+		text += ", " + Say(language, LabelPlanCancelled)
+	}
+	return text
+}
+
+// referralStates name how far an invitation is, in the order of lang.All.
+var referralStates = map[string][4]string{
+	engine.ReferralOpen:      {"venter på et kjøp som teller", "väntar på ett köp som räknas", "venter på et køb, der tæller", "waits for a purchase that counts"},
+	engine.ReferralQualified: {"teller", "räknas", "tæller", "counts"},
+	engine.ReferralMissed:    {"tiden gikk ut", "tiden gick ut", "tiden løb ud", "the time went by"},
+	engine.ReferralUndone:    {"teller ikke lenger", "räknas inte längre", "tæller ikke længere", "does not count any more"},
+	engine.ReferralRefused:   {"teller ikke", "räknas inte", "tæller ikke", "does not count"},
+}
+
+// Referred names how far an invitation is; one that is not known, of a newer engine, by its own word.
+func Referred(status, language string) string {
+	if names, ok := referralStates[status]; ok {
+		return names[place(language)]
+	}
+	return status
 }
 
 // place is where a language stands in lang.All; one that is not known is English.

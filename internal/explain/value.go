@@ -15,7 +15,8 @@ import (
 const (
 	formDay   = "day"   // a time as its local date
 	formFirst = "first" // a time at which something begins: a date at midnight, else date and time
-	formLast  = "last"  // a time at which something ends: the last whole day before it, else date and time
+	formLast  = "last"  // a time at which something ends: the last day on which it is, never a time of day
+	formUpto  = "upto"  // such a time with the words before it: "up to and including" a whole day, "until" date and time
 	formPer   = "per"   // a period of limits: "per day"
 	formTimes = "times" // a number: "once", "3 times"
 )
@@ -205,10 +206,13 @@ func (w *writer) time(form string, t time.Time) string {
 			return lang.Date(w.lang, t, zone)
 		}
 	case formLast:
+		return lang.Date(w.lang, t.Add(-time.Second), zone)
+	case formUpto:
 		tomorrow := time.Date(l.Year(), l.Month(), l.Day()+1, 0, 0, 0, 0, zone)
 		if l.Equal(midnight) || tomorrow.Sub(l) <= time.Second { // both ways of saying "the whole of that day"
-			return lang.Date(w.lang, t.Add(-time.Second), zone)
+			return w.t.upto[0] + " " + lang.Date(w.lang, t.Add(-time.Second), zone)
 		}
+		return w.t.upto[1] + " " + lang.DateTime(w.lang, t, zone)
 	}
 	return lang.DateTime(w.lang, t, zone)
 }
@@ -238,6 +242,16 @@ func (w *writer) weekdays(s string) string {
 		return s
 	}
 	return w.t.weekdays(lang.Weekday(w.lang, time.Weekday(i)))
+}
+
+// Upto says until when something is: "up to and including" a whole day, or "until" a moment.
+func Upto(p *program.Compiled, t time.Time, language string) string {
+	return newWriter(p, language, false).time(formUpto, t)
+}
+
+// From says when something begins: a whole day, or a moment.
+func From(p *program.Compiled, t time.Time, language string) string {
+	return newWriter(p, language, false).time(formFirst, t)
 }
 
 // Partner gives the name of a partner in the language, or in another one, or its id.

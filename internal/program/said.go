@@ -165,7 +165,7 @@ var said = map[string][4]string{
 	"Rule.on.challenge:":    {"utfordringen %", "utmaningen %", "udfordringen %", "the challenge %"},
 	"Rule.on.tier:":         {"nivået %", "nivån %", "niveauet %", "the tier %"},
 	"Rule.on.plan:":         {"planen %", "planen %", "planen %", "the plan %"},
-	"quoted":                {"«%»", "”%”", "“%”", "“%”"},
+	"quoted":                {"«%»", "”%”", "”%”", "“%”"},
 
 	"Spending.order.earliest expiry":   {"det som utløper først", "det som förfaller först", "det, der udløber først", "what expires first"},
 	"Spending.order.earliest earned":   {"det som ble opptjent først", "det som tjänades in först", "det, der blev optjent først", "what was earned first"},

@@ -99,7 +99,7 @@ func TestAForecastComesTrue(t *testing.T) {
 		if err != nil || len(targets) != 1 {
 			t.Fatal(targets, err)
 		}
-		if s := explain.Statement(targets[0].Says(), p, "en", true); s != "You have bought for NOK\u00a01,500.00, which gives 30 kroner for “rebate”. Buy for NOK\u00a03,500.00 more up to and including 31 March 2026, and it is 4%." {
+		if s := explain.Statement(targets[0].Says(), p, "en", true); s != "You have bought for NOK\u00a01,500.00, which gives 30 kroner for “rebate”. Buy for NOK\u00a03,500.00 more by 31 March 2026, and it is 4%." {
 			t.Error(s)
 		}
 		if _, err := k.r.BringUp(t.Context(), []books.Ref{{Program: "shop", Member: m}}, until); err != nil {

@@ -36,7 +36,7 @@ var words = map[string][4]string{
 	"firms.owner":         {"eieren sier hvem som er med, og hva hver kan gjøre", "ägaren säger vem som är med och vad var och en får göra", "ejeren siger, hvem der er med, og hvad hver kan gøre", "its owner says who is in it, and what each may do"},
 	"title.transfers":     {"Gi til andre", "Ge till andra", "Giv til andre", "Giving to others"},
 
-	"quoted":  {"«{x}»", "”{x}”", "“{x}”", "“{x}”"},
+	"quoted":  {"«{x}»", "”{x}”", "”{x}”", "“{x}”"},
 	"percent": {" %", " %", " %", "%"},
 	"they":    {"de", "de", "de", "they"},
 	"points":  {"poeng", "poäng", "point", "points"},

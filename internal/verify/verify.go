@@ -63,13 +63,15 @@ const MaxFindings = 200
 
 // Report is what a proof came to.
 type Report struct {
-	Program  string `json:"program"`
-	Members  int64  `json:"members"`
-	Facts    int64  `json:"facts"`
-	Postings int64  `json:"postings"`
-	Lots     int64  `json:"lots"`
-	Events   int64  `json:"events"`
-	Replayed int64  `json:"replayed"`
+	Program string `json:"program"`
+	// Members and GiftCards are those whose books were proved.
+	Members   int64 `json:"members"`
+	GiftCards int64 `json:"gift_cards"`
+	Facts     int64 `json:"facts"`
+	Postings  int64 `json:"postings"`
+	Lots      int64 `json:"lots"`
+	Events    int64 `json:"events"`
+	Replayed  int64 `json:"replayed"`
 	// Seals and Sealed are how many seals were compared and how many facts they cover, Unsealed how many facts are not yet; Head
 	// is the last seal as HASH@NUMBER.
 	Seals    int64  `json:"seals"`
@@ -110,7 +112,8 @@ func (r *Report) add(f Finding) {
 
 // merge adds what a part came to.
 func (r *Report) merge(p *Report) {
-	r.Members, r.Facts, r.Postings, r.Lots = r.Members+p.Members, r.Facts+p.Facts, r.Postings+p.Postings, r.Lots+p.Lots
+	r.Members, r.GiftCards = r.Members+p.Members, r.GiftCards+p.GiftCards
+	r.Facts, r.Postings, r.Lots = r.Facts+p.Facts, r.Postings+p.Postings, r.Lots+p.Lots
 	r.Events, r.Replayed, r.More = r.Events+p.Events, r.Replayed+p.Replayed, r.More+p.More
 	for _, f := range p.Findings {
 		r.add(f)
