@@ -236,6 +236,9 @@ func (c *memberShowCmd) print(e *env, m member.Member, acc *engine.Account, p *p
 	}
 	e.printf("\n")
 	for _, unit := range sortedUnits(acc, p) {
+		if acc.State.Units[unit] == nil && p.GiftCards != nil && p.GiftCards.Unit == unit {
+			continue // only gift cards have it
+		}
 		c.printUnit(e, unit, acc, p)
 	}
 	for _, set := range p.TierIDs {

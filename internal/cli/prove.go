@@ -244,8 +244,12 @@ func printProof(e *env, r *verify.Report) {
 	if r.Part != "" {
 		part = " (" + r.Part + ")"
 	}
+	holders := lang.Things(r.Members, "member")
+	if r.GiftCards > 0 {
+		holders += ", " + lang.Things(r.GiftCards, "gift card")
+	}
 	e.printf("%s%s: %s, %s, %s, %s, %s; %s decided again, %s over %s compared.\n",
-		r.Program, part, lang.Things(r.Members, "member"), lang.Things(r.Facts, "fact"), lang.Things(r.Postings, "posting"), lang.Things(r.Lots, "lot"), lang.Things(r.Events, "event"),
+		r.Program, part, holders, lang.Things(r.Facts, "fact"), lang.Things(r.Postings, "posting"), lang.Things(r.Lots, "lot"), lang.Things(r.Events, "event"),
 		lang.Things(r.Replayed, "fact"), lang.Things(r.Seals, "seal"), lang.Things(r.Sealed, "fact"))
 	speed := ""
 	if r.Facts > 0 && r.Seconds > 0 {
