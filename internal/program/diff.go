@@ -144,8 +144,49 @@ func (d *differ) fields(ptr, subject string, a, b reflect.Value, except ...strin
 			continue
 		}
 		key := t.Name() + "." + name
-		d.change(at(ptr, name), subject, d.label(name), d.show(x, d.a, key), d.show(y, d.b, key))
+		if x, y := inner(x), inner(y); x.IsValid() && y.IsValid() && x.Kind() == reflect.Struct && parted[x.Type().Name()] {
+			d.fields(at(ptr, name), subject+": "+d.label(name), x, y)
+			continue
+		}
+		from, to := d.shown(x, d.a, key), d.shown(y, d.b, key)
+		if from == to {
+			continue // what was left out is written now, or the other way
+		}
+		d.change(at(ptr, name), subject, d.label(name), from, to)
 	}
+}
+
+// parted are the types of fields that are compared field by field in their turn: a part of something that has several parts, which
+// as a whole would be told twice for one word that is another.
+var parted = map[string]bool{"Value": true, "Growth": true, "Fading": true, "Qualifies": true, "Thanks": true, "Share": true}
+
+// inner is what a pointer points to, nothing for nil; another value is itself.
+func inner(v reflect.Value) reflect.Value {
+	if v.Kind() == reflect.Pointer {
+		return v.Elem()
+	}
+	return v
+}
+
+// usual is what a field means when it is left out, by type and field; the words are those of the document.
+var usual = map[string]string{
+	"Claims.within": "30 days", "Fading.since": "purchase", "GiftCards.top_up": "true", "GiftCards.pin": "false",
+	"Returns.accept": "true", "Returns.earned": "take back", "Returns.spent": "give back", "Returns.if_spent": "debt", "Returns.round": "nearest", "Reward.hold": "15 minutes", "Rule.stack": "add", "Spending.order": "earliest expiry", "Spending.own": "at once", "Spending.short": "refuse",
+}
+
+// shown tells a value, and one that is left out as what it then means.
+func (d *differ) shown(v reflect.Value, doc *Document, key string) string {
+	left, ok := usual[key]
+	if !ok || !v.IsZero() {
+		return d.show(v, doc, key)
+	}
+	if left == "true" || left == "false" {
+		return d.say(word(left == "true", "yes", "no"))
+	}
+	if p, err := ParsePeriod(left); err == nil {
+		return d.period(p)
+	}
+	return d.text(key, left, doc)
 }
 
 func (d *differ) label(name string) string {

@@ -122,3 +122,35 @@ func TestPhrasesAreComplete(t *testing.T) {
 		}
 	}
 }
+
+func TestDiffGoesIntoTheParts(t *testing.T) {
+	t.Parallel()
+	base := `{program: shop, name: {en: Shop}, time_zone: Europe/Oslo, currency: NOK, units: {krone: {name: {en: {one: krone, other: kroner}}, precision: 2, worth: "1.00"}}, `
+	read := func(rest string) *Document {
+		d, err := Parse([]byte(base+rest+"}"), "shop.yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	change := func(a, b string) []string {
+		var out []string
+		for _, c := range Diff(read(a), read(b), "en") {
+			out = append(out, c.Pointer+" "+c.Sentence)
+		}
+		return out
+	}
+	for _, c := range []struct{ name, a, b, want string }{
+		{"one word of a fading", `benefits: [{id: off, value: {percent: 10}, fades: {steps: [{after: 90 days}], warn: 14 days}}]`,
+			`benefits: [{id: off, value: {percent: 10}, fades: {steps: [{after: 90 days}], warn: 7 days}}]`, "/benefits/0/fades/warn Benefit “off”: fades: warning 14 days → 7 days"},
+		{"a value", `benefits: [{id: off, value: {percent: 10}}]`, `benefits: [{id: off, value: {percent: 12.5}}]`, "/benefits/0/value/percent Benefit “off”: value: percent 10 → 12.5"},
+		{"what is left out means something", `gift_cards: {unit: krone}`, `gift_cards: {unit: krone, top_up: false}`, "/gift_cards/top_up Gift cards: topping up yes → no"},
+		{"what is left out and written is the same", `gift_cards: {unit: krone}, spending: {short: use what there is}`, `gift_cards: {unit: krone, top_up: true}, spending: {}`,
+			"/spending/short Spending: too few points used as far as they go → refused"},
+		{"a plan", `plans: [{id: plus, price: 99, every: 1 month}]`, `plans: [{id: plus, price: 99, every: 1 month, trial: 14 days}]`, "/plans/0/trial Plan “plus”: trial nothing → 14 days"},
+	} {
+		if got := change(c.a, c.b); len(got) != 1 || got[0] != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
