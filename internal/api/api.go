@@ -210,6 +210,8 @@ type Call struct {
 	lang string
 	// member says that a member reads the sentences.
 	member bool
+	// inPath says that the member is named by the address.
+	inPath bool
 	// idem is set when the caller sent an Idempotency-Key.
 	idem *record.Key
 }
@@ -244,6 +246,7 @@ func (s *Server) guard(r *Route) http.Handler {
 	if r.Scope == Open {
 		return h
 	}
+	inPath := strings.Contains(r.Path, "{member}")
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		now := s.Clock()
 		k, err := s.authenticate(w, req, now)
@@ -270,7 +273,7 @@ func (s *Server) guard(r *Route) http.Handler {
 			ctx, cancel = context.WithTimeout(ctx, requestTime)
 		}
 		defer cancel()
-		h.ServeHTTP(w, req.WithContext(context.WithValue(ctx, callKey{}, &Call{key: k, now: now})))
+		h.ServeHTTP(w, req.WithContext(context.WithValue(ctx, callKey{}, &Call{key: k, now: now, inPath: inPath})))
 	})
 }
 

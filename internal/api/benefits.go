@@ -196,7 +196,7 @@ func (s *Server) getBenefit(ctx context.Context, in *benefitIn) (*Benefit, error
 		return nil, err
 	}
 	if len(list) == 0 {
-		return nil, web.NotFound()
+		return nil, web.NotFound("benefit")
 	}
 	return &list[0], nil
 }

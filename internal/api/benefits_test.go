@@ -18,7 +18,7 @@ func TestBenefits(t *testing.T) {
 		h.do("GET", one+"?opens=2026-11-23T11:59:00Z", "").want(200).is(true, "available").is("2026-11-22T12:59:00+01:00", "opens_at")
 		h.do("GET", one+"?opens=2026-11-23T12:01:00Z", "").want(200).is(false, "available").is("not_open", "reason").is("2026-11-22T13:01:00+01:00", "opens_at")
 		h.do("GET", one+"?opens=soon", "").refused(400, "invalid_parameter", "opens")
-		h.do("GET", "/v1/members/ext:1/benefits/sauna", "").refused(404, "not_found")
+		h.do("GET", "/v1/members/ext:1/benefits/sauna", "").refused(404, "benefit_not_found")
 		h.do("GET", "/v1/members/ext:9/benefits", "").refused(404, "member_not_found")
 
 		used := h.do("POST", one+"/uses", `{"source": "till", "external_id": "7"}`).want(201).is("use", "kind")

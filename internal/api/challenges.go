@@ -259,7 +259,7 @@ type takeGrantIn struct {
 func (s *Server) takeGrant(ctx context.Context, in *takeGrantIn) (*Answered[Recorded], error) {
 	n, err := strconv.ParseInt(in.Grant, 10, 64)
 	if err != nil || n <= 0 {
-		return nil, web.NotFound()
+		return nil, web.NotFound("grant")
 	}
 	f := engine.Fact{Kind: engine.GrantK, Grant: &engine.GrantBody{TakeBack: n, Reason: in.Body.Reason}}
 	return s.recordFact(ctx, &in.Call, in.Include, in.Member, f)
@@ -316,7 +316,7 @@ func withBoard(p *program.Compiled, id string) (*program.CompiledChallenge, erro
 	h := p.Challenges[id]
 	switch {
 	case h == nil:
-		return nil, web.NotFound()
+		return nil, web.NotFound("challenge")
 	case !h.Leaderboard:
 		return nil, errs.NotFound("no_leaderboard", "This challenge has no leaderboard.")
 	}

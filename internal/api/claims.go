@@ -151,7 +151,7 @@ func (s *Server) getWaiting(ctx context.Context, in *waitingIn) (*Waiting, error
 	err := s.look(ctx, &in.Call, func(tx *db.Tx, v view, _ *version.Set) error {
 		p, err := waiting.Get(ctx, tx, in.program(), in.Claim)
 		if errs.CodeOf(err) == errs.CodeNotFound {
-			return web.NotFound()
+			return web.NotFound("claim")
 		}
 		out = v.waiting(p, in.now)
 		return err

@@ -121,7 +121,7 @@ func (s *Server) getFact(ctx context.Context, in *getFactIn) (*Fact, error) {
 	}
 	var out *Fact
 	err := s.look(ctx, &in.Call, func(tx *db.Tx, v view, set *version.Set) error {
-		e, _, err := find(ctx, tx, in.program(), in.Fact)
+		e, _, err := find(ctx, tx, in.program(), in.Fact, "fact")
 		if err != nil {
 			return err
 		}
@@ -145,7 +145,7 @@ type explainFactIn struct {
 func (s *Server) explainFact(ctx context.Context, in *explainFactIn) (*Explained, error) {
 	var out *Explained
 	err := s.look(ctx, &in.Call, func(tx *db.Tx, v view, set *version.Set) error {
-		e, _, err := find(ctx, tx, in.program(), in.Fact)
+		e, _, err := find(ctx, tx, in.program(), in.Fact, "fact")
 		if err != nil {
 			return err
 		}

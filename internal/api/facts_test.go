@@ -32,7 +32,7 @@ func TestPurchases(t *testing.T) {
 		}
 		h.do("GET", "/v1/purchases/till-1:R%2F2", "").want(200).is("R/2", "external_id")
 		for _, ref := range []string{"pur_01k9zjq3hfe1f8m6v7j0q3x5c4", "till-9:1", "till-1/none", "nonsense"} {
-			h.do("GET", "/v1/purchases/"+ref, "").refused(404, "not_found")
+			h.do("GET", "/v1/purchases/"+ref, "").refused(404, "purchase_not_found")
 		}
 
 		nothing := h.do("POST", "/v1/purchases", `{"member": "ext:1", "amount": "9.99"}`).want(201)
@@ -149,13 +149,13 @@ func TestRedemptions(t *testing.T) {
 		rewards := h.do("GET", "/v1/rewards?member=ext:1&lang=nb", "").want(200)
 		rewards.is("En kaffe", "items", 0, "title").is(false, "items", 1, "for_member", "available").is("out_of_stock", "items", 1, "for_member", "reason").is(0, "items", 1, "stock_left")
 		h.do("GET", "/v1/rewards/mug", "").want(200).is(0, "stock_left").is("10", "price", "star")
-		h.do("GET", "/v1/rewards/yacht", "").refused(404, "not_found")
+		h.do("GET", "/v1/rewards/yacht", "").refused(404, "reward_not_found")
 		h.do("GET", "/v1/rewards?member=ext:none", "").want(404)
 		for _, step := range []string{"commit", "cancel", "refund"} {
 			h.do("POST", "/v1/redemptions/red_01k9zjq3hfe1f8m6v7j0q3x5c4/"+step, "").want(404)
 			h.do("POST", "/v1/redemptions/nonsense/"+step, "").want(404)
 		}
-		h.do("GET", "/v1/redemptions/nonsense", "").refused(404, "not_found")
+		h.do("GET", "/v1/redemptions/nonsense", "").refused(404, "redemption_not_found")
 	})
 }
 
@@ -168,8 +168,8 @@ func TestByHand(t *testing.T) {
 		h.do("POST", "/v1/adjustments", `{"member": "ext:1", "unit": "moon", "reason": " "}`).refused(422, "invalid_adjustment", "/unit", "/reason")
 		h.do("POST", "/v1/adjustments/"+a.text("id")+"/reverse", `{"reason": "wrong member"}`).want(201).is("-45", "adjusted", "star").is("5", "balances", "star", "balance")
 		h.do("POST", "/v1/adjustments/"+a.text("id")+"/reverse", `{"reason": "wrong member"}`).want(200).is(true, "duplicate")
-		h.do("POST", "/v1/adjustments/adj_01k9zjq3hfe1f8m6v7j0q3x5c4/reverse", "").refused(404, "not_found")
-		h.do("POST", "/v1/adjustments/nonsense/reverse", "").refused(404, "not_found")
+		h.do("POST", "/v1/adjustments/adj_01k9zjq3hfe1f8m6v7j0q3x5c4/reverse", "").refused(404, "adjustment_not_found")
+		h.do("POST", "/v1/adjustments/nonsense/reverse", "").refused(404, "adjustment_not_found")
 
 		moved := h.do("POST", "/v1/transfers", `{"from": "ext:1", "to": "ext:2", "unit": "star", "amount": "3"}`).want(201).is("-3", "transferred", "star")
 		h.do("GET", "/v1/members/ext:2/balances", "").want(200).is("8", "balances", "star", "balance")
@@ -193,8 +193,8 @@ func TestByHand(t *testing.T) {
 		fact := h.do("GET", "/v1/facts/"+second.text("id")+"?include=explanation", "").want(200)
 		fact.is("100.00", "body", "purchase", "lines", 0, "amount").is("purchase", "kind")
 		h.do("GET", "/v1/facts/air:F1/explanation?lang=sv&audience=member", "").want(200).is("purchase", "kind")
-		h.do("GET", "/v1/facts/fct_01k9zjq3hfe1f8m6v7j0q3x5c4", "").refused(404, "not_found")
-		h.do("GET", "/v1/facts/nonsense/explanation", "").refused(404, "not_found")
+		h.do("GET", "/v1/facts/fct_01k9zjq3hfe1f8m6v7j0q3x5c4", "").refused(404, "fact_not_found")
+		h.do("GET", "/v1/facts/nonsense/explanation", "").refused(404, "fact_not_found")
 	})
 }
 

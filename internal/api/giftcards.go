@@ -283,7 +283,7 @@ type GiftCardPath struct {
 
 func (p GiftCardPath) check() error {
 	if ids.Check(giftcard.IDPrefix, p.Card) != nil {
-		return web.NotFound()
+		return web.NotFound("gift card")
 	}
 	return nil
 }
@@ -300,7 +300,7 @@ func (s *Server) getCard(ctx context.Context, in *getCardIn) (*GiftCardView, err
 	}
 	out, err := s.card(ctx, &in.Call, in.Card)
 	if errs.CodeOf(err) == errs.CodeNotFound {
-		return nil, web.NotFound()
+		return nil, web.NotFound("gift card")
 	}
 	return out, err
 }
@@ -544,7 +544,7 @@ func (s *Server) renewCard(ctx context.Context, in *renewCardIn) (*Answered[NewC
 	}
 	reply, err := s.once(ctx, &in.Call, http.StatusCreated, func(tx *db.Tx) (any, error) {
 		if _, err := giftcard.Get(ctx, tx, in.program(), in.Card); err != nil {
-			return nil, web.NotFound()
+			return nil, web.NotFound("gift card")
 		}
 		k, err := code.MakeKey(ctx, tx, in.program(), in.now)
 		if err != nil {
@@ -879,7 +879,7 @@ func (s *Server) renewVoucher(ctx context.Context, in *voucherStepIn) (*Answered
 
 func (s *Server) voucherStep(ctx context.Context, in *voucherStepIn, do string) (*Answered[Recorded], error) {
 	if _, ok := ids.BucketOf(in.Redemption); !ok {
-		return nil, web.NotFound()
+		return nil, web.NotFound("redemption")
 	}
 	if in.Body == nil {
 		in.Body = &VoucherStepIn{}

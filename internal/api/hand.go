@@ -97,7 +97,7 @@ type reverseIn struct {
 
 func (s *Server) reverseTransfer(ctx context.Context, in *reverseIn) (*Answered[Recorded], error) {
 	if ids.Check("trf", in.ID) != nil {
-		return nil, web.NotFound()
+		return nil, web.NotFound("transfer")
 	}
 	f := engine.Fact{Kind: engine.TransferOut, Parent: in.ID, Transfer: &engine.Transfer{Reverses: in.ID}}
 	if in.Body != nil {
@@ -111,11 +111,11 @@ const reversalSource = "lojal:reversal"
 
 func (s *Server) reverseAdjustment(ctx context.Context, in *reverseIn) (*Answered[Recorded], error) {
 	if ids.Check("adj", in.ID) != nil {
-		return nil, web.NotFound()
+		return nil, web.NotFound("adjustment")
 	}
 	var f engine.Fact
 	err := s.look(ctx, &in.Call, func(tx *db.Tx, v view, _ *version.Set) error {
-		e, _, err := find(ctx, tx, in.program(), in.ID)
+		e, _, err := find(ctx, tx, in.program(), in.ID, "adjustment")
 		if err != nil {
 			return err
 		}

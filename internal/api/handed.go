@@ -114,7 +114,7 @@ type FulfilmentStep struct {
 
 func (s *Server) fulfil(ctx context.Context, in *fulfilIn) (*Answered[Recorded], error) {
 	if _, ok := ids.BucketOf(in.Redemption); !ok {
-		return nil, web.NotFound()
+		return nil, web.NotFound("redemption")
 	}
 	if err := s.mayFulfil(ctx, in); err != nil {
 		return nil, err
@@ -238,13 +238,13 @@ type ShownCode struct {
 // showCode shows a code of somebody else that a redemption handed out.
 func (s *Server) showCode(ctx context.Context, in *showCodeIn) (*ShownCode, error) {
 	if _, ok := ids.BucketOf(in.Redemption); !ok {
-		return nil, web.NotFound()
+		return nil, web.NotFound("redemption")
 	}
 	var out *ShownCode
 	err := s.look(ctx, &in.Call, func(tx *db.Tx, v view, _ *version.Set) error {
 		r, err := books.FindRedemption(ctx, tx, in.program(), in.Redemption)
 		if errs.CodeOf(err) == errs.CodeNotFound {
-			return web.NotFound()
+			return web.NotFound("redemption")
 		}
 		if err != nil {
 			return err

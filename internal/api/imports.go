@@ -219,7 +219,7 @@ func (s *Server) getImport(ctx context.Context, in *importIn) (*Import, error) {
 	return out, s.look(ctx, &in.Call, func(tx *db.Tx, v view, _ *version.Set) error {
 		i, err := importer.Get(ctx, tx, in.program(), in.Import)
 		if err != nil {
-			return notThere(err)
+			return err
 		}
 		*out = v.imported(i, true)
 		return nil
@@ -230,7 +230,7 @@ func (s *Server) refusedRows(w http.ResponseWriter, req *http.Request, c *Call) 
 	id := req.PathValue("import")
 	err := s.DB.Read(req.Context(), func(tx *db.Tx) error {
 		_, err := importer.Get(req.Context(), tx, c.program(), id)
-		return notThere(err)
+		return err
 	})
 	if err != nil {
 		return err
@@ -253,7 +253,7 @@ func (s *Server) cancelImport(ctx context.Context, in *importIn) (*Answered[Impo
 		}
 		i, err := importer.Cancel(ctx, tx, in.program(), in.Import, in.now)
 		if err != nil {
-			return nil, notThere(err)
+			return nil, err
 		}
 		_, err = audit.Append(ctx, tx, audit.Entry{Program: in.program(), At: in.now, Actor: in.actor(), Action: "import.cancelled", Target: i.ID})
 		return v.imported(i, false), err

@@ -161,8 +161,8 @@ func TestAnUploadThatCannotBeSaysWhyAndLeavesNothing(t *testing.T) {
 		if n := h.rowsIn("import_parts"); n != 0 {
 			t.Errorf("%d pieces of files are left", n)
 		}
-		h.do("GET", "/v1/imports/imp_01k9zjq3hfe1f8m6v7j0q3x5c4", "").refused(404, "not_found")
-		h.do("GET", "/v1/imports/imp_01k9zjq3hfe1f8m6v7j0q3x5c4/refused", "").refused(404, "not_found")
+		h.do("GET", "/v1/imports/imp_01k9zjq3hfe1f8m6v7j0q3x5c4", "").refused(404, "import_not_found")
+		h.do("GET", "/v1/imports/imp_01k9zjq3hfe1f8m6v7j0q3x5c4/refused", "").refused(404, "import_not_found")
 	})
 }
 

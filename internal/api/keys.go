@@ -118,7 +118,7 @@ func (s *Server) getKey(ctx context.Context, in *keyIn) (*Key, error) {
 	return out, s.look(ctx, &in.Call, func(tx *db.Tx, v view, _ *version.Set) error {
 		k, err := key.Get(ctx, tx, in.program(), in.KeyPath.Key)
 		if errs.CodeOf(err) == errs.CodeNotFound {
-			return web.NotFound()
+			return web.NotFound("key")
 		}
 		*out = v.key(k, "")
 		return err
@@ -133,7 +133,7 @@ func (s *Server) revokeKey(ctx context.Context, in *keyIn) (*Answered[Key], erro
 		}
 		k, err := key.Revoke(ctx, tx, in.program(), in.KeyPath.Key, in.now)
 		if errs.CodeOf(err) == errs.CodeNotFound {
-			return nil, web.NotFound()
+			return nil, web.NotFound("key")
 		}
 		if err != nil {
 			return nil, err
@@ -163,7 +163,7 @@ func (s *Server) rotateKey(ctx context.Context, in *rotateKeyIn) (*Answered[Key]
 	return s.newKey(ctx, &in.Call, "key.rotated", in.KeyPath.Key, func(tx *db.Tx) (key.Key, string, error) {
 		k, secret, err := key.Rotate(ctx, tx, in.program(), in.KeyPath.Key, time.Duration(seconds)*time.Second, in.now)
 		if errs.CodeOf(err) == errs.CodeNotFound {
-			err = web.NotFound()
+			err = web.NotFound("key")
 		}
 		return k, secret, err
 	})

@@ -230,7 +230,7 @@ func (s *Server) memberView(ctx context.Context, c *Call, ref string) (*MemberVi
 func resolve(ctx context.Context, tx *db.Tx, v view, ref string) (string, error) {
 	id, err := member.Resolve(ctx, tx, v.p, ref)
 	if errs.CodeOf(err) == errs.CodeMalformed && !strings.Contains(ref, ":") {
-		return "", web.NotFound()
+		return "", web.NotFound("member")
 	}
 	return id, err
 }

@@ -555,7 +555,7 @@ func (r *Route) failures() []int {
 var problemTexts = map[int]string{
 	400: "It cannot be read: broken JSON, an unknown or repeated key, a bad parameter.",
 	401: "There is no API key, or not a valid one.",
-	403: "The key lacks the scope.",
+	403: "The key lacks the scope (scope_missing), or the program or the state of the member, card or code does not allow it.",
 	404: "There is no such thing, or it is not yours.",
 	408: "The body came too slowly; send it again.",
 	409: "It contradicts what is there, or there is not enough of something now.",

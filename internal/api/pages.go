@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/invopop/jsonschema"
@@ -163,7 +165,7 @@ func (d *document) pageData(build BuildInfo) pageData {
 		} else {
 			for f := s.Properties.Oldest(); f != nil; f = f.Next() {
 				one.Fields = append(one.Fields, pageParam{
-					Name: f.Key, Text: f.Value.Description, Type: typeOf(f.Value), Required: slices.Contains(s.Required, f.Key),
+					Name: f.Key, Text: unnamed(f.Key, f.Value.Description), Type: typeOf(f.Value), Required: slices.Contains(s.Required, f.Key),
 				})
 			}
 		}
@@ -178,7 +180,7 @@ func (d *document) pageOperation(r *Route) pageOperation {
 		Curl: r.curl(), Answer: indented(string(r.answer())),
 	}
 	for _, p := range d.params[r] {
-		op.Params = append(op.Params, pageParam{Name: p.name, In: p.in, Text: p.text, Type: typeOf(p.schema), Required: p.required})
+		op.Params = append(op.Params, pageParam{Name: p.name, In: p.in, Text: unnamed(p.name, p.text), Type: typeOf(p.schema), Required: p.required})
 	}
 	if s := d.bodies[r]; s != nil {
 		op.BodyType = typeOf(s)
@@ -190,6 +192,25 @@ func (d *document) pageOperation(r *Route) pageOperation {
 		op.Failures = append(op.Failures, pageFailure{status, problemTexts[status]})
 	}
 	return op
+}
+
+// unnamed is the text of a field without its name, which stands beside it: "`lang` is the language" is "The language".
+func unnamed(name, text string) string {
+	rest, ok := strings.CutPrefix(text, "`"+name+"` ")
+	if !ok {
+		return text
+	}
+	for _, verb := range []string{"is ", "are "} {
+		if after, ok := strings.CutPrefix(rest, verb); ok {
+			rest = after
+			break
+		}
+	}
+	first, size := utf8.DecodeRuneInString(rest)
+	if !unicode.IsLower(first) {
+		return rest
+	}
+	return string(unicode.ToUpper(first)) + rest[size:]
 }
 
 // curl is the example as a command.

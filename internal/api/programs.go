@@ -125,7 +125,7 @@ func (s *Server) getVersion(ctx context.Context, in *versionIn) (*VersionView, e
 	err := s.look(ctx, &in.Call, func(tx *db.Tx, v view, set *version.Set) error {
 		p, doc, err := version.Get(ctx, tx, in.program(), in.Version)
 		if errs.CodeOf(err) == errs.CodeNotFound {
-			return web.NotFound()
+			return web.NotFound("version")
 		}
 		if err != nil {
 			return err

@@ -74,16 +74,16 @@ func parent(ref string) (string, error) {
 	}
 	source, external, ok := natural(ref)
 	if !ok {
-		return "", web.NotFound()
+		return "", web.NotFound("purchase")
 	}
 	return source + "/" + external, nil
 }
 
-// find gives a fact by its id or natural key, with the facts about it.
-func find(ctx context.Context, tx *db.Tx, program, ref string) (books.Entry, []books.Entry, error) {
+// find gives a fact by its id or natural key, with the facts about it. The noun is what was asked for.
+func find(ctx context.Context, tx *db.Tx, program, ref, noun string) (books.Entry, []books.Entry, error) {
 	entry, children, err := findAny(ctx, tx, program, ref)
 	if errs.CodeOf(err) == errs.CodeNotFound {
-		return books.Entry{}, nil, web.NotFound()
+		return books.Entry{}, nil, web.NotFound(noun)
 	}
 	return entry, children, err
 }
@@ -94,7 +94,7 @@ func findAny(ctx context.Context, tx *db.Tx, program, ref string) (books.Entry, 
 	}
 	source, external, ok := natural(ref)
 	if !ok {
-		return books.Entry{}, nil, web.NotFound()
+		return books.Entry{}, nil, web.NotFound("fact")
 	}
 	return books.FindByKey(ctx, tx, books.NaturalKey{Program: program, Source: source, ExternalID: external})
 }
@@ -129,12 +129,12 @@ func (s *Server) purchaseView(ctx context.Context, c *Call, ref string, include 
 	}
 	var out *PurchaseView
 	err := s.look(ctx, c, func(tx *db.Tx, v view, set *version.Set) error {
-		entry, children, err := find(ctx, tx, c.program(), ref)
+		entry, children, err := find(ctx, tx, c.program(), ref, "purchase")
 		if err != nil {
 			return err
 		}
 		if entry.Fact.Kind != engine.PurchaseK {
-			return web.NotFound()
+			return web.NotFound("purchase")
 		}
 		v = v.by(set, entry.Decision.Version)
 		out = v.purchase(entry, children)
@@ -208,12 +208,12 @@ type listReturnsIn struct {
 func (s *Server) listReturns(ctx context.Context, in *listReturnsIn) (*Page[Fact], error) {
 	out := &Page[Fact]{}
 	return out, s.look(ctx, &in.Call, func(tx *db.Tx, v view, set *version.Set) error {
-		entry, children, err := find(ctx, tx, in.program(), in.Purchase)
+		entry, children, err := find(ctx, tx, in.program(), in.Purchase, "purchase")
 		if err != nil {
 			return err
 		}
 		if entry.Fact.Kind != engine.PurchaseK {
-			return web.NotFound()
+			return web.NotFound("purchase")
 		}
 		out.Items = []Fact{}
 		for _, c := range children {

@@ -94,7 +94,7 @@ func (s *Server) undoRecognition(ctx context.Context, in *recognitionIn) (*Answe
 
 func (s *Server) recognitionStep(ctx context.Context, in *recognitionIn, do string) (*Answered[Recorded], error) {
 	if ids.Check(recognitionPrefix, in.Recognition) != nil {
-		return nil, web.NotFound()
+		return nil, web.NotFound("recognition")
 	}
 	f := engine.Fact{Kind: engine.RecognitionK, Parent: in.Recognition, Recognition: &engine.RecognitionBody{Do: do}}
 	if in.Body != nil {
@@ -115,7 +115,7 @@ func (s *Server) getRecognition(ctx context.Context, in *getRecognitionIn) (*Rec
 	return out, s.look(ctx, &in.Call, func(tx *db.Tx, v view, _ *version.Set) error {
 		e, _, err := books.Find(ctx, tx, in.program(), in.Recognition)
 		if errs.CodeOf(err) == errs.CodeNotFound || err == nil && !gave(&e) {
-			return web.NotFound()
+			return web.NotFound("recognition")
 		}
 		if err != nil {
 			return err

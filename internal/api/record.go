@@ -38,12 +38,36 @@ func (s *Server) recordFact(ctx context.Context, c *Call, include []string, ref 
 	}
 	out := &Answered[Recorded]{}
 	if err := s.submit(ctx, req, &out.Reply); err != nil {
-		return nil, err
+		return nil, c.nobody(err, f.Kind)
 	}
 	if slices.Contains(include, "tiers") {
 		return out, s.addTiers(ctx, c, &out.Reply)
 	}
 	return out, nil
+}
+
+// nobody adds to an error of naming a member where in the body that member is named.
+func (c *Call) nobody(err error, kind engine.Kind) error {
+	f := errs.As(err)
+	if f.Reason != "member_not_found" && f.Reason != "invalid_member_reference" || len(f.Fields) > 0 {
+		return err
+	}
+	pointer := "/member"
+	switch other := f.Meta["other"] == true; {
+	case kind == engine.TransferOut && f.Reason != "member_not_found":
+		return err // it may be either
+	case kind == engine.TransferOut && other:
+		pointer = "/to"
+	case kind == engine.MergeOut && other:
+		pointer = "/into"
+	case kind == engine.TransferOut:
+		pointer = "/from"
+	case other || c.inPath:
+		return err
+	}
+	named := *f
+	named.Fields = []errs.Field{{Pointer: pointer, Reason: f.Reason, Message: "names no member here"}}
+	return &named
 }
 
 // addTiers puts the member's standing into a recorded answer. It is that of now, and so it is not stored with the answer.

@@ -52,7 +52,7 @@ func (s *Server) getRedemption(ctx context.Context, in *getRedemptionIn) (*Redem
 	err := s.look(ctx, &in.Call, func(tx *db.Tx, v view, _ *version.Set) error {
 		r, err := books.FindRedemption(ctx, tx, in.program(), in.Redemption)
 		if errs.CodeOf(err) == errs.CodeNotFound {
-			return web.NotFound()
+			return web.NotFound("redemption")
 		}
 		if err != nil {
 			return err
@@ -88,7 +88,7 @@ func (s *Server) refundRedemption(ctx context.Context, in *redemptionStepIn) (*A
 
 func (s *Server) redemptionStep(ctx context.Context, in *redemptionStepIn, kind engine.Kind) (*Answered[Recorded], error) {
 	if _, ok := ids.BucketOf(in.Redemption); !ok {
-		return nil, web.NotFound()
+		return nil, web.NotFound("redemption")
 	}
 	if in.Body == nil {
 		in.Body = &RedemptionStep{}

@@ -33,7 +33,7 @@ func TestProgram(t *testing.T) {
 			is(2, "replaced_by").is("2027-01-01T00:00:00+01:00", "replaced_at")
 		h.do("GET", "/v1/program/versions", "").want(200).is(2, "items", 0, "version").is(true, "items", 1, "in_force").is(2, "items", 1, "replaced_by").is(nil, "items", 0, "replaced_by")
 		h.do("GET", "/v1/program/versions/2", "").want(200).is("5.00", "document", "earn", 0, "give", "per")
-		h.do("GET", "/v1/program/versions/9", "").refused(404, "not_found")
+		h.do("GET", "/v1/program/versions/9", "").refused(404, "version_not_found")
 		h.do("GET", "/v1/program/versions/x", "").refused(400, "invalid_parameter", "version")
 		h.do("POST", "/v1/program/rollback", `{"version": 1, "from": "2028-01-01T00:00:00+01:00"}`).want(201).is(3, "version").is(1, "rollback_of")
 		h.do("POST", "/v1/program/rollback", `{"version": 9}`).refused(422, "version_not_found", "/version")
@@ -122,7 +122,7 @@ func TestKeys(t *testing.T) {
 			t.Errorf("a secret is shown again: %s", list.raw)
 		}
 		h.do("GET", "/v1/keys/"+id, "").want(200).is("Till 1", "name")
-		h.do("GET", "/v1/keys/key_01k9zjq3hfe1f8m6v7j0q3x5c4", "").refused(404, "not_found")
+		h.do("GET", "/v1/keys/key_01k9zjq3hfe1f8m6v7j0q3x5c4", "").refused(404, "key_not_found")
 		h.do("POST", "/v1/keys", `{"name": "", "scopes": ["fly"], "expires_at": "2020-01-01T00:00:00Z"}`).refused(422, "invalid_key", "/name", "/scopes/0", "/expires_at")
 		next := h.do("POST", "/v1/keys/"+id+"/rotate", `{"overlap_seconds": 3600}`).want(201).text("secret")
 		h.as(secret, "GET", "/v1/me", "").want(200)
@@ -453,6 +453,9 @@ func TestMalformed(t *testing.T) {
 			}
 		}
 		h.do("POST", "/v1/purchases", "member=1", "Content-Type", "application/x-www-form-urlencoded").refused(415, "unsupported_media_type")
+		h.do("POST", "/v1/purchases", `{"member": "ext:nobody", "amount": "1.00"}`).refused(404, "member_not_found", "/member")
+		h.do("POST", "/v1/purchases", `{"member": "shoe:42", "amount": "1.00"}`).refused(400, "invalid_member_reference", "/member")
+		h.do("POST", "/v1/members/ext:nobody/block", "").refused(404, "member_not_found")
 		h.do("GET", "/v1/nothing", "").refused(404, "not_found")
 		h.do("DELETE", "/v1/purchases", "").refused(405, "method_not_allowed")
 		h.do("GET", "/v1/me?x=1", "").refused(400, "invalid_parameter", "x")

@@ -45,7 +45,7 @@ func (s *Server) getReward(ctx context.Context, in *rewardIn) (*Reward, error) {
 			return &list[i], nil
 		}
 	}
-	return nil, web.NotFound()
+	return nil, web.NotFound("reward")
 }
 
 func (s *Server) rewards(ctx context.Context, c *Call, ref string) ([]Reward, error) {

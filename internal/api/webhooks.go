@@ -84,14 +84,6 @@ func (v view) webhook(e *webhook.Endpoint, state *webhook.State, secret string) 
 	return out
 }
 
-// notThere answers for what is not there as for what is another program's.
-func notThere(err error) error {
-	if errs.CodeOf(err) == errs.CodeNotFound {
-		return web.NotFound()
-	}
-	return err
-}
-
 type webhooksIn struct{ Call }
 
 func (s *Server) listWebhooks(ctx context.Context, in *webhooksIn) (*Page[Webhook], error) {
@@ -123,7 +115,7 @@ func (s *Server) getWebhook(ctx context.Context, in *webhookIn) (*Webhook, error
 	return out, s.look(ctx, &in.Call, func(tx *db.Tx, v view, _ *version.Set) error {
 		e, err := webhook.Get(ctx, tx, in.program(), in.Webhook)
 		if err != nil {
-			return notThere(err)
+			return err
 		}
 		state, err := webhook.StateOf(ctx, tx, e.Ref(), true, in.now)
 		if err != nil {
@@ -145,7 +137,7 @@ func (s *Server) onWebhook(ctx context.Context, c *Call, status int, action stri
 		}
 		answer, target, detail, err := change(tx, v)
 		if err != nil {
-			return nil, notThere(err)
+			return nil, err
 		}
 		_, err = audit.Append(ctx, tx, audit.Entry{Program: c.program(), At: c.now, Actor: c.actor(), Action: action, Target: target, Detail: detail})
 		return answer, err
@@ -342,7 +334,7 @@ func (s *Server) listDeliveries(ctx context.Context, in *deliveriesIn) (*Page[De
 	return out, s.look(ctx, &in.Call, func(tx *db.Tx, v view, _ *version.Set) error {
 		e, err := webhook.Get(ctx, tx, in.program(), in.Webhook)
 		if err != nil {
-			return notThere(err)
+			return err
 		}
 		list, err := webhook.Deliveries(ctx, tx, e.Ref(), webhook.DeliveryStatus(in.Status), at.Event, limit+1)
 		if err != nil {
@@ -378,11 +370,11 @@ func (s *Server) getDelivery(ctx context.Context, in *deliveryIn) (*Delivery, er
 	return out, s.look(ctx, &in.Call, func(tx *db.Tx, v view, _ *version.Set) error {
 		e, err := webhook.Get(ctx, tx, in.program(), in.Webhook)
 		if err != nil {
-			return notThere(err)
+			return err
 		}
 		d, err := webhook.GetDelivery(ctx, tx, e.Ref(), in.Event)
 		if err != nil {
-			return notThere(err)
+			return err
 		}
 		*out = v.delivery(d, true)
 		return nil

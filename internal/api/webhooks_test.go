@@ -60,7 +60,7 @@ func TestWebhooks(t *testing.T) {
 		event := test.text("event")
 		h.do("GET", "/v1/webhooks/"+id, "").want(200).is(1, "deliveries", "pending").is("2026-11-22T13:00:00+01:00", "deliveries", "oldest_pending_at")
 		h.do("GET", "/v1/webhooks/"+id+"/deliveries/"+event, "").want(200).is("webhook.test", "message", "type")
-		h.do("GET", "/v1/webhooks/"+id+"/deliveries/evt_x", "").refused(404, "not_found")
+		h.do("GET", "/v1/webhooks/"+id+"/deliveries/evt_x", "").refused(404, "delivery_not_found")
 		for range 2 {
 			h.pass(time.Second)
 			h.do("POST", "/v1/webhooks/"+id+"/test", "").want(201)
@@ -94,7 +94,7 @@ func TestWebhooks(t *testing.T) {
 			t.Errorf("%s", dead.raw)
 		}
 		h.do("DELETE", "/v1/webhooks/"+id, "").want(200).is(id, "id")
-		h.do("GET", "/v1/webhooks/"+id, "").refused(404, "not_found")
+		h.do("GET", "/v1/webhooks/"+id, "").refused(404, "webhook_not_found")
 
 		trail := h.do("GET", "/v1/audit?target="+id+"&limit=100", "").want(200)
 		var actions []string

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -86,8 +87,11 @@ func Run(ctx context.Context, args []string, s Streams, b Build, now func() time
 	if err != nil {
 		return e.fail(err)
 	}
-	if len(args) == 0 {
+	switch {
+	case len(args) == 0:
 		args = []string{"--help"}
+	case args[0] == "help": // as people try first: lojal help, lojal help member show
+		args = append(slices.Clone(args[1:]), "--help")
 	}
 	k, err := parser.Parse(args)
 	if exit.done {
@@ -214,6 +218,17 @@ func (e *env) json(v any) error {
 // database is the flag of commands that need a database.
 type database struct {
 	DB string `name:"db" env:"LOJAL_DB" default:"sqlite:lojal.db" placeholder:"URL" help:"Database: sqlite:PATH or postgres://…; ${default} when left out (${env})."`
+}
+
+// usual is the database where none is named.
+const usual = "sqlite:lojal.db"
+
+// AfterApply takes a variable that is set to nothing for one that is not set.
+func (d *database) AfterApply() error {
+	if d.DB == "" {
+		d.DB = usual
+	}
+	return nil
 }
 
 // open opens the database for a command that does not make one.

@@ -345,6 +345,7 @@ func TestFilesComeInAndAreExplained(t *testing.T) {
 		}
 		s.fails(4, args("member benefits ext:2001 sauna"), "There is no benefit sauna", "birthday_coffee")
 		s.ok(args("explain till/torggata/501"), "1 star for every 10 kroner", "5 stars before nine")
+		s.ok(args("explain till:torggata/501"), "1 star for every 10 kroner")
 		s.ok(args("explain till/torggata/501 --for member --lang sv"), "Köp pur_", "stjärn")
 		s.fails(4, args("explain till/torggata/999"), "There is no fact")
 		s.fails(4, args("explain nonsense"), "There is no fact")
@@ -651,6 +652,10 @@ func TestWrongUseSaysHowItIsUsed(t *testing.T) {
 	if r := s.run(); r.status != 0 || !strings.Contains(r.out, "Commands:") {
 		t.Errorf("%+v", r)
 	}
+	s.ok(args("help"), "Commands:")
+	s.ok(args("help member show"), "Usage: lojal member show")
+	empty := &shell{t: t, dir: t.TempDir(), vars: []string{"LOJAL_DB="}}
+	empty.fails(4, args("member show a"), "lojal.db", "--db")
 	s.fails(3, args("member show a --db nonsense://x"), "no kind of database")
 	s.fails(4, args("member show a"), "There is no database", "--db")
 	s.ok(args("version"), "lojal v0-test")

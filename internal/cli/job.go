@@ -61,7 +61,7 @@ func (c *jobListCmd) Run(e *env) (err error) {
 	for _, j := range list {
 		e.printf("%s  %-16s %-10s %s\n", j.ID, j.Kind, j.State, doing(j))
 		if n := len(j.Errors); n > 0 && j.State != job.Completed {
-			e.printf("    %s: %s\n", j.Errors[n-1].At.Local().Format(time.DateTime), firstLine(j.Errors[n-1].Error))
+			e.printf("    %s: %s\n", j.Errors[n-1].At.Local().Format(momentForm), firstLine(j.Errors[n-1].Error))
 		}
 	}
 	if len(paused) > 0 {
@@ -70,9 +70,12 @@ func (c *jobListCmd) Run(e *env) (err error) {
 	return nil
 }
 
+// momentForm writes a time of the machine, with what it is ahead of UTC.
+const momentForm = "2006-01-02 15:04:05 -07:00"
+
 // doing says what a job does or waits for.
 func doing(j *job.Job) string {
-	at := func(t *time.Time) string { return t.Local().Format(time.DateTime) }
+	at := func(t *time.Time) string { return t.Local().Format(momentForm) }
 	node, _, _ := strings.Cut(j.Holder, "#")
 	switch {
 	case j.State == job.Running && j.BeatAt != nil && j.TakenAt != nil:

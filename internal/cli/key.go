@@ -36,8 +36,8 @@ func (keyCreateCmd) Help() string {
 
 Examples:
 
-    lojal key create till-1 --scope purchases:write,redemptions:write,members:read
-    lojal key create admin
+    lojal key create till-1 --scope members:read,purchases:write,redemptions:write --expires 8760h
+    lojal key create admin --expires 720h
     lojal key create "Harbour Hotel" --partner hotel`
 }
 

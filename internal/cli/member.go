@@ -344,7 +344,7 @@ func (c *memberShowCmd) printUnit(e *env, unit string, acc *engine.Account, p *p
 
 type explainCmd struct {
 	jsonFlag
-	Fact string `arg:"" help:"Id of the fact, or SOURCE/NUMBER of a receipt."`
+	Fact string `arg:"" help:"Id of the fact, or SOURCE:NUMBER of a receipt."`
 	Lang string `default:"en" enum:"nb,sv,da,en" placeholder:"LANG" help:"Language of the sentences: nb, sv, da or en (the default)."`
 	For  string `default:"staff" enum:"staff,member" placeholder:"WHO" help:"Who reads it: staff (the default) or member."`
 	inProgram
@@ -356,7 +356,7 @@ func (explainCmd) Help() string {
 Examples:
 
     lojal explain pur_01k8zv… --lang nb
-    lojal explain till-1/100234 --json`
+    lojal explain till-1:100234 --json`
 }
 
 func (c *explainCmd) Run(e *env) error { return c.on(e, c.run) }
@@ -365,7 +365,7 @@ func (c *explainCmd) run(e *env, d *db.DB, id string) (err error) {
 	var entry books.Entry
 	var p *program.Compiled
 	err = d.Read(e.ctx, func(tx *db.Tx) (err error) {
-		source, external, natural := strings.Cut(c.Fact, "/")
+		source, external, natural := strings.Cut(parentOf(c.Fact), "/")
 		if _, ok := ids.BucketOf(c.Fact); ok || !natural {
 			entry, _, err = books.Find(e.ctx, tx, id, c.Fact)
 		} else {
@@ -384,7 +384,7 @@ func (c *explainCmd) run(e *env, d *db.DB, id string) (err error) {
 		return nil
 	})
 	if errs.CodeOf(err) == errs.CodeNotFound {
-		return errs.NotFound("fact_not_found", fmt.Sprintf("There is no fact %s in this program: give its id, or SOURCE/NUMBER.", c.Fact))
+		return errs.NotFound("fact_not_found", fmt.Sprintf("There is no fact %s in this program: give its id, or SOURCE:NUMBER.", c.Fact))
 	}
 	if err != nil {
 		return err

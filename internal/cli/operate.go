@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errs"
@@ -128,6 +130,7 @@ func (c *migrateCmd) told(e *env, what string, ran, waiting int) error {
 type sweepCmd struct {
 	jsonFlag
 	database
+	Program string `name:"program" short:"p" placeholder:"ID" help:"Keep to a program; all programs of the database when left out."`
 }
 
 func (sweepCmd) Help() string {
@@ -147,7 +150,17 @@ func (c *sweepCmd) Run(e *env) (err error) {
 	defer closing(d, &err)
 	r := record.New(d, &version.Cache{})
 	defer r.Close()
-	n, err := sweep.Run(e.ctx, d, r, e.now())
+	run := sweep.Run
+	if c.Program != "" {
+		id, err := programFlag{c.Program}.of(e, d)
+		if err != nil {
+			return err
+		}
+		run = func(ctx context.Context, d *db.DB, r *record.Recorder, now time.Time) (sweep.Counts, error) {
+			return sweep.RunOf(ctx, d, r, id, now)
+		}
+	}
+	n, err := run(e.ctx, d, r, e.now())
 	if c.JSON {
 		if failed := e.json(map[string]int{"accounts": n.Accounts, "replanned": n.Replanned, "facts": n.Facts}); err == nil {
 			err = failed

@@ -57,7 +57,7 @@ func (c *initCmd) Run(e *env) error {
 	if err = errors.Join(err, file.Close()); err != nil {
 		return errs.Unavailable("file", fmt.Sprintf("%s cannot be written: %s.", c.File, reasonOf(err)))
 	}
-	e.printf("Wrote %s. Edit it, then:\n\n    lojal program check %s\n    lojal program publish %s\n    lojal key create till\n    lojal serve\n", c.File, c.File, c.File)
+	e.printf("Wrote %s. Edit it, then:\n\n    lojal program check %s\n    lojal program publish %s\n    lojal key create till --scope members:read,members:write,purchases:write,redemptions:write --expires 8760h\n    lojal serve\n", c.File, c.File, c.File)
 	return nil
 }
 

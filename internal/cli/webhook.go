@@ -333,7 +333,7 @@ func (c *webhookTestCmd) Run(e *env) error {
 		}
 		last := got.Log[len(got.Log)-1]
 		if last.Error != "" {
-			return errs.Unavailable("not_taken", fmt.Sprintf("It was sent and not taken: %s. It is sent again later.%s", last.Error, quoted(last.Answer)))
+			return errs.Unavailable("not_taken", fmt.Sprintf("The receiver did not take it: %s. It is sent again later.%s", last.Error, quoted(last.Answer)))
 		}
 		if !c.JSON {
 			e.printf("%s took it: answered %d in %d ms.\n", one.URL, last.Status, last.Milliseconds)

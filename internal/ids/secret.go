@@ -37,10 +37,10 @@ func Secret(prefix string) string {
 func CheckSecret(prefix, s string) error {
 	rest, ok := strings.CutPrefix(s, prefix)
 	if !ok {
-		return errors.New("the key does not begin with " + prefix)
+		return errors.New("does not begin with " + prefix)
 	}
 	if len(rest) != secretBody+secretSum || sumOf(s[:len(s)-secretSum]) != s[len(s)-secretSum:] {
-		return errors.New("the key is not whole: some of its characters are missing or wrong")
+		return errors.New("is not whole: some of its characters are missing or wrong")
 	}
 	return nil
 }

@@ -246,7 +246,7 @@ func Authenticate(ctx context.Context, tx *db.Tx, secret string, now time.Time) 
 		prefix = ids.TestKey
 	}
 	if err := ids.CheckSecret(prefix, secret); err != nil {
-		return Key{}, errs.Unauthenticated("key_malformed", "This is not an API key: "+err.Error()+".")
+		return Key{}, errs.Unauthenticated("key_malformed", "This is not an API key. It "+err.Error()+".")
 	}
 	k, err := scan(tx.QueryRow(ctx, findKey, ids.HashSecret(secret)))
 	if errors.Is(err, sql.ErrNoRows) {

@@ -525,7 +525,7 @@ func (t *task) unresolved() error {
 	case t.req.Member != "" && t.ref.Member == "":
 		return errs.NotFound("member_not_found", "There is no such member.")
 	case otherOf(t.fact) != "" && t.other.Member == "":
-		return errs.NotFound("member_not_found", "There is no such other member.")
+		return errs.NotFound("member_not_found", "There is no such other member.").With("other", true)
 	}
 	return errs.NotFound("member_not_found", "There is no such member.")
 }

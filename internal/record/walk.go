@@ -398,7 +398,7 @@ func (w *walk) pair(f *books.Folio) (*Result, error) {
 	t := w.t
 	g := w.u.sheet.Folio(w.u.survivor(t.other))
 	if g.State.Seq == 0 {
-		return nil, errs.NotFound("member_not_found", "There is no such other member.")
+		return nil, errs.NotFound("member_not_found", "There is no such other member.").With("other", true)
 	}
 	fact := t.fact
 	if fact.Kind == engine.TransferOut {

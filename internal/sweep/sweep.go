@@ -33,7 +33,7 @@ type Counts struct {
 // account that cannot be brought up does not stop the others; it is told in the error, with the counts of the rest.
 func Run(ctx context.Context, d *db.DB, r *record.Recorder, now time.Time) (Counts, error) {
 	var out Counts
-	err := bringUp(ctx, d, r, now, &out)
+	err := bringUp(ctx, d, r, "", now, &out)
 	for more := true; more && ctx.Err() == nil && errs.CodeOf(err) != errs.CodeUnavailable; {
 		var failed error
 		more, failed = walk(ctx, d, r, now, &out)
@@ -42,7 +42,20 @@ func Run(ctx context.Context, d *db.DB, r *record.Recorder, now time.Time) (Coun
 	return out, err
 }
 
-func bringUp(ctx context.Context, d *db.DB, r *record.Recorder, now time.Time, out *Counts) error {
+// RunOf is Run for the accounts of one program.
+func RunOf(ctx context.Context, d *db.DB, r *record.Recorder, program string, now time.Time) (Counts, error) {
+	var out Counts
+	err := bringUp(ctx, d, r, program, now, &out)
+	for more := true; more && ctx.Err() == nil && errs.CodeOf(err) != errs.CodeUnavailable; {
+		var failed error
+		more, failed = walkProgram(ctx, d, r, program, now, &out)
+		err = errors.Join(err, failed)
+	}
+	return out, err
+}
+
+// bringUp brings up what is due; with a program, what is due in it.
+func bringUp(ctx context.Context, d *db.DB, r *record.Recorder, program string, now time.Time, out *Counts) error {
 	var (
 		after  books.Due
 		failed []error
@@ -59,12 +72,14 @@ func bringUp(ctx context.Context, d *db.DB, r *record.Recorder, now time.Time, o
 		if len(due) == 0 {
 			return errors.Join(failed...)
 		}
-		refs := make([]books.Ref, len(due))
+		refs := make([]books.Ref, 0, len(due))
 		for i := range due {
-			refs[i] = due[i].Ref
+			if program == "" || due[i].Program == program {
+				refs = append(refs, due[i].Ref)
+			}
 		}
 		n, err := r.BringUp(ctx, refs, now)
-		out.Accounts, out.Facts = out.Accounts+len(due), out.Facts+n
+		out.Accounts, out.Facts = out.Accounts+len(refs), out.Facts+n
 		if err != nil {
 			failed = append(failed, fmt.Errorf("sweep: %w", err))
 		}
@@ -177,7 +192,7 @@ func Handle(jobs *job.Runner, d *db.DB, r *record.Recorder, clock func() time.Ti
 	jobs.Handle(Kind, job.Worker{Every: every, Backoff: steady, Run: func(ctx context.Context, _ *job.Job) error {
 		var counts Counts
 		now, began := clock(), time.Now()
-		err := bringUp(ctx, d, r, now, &counts)
+		err := bringUp(ctx, d, r, "", now, &counts)
 		more, failed := walk(ctx, d, r, now, &counts)
 		if counts.Facts+counts.Replanned > 0 {
 			log.Info("swept", "accounts", counts.Accounts, "replanned", counts.Replanned, "facts", counts.Facts)

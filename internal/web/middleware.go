@@ -169,7 +169,7 @@ func endSpan(span trace.Span, r *http.Request, rec *recorder, s *scope) {
 
 func serve(mux *http.ServeMux, w http.ResponseWriter, r *http.Request, s *scope) {
 	if !clean(r.URL.EscapedPath()) { // the mux would answer with a redirect in HTML
-		Fail(w, r, NotFound())
+		Fail(w, r, errs.NotFound("not_found", "There is nothing here by that name."))
 		return
 	}
 	h, pattern := mux.Handler(r)

@@ -50,17 +50,19 @@ var Codes = []struct {
 	Code  errs.Code
 	Title string
 	Means string
+	// Example is an error of this code, as it is answered; nil for a fault of the program.
+	Example *errs.Error
 }{
-	{errs.CodeMalformed, "Malformed request", "It cannot be read: broken JSON, an unknown or repeated key, a bad parameter. The same request never succeeds."},
-	{errs.CodeUnauthenticated, "Not authenticated", "There is no API key, or not a valid one."},
-	{errs.CodeForbidden, "Not allowed", "The API key is valid and lacks the scope for this."},
-	{errs.CodeNotFound, "Not found", "There is no such thing, or it is not yours: the answer is the same."},
-	{errs.CodeConflict, "Conflict", "It contradicts what is already there: a duplicate, a stale version, a wrong state."},
-	{errs.CodeInsufficient, "Not enough", "There is too little of something now (points, stock); later there may be enough."},
-	{errs.CodeInvalid, "Wrong content", "It can be read and is wrong in itself; errors[] names every mistake. The same request never succeeds."},
-	{errs.CodeRateLimited, "Too many requests", "Wait as Retry-After says and repeat."},
-	{errs.CodeUnavailable, "Unavailable", "Something needed is away. The effect may or may not have happened: repeat under the same Idempotency-Key."},
-	{errs.CodeInternal, "Internal error", "A fault of the program; the log has it under the request's id."},
+	{errs.CodeMalformed, "Malformed request", "It cannot be read: broken JSON, an unknown or repeated key, a bad parameter. The same request never succeeds.", errs.Malformed("unknown_key", "The body has keys that do not exist here. Keys are case-sensitive.")},
+	{errs.CodeUnauthenticated, "Not authenticated", "There is no API key, or not a valid one.", errs.Unauthenticated("key_missing", "Send an API key: Authorization: Bearer lj_live_….")},
+	{errs.CodeForbidden, "Not allowed", "The API key lacks the scope for this (scope_missing), or the program or the state of the member, card or code does not allow it.", errs.Forbidden("member_blocked", "This member is blocked and cannot spend.")},
+	{errs.CodeNotFound, "Not found", "There is no such thing, or it is not yours: the answer is the same.", errs.NotFound("gift_card_not_found", "There is no such gift card in this program.")},
+	{errs.CodeConflict, "Conflict", "It contradicts what is already there: a duplicate, a stale version, a wrong state.", errs.Conflict("identifier_taken", "Another member has this phone number already.")},
+	{errs.CodeInsufficient, "Not enough", "There is too little of something now (points, stock); later there may be enough.", errs.Insufficient("balance_too_low", "The member has 12 and needs 50.")},
+	{errs.CodeInvalid, "Wrong content", "It can be read and is wrong in itself; errors[] names every mistake. The same request never succeeds.", errs.Invalid("invalid_purchase", "The purchase has mistakes.")},
+	{errs.CodeRateLimited, "Too many requests", "Wait as Retry-After says and repeat.", nil},
+	{errs.CodeUnavailable, "Unavailable", "Something needed is away. The effect may or may not have happened: repeat under the same Idempotency-Key.", nil},
+	{errs.CodeInternal, "Internal error", "A fault of the program; the log has it under the request's id.", nil},
 }
 
 // statuses are the reasons that HTTP has a status of its own for, besides that of their code.
@@ -170,7 +172,7 @@ func retryAfter(e *errs.Error) string {
 	return "1"
 }
 
-// NotFound is the one answer for whatever is not there.
-func NotFound() *errs.Error {
-	return errs.NotFound("not_found", "There is nothing here by that name.")
+// NotFound is the answer for a thing of this noun that is not there, or is another program's: the reason says which noun.
+func NotFound(noun string) *errs.Error {
+	return errs.NotFound(strings.ReplaceAll(noun, " ", "_")+"_not_found", "There is no such "+noun+" in this program.")
 }

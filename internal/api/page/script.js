@@ -9,6 +9,10 @@ if (navigator.clipboard) {
     });
   }
 }
+// The examples speak to the server that shows them.
+for (const origin of document.querySelectorAll(".origin")) {
+  origin.textContent = location.origin;
+}
 // On a phone the contents begin closed.
 if (matchMedia("(max-width: 60rem)").matches) {
   document.querySelector(".contents details")?.removeAttribute("open");
