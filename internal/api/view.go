@@ -270,6 +270,12 @@ func (v view) fact(f engine.Fact, d engine.Decision) Recorded {
 		sums[what][unit] += n
 	}
 	for _, p := range d.Postings {
+		if _, ok := ledger.PartnerOf(p.From); ok {
+			add("partners", p.Unit, p.Amount)
+		}
+		if _, ok := ledger.PartnerOf(p.To); ok {
+			add("partners", p.Unit, -p.Amount)
+		}
 		switch p.From {
 		case ledger.Issued:
 			add("earned", p.Unit, p.Amount)
@@ -309,6 +315,7 @@ func (v view) fact(f engine.Fact, d engine.Decision) Recorded {
 	}
 	r.Pending, r.Spent, r.GivenBack, r.TakenBack = v.units(sums["pending"]), v.units(sums["spent"]), v.units(sums["given_back"]), v.units(sums["taken_back"])
 	r.Owed, r.Forgiven, r.Adjusted, r.Transferred = v.units(sums["owed"]), v.units(sums["forgiven"]), v.units(sums["adjusted"]), v.units(sums["transferred"])
+	r.Partners = v.units(sums["partners"])
 	r.Released, r.Expired = v.units(sums["released"]), v.units(sums["expired"])
 	for i := range d.Redemptions {
 		r.Redemptions = append(r.Redemptions, v.redemption(d.Redemptions[i], f.Member, f.RecordedAt))

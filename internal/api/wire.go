@@ -532,6 +532,8 @@ type Recorded struct {
 	// Adjusted and Transferred are changes by hand and between members, with their sign.
 	Adjusted    map[string]Amount `json:"adjusted,omitempty"`
 	Transferred map[string]Amount `json:"transferred,omitempty"`
+	// Partners came from partners or went to them, with its sign for the member.
+	Partners map[string]Amount `json:"partners,omitempty"`
 	// Released became spendable, Expired was lost.
 	Released map[string]Amount `json:"released,omitempty"`
 	Expired  map[string]Amount `json:"expired,omitempty"`

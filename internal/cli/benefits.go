@@ -44,8 +44,11 @@ type shownBenefit struct {
 	From      *time.Time `json:"from,omitempty"`
 	Until     *time.Time `json:"until,omitempty"`
 	Left      *int64     `json:"left,omitempty"`
-	FallsAt   *time.Time `json:"falls_at,omitempty"`
-	FallsTo   string     `json:"falls_to,omitempty"`
+	// Tiers (as SET/TIER) and Plans are those of the member that bring it.
+	Tiers   []string   `json:"tiers,omitempty"`
+	Plans   []string   `json:"plans,omitempty"`
+	FallsAt *time.Time `json:"falls_at,omitempty"`
+	FallsTo string     `json:"falls_to,omitempty"`
 }
 
 func (c *memberBenefitsCmd) Run(e *env) error { return c.on(e, c.run) }
@@ -78,7 +81,7 @@ func (c *memberBenefitsCmd) run(e *env, d *db.DB, id string) error {
 
 func (c *memberBenefitsCmd) shown(s *engine.Standing, p *program.Compiled) shownBenefit {
 	out := shownBenefit{Benefit: s.Benefit.ID, Title: explain.Benefit(p, s.Benefit.ID, c.Lang), Available: s.Can, Reason: s.Reason,
-		Value: explain.Worth(p, s.Worth, c.Lang), From: s.From, Until: s.Until, Left: s.Left}
+		Value: explain.Worth(p, s.Worth, c.Lang), From: s.From, Until: s.Until, Left: s.Left, Tiers: s.Tiers, Plans: s.Plans}
 	if !s.Can {
 		out.Why = explain.Standing(s.Why, p, c.Lang, false)
 	}
@@ -103,6 +106,18 @@ func (c *memberBenefitsCmd) print(e *env, s *shownBenefit, p *program.Compiled) 
 	}
 	if s.Available && s.Left != nil {
 		parts = append(parts, say(explain.LabelLeft, lang.Number(c.Lang, money.New(*s.Left, 0))+" ×"))
+	}
+	if s.Available {
+		var by []string
+		for _, tier := range s.Tiers {
+			by = append(by, explain.Tier(p, tier, c.Lang))
+		}
+		for _, plan := range s.Plans {
+			by = append(by, explain.Plan(p, plan, c.Lang))
+		}
+		if len(by) > 0 {
+			parts = append(parts, say(explain.LabelBroughtBy, lang.And(c.Lang, by)))
+		}
 	}
 	switch {
 	case s.Available && s.Until != nil:

@@ -770,6 +770,10 @@ func (w *work) takeCount(h *program.CompiledChallenge, period string, n int64) e
 
 // tellTaken says what was taken from a challenge, and does with what could not be what the policy says.
 func (w *work) tellTaken(h *program.CompiledChallenge, period string, n int64, broken int, short int64) error {
+	debt := short > 0 && h.Returns.IfUsed != "refuse" && h.Returns.IfUsed != "clamp"
+	if debt {
+		w.tally(h.Tally, period, -short)
+	}
 	value, missing, _ := w.standing(h, period, w.at)
 	w.note(NoteChallengeBack, Args{"rule": {Rule: h.ID}, "amount": w.counted(h, n), "seen": w.counted(h, value), "missing": w.counted(h, missing)})
 	data := map[string]string{"challenge": h.ID, "prizes": strconv.Itoa(broken)}
@@ -781,7 +785,6 @@ func (w *work) tellTaken(h *program.CompiledChallenge, period string, n int64, b
 		case "clamp":
 			w.note(NoteChallengeShort, Args{"rule": {Rule: h.ID}, "amount": w.counted(h, short)})
 		default:
-			w.tally(h.Tally, period, -short)
 			w.note(NoteChallengeDebt, Args{"rule": {Rule: h.ID}, "amount": w.counted(h, short)})
 		}
 		data["short"] = money.Format(short, h.Scale)

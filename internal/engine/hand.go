@@ -335,7 +335,11 @@ func (w *work) doStatus() error {
 	case b.To != Active && b.To != Blocked && b.To != Closed:
 		return errs.Invalid("invalid_status", "The status cannot be set.", errs.Field{Pointer: "/to", Reason: "unknown_status", Message: "must be active, blocked or closed"})
 	case b.To == w.st.Status:
-		return errs.Conflict("same_status", "The member is "+b.To+" already.")
+		who := "The member"
+		if w.st.Kind == GiftCard {
+			who = "The gift card"
+		}
+		return errs.Conflict("same_status", who+" is "+b.To+" already.")
 	}
 	w.event(EvStatus, map[string]string{"to": b.To, "was": w.st.Status})
 	note := NoteStatus

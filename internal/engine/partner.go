@@ -131,7 +131,7 @@ func (w *work) awardAt(c *program.CompiledPartner, b *PartnerBody) error {
 	if c.Pays == "ahead" {
 		left := w.acc.Tallies[PartnerPaid(b.Partner)][PartnerPeriod] - w.acc.Tallies[PartnerUsed(b.Partner)][PartnerPeriod]
 		if cost > left {
-			return errs.Insufficient("credit_too_low", "The partner has not paid for this much: it pays ahead.").With("credit", money.Format(left, program.PriceScale)).With("cost", money.Format(cost, program.PriceScale))
+			return errs.Insufficient("credit_too_low", "The partner has not paid for this much: it pays ahead.").With("credit", short(left, w.p.Exponent)).With("cost", short(cost, w.p.Exponent))
 		}
 		w.use(&a, PartnerUsed(b.Partner), PartnerPeriod, cost)
 	}
@@ -256,4 +256,13 @@ func (w *work) putBack(p ledger.Posting, from string, past *Past) {
 		return
 	}
 	w.payDebt(l)
+}
+
+// short writes money that is counted in parts of the price's scale with no more decimals than it needs, and at least those of the currency.
+func short(n int64, exponent int) string {
+	scale := program.PriceScale
+	for scale > exponent && n%10 == 0 {
+		n, scale = n/10, scale-1
+	}
+	return money.Format(n, scale)
 }

@@ -35,12 +35,13 @@ const (
 	LabelRefused       Label = "refused" // message
 	LabelYes           Label = "yes"
 	LabelNo            Label = "no"
-	LabelLeft          Label = "left"      // times
-	LabelFrom          Label = "from"      // time
-	LabelNone          Label = "none"      // there are no benefits
-	LabelPlan          Label = "plan"      // title, status, the words of Upto
-	LabelPlanOver      Label = "plan over" // title, day
-	LabelPlanNext      Label = "plan next" // title
+	LabelLeft          Label = "left"       // times
+	LabelFrom          Label = "from"       // time
+	LabelBroughtBy     Label = "brought by" // tiers and plans
+	LabelNone          Label = "none"       // there are no benefits
+	LabelPlan          Label = "plan"       // title, status, the words of Upto
+	LabelPlanOver      Label = "plan over"  // title, day
+	LabelPlanNext      Label = "plan next"  // title
 	LabelPlanCancelled Label = "plan cancelled"
 	LabelInvitedBy     Label = "invited by" // member, day, status
 	LabelInvited       Label = "invited"    // members
@@ -71,6 +72,7 @@ var labels = map[Label][4]string{
 	LabelNo:            {"nei", "nej", "nej", "no"},
 	LabelLeft:          {"kan brukes %s til", "kan användas %s till", "kan bruges %s mere", "can be used %s more"},
 	LabelFrom:          {"fra %s", "från %s", "fra %s", "from %s"},
+	LabelBroughtBy:     {"følger med %s", "följer med %s", "følger med %s", "comes with %s"},
 	LabelNone:          {"Programmet har ingen fordeler.", "Programmet har inga förmåner.", "Programmet har ingen fordele.", "The program has no benefits."},
 	LabelPlan:          {"%s: %s %s", "%s: %s %s", "%s: %s %s", "%s: %s %s"},
 	LabelPlanOver:      {"%s: avsluttet %s", "%s: avslutat %s", "%s: afsluttet %s", "%s: ended on %s"},
