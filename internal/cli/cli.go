@@ -49,6 +49,14 @@ type grammar struct {
 	Webhook     webhookCmd     `cmd:"" help:"Tell other systems of what happens."`
 	Import      importCmd      `cmd:"" help:"Take members, purchases or activities from a file."`
 	Member      memberCmd      `cmd:"" help:"Look at members."`
+	GiftCard    giftCardCmd    `cmd:"" help:"Issue and look after gift cards."`
+	Code        codeCmd        `cmd:"" help:"Say what codes of gift cards and vouchers are worth."`
+	Claim       claimCmd       `cmd:"" help:"Give purchases that wait to their members."`
+	Plan        planCmd        `cmd:"" help:"Look at members' plans, and tell what billing made of them."`
+	Challenge   challengeCmd   `cmd:"" help:"Look at challenges, and have members take part."`
+	Grant       grantCmd       `cmd:"" help:"Give rewards by hand, and take them back."`
+	Invitation  invitationCmd  `cmd:"" help:"Look at who invited whom."`
+	Partner     partnerCmd     `cmd:"" help:"Look at partners, their payments and statements."`
 	Explain     explainCmd     `cmd:"" help:"Say why a fact was decided as it was."`
 	Simulate    simulateCmd    `cmd:"" help:"Say what facts would lead to, without recording them."`
 	Scenario    scenarioCmd    `cmd:"" help:"Play given/when/then files and say what differs."`
