@@ -76,7 +76,7 @@ type HouseMade struct {
 
 func (p HousePath) check(kind string) error {
 	if ids.Check(record.HousePrefix(kind), p.House) != nil {
-		return web.NotFound()
+		return web.NotFound(kind)
 	}
 	return nil
 }
@@ -169,7 +169,7 @@ func (s *Server) house(ctx context.Context, in *getHouseIn, kind string) (*House
 func (s *Server) houseOf(ctx context.Context, c *Call, id string) (*House, error) {
 	acc, p, err := s.Recorder.ViewLots(ctx, c.program(), id, c.now)
 	if errs.CodeOf(err) == errs.CodeNotFound {
-		return nil, web.NotFound()
+		return nil, errs.NotFound("house_not_found", "There is no such household or organization in this program.")
 	}
 	if err != nil {
 		return nil, err
