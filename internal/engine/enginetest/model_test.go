@@ -201,6 +201,24 @@ func (p *purse) giveBack(id string, n int, at time.Time) {
 	}
 }
 
+func first(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+// takeLetGo takes n free coins, those of a lot first.
+func (m *model) takeLetGo(p *purse, lot int64, n int, at time.Time) {
+	open := m.open(p, at, true)
+	slices.SortStableFunc(open, func(a, b *coin) int {
+		return first(b.lot == lot) - first(a.lot == lot)
+	})
+	for _, c := range open[:min(n, len(open))] {
+		c.at = away
+	}
+}
+
 func (m *model) takeBack(p *purse, lot int64, n int, at time.Time) {
 	own := func(from where) {
 		for _, c := range p.coins {
@@ -261,8 +279,15 @@ func (m *model) take(t *Taken, past *engine.Past, before func(id string) int) {
 		missing := m.spend(p, n, at, away, "")
 		p.debt += missing
 	}
+	if f.Kind == engine.ReturnK { // what paid comes back before what was earned goes
+		refund()
+	}
 	for _, r := range d.Reversals {
-		if r.Unit == "point" && f.Kind == engine.ReturnK {
+		switch {
+		case r.Unit != "point" || f.Kind != engine.ReturnK:
+		case r.Amount == 0 && r.Forgiven < 0: // it was let go before, and is there now
+			m.takeLetGo(p, past.Decision.Awards[r.Award].Lot, int(-r.Forgiven), at)
+		default:
 			m.takeBack(p, past.Decision.Awards[r.Award].Lot, int(r.Amount), at)
 		}
 	}
@@ -295,7 +320,9 @@ func (m *model) take(t *Taken, past *engine.Past, before func(id string) int) {
 	case engine.Cancel:
 		p.letGo(f.Parent, at)
 	}
-	refund()
+	if f.Kind != engine.ReturnK {
+		refund()
+	}
 	if !spendsFirst {
 		redeem()
 	}
