@@ -176,7 +176,7 @@ func (f *filler) week(ctx context.Context, monday time.Time) error {
 	if err := f.record(ctx, enrolments); err != nil {
 		return err
 	}
-	if err := f.record(ctx, acts); err != nil || !w.referral {
+	if err := f.record(ctx, acts); err != nil || !w.referral && f.p.Recognition == nil {
 		return err
 	}
 	if sunday.After(f.in.Now) {
@@ -209,6 +209,25 @@ func (f *filler) takePart(p *person, add func(engine.Fact)) {
 			add(engine.Fact{Kind: engine.ChallengeK, OccurredAt: p.joins.Add(30 * time.Minute), Challenge: &b})
 		}
 	}
+}
+
+// thank thanks somebody who was there before the week began.
+func (f *filler) thank(p *person, at time.Time, add func(engine.Fact)) {
+	r, w := f.p.Recognition, f.world
+	if r == nil {
+		return
+	}
+	to := w.people[w.rnd.IntN(1+len(w.people)/4)] // some are thanked more than others
+	unit := f.p.Doc.Recognition.Gives
+	amount := min(int64(10+5*w.rnd.IntN(6))*money.Pow10(f.p.Units[unit].Precision), p.balance[unit])
+	if to.id == "" || to == p || amount <= 0 {
+		return
+	}
+	b := &engine.RecognitionBody{Do: engine.RecognitionGive, To: to.id, Amount: new(money.FromMinor(amount, f.p.Units[unit].Precision)), Message: "Tusen takk!"}
+	if values := f.p.Doc.Recognition.Values; len(values) > 0 {
+		b.Value = values[w.rnd.IntN(len(values))].ID
+	}
+	add(engine.Fact{Kind: engine.RecognitionK, OccurredAt: at, Recognition: b})
 }
 
 // plan makes up what becomes of somebody's paid membership in a week: many take one once, most of them pay on.
@@ -259,6 +278,9 @@ func (f *filler) live(p *person, monday time.Time, add func(engine.Fact)) {
 	}
 	if len(w.plans) > 0 {
 		f.plan(p, monday, add)
+	}
+	if w.rnd.Float64() < 0.6 {
+		f.thank(p, w.visit(p, monday), add)
 	}
 	n := w.drawn(p.perWeek * w.trade.visits * season(monday))
 	days := map[int]bool{}
@@ -348,7 +370,7 @@ func (f *filler) record(ctx context.Context, acts []act) error {
 		kind := acts[i].req.Fact.Kind
 		if out.Err != nil {
 			// A wish may meet a limit or stars that have ended, a line may have come back before, a challenge be over: that is life.
-			if code := errs.CodeOf(out.Err); kind == engine.Redeem || kind == engine.ReturnK || kind == engine.ChallengeK {
+			if code := errs.CodeOf(out.Err); kind == engine.Redeem || kind == engine.ReturnK || kind == engine.ChallengeK || kind == engine.RecognitionK {
 				if code != errs.CodeInternal && code != errs.CodeUnavailable {
 					continue
 				}

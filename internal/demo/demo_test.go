@@ -2,6 +2,7 @@ package demo_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -85,8 +86,10 @@ func TestEachBlueprintComesToLife(t *testing.T) {
 				t.Errorf("%+v", s)
 			}
 			doc := document(t, name)
-			for what, is := range map[string]bool{`SELECT COUNT(*) FROM facts WHERE kind = 'plan'`: len(doc.Plans) > 0, `SELECT COUNT(*) FROM facts WHERE kind = 'thanks'`: doc.Referral != nil,
-				`SELECT COUNT(*) FROM facts WHERE events LIKE '%challenge.completed%'`: len(doc.Challenges) > 0} {
+			for what, is := range map[string]bool{`SELECT COUNT(*) FROM facts WHERE kind = 'plan'`: len(doc.Plans) > 0, `SELECT COUNT(*) FROM facts WHERE kind = 'thanks'`: doc.Referral != nil || doc.Recognition != nil,
+				`SELECT COUNT(*) FROM facts WHERE events LIKE '%challenge.completed%'`: slices.ContainsFunc(doc.Challenges, func(c program.Challenge) bool {
+					return c.From < now.Format(time.DateOnly)
+				})} {
 				if n := count(t, d, what); is != (n > 0) {
 					t.Errorf("%s: %d", what, n)
 				}
