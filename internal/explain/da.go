@@ -139,7 +139,7 @@ var da = table{
 		engine.NoteThanksDeclined:    staff("Ikke godkendt: tak på {amount} for ”{text}”; det er givet tilbage.", "Ikke godkendt: tak på {amount}; det er givet tilbage.").members("Takken på {amount} for ”{text}” blev ikke godkendt. Du har fået det tilbage.", "Takken på {amount} blev ikke godkendt. Du har fået det tilbage."),
 		engine.NoteThanksLapsed:      staff("Ingen godkendte takken på {amount} for ”{text}” i tide; det er givet tilbage.", "Ingen godkendte takken på {amount} i tide; det er givet tilbage.").members("Takken på {amount} for ”{text}” blev ikke godkendt i tide. Du har fået det tilbage.", "Takken på {amount} blev ikke godkendt i tide. Du har fået det tilbage."),
 		engine.NoteThanksUndone:      staff("Tog takken på {amount} for ”{text}” tilbage.", "Tog takken på {amount} tilbage.").members("Du tog takken på {amount} for ”{text}” tilbage.", "Du tog takken på {amount} tilbage."),
-		engine.NoteThanked:           staff("Takket af et andet medlem med {amount} for “{text}”.", "Takket af et andet medlem med {amount}.").members("Du blev takket med {amount} for “{text}”.", "Du blev takket med {amount}."),
+		engine.NoteThanked:           staff("Takket af et andet medlem med {amount} for ”{text}”.", "Takket af et andet medlem med {amount}.").members("Du blev takket med {amount} for ”{text}”.", "Du blev takket med {amount}."),
 		engine.NoteThanksTaken:       staff("Den, der takkede, tog det tilbage.").members("Den, der takkede dig, tog det tilbage."),
 		engine.NoteHouseJoined:       staff("Et medlem kom med.").members("Et medlem kom med."),
 		engine.NoteHouseInvited:      staff("Et medlem er inviteret, {time:upto}.").members("Et medlem er inviteret, {time:upto}."),
