@@ -61,8 +61,9 @@ type Granted struct {
 	Reward  string `json:"reward,omitempty"`
 	Benefit string `json:"benefit,omitempty"`
 	Title   string `json:"title,omitempty"`
-	// Source says whom it came from: challenge:ID, hand.
+	// Source says whom it came from: challenge:ID, share:ID, hand. By is the member who passed it on, where one did.
 	Source string `json:"source"`
+	By     string `json:"by,omitempty"`
 	// Status is waiting or open.
 	Status string `json:"status"`
 	// Left is how often it can still be used; not there where there is no end to it.
@@ -219,7 +220,7 @@ func (v view) grants(acc *engine.Account) []Granted {
 	for i := range acc.State.Grants {
 		g := &acc.State.Grants[i]
 		one := Granted{
-			Grant: g.N, Reward: g.Reward, Benefit: g.Benefit, Source: g.Source, Status: g.Status, GivenAt: v.time(g.At), WaitsUntil: v.moment(g.WaitsUntil),
+			Grant: g.N, Reward: g.Reward, Benefit: g.Benefit, Source: g.Source, By: g.By, Status: g.Status, GivenAt: v.time(g.At), WaitsUntil: v.moment(g.WaitsUntil),
 			EndsAt: v.moment(g.EndsAt),
 		}
 		if r := v.p.Rewards[g.Reward]; r != nil {

@@ -197,6 +197,11 @@ func exampleAnswers(tb testing.TB) map[string]json.RawMessage {
 	} {
 		s.tell(op)
 	}
+	s.real["code"] = s.tell("postMembersMemberShares").text("code")
+	s.tell("getMembersMemberShares")
+	s.tell("postSharesClaim")
+	s.real["shr"] = s.do("POST", "/v1/members/ext:4711/shares", `{"share": "friend20"}`).want(201).text("id")
+	s.tell("postSharesShareVoid")
 	s.do("POST", "/v1/adjustments", `{"member": "ext:4711", "unit": "kudo", "amount": "50", "reason": "An allowance"}`).want(201)
 	for _, op := range []string{"postRecognitions", "getRecognitionsRecognition", "postRecognitionsRecognitionApprove", "postRecognitionsRecognitionUndo", "getRecognitions"} {
 		rec := s.real["rec"]

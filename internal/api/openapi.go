@@ -202,6 +202,7 @@ var tagTexts = [][2]string{
 	{"Gift cards and codes", "Cards with money on them, vouchers, and the codes that open them."},
 	{"Claims", "Purchases that wait for their member: receipts with a code, and cards that nobody has linked."},
 	{"Referral", "Who brought whom, and what came of it."},
+	{"Sharing", "Members pass things on to friends."},
 	{"Recognition", "Members thank each other."},
 	{"Partners", "Other companies that give and take points, and their statements."},
 	{"Balances by hand", "Adjustments, transfers, pending points."},

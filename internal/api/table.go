@@ -20,6 +20,7 @@ func table() []*Route {
 		facts       = "Facts"
 		referral    = "Referral"
 		partners    = "Partners"
+		sharing     = "Sharing"
 		recognition = "Recognition"
 		houses      = "Households and organizations"
 		many        = "Simulation and batches"
@@ -36,6 +37,7 @@ func table() []*Route {
 		hou = "hou_01k9zjq3hfe1f8m6v7j0q3x5c4"
 		org = "org_01k9zjq3hfe1f8m6v7j0q3x5c4"
 		red = "red_01k9zjq3hfe1f8m6v7j0q3x5c4"
+		shr = "shr_01k9zjq3hfe1f8m6v7j0q3x5c4"
 		rec = "rec_01k9zjq3hfe1f8m6v7j0q3x5c4"
 		fct = "pur_01k9zjq3hfe1f8m6v7j0q3x5c4"
 		whk = "whk_01k9zjq3hfe1f8m6v7j0q3x5c4"
@@ -398,6 +400,24 @@ func table() []*Route {
 		}),
 		route("POST", "/v1/facts/{fact}/cancel-pending", "adjustments:write", (*Server).cancelPending, About{
 			Tag: hand, Summary: "Cancel pending points of a fact", Status: http.StatusCreated, Example: []string{fct}, Body: `{"reason": "Flight not flown"}`,
+		}),
+
+		// Sharing
+		route("POST", "/v1/members/{member}/shares", "benefits:write", (*Server).passOn, About{
+			Tag: sharing, Summary: "Pass something on to a friend", Status: http.StatusCreated, Also: again, Example: []string{mem},
+			Text: "Makes a code for what the program lets members pass on, within its limits. The code is in this answer and nowhere else: it is what the friend claims it with, once.",
+			Body: `{"share": "friend20"}`,
+		}),
+		route("GET", "/v1/members/{member}/shares", "benefits:read", (*Server).listPassed, About{
+			Tag: sharing, Summary: "List what a member passed on and nobody has claimed", Example: []string{mem},
+		}),
+		route("POST", "/v1/shares/claim", "benefits:write", (*Server).claimShare, About{
+			Tag: sharing, Summary: "Claim what a friend passed on", Status: http.StatusCreated, Also: again,
+			Text: "The member has it as a grant a moment later, with a source that says what it is (`share:ID`). Looking codes up is throttled. 403 share_refused says in `why` when the member cannot have it: self, same_person, known, taken, household, gone, blocked; 409 share_claimed when somebody has claimed it.",
+			Body: `{"code": "7KXQ-2M9D-4VWT-R80HE", "member": "ext:4712"}`,
+		}),
+		route("POST", "/v1/shares/{share}/void", "benefits:write", (*Server).voidShare, About{
+			Tag: sharing, Summary: "Call off what a member passed on", Status: http.StatusCreated, Example: []string{shr},
 		}),
 
 		// Recognition

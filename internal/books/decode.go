@@ -571,6 +571,10 @@ func decodeState(text string, s *engine.State) error {
 			d.any(&s.Referral)
 		case "waiting_thanks":
 			d.any(&s.Thanks)
+		case "passed":
+			d.any(&s.Passed)
+		case "taken":
+			s.Taken = d.texts()
 		case "challenges":
 			d.any(&s.Challenges)
 		case "tallied":

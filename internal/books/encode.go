@@ -506,6 +506,11 @@ func encodeState(s *engine.State) (string, error) {
 		e.named("waiting_thanks")
 		e.any(s.Thanks)
 	}
+	if len(s.Passed) > 0 {
+		e.named("passed")
+		e.any(s.Passed)
+	}
+	e.textsAt("taken", s.Taken)
 	if len(s.Challenges) > 0 {
 		e.named("challenges")
 		e.any(s.Challenges)

@@ -37,10 +37,11 @@ const (
 	Voucher  Kind = "voucher"
 	GiftCard Kind = "gift_card"
 	Claim    Kind = "claim"
+	Share    Kind = "share"
 )
 
 // Kinds are all of them.
-var Kinds = []Kind{Voucher, GiftCard, Claim}
+var Kinds = []Kind{Voucher, GiftCard, Claim, Share}
 
 // What became of a code.
 const (

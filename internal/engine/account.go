@@ -68,6 +68,9 @@ type State struct {
 	Referral *ReferralState `json:"referral,omitempty"`
 	// Thanks are those of this member that wait for approval, oldest first.
 	Thanks []WaitingThanks `json:"waiting_thanks,omitempty"`
+	// Passed is what this member passed on and nobody has claimed; Taken are the ids of what friends passed on to this member.
+	Passed []PassedOn `json:"passed,omitempty"`
+	Taken  []string   `json:"taken,omitempty"`
 	// Challenges by id: who joined, what was won.
 	Challenges map[string]*ChallengeState `json:"challenges,omitempty"`
 	// Tallied names the metrics whose days are complete from the member's first fact on.
@@ -363,6 +366,11 @@ const (
 	EvBenefitUsed     = "benefit.used"
 
 	EvRecognized          = "recognition.given"
+	EvShareMade           = "share.made"
+	EvShareClaimed        = "share.claimed"
+	EvShareUsed           = "share.used"
+	EvShareUndone         = "share.undone"
+	EvShareEnded          = "share.ended"
 	EvRecognitionWaits    = "recognition.waiting"
 	EvRecognitionDeclined = "recognition.declined"
 	EvRecognitionUndone   = "recognition.undone"

@@ -525,7 +525,8 @@ func (w *work) doUse() error {
 	}
 	own := Standing{Benefit: b}
 	if w.ownBenefit(&own); own.Reason != "" { // it is there by what was given
-		w.useGrant(w.inOrderOfEnd("", b.ID)[0], 1)
+		u := w.useGrant(w.inOrderOfEnd("", b.ID)[0], 1)
+		w.tellShared(EvShareUsed, &u.Grant, w.f.ID)
 	}
 	sc := newScene(w.p, w.st, w.at)
 	for _, l := range b.Limits {

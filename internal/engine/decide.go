@@ -131,6 +131,14 @@ func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
 			n.Past = []string{f.Parent}
 		}
 		tiers(from)
+	case ShareK:
+		if b := f.Share; b != nil && b.Do == ShareMake && p.Shares[b.Share] != nil {
+			n.Tallies = append(n.Tallies, limitTallies(p, st, p.Shares[b.Share].Limits, f.OccurredAt)...)
+		}
+		if f.Parent != "" {
+			n.Past = []string{f.Parent}
+		}
+		tiers(from)
 	case RecognitionK:
 		n.Lots, n.Tallies = true, append(n.Tallies, recognitionTallies(p, st, f)...)
 		if f.Parent != "" {
@@ -284,6 +292,8 @@ func (w *work) decide() error {
 		return w.then(w.doVoucher())
 	case PartnerK:
 		return w.then(w.doPartner())
+	case ShareK:
+		return w.then(w.doShare())
 	case RecognitionK:
 		return w.then(w.doRecognition())
 	case HouseK:

@@ -29,6 +29,7 @@ func (w *work) doDue() error {
 	}
 	w.dueGrants()
 	w.dueThanks()
+	w.dueShares()
 	w.expireLots()
 	if !w.st.earns() {
 		return nil

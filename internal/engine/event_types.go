@@ -40,7 +40,7 @@ var (
 func grantFields(more ...EventField) []EventField {
 	return append([]EventField{
 		{Name: "grant", Text: "The number of the grant among the member's.", Example: "3"},
-		{Name: "source", Text: "Whom it came from: challenge:ID, hand.", Example: "challenge:coffee-card"},
+		{Name: "source", Text: "Whom it came from: challenge:ID, share:ID, hand.", Example: "challenge:coffee-card"},
 		{Name: "reward", Text: "The reward, where it is one.", Example: "coffee", Optional: true},
 		{Name: "benefit", Text: "The benefit, where it is one.", Example: "lounge", Optional: true},
 	}, more...)
@@ -164,8 +164,8 @@ var EventTypes = []EventType{
 		byField, {Name: "reason", Text: "Why: off, self, same_person, known, circular or gone.", Example: "same_person"},
 	}},
 	{EvThanks, 1, "What another member did had a consequence for this one.", []EventField{
-		{Name: "for", Text: "What it is for: referral or recognition.", Example: "referral"},
-		{Name: "step", Text: "joined, qualified or given (something may be given: see points.earned) or undone (it is taken back).", Example: "qualified"},
+		{Name: "for", Text: "What it is for: referral, recognition or share:ID.", Example: "referral"},
+		{Name: "step", Text: "joined, claimed, qualified or given (something may be given: see points.earned) or undone (it is taken back).", Example: "qualified"},
 		{Name: "friend", Text: "The other member.", Example: "mem_01k9zjq3hfe1f8m6v7j0q3x5c4"},
 	}},
 	{EvVoucherUsed, 1, "A voucher was used.", []EventField{
@@ -173,6 +173,14 @@ var EventTypes = []EventType{
 	}},
 	{EvVoucherUndone, 1, "A use of a voucher was taken back: it can be used again.", []EventField{redemptionField, rewardField}},
 	{EvVoucherVoid, 1, "A voucher was called off.", []EventField{redemptionField, rewardField}},
+	{EvShareMade, 1, "A member made a code to pass something on. The code is not in the event.", append(shareFields(), EventField{
+		Name: "until", Text: "Until when it can be claimed.", Example: "2027-01-31T10:00:00+01:00", Time: true})},
+	{EvShareClaimed, 1, "A friend claimed what a member passed on. The event is of who passed it on.", append(shareFields(), EventField{
+		Name: "to", Text: "The friend.", Example: "mem_01k9zjq3hfe1f8m6v7j0q3x5c4"})},
+	{EvShareUsed, 1, "A friend used for the first time what was passed on. The event is of the friend.", append(shareFields(), byGiver, useOf)},
+	{EvShareUndone, 1, "A friend's first use of what was passed on was undone. The event is of the friend.", append(shareFields(), byGiver, useOf)},
+	{EvShareEnded, 1, "What a member passed on can be claimed no more.", append(shareFields(), EventField{
+		Name: "reason", Text: "lapsed, void (called off) or closed (its giver left).", Example: "lapsed"})},
 	{EvRecognized, 1, "A member thanked another, or thanks that waited were approved. The event is of who gave.", append(recognitionFields(), EventField{
 		Name: "becomes", Text: "The unit in which it arrives.", Example: "thanks"})},
 	{EvRecognitionWaits, 1, "A member thanked another, and staff is asked to approve it.", append(recognitionFields(), EventField{
@@ -292,6 +300,18 @@ var houseRoleField = EventField{Name: "role", Text: "The role.", Example: "owner
 
 // byField names who invited.
 var byField = EventField{Name: "by", Text: "The member who invited.", Example: "mem_01k9zjq3hfe1f8m6v7j0q3x5c4"}
+
+func shareFields() []EventField {
+	return []EventField{
+		{Name: "share", Text: "What is passed on, by its id in the program.", Example: "friend20"},
+		{Name: "of", Text: "The id of the fact that made the code.", Example: "shr_01k9zjq3hfe1f8m6v7j0q3x5c4"},
+	}
+}
+
+var (
+	byGiver = EventField{Name: "by", Text: "The member who passed it on.", Example: "mem_01k9zjq3hfe1f8m6v7j0q3x5c4"}
+	useOf   = EventField{Name: "use", Text: "The redemption, or the fact that used a benefit.", Example: "red_01k9zjq3hfe1f8m6v7j0q3x5c4"}
+)
 
 func recognitionFields() []EventField {
 	return []EventField{

@@ -215,6 +215,15 @@ const (
 	NoteFriendQualified   = "friend_qualified"
 	NoteFriendUndone      = "friend_undone"
 
+	NoteShareMade    = "share_made"    // reward (or benefit), time (to be claimed until)
+	NoteShareClaimed = "share_claimed" // reward (or benefit)
+	NoteShareEnded   = "share_ended"   // reward (or benefit)
+	NoteShareVoid    = "share_void"    // reward (or benefit)
+	NoteShareGot     = "share_got"     // reward (or benefit), of the friend
+	NoteShareNot     = "share_not"     // reward (or benefit), of a friend who had it before
+	NoteShareUsed    = "share_used"    // reward (or benefit), of the giver
+	NoteShareUndone  = "share_undone"  // reward (or benefit), of the giver
+
 	NoteThanksGiven    = "thanks_given"    // amount, text (value, optional)
 	NoteThanksWait     = "thanks_wait"     // amount, text (optional), time (let go then)
 	NoteThanksApproved = "thanks_approved" // amount, text (optional)

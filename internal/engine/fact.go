@@ -44,6 +44,7 @@ const (
 	PartnerK     Kind = "partner"     // something was done at a partner
 	ThanksK      Kind = "thanks"      // what follows from what another member did
 	RecognitionK Kind = "recognition" // a member thanks another, or what becomes of it
+	ShareK       Kind = "share"       // something is passed on to a friend, or what becomes of it
 	VoucherK     Kind = "voucher"     // a voucher is used, a use taken back, or it is called off
 	Load         Kind = "load"        // a gift card is topped up
 	FulfilK      Kind = "fulfil"      // what a redemption gave is packed, sent, delivered, came back or failed
@@ -99,6 +100,7 @@ type Fact struct {
 	Card        *Card            `json:"card,omitempty"`
 	Partner     *PartnerBody     `json:"partner,omitempty"`
 	Recognition *RecognitionBody `json:"recognition,omitempty"`
+	Share       *ShareBody       `json:"share,omitempty"`
 	// House is the body of a house fact, and of the enrolment of a household or an organization.
 	House *HouseBody `json:"house,omitempty"`
 	// Fulfil is how far what a redemption gave is.
@@ -366,6 +368,9 @@ type Carried struct {
 	Last      *time.Time           `json:"last_purchase_at,omitempty"`
 	JoinedAt  time.Time            `json:"joined_at"`
 	Referral  *ReferralState       `json:"referral,omitempty"`
+	// Passed and Taken are as in the state.
+	Passed []PassedOn `json:"passed,omitempty"`
+	Taken  []string   `json:"taken,omitempty"`
 	// Birthday, Moments and Settled are as in the state.
 	Birthday string               `json:"birthday,omitempty"`
 	Moments  map[string]time.Time `json:"moments,omitempty"`

@@ -30,6 +30,9 @@ type Grant struct {
 	Source string    `json:"source,omitempty"`
 	Fact   string    `json:"fact,omitempty"`
 	At     time.Time `json:"at"`
+	// By is who passed it on, Of the fact that did; empty where nobody did.
+	By string `json:"by,omitempty"`
+	Of string `json:"of,omitempty"`
 	// Uses is how often it may be used, 0 for as often as one likes; Used how often it was, with what is reserved.
 	Uses int64 `json:"uses,omitempty"`
 	Used int64 `json:"used,omitempty"`

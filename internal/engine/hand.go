@@ -352,6 +352,7 @@ func (w *work) doStatus() error {
 		w.leaveHouses()
 		w.letAllGo()
 		w.dropAllThanks("closed")
+		w.endShares()
 		w.endGrants()
 		w.closePlans()
 		w.leaveBoards()
@@ -435,6 +436,7 @@ func (w *work) doMergeOut() error {
 	}
 	w.empty(ledger.Transferred, func(l *ledger.Lot, n int64, where string) { c.Lots = append(c.Lots, moved(l, n, where)) })
 	c.Grants, w.st.Grants = w.st.Grants, nil
+	c.Passed, c.Taken, w.st.Passed = w.st.Passed, slices.Clone(w.st.Taken), nil
 	c.Challenges = cloneChallenges(w.st.Challenges)
 	w.leaveBoards()
 	w.d.Carried = c
@@ -469,6 +471,7 @@ func (w *work) doMergeIn() error {
 		}
 	}
 	w.inheritReferral(c.Referral, w.f.Merge.Other)
+	w.inheritShares(c, w.f.Merge.Other)
 	w.inheritHouses(c.House, w.f.Merge.Other)
 	w.inheritPlans(c.Plans)
 	w.inheritFades(c.Fades, c.Last)

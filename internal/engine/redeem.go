@@ -372,6 +372,9 @@ func (w *work) hand(s *RedemptionState) error {
 	for _, unit := range sortedUnits(s.Price) {
 		w.note(noteOf(NoteSpent, s), named(Args{"amount": Units(unit, s.Price[unit])}, s))
 	}
+	for i := range s.Grants {
+		w.tellShared(EvShareUsed, &s.Grants[i].Grant, s.ID)
+	}
 	if len(s.Grants) > 0 {
 		w.note(NoteGrantUsed, Args{"reward": {Reward: s.Reward}})
 	}
@@ -601,6 +604,9 @@ func (w *work) closeRefund(s *RedemptionState) {
 			w.tally(c.Name, c.Period, -c.Add)
 		}
 		s.Counters = nil
+		for i := range s.Grants {
+			w.tellShared(EvShareUndone, &s.Grants[i].Grant, s.ID)
+		}
 		w.returnGrants(s)
 	}
 	w.d.Redemptions = append(w.d.Redemptions, *s)

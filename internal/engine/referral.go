@@ -54,7 +54,7 @@ type Invitation struct {
 
 // Thanks is what follows for a member from what another one did. Nobody asks for it: it follows an event, see FollowUp.
 type Thanks struct {
-	// For is what it is for: "referral", "recognition".
+	// For is what it is for: "referral", "recognition", "share:ID".
 	For string `json:"for"`
 	// Step is how far it is; one of the Step words below.
 	Step string `json:"step"`
@@ -307,6 +307,13 @@ func (w *work) doThanks() error {
 		w.event(EvThanks, map[string]string{"for": b.For, "step": b.Step, "friend": b.From})
 		return nil
 	}
+	if strings.HasPrefix(b.For, program.SharePrefix) {
+		if err := w.shared(b); err != nil {
+			return err
+		}
+		w.event(EvThanks, map[string]string{"for": b.For, "step": b.Step, "friend": b.From})
+		return nil
+	}
 	switch b.Step {
 	case ThanksJoined:
 		w.note(NoteFriendJoined, nil)
@@ -345,6 +352,7 @@ const FollowUpSource = "lojal"
 
 // FollowUps are the types of events that something follows from, for somebody else.
 var FollowUps = map[string]bool{EvReferralJoined: true, EvReferralQualified: true, EvReferralUndone: true, EvRecognized: true, EvRecognitionUndone: true,
+	EvShareClaimed: true, EvShareUsed: true, EvShareUndone: true,
 	EvSentHome: true, EvBelongs: true}
 
 // FollowUp gives the fact that an event of a member brings about for another one, and false when none does. It is always the same
@@ -357,6 +365,9 @@ func FollowUp(e Event, member, fact string, at time.Time) (Fact, bool) {
 		return houseFollowUp(e, member, fact, at)
 	}
 	what, step, _ := strings.Cut(e.Type, ".")
+	if what == "share" {
+		return followShare(e, step, member, at), true
+	}
 	of, to, given := cmp.Or(e.Data["purchase"], e.Data["recognition"], fact), e.Data["by"], ThanksEarned
 	if what == program.RecognitionRule {
 		to, given = e.Data["to"], ThanksGiven

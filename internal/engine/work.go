@@ -101,6 +101,7 @@ func (s *State) clone() State {
 	c.Tallied = slices.Clone(s.Tallied)
 	c.Referral = copied(s.Referral)
 	c.Thanks = slices.Clone(s.Thanks)
+	c.Passed, c.Taken = slices.Clone(s.Passed), slices.Clone(s.Taken)
 	if s.Card != nil {
 		card := *s.Card
 		c.Card = &card
@@ -500,6 +501,7 @@ func (w *work) personal(due *time.Time) *time.Time {
 	}
 	due = earliest(due, w.st.referralDue())
 	due = earliest(due, w.st.thanksDue())
+	due = earliest(due, w.st.sharesDue())
 	for _, id := range w.p.PlanIDs {
 		due = earliest(due, w.planDue(id))
 	}

@@ -113,6 +113,7 @@ var kinds = map[engine.Kind][4]string{
 	engine.MergeIn:      {"Et annet slått sammen hit", "Ett annat sammanslaget hit", "Et andet lagt ind her", "Another merged into this"},
 	engine.InvitedK:     {"Invitasjon oppgitt", "Inbjudan angiven", "Invitation angivet", "Invitation named"},
 	engine.ThanksK:      {"Takk", "Tack", "Tak", "Thanks"},
+	engine.ShareK:       {"Delt med en venn", "Delat med en vän", "Delt med en ven", "Passed on to a friend"},
 	engine.RecognitionK: {"Takket en annen", "Tackade någon annan", "Takkede en anden", "Thanked another"},
 	engine.HouseK:       {"Husstand eller bedrift", "Hushåll eller företag", "Husstand eller virksomhed", "Household or organization"},
 	engine.PartnerK:     {"Hos partner", "Hos partner", "Hos partner", "At a partner"},

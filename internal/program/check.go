@@ -143,6 +143,7 @@ func (d *Document) Check() []Problem {
 		c.giftCards("/gift_cards", d.GiftCards)
 	}
 	c.benefits()
+	c.shares()
 	c.houses()
 	return c.out
 }

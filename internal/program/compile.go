@@ -61,6 +61,7 @@ func Compile(d *Document, version int64) (*Compiled, error) {
 	for i := range d.Partners {
 		k.partner(&d.Partners[i])
 	}
+	k.shares()
 	k.c.Plan = k.plan()
 	if k.err != nil {
 		return nil, fmt.Errorf("compile program %s: %w", d.Program, k.err)

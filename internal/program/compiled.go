@@ -42,6 +42,8 @@ type Compiled struct {
 	Referral *CompiledReferral
 	// Recognition is nil where people cannot thank each other.
 	Recognition *CompiledRecognition
+	// Shares by id; nil where nothing can be passed on.
+	Shares map[string]*CompiledShared
 	// GiftCards are Doc.GiftCards in minor units; nil without.
 	GiftCards *CompiledGiftCards
 	// Metrics are what is counted in days and periods: the tier sets in the order of TierIDs, what benefits grow by, and what rebates are of.
@@ -214,7 +216,7 @@ type CompiledReferral struct {
 
 // FollowsUp says whether something can follow for one member from what another one does.
 func (c *Compiled) FollowsUp() bool {
-	return c.Referral != nil || c.Recognition != nil || c.HasHouses()
+	return c.Referral != nil || c.Recognition != nil || len(c.Shares) > 0 || c.HasHouses()
 }
 
 // CompiledPartner is a partner with its prices in millionths of the currency for the smallest part of a unit.

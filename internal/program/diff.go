@@ -26,7 +26,7 @@ func Diff(a, b *Document, lang string) []Change {
 	d := &differ{a: a, b: b, lang: lang, p: p}
 	d.fields("", "", reflect.ValueOf(*a), reflect.ValueOf(*b),
 		"names", "units", "activities", "identifiers", "earn", "tiers", "rewards", "challenges", "spending", "returns", "transfers", "referral", "gift_cards", "claims", "benefits", "plans",
-		"partners", "recognition", "households", "organizations")
+		"partners", "recognition", "shares", "households", "organizations")
 	byKey(d, "word", "/names", a.Names, b.Names, func(ptr, id string, x, y Text) {
 		if differs(x, y) {
 			d.change(ptr, d.say("word", id), "", d.show(reflect.ValueOf(x), d.a, ""), d.show(reflect.ValueOf(y), d.b, ""))
@@ -49,6 +49,7 @@ func Diff(a, b *Document, lang string) []Change {
 	d.fields("/returns", d.say("returns"), reflect.ValueOf(a.Returns), reflect.ValueOf(b.Returns))
 	whole(d, "transfers", "/transfers", a.Transfers, b.Transfers)
 	d.referral()
+	listed(d, "share", "/shares", a.Shares, b.Shares, func(x *Shared) string { return x.ID })
 	whole(d, "recognition", "/recognition", a.Recognition, b.Recognition)
 	whole(d, "claims", "/claims", a.Claims, b.Claims)
 	d.partners()

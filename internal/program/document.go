@@ -63,6 +63,8 @@ type Document struct {
 	Households *Households `json:"households,omitempty"`
 	// Organizations lets companies be members, with people who act for them. Off without it.
 	Organizations *Organizations `json:"organizations,omitempty"`
+	// Shares are what members may pass on to friends.
+	Shares []Shared `json:"shares,omitempty"`
 	// Partners are other companies that award the program's units, take them as payment, or give members their benefits.
 	Partners []Partner `json:"partners,omitempty"`
 }

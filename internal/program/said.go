@@ -137,6 +137,9 @@ var said = map[string][4]string{
 	"Between.per.year":       {"år", "år", "år", "year"},
 	"Between.per.lifetime":   {"i alt", "totalt", "i alt", "in all"},
 
+	"Shared.for.newcomers": {"nye medlemmer", "nya medlemmar", "nye medlemmer", "newcomers"},
+	"Shared.for.everybody": {"alle", "alla", "alle", "everybody"},
+
 	"Recognition.message.optional": {"valgfri", "valfritt", "valgfri", "optional"},
 	"Recognition.message.required": {"må skrives", "måste skrivas", "skal skrives", "required"},
 	"Recognition.feed.own":         {"bare sitt eget", "bara det egna", "kun sit eget", "only their own"},

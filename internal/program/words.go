@@ -52,6 +52,7 @@ var vocabulary = map[string][]string{
 	"Rounding.once":            {"line", "purchase", "end"},
 	"Rounding.to":              {"down", "up", "nearest", "half-even"},
 	"Rule.stack":               {"add", "exclusive", "best"},
+	"Shared.for":               {"newcomers", "everybody"},
 	"Spending.order":           {"earliest expiry", "earliest earned"},
 	"Voucher.stacks":           {"with others", "alone"},
 	"Spending.own":             {"at once", "later"},

@@ -15,6 +15,14 @@ import (
 // engine does not. What was seen goes into the fact, so that it is decided again in the same way.
 func (u *unit) meet(ctx context.Context, tasks []*task) error {
 	for _, t := range tasks {
+		if b := t.req.Fact.Share; t.state != done && t.fact.Kind == engine.ShareK && b != nil && b.Do == engine.ShareClaim {
+			if err := u.meetFriend(ctx, t); refused(err) {
+				t.fail(err)
+			} else if err != nil {
+				return err
+			}
+			continue
+		}
 		said := t.req.Fact.Recognition
 		if t.state == done || t.fact.Kind != engine.RecognitionK || said == nil || said.Do != engine.RecognitionGive {
 			continue
@@ -31,6 +39,45 @@ func (u *unit) meet(ctx context.Context, tasks []*task) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// meetFriend is meet for who claims what a member passed on.
+func (u *unit) meetFriend(ctx context.Context, t *task) error {
+	said := t.req.Fact.Share
+	giver := u.survivor(t.ref)
+	to, why, err := u.other(ctx, t.req.Program, giver.Member, said.To)
+	if err != nil {
+		return err
+	}
+	st, err := u.stateAt(ctx, books.Ref{Program: t.req.Program, Member: to})
+	if err != nil {
+		return err
+	}
+	own, err := u.stateAt(ctx, giver)
+	if err != nil {
+		return err
+	}
+	p := u.programs[t.req.Program].At(t.fact.OccurredAt)
+	for _, passed := range own.Passed {
+		if p == nil || passed.ID != t.fact.Parent || p.Shares[passed.Share] == nil || why != "" {
+			continue
+		}
+		s := p.Shares[passed.Share]
+		if why = engine.NotForThem(s, st); why != "" || s.For == "everybody" {
+			continue
+		}
+		same, _, err := member.AlikeTo(ctx, u.tx, t.req.Program, to, member.Member{})
+		if err != nil {
+			return err
+		}
+		if len(same) > 0 { // somebody who has been here before under another membership
+			why = engine.RefusedKnown
+		}
+	}
+	b := *said
+	b.To, b.Refused = to, why
+	t.fact.Share = &b
 	return nil
 }
 

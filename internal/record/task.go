@@ -107,7 +107,7 @@ func (t *task) lane() string {
 // prefixes of the ids of facts, where not "fct".
 var prefixes = map[engine.Kind]string{
 	engine.Enrolment: "enr", engine.PurchaseK: "pur", engine.ReturnK: "ret", engine.ActivityK: "act",
-	engine.Redeem: RedemptionPrefix, engine.Reserve: RedemptionPrefix, engine.AdjustmentK: "adj", engine.TransferOut: "trf", engine.RecognitionK: "rec",
+	engine.Redeem: RedemptionPrefix, engine.Reserve: RedemptionPrefix, engine.AdjustmentK: "adj", engine.TransferOut: "trf", engine.RecognitionK: "rec", engine.ShareK: "shr",
 }
 
 // RedemptionPrefix is the type prefix of redemptions' ids.
@@ -271,6 +271,8 @@ func (t *task) body() error {
 		missing = f.Card == nil
 	case engine.PartnerK:
 		missing = f.Partner == nil
+	case engine.ShareK:
+		missing = f.Share == nil
 	case engine.RecognitionK:
 		missing = f.Recognition == nil
 	case look:

@@ -145,6 +145,9 @@ type step struct {
 	Status    string                `json:"status,omitzero"`
 	Merge     string                `json:"merge,omitzero"`
 	Partner   *atPartner            `json:"partner,omitzero"`
+	Share     string                `json:"share,omitzero"`
+	Claim     *settling             `json:"claim,omitzero"`
+	Void      *settling             `json:"void,omitzero"`
 	Thank     *thanking             `json:"thank,omitzero"`
 	Approve   *settling             `json:"approve,omitzero"`
 	Decline   *settling             `json:"decline,omitzero"`

@@ -639,7 +639,11 @@ func (pl *player) order(s *step) (order, error) {
 		}
 		o.fact.Source, o.fact.ExternalID = source, number
 	}
-	return o, pl.body(s, &o.fact)
+	err = pl.body(s, &o.fact)
+	if s.Claim != nil { // it is told in the books of who passed it on
+		o.member = cmp.Or(pl.names[s.Claim.Of].Member, o.member)
+	}
+	return o, err
 }
 
 func (pl *player) parent(f *engine.Fact, name string) error {
@@ -764,6 +768,14 @@ func (pl *player) body(s *step, f *engine.Fact) error {
 		default:
 			b.Do, b.Amount = engine.PartnerAward, s.Partner.Award
 		}
+	case s.Share != "":
+		f.Kind, f.Share = engine.ShareK, &engine.ShareBody{Do: engine.ShareMake, Share: s.Share}
+	case s.Claim != nil:
+		f.Kind, f.Share = engine.ShareK, &engine.ShareBody{Do: engine.ShareClaim, To: pl.id(pl.who(s))}
+		return pl.parent(f, s.Claim.Of)
+	case s.Void != nil:
+		f.Kind, f.Share = engine.ShareK, &engine.ShareBody{Do: engine.ShareVoid}
+		return pl.parent(f, s.Void.Of)
 	case s.Thank != nil:
 		f.Kind = engine.RecognitionK
 		f.Recognition = &engine.RecognitionBody{Do: engine.RecognitionGive, To: pl.id(s.Thank.To), Amount: &s.Thank.Amount, Value: s.Thank.Value, Message: s.Thank.Message}

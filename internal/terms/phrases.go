@@ -223,6 +223,12 @@ var words = map[string][4]string{
 	"returns.back":   {"det du betalte med, får du igjen, og det varer like lenge som før", "det du betalade med får du tillbaka, och det gäller lika länge som förut", "det, du betalte med, får du igen, og det gælder lige så længe som før", "what you paid with comes back to you and lasts as long as before"},
 	"returns.within": {"dette gjelder i {x} etter kjøpet", "detta gäller i {x} efter köpet", "dette gælder i {x} efter købet", "this holds for {x} after the purchase"},
 
+	"share":        {"du kan dele {x} med en venn, som henter det med en kode du gir videre", "du kan dela {x} med en vän, som hämtar det med en kod som du ger vidare", "du kan dele {x} med en ven, som henter det med en kode, du giver videre", "you can share {x} with a friend, who claims it with a code that you hand on"},
+	"share.new":    {"det er for dem som ikke har handlet hos oss før", "det är för dem som inte har handlat hos oss förut", "det er for dem, der ikke har handlet hos os før", "it is for those who have not bought from us before"},
+	"share.claim":  {"koden må hentes innen {x}", "koden måste hämtas inom {x}", "koden skal hentes inden for {x}", "the code has to be claimed within {x}"},
+	"share.valid":  {"vennen kan bruke det i {x}", "vännen kan använda det i {x}", "vennen kan bruge det i {x}", "your friend can use it for {x}"},
+	"share.thanks": {"når vennen bruker det første gang, får du {n}", "när vännen använder det första gången får du {n}", "når vennen bruger det første gang, får du {n}", "when your friend first uses it, you get {n}"},
+
 	"recognition":          {"du kan takke andre medlemmer med {gives}; for den som takkes, blir det til {becomes}", "du kan tacka andra medlemmar med {gives}; för den som tackas blir det till {becomes}", "du kan takke andre medlemmer med {gives}; for den, der takkes, bliver det til {becomes}", "you can thank other members with {gives}; for the one who is thanked, that becomes {becomes}"},
 	"recognition.kept":     {"{gives} kan du gi bort, men ikke beholde eller bruke", "{gives} kan du ge bort, men inte behålla eller använda", "{gives} kan du give væk, men ikke beholde eller bruge", "{gives} can be given away, not kept or spent"},
 	"recognition.for":      {"du sier hva det er for: {x}", "du säger vad det är för: {x}", "du siger, hvad det er for: {x}", "you say what it is for: {x}"},
@@ -243,6 +249,7 @@ var words = map[string][4]string{
 	"follows.tier":      {"nivået følger av {what}", "nivån följer av {what}", "niveauet følger af {what}", "the tier follows from {what}"},
 	"title.plans":       {"Medlemskap du betaler for", "Medlemskap du betalar för", "Medlemskab, du betaler for", "Paid membership"},
 	"title.referral":    {"Ta med en venn", "Ta med en vän", "Tag en ven med", "Bring a friend"},
+	"title.shares":      {"Del med en venn", "Dela med en vän", "Del med en ven", "Share with a friend"},
 	"title.recognition": {"Si takk", "Säg tack", "Sig tak", "Say thank you"},
 	"title.partners":    {"Hos partnerne våre", "Hos våra partner", "Hos vores partnere", "With our partners"},
 	"title.claims":      {"Glemte du å si hvem du er?", "Glömde du att säga vem du är?", "Glemte du at sige, hvem du er?", "Forgot to say who you are?"},

@@ -88,6 +88,7 @@ var parts = []struct {
 	{"benefits", (*writer).benefits},
 	{"plans", (*writer).plans},
 	{"referral", (*writer).referral},
+	{"shares", (*writer).shares},
 	{"recognition", (*writer).recognition},
 	{"giftcards", (*writer).giftCards},
 	{"partners", (*writer).partners},

@@ -45,6 +45,14 @@ func (r *run) codes(ctx context.Context, tx *db.Tx) error {
 				case red.Voucher == nil || (c.Status == code.Open) != (red.Voucher.Hash == c.Hash):
 					fault(c, "is %s, and the redemption %s has another code", c.Status, c.Subject)
 				}
+			case code.Share:
+				e, _, err := books.Find(ctx, tx, r.program, c.Subject)
+				switch {
+				case errs.CodeOf(err) == errs.CodeNotFound || err == nil && (e.Fact.Share == nil || e.Fact.Share.Do != engine.ShareMake):
+					fault(c, "stands for %s, with which nothing was passed on", c.Subject)
+				case err != nil:
+					return err
+				}
 			case code.Claim:
 				_, err := waiting.Get(ctx, tx, r.program, c.Subject)
 				if errs.CodeOf(err) == errs.CodeNotFound {

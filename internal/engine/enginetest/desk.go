@@ -247,7 +247,7 @@ func (d *Desk) lineage(member string) []*file {
 
 var prefixes = map[engine.Kind]string{
 	engine.Enrolment: "enr", engine.PurchaseK: "pur", engine.ReturnK: "ret", engine.ActivityK: "act", engine.Reserve: "red",
-	engine.Redeem: "red", engine.AdjustmentK: "adj", engine.TransferOut: "trf", engine.RecognitionK: "rec",
+	engine.Redeem: "red", engine.AdjustmentK: "adj", engine.TransferOut: "trf", engine.RecognitionK: "rec", engine.ShareK: "shr",
 }
 
 func (d *Desk) take(f engine.Fact) (_ *Taken, err error) {
@@ -281,6 +281,13 @@ func (d *Desk) take(f engine.Fact) (_ *Taken, err error) {
 		b := *f.Merge
 		b.Other = d.survivor(b.Other)
 		f.Merge = &b
+	case engine.ShareK:
+		b := *f.Share
+		if b.Do == engine.ShareClaim {
+			b.To = d.survivor(b.To)
+			b.Refused = d.notForThem(f.Member, f.Parent, b.To, f.OccurredAt)
+		}
+		f.Share = &b
 	case engine.RecognitionK:
 		b := *f.Recognition
 		b.To = d.survivor(b.To)
@@ -372,6 +379,19 @@ func (d *Desk) ownerOf(fact string) string {
 		}
 	}
 	return ""
+}
+
+// notForThem says why a member may not claim what another passed on.
+func (d *Desk) notForThem(giver, made, to string, at time.Time) string {
+	st := &d.file(to).state
+	for _, p := range d.file(giver).state.Passed {
+		if s := d.At(at).Shares[p.Share]; p.ID == made && s != nil {
+			if why := engine.NotForThem(s, st); why != "" {
+				return why
+			}
+		}
+	}
+	return d.refused(giver, to)
 }
 
 // otherOf names the one who receives.

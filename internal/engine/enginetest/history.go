@@ -189,6 +189,7 @@ func Program(t *rapid.T, o Options) *program.Compiled {
 		"referrer: {unit: point, amount: 17, limit: {per: month, times: 2}, pending: {for: 4 days}}}\n" +
 		strings.Join(reach, "\n") + "\n"
 	if !o.Plain {
+		text += "shares: [{id: treat, reward: buns, claim: 5 days, valid: 9 days, warn: 2 days, limit: {per: week, times: 3}, for: everybody, thanks: {unit: point, amount: 6}}]\n"
 		text += "recognition: {gives: kudo, becomes: point, limit: [{per: day, times: 6}, {each: program, per: month, amount: 300}], between: {per: month, times: 4}, " +
 			"approval: {from: 5, within: 4 days}, undo: 2 days}\n"
 		text += elsewhere + benefits
@@ -222,6 +223,7 @@ type History struct {
 	waiting []engine.Fact // facts that may have something pending
 	joined  []string
 	given   []engine.Fact // thanks
+	passed  []engine.Fact // what was passed on
 	thanked []engine.Fact
 	abroad  []engine.Fact // what partners did
 	facts   int
@@ -257,6 +259,10 @@ func (h *History) Took(f engine.Fact) {
 		h.held = append(h.held, f)
 	case engine.ActivityK, engine.AdjustmentK, engine.Enrolment:
 		h.waiting = append(h.waiting, f)
+	case engine.ShareK:
+		if f.Share.Do == engine.ShareMake {
+			h.passed = append(h.passed, f)
+		}
 	case engine.RecognitionK:
 		if f.Recognition.Do == engine.RecognitionGive {
 			h.given = append(h.given, f)
@@ -278,7 +284,7 @@ var kinds = []engine.Kind{
 	engine.PurchaseK, engine.PurchaseK, engine.PurchaseK, engine.PurchaseK, engine.ReturnK, engine.ReturnK, engine.ReturnK, engine.ActivityK,
 	engine.Reserve, engine.Redeem, engine.Redeem, engine.Commit, engine.Cancel, engine.Refund, engine.Refund, engine.AdjustmentK, engine.TransferOut,
 	engine.Release, engine.TierGrant, engine.GrantK, engine.GrantK, engine.Status, engine.MergeOut,
-	engine.RecognitionK, engine.RecognitionK, engine.ThanksK, engine.ProfileK, engine.ChallengeK, engine.PlanK, engine.PlanK, engine.UseK,
+	engine.ShareK, engine.RecognitionK, engine.RecognitionK, engine.ThanksK, engine.ProfileK, engine.ChallengeK, engine.PlanK, engine.PlanK, engine.UseK,
 	engine.PartnerK, engine.PartnerK, engine.Load, engine.VoucherK, engine.VoucherK, engine.FulfilK, engine.FulfilK,
 }
 
@@ -456,12 +462,30 @@ func (h *History) body(t *rapid.T, f *engine.Fact) bool {
 				f.Thanks.Step, f.Thanks.Unit, f.Thanks.Amount = engine.ThanksGiven, unit, points(t, 1, 20)
 			}
 		}
+		if f.Thanks.For == "referral" && rapid.IntRange(0, 2).Draw(t, "of a share") == 0 {
+			f.Thanks.For = program.SharePrefix + "treat"
+			if f.Thanks.Step == engine.ThanksJoined {
+				f.Thanks.Step = engine.ThanksClaimed
+			}
+		}
 		if f.Thanks.Step == engine.ThanksUndone {
 			if !about(h.thanked) {
 				return false
 			}
 			f.Thanks.For = h.forOf(f.Parent)
 		}
+	case engine.ShareK:
+		if h.Plain {
+			return false
+		}
+		f.Share = &engine.ShareBody{Do: rapid.SampledFrom([]string{engine.ShareMake, engine.ShareClaim, engine.ShareVoid}).Draw(t, "shares"), Share: "treat"}
+		if f.Share.Do == engine.ShareMake {
+			return true
+		}
+		if f.Share.Do == engine.ShareClaim {
+			f.Share.To = rapid.SampledFrom(h.Members).Draw(t, "claims")
+		}
+		return about(h.passed)
 	case engine.RecognitionK:
 		if h.Plain {
 			return false
