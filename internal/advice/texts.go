@@ -146,7 +146,7 @@ var texts = map[string]text{
 	},
 	"gift_cards_twice": {
 		[4]string{"For «{what}» teller de samme pengene når et gavekort kjøpes, og når det betales med.", "För ”{what}” räknas samma pengar när ett presentkort köps och när det betalar.", "For “{what}” tæller de samme penge, når et gavekort købes, og når det betaler.", "For “{what}” the same money counts when a gift card is bought and when it pays."},
-		[4]string{"Ta gavekort ut av varelinjene: lines: {not: {category: …}}, eller ut av betalingen: basis: {without_payments: gift_card}.", "Ta bort presentkort från raderna: lines: {not: {category: …}}, eller från betalningen: basis: {without_payments: gift_card}.", "Tag gavekort ud af linjerne: lines: {not: {category: …}}, eller ud af betalingen: basis: {without_payments: gift_card}.", "Take gift cards out of the lines: lines: {not: {category: …}}, or out of what is paid: basis: {without_payments: gift_card}."},
+		[4]string{"Ta gavekort ut av det som teller, lines: {not: {category: …}}, eller ut av betalingen, basis: {without_payments: gift_card}.", "Ta bort presentkort från det som räknas, lines: {not: {category: …}}, eller från betalningen, basis: {without_payments: gift_card}.", "Tag gavekort ud af det, der tæller, lines: {not: {category: …}}, eller ud af betalingen, basis: {without_payments: gift_card}.", "Leave gift cards out, lines: {not: {category: …}}, or out of what is paid, basis: {without_payments: gift_card}."},
 	},
 	"partner_pays_little": {
 		[4]string{"{partner} betaler {price} for {unit} som er satt til {worth}.", "{partner} betalar {price} för {unit} som är satta till {worth}.", "{partner} betaler {price} for {unit}, der er sat til {worth}.", "{partner} pays {price} for {unit} that are put at {worth}."},

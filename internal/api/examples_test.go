@@ -230,6 +230,12 @@ func exampleAnswers(tb testing.TB) map[string]json.RawMessage {
 	for _, op := range []string{"postGiftCardsBatches", "getGiftCards", "getGiftCardsCard", "postCodesCheck", "postGiftCardsPay", "postGiftCardsCardLoads", "postGiftCardsCardCode"} {
 		s.tell(op)
 	}
+	s.real["fct"] = s.tell("postCouponsUse").text("id")
+	s.tell("postCouponsUsesUseUndo")
+	s.real["cpn"] = s.tell("postCouponsBatches").text("codes", 0, "id")
+	for _, op := range []string{"getCoupons", "postCouponsCodeStatus", "postCouponsBatchesBatchCancel"} {
+		s.tell(op)
+	}
 	s.tell("postGiftCardsCardStatus")
 	s.tell("postGiftCardsCardErase")
 	s.real["gft"] = s.do("POST", "/v1/gift-cards", `{"amount": "100.00", "inactive": true}`).want(201).text("id")

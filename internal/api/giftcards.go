@@ -658,11 +658,11 @@ func (s *Server) checkCodes(ctx context.Context, in *checkCodesIn) (*CodesChecke
 			list[i].Address = in.Body.Address
 		}
 	}
-	found, out, err := s.present(ctx, &in.Call, list)
+	p, by, err := s.payer(ctx, &in.Call, in.Body.Member)
 	if err != nil {
 		return nil, err
 	}
-	p, by, err := s.payer(ctx, &in.Call, in.Body.Member)
+	found, out, err := s.present(ctx, &in.Call, p, by, list)
 	if err != nil {
 		return nil, err
 	}
@@ -714,12 +714,20 @@ type broughtCode struct {
 }
 
 // present looks codes up and says of each what it is. Those that are none, or cannot be used, say why.
-func (s *Server) present(ctx context.Context, c *Call, list []PresentedCode) ([]broughtCode, *CodesChecked, error) {
+func (s *Server) present(ctx context.Context, c *Call, prog *program.Compiled, by string, list []PresentedCode) ([]broughtCode, *CodesChecked, error) {
 	out := &CodesChecked{Codes: make([]CodeState, len(list))}
 	var found []broughtCode
 	for i, p := range list {
 		one := &out.Codes[i]
-		k, err := s.Codes.Look(ctx, s.DB, c.asked(ctx, p, code.GiftCard, code.Voucher), c.now)
+		if id := wordOf(prog, p.Code); id != "" {
+			b := broughtCode{at: i}
+			if err := s.presentCoupon(ctx, c, prog, one, &b, id, by); err != nil {
+				return nil, nil, err
+			}
+			found = append(found, b)
+			continue
+		}
+		k, err := s.Codes.Look(ctx, s.DB, c.asked(ctx, p, code.GiftCard, code.Voucher, code.Coupon), c.now)
 		if errs.CodeOf(err) == errs.CodeRateLimited {
 			return nil, nil, err
 		}
@@ -732,6 +740,13 @@ func (s *Server) present(ctx context.Context, c *Call, list []PresentedCode) ([]
 		}
 		one.Kind, one.Usable = string(k.Kind), true
 		b := broughtCode{at: i}
+		if k.Kind == code.Coupon {
+			if err := s.presentCoupon(ctx, c, prog, one, &b, k.Subject, k.Holder); err != nil {
+				return nil, nil, err
+			}
+			found = append(found, b)
+			continue
+		}
 		if k.Kind == code.GiftCard {
 			var card giftcard.Card
 			err := s.DB.Read(ctx, func(tx *db.Tx) (err error) {
@@ -768,6 +783,20 @@ func (s *Server) present(ctx context.Context, c *Call, list []PresentedCode) ([]
 	return found, out, nil
 }
 
+// presentCoupon says what a coupon is in the books of an account, which is nobody's where it is "".
+func (s *Server) presentCoupon(ctx context.Context, c *Call, p *program.Compiled, one *CodeState, b *broughtCode, coupon, account string) error {
+	one.Kind, one.Usable, one.Coupon, b.Coupon = string(code.Coupon), true, coupon, coupon
+	if d := p.Coupons[coupon]; d != nil {
+		one.Title = d.Title.In(c.lang)
+	}
+	if account == "" {
+		return nil
+	}
+	acc, _, err := s.Recorder.Coupon(ctx, c.program(), account, coupon, c.now)
+	b.Account = acc
+	return err
+}
+
 // why says that a code cannot be used, where err says so.
 func (c *CodeState) why(err error) {
 	if err == nil {
@@ -799,7 +828,7 @@ func (s *Server) useVoucher(ctx context.Context, in *useVoucherIn) (*Answered[Re
 	if _, ok := ids.BucketOf(id); !ok {
 		return nil, required("/code", "Send the code, or the redemption of a voucher that is bound to its member.")
 	}
-	_, by, err := s.payer(ctx, &in.Call, in.Body.Member)
+	p, by, err := s.payer(ctx, &in.Call, in.Body.Member)
 	if err != nil {
 		return nil, err
 	}
@@ -808,7 +837,7 @@ func (s *Server) useVoucher(ctx context.Context, in *useVoucherIn) (*Answered[Re
 			return nil, err
 		}
 	}
-	with, err := s.beside(ctx, &in.Call, in.Body.With, in.Body.Address)
+	with, err := s.beside(ctx, &in.Call, p, in.Body.With, in.Body.Address)
 	if err != nil {
 		return nil, err
 	}
@@ -819,7 +848,7 @@ func (s *Server) useVoucher(ctx context.Context, in *useVoucherIn) (*Answered[Re
 }
 
 // beside looks up the other codes of a purchase. Gift cards go with everything.
-func (s *Server) beside(ctx context.Context, c *Call, list []PresentedCode, address string) ([]engine.Beside, error) {
+func (s *Server) beside(ctx context.Context, c *Call, prog *program.Compiled, list []PresentedCode, address string) ([]engine.Beside, error) {
 	if len(list) > mostCodes {
 		return nil, required("/with", "Send at most "+strconv.Itoa(mostCodes)+" codes.")
 	}
@@ -828,11 +857,19 @@ func (s *Server) beside(ctx context.Context, c *Call, list []PresentedCode, addr
 		if p.Address == "" {
 			p.Address = address
 		}
-		k, err := s.brought(ctx, c, p, code.Voucher, code.GiftCard)
+		if id := wordOf(prog, p.Code); id != "" {
+			out = append(out, engine.Beside{Coupon: id})
+			continue
+		}
+		k, err := s.brought(ctx, c, p, code.Voucher, code.Coupon, code.GiftCard)
 		if err != nil {
 			return nil, err
 		}
-		if k.Kind != code.Voucher {
+		switch k.Kind {
+		case code.GiftCard:
+			continue
+		case code.Coupon:
+			out = append(out, engine.Beside{Coupon: k.Subject, Code: k.Holder})
 			continue
 		}
 		err = s.DB.Read(ctx, func(tx *db.Tx) error {
@@ -1040,7 +1077,7 @@ type CodesChecked struct {
 
 // CodeState is what one code is.
 type CodeState struct {
-	// Kind is gift_card or voucher; empty for what is no code.
+	// Kind is gift_card, voucher or coupon; empty for what is no code.
 	Kind   string `json:"kind,omitempty"`
 	Usable bool   `json:"usable"`
 	// Reason and Message say why not.
@@ -1053,6 +1090,9 @@ type CodeState struct {
 	// Redemption is that of a voucher, Reward what was redeemed.
 	Redemption string `json:"redemption,omitempty"`
 	Reward     string `json:"reward,omitempty"`
+	// Coupon is the coupon of a word or a code.
+	Coupon string `json:"coupon,omitempty"`
+	Title  string `json:"title,omitempty"`
 }
 
 // VoucherUseIn uses a voucher.

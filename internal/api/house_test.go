@@ -109,6 +109,10 @@ rewards:
 transfers: {units: star}
 shares: [{id: friend20, title: {nb: 10 % til en venn, en: 10 % for a friend}, benefit: plus_discount, claim: 14 days, for: everybody, thanks: {unit: star, amount: 5}}]
 recognition: {title: {nb: Takk, en: Thanks}, gives: kudo, becomes: star, values: [{id: helped, name: {nb: Hjalp en kunde, en: Helped a customer}}], approval: {from: 5, within: 7 days}, undo: 15 minutes}
+coupons:
+  - {id: summer, title: {nb: Sommer, en: Summer}, word: SUMMER10, percent: 10, least: 100.00, limit: [{per: lifetime, times: 2}, {each: program, per: lifetime, times: 100}]}
+  - {id: sorry, title: Sorry, money: 50.00, uses: 2}
+  - {id: lone, money: 20.00, stacks: alone}
 benefits:
   - id: free_refill
     title: {nb: Gratis påfyll, en: Free refill}

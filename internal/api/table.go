@@ -39,6 +39,8 @@ func table() []*Route {
 		red = "red_01k9zjq3hfe1f8m6v7j0q3x5c4"
 		shr = "shr_01k9zjq3hfe1f8m6v7j0q3x5c4"
 		rec = "rec_01k9zjq3hfe1f8m6v7j0q3x5c4"
+		cpn = "cpn_01k9zjq3hfe1f8m6v7j0q3x5c4"
+		use = "fct_01k9zjq3hfe1f8m6v7j0q3x5c4"
 		fct = "pur_01k9zjq3hfe1f8m6v7j0q3x5c4"
 		whk = "whk_01k9zjq3hfe1f8m6v7j0q3x5c4"
 		evt = "evt_01k9zjq3hfe1f8m6v7j0q3x5c4"
@@ -219,8 +221,31 @@ func table() []*Route {
 			Tag: cards, Summary: "Give a gift card another code", Status: http.StatusCreated, Example: []string{gft},
 			Text: "For a code that was lost or seen by others: the old one opens nothing from then on. Whoever sends cards asks for the code as the message is made.",
 		}),
+		route("POST", "/v1/coupons/batches", "giftcards:write", (*Server).issueCoupons, About{
+			Tag: cards, Summary: "Issue codes of a coupon", Status: http.StatusCreated, Batch: true,
+			Text: "Up to 1,000 codes for whoever has them, each of 80 random bits; they are in this answer and nowhere else. A batch is called by its name and its codes by their numbers: the same again makes none twice. `first` goes on with a batch.",
+			Body: `{"batch": "sorry-2026", "coupon": "sorry", "count": 2}`,
+		}),
+		route("GET", "/v1/coupons", "giftcards:read", (*Server).listCoupons, About{Tag: cards, Summary: "List codes of coupons", Text: "In the order of their ids, without the codes themselves; `?batch=` keeps to one batch."}),
+		route("POST", "/v1/coupons/batches/{batch}/cancel", "giftcards:write", (*Server).cancelCoupons, About{
+			Tag: cards, Summary: "Call the codes of a batch off", Example: []string{"sorry-2026"},
+			Text: "Up to 1,000 at a time: while the answer has `after`, send it to go on. What was used stays used.", Body: `{"reason": "Sent to the wrong list"}`,
+		}),
+		route("POST", "/v1/coupons/{code}/status", "giftcards:write", (*Server).setCouponStatus, About{
+			Tag: cards, Summary: "Block a code of a coupon, free it, or call it off", Status: http.StatusCreated, Also: again, Example: []string{cpn},
+			Body: `{"to": "blocked", "reason": "Seen in a forum"}`,
+		}),
+		route("POST", "/v1/coupons/use", "redemptions:write", (*Server).useCoupon, About{
+			Tag: cards, Summary: "Use a coupon", Status: http.StatusCreated, Also: again,
+			Text: "By its word, for a member, or by a code for whoever has it. `with` names the other codes of the purchase: what does not go together is refused. The answer says what it takes off the total. Many wrong codes are 429.",
+			Body: `{"code": "SUMMER10", "member": "ext:4711", "total": "400.00", "source": "till-1", "external_id": "R-2003/coupon"}`,
+		}),
+		route("POST", "/v1/coupons/uses/{use}/undo", "redemptions:write", (*Server).undoCoupon, About{
+			Tag: cards, Summary: "Take a use of a coupon back", Status: http.StatusCreated, Also: again, Example: []string{use},
+			Text: "The coupon can be used again, and what its limits counted is free: the purchase was cancelled, or came back.",
+		}),
 		route("POST", "/v1/codes/check", "redemptions:read", (*Server).checkCodes, About{
-			Tag: cards, Summary: "Check codes", Text: "What vouchers and gift cards are worth, alone or together: with `total` what each takes off it, vouchers before gift cards, and what is left to pay. Nothing is used. Many wrong codes are 429.",
+			Tag: cards, Summary: "Check codes", Text: "What vouchers, coupons and gift cards are worth, alone or together: with `total` what each takes off it, vouchers and coupons before gift cards, and what is left to pay. Nothing is used. Many wrong codes are 429.",
 			Body: `{"codes": [{"code": "7KXQ-2M9D-4VWT-R80HE"}], "total": "400.00"}`,
 		}),
 		route("POST", "/v1/vouchers/use", "redemptions:write", (*Server).useVoucher, About{

@@ -319,6 +319,13 @@ func (v view) fact(f engine.Fact, d engine.Decision) Recorded {
 	r.Released, r.Expired = v.units(sums["released"]), v.units(sums["expired"])
 	for i := range d.Redemptions {
 		r.Redemptions = append(r.Redemptions, v.redemption(d.Redemptions[i], f.Member, f.RecordedAt))
+		if b := f.Voucher; b != nil && b.Do == engine.VoucherUsed {
+			used := d.Redemptions[i].Voucher.Used
+			r.Redemptions[i].Voucher.Amount = v.money(used[len(used)-1].Amount)
+		}
+	}
+	if f.Kind == engine.CouponK {
+		r.Coupon = v.couponUse(d)
 	}
 	for _, e := range d.Events {
 		switch e.Type {

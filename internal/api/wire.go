@@ -540,6 +540,8 @@ type Recorded struct {
 	// Redemptions are those it made or changed.
 	Redemptions []RedemptionView `json:"redemptions,omitempty"`
 	TierChanges []TierChange     `json:"tier_changes,omitempty"`
+	// Coupon is what a coupon took off.
+	Coupon *CouponUse `json:"coupon,omitempty"`
 	// Balances are those after it, brought up to now.
 	Balances map[string]Balance `json:"balances,omitempty"`
 	// Facts are all that were recorded on the way: what time had brought due comes first.
@@ -657,6 +659,8 @@ type Voucher struct {
 	Uses  int64 `json:"uses,omitempty"`
 	Used  int64 `json:"used,omitempty"`
 	Bound bool  `json:"bound,omitempty"`
+	// Amount is what this use took off.
+	Amount Amount `json:"amount,omitempty"`
 	// Money is the value off, or Percent.
 	Money      Amount     `json:"money,omitempty"`
 	Percent    Amount     `json:"percent,omitempty"`

@@ -62,6 +62,7 @@ type body struct {
 	Share       *engine.ShareBody       `json:"share,omitempty"`
 	House       *engine.HouseBody       `json:"house,omitempty"`
 	Fulfil      *engine.FulfilBody      `json:"fulfil,omitempty"`
+	Coupon      *engine.CouponStep      `json:"coupon,omitempty"`
 }
 
 // Body gives the part of a fact that belongs to its kind, as compact JSON: what is stored, and what tells two facts
@@ -72,7 +73,7 @@ func Body(f engine.Fact) ([]byte, error) {
 	}
 	b, err := json.Marshal(body{f.Enrolment, f.Purchase, f.Return, f.Activity, f.Redemption, f.Adjustment, f.Transfer, f.Release,
 		f.Tier, f.Grant, f.Plan, f.Use, f.Challenge, f.Status, f.Merge, f.Card, f.Voucher, f.Drawn, f.Invited, f.Thanks,
-		f.Partner, f.Recognition, f.Share, f.House, f.Fulfil})
+		f.Partner, f.Recognition, f.Share, f.House, f.Fulfil, f.Coupon})
 	if err != nil {
 		return nil, fmt.Errorf("write the body of fact %s: %w", f.ID, err)
 	}
@@ -88,7 +89,7 @@ func setBody(f *engine.Fact, text string) error {
 	f.Adjustment, f.Transfer, f.Release, f.Tier, f.Status, f.Merge = b.Adjustment, b.Transfer, b.Release, b.Tier, b.Status, b.Merge
 	f.Invited, f.Thanks, f.Partner, f.Recognition, f.Share, f.Fulfil = b.Invited, b.Thanks, b.Partner, b.Recognition, b.Share, b.Fulfil
 	f.Grant, f.Challenge, f.Card, f.Drawn, f.Plan, f.Use = b.Grant, b.Challenge, b.Card, b.Drawn, b.Plan, b.Use
-	f.Voucher, f.House = b.Voucher, b.House
+	f.Voucher, f.House, f.Coupon = b.Voucher, b.House, b.Coupon
 	return nil
 }
 

@@ -1,4 +1,4 @@
-// Package code keeps secrets that stand for something: vouchers, gift cards, receipts to be claimed.
+// Package code keeps secrets that stand for something: vouchers, gift cards, coupons, receipts to be claimed.
 //
 // It owns the tables codes, code_keys and code_guesses: which code stands for what in whose books, and who guesses at codes. It has
 // code_pools and code_orders too, which nothing fills yet. It does not own what a code is worth: that is in the books of its holder.
@@ -16,10 +16,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errs"
@@ -38,10 +35,12 @@ const (
 	GiftCard Kind = "gift_card"
 	Claim    Kind = "claim"
 	Share    Kind = "share"
+	// Coupon is for whoever has it; what is public is no code.
+	Coupon Kind = "coupon"
 )
 
 // Kinds are all of them.
-var Kinds = []Kind{Voucher, GiftCard, Claim, Share}
+var Kinds = []Kind{Voucher, GiftCard, Claim, Share, Coupon}
 
 // What became of a code.
 const (
@@ -71,6 +70,9 @@ type Code struct {
 	locked *time.Time
 }
 
+// CouponPrefix is the type prefix of the accounts in whose books the uses of a coupon's code are.
+const CouponPrefix = "cpn"
+
 // Symbols is how many random symbols a code has that alone opens something of value: 80 bits.
 const Symbols = 16
 
@@ -86,28 +88,13 @@ func Show(text string) string {
 	return n[:4] + "-" + n[4:8] + "-" + n[8:12] + "-" + n[12:]
 }
 
-// maxLength bounds a code in bytes.
-const maxLength = 100
-
 // Normal gives a code as it is hashed: what people type in different ways comes to the same. It gives false for what cannot be a code.
 func Normal(text string) (string, bool) {
-	if len(text) > maxLength || !utf8.ValidString(text) {
-		return "", false
-	}
-	if n, ok := ids.NormalizeCode(text); ok && len(n) == Symbols+1 {
+	word, ok := ids.Word(text)
+	if n, drawn := ids.NormalizeCode(text); ok && drawn && len(n) == Symbols+1 {
 		return n, true
 	}
-	var b strings.Builder
-	for _, r := range text {
-		switch {
-		case r == ' ' || r == '-' || r == '.' || r == '\t':
-		case unicode.IsControl(r):
-			return "", false
-		default:
-			b.WriteRune(unicode.ToUpper(r))
-		}
-	}
-	return b.String(), b.Len() > 0
+	return word, ok
 }
 
 // Key is what the codes of a program are hashed with.
@@ -337,6 +324,22 @@ func ReplaceOne(ctx context.Context, tx *db.Tx, program, hash string) error {
 		return fmt.Errorf("replace a code: %w", err)
 	}
 	return nil
+}
+
+const batchCodes = `SELECT ` + codeColumns + ` FROM codes WHERE program_id = $1 AND kind = $2 AND id > $3 AND ($4 = '' OR batch = $4) ORDER BY id LIMIT $5`
+
+// List gives codes of a kind in the order of their ids, after one; batch keeps to one batch.
+func List(ctx context.Context, tx *db.Tx, program string, kind Kind, batch, after string, limit int) ([]Code, error) {
+	out := []Code{}
+	err := db.Collect(ctx, tx, func(row db.Scanner) error {
+		c, err := scanCode(row)
+		out = append(out, c)
+		return err
+	}, batchCodes, program, string(kind), after, batch, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list codes: %w", err)
+	}
+	return out, nil
 }
 
 const moveCodes = `UPDATE codes SET holder = $1 WHERE program_id = $2 AND holder = $3`

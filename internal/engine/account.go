@@ -350,6 +350,9 @@ const (
 	EvVoucherUsed       = "voucher.used"
 	EvVoucherUndone     = "voucher.undone"
 	EvVoucherVoid       = "voucher.void"
+	EvCouponIssued      = "coupon.issued"
+	EvCouponUsed        = "coupon.used"
+	EvCouponUndone      = "coupon.undone"
 	EvCardIssued        = "gift_card.issued"
 	EvCardLoaded        = "gift_card.loaded"
 

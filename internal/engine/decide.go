@@ -138,6 +138,9 @@ func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
 		if f.Parent != "" {
 			n.Past = []string{f.Parent}
 		}
+	case CouponK:
+		c := couponNeeds(p, st, f)
+		n.Past, n.Tallies = c.Past, append(n.Tallies, c.Tallies...)
 		tiers(from)
 	case RecognitionK:
 		n.Lots, n.Tallies = true, append(n.Tallies, recognitionTallies(p, st, f)...)
@@ -294,6 +297,8 @@ func (w *work) decide() error {
 		return w.then(w.doPartner())
 	case ShareK:
 		return w.then(w.doShare())
+	case CouponK:
+		return w.then(w.doCoupon())
 	case RecognitionK:
 		return w.then(w.doRecognition())
 	case HouseK:
@@ -379,6 +384,9 @@ func (w *work) doEnrol() error {
 		return w.issueCard()
 	} else if b != nil && IsHouse(b.Kind) {
 		return w.openHouse(b.Kind)
+	}
+	if b := w.f.Enrolment; b != nil && b.Kind == CouponCode {
+		return w.issueCoupon()
 	}
 	w.st.Status, w.st.JoinedAt, w.st.At = Active, w.at, w.at
 	if b := w.f.Enrolment; b != nil {

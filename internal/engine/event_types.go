@@ -202,6 +202,12 @@ var EventTypes = []EventType{
 	{EvDelivered, 1, "What a member redeemed was delivered, done or handed over.", followed(referenceField)},
 	{EvCameBack, 1, "What a member redeemed came back; the points with it, unless a redemption.refunded is missing.", followed(reasonField)},
 	{EvFailed, 1, "What a member redeemed will not come; the points were given back, unless a redemption.refunded is missing.", followed(reasonField)},
+	{EvCouponIssued, 1, "A code of a coupon was issued. The member of the event is the code's account. The code is not in the event.", []EventField{couponField}},
+	{EvCouponUsed, 1, "A coupon was used. The member of the event is who used a word, or the account of a code.", []EventField{
+		couponField, {Name: "amount", Text: "What it took off, in the program's currency.", Example: "50.00"},
+		{Name: "by", Text: "The member who used a code, where that was told.", Example: "mem_01k9zjq3hfe1f8m6v7j0q3x5c4", Optional: true},
+	}},
+	{EvCouponUndone, 1, "A use of a coupon was taken back: it can be used again.", []EventField{couponField}},
 	{EvPartnerAward, 1, "A partner gave a member points.", []EventField{unitField, amountField, partnerField}},
 	{EvPartnerAccept, 1, "A member paid with points at a partner.", []EventField{unitField, amountField, partnerField}},
 	{EvPartnerUndo, 1, "What was done at a partner was taken back.", []EventField{
@@ -287,6 +293,8 @@ var EventTypes = []EventType{
 		benefitField, {Name: "left", Text: "How often it can still be used, where that is limited.", Example: "1", Optional: true},
 	}},
 }
+
+var couponField = EventField{Name: "coupon", Text: "The coupon.", Example: "summer"}
 
 // houseFields are those of an event of a household or an organization.
 func houseFields(more ...EventField) []EventField {

@@ -171,6 +171,8 @@ const (
 	NoteDelivered     = "delivered"          // reward
 	NoteCameBack      = "came_back"          // reward
 	NoteFailed        = "fulfilment_failed"  // reward
+	NoteCouponUsed    = "coupon_used"        // money, text (coupon)
+	NoteCouponUnused  = "coupon_unused"      // text (coupon)
 	NoteCardLoaded    = "card_loaded"        // amount
 	NoteCardPaid      = "card_paid"          // amount
 	NoteCardHeld      = "card_held"          // amount, time

@@ -46,6 +46,7 @@ const (
 	RecognitionK Kind = "recognition" // a member thanks another, or what becomes of it
 	ShareK       Kind = "share"       // something is passed on to a friend, or what becomes of it
 	VoucherK     Kind = "voucher"     // a voucher is used, a use taken back, or it is called off
+	CouponK      Kind = "coupon"      // a coupon is used, or a use taken back
 	Load         Kind = "load"        // a gift card is topped up
 	FulfilK      Kind = "fulfil"      // what a redemption gave is packed, sent, delivered, came back or failed
 	Due          Kind = "due"         // time passed: release, expiry, warnings, tiers, forgotten reservations
@@ -55,7 +56,7 @@ const (
 var Kinds = []Kind{
 	Enrolment, PurchaseK, ReturnK, ActivityK, Reserve, Commit, Cancel, Redeem, Refund, AdjustmentK, TransferOut, TransferIn,
 	Release, TierGrant, GrantK, ChallengeK, ProfileK, PlanK, UseK, Status, MergeOut, MergeIn, Load, VoucherK, Due,
-	InvitedK, ThanksK, PartnerK, RecognitionK, HouseK, FulfilK,
+	InvitedK, ThanksK, PartnerK, RecognitionK, HouseK, FulfilK, CouponK,
 }
 
 // Fact is something that happened to one member. Just the body of its kind is set.
@@ -105,6 +106,7 @@ type Fact struct {
 	House *HouseBody `json:"house,omitempty"`
 	// Fulfil is how far what a redemption gave is.
 	Fulfil *FulfilBody `json:"fulfil,omitempty"`
+	Coupon *CouponStep `json:"coupon,omitempty"`
 
 	// Drawn is what chance decided before the engine did, so that a decision stays pure: see Draws.
 	Drawn *Drawn `json:"drawn,omitempty"`

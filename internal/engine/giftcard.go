@@ -36,6 +36,8 @@ type Card struct {
 	// Redemption is that of the reward which gave the card, Owner who had it.
 	Redemption string `json:"redemption,omitempty"`
 	Owner      string `json:"owner,omitempty"`
+	// Coupon, in the enrolment of a coupon's code, is the coupon.
+	Coupon string `json:"coupon,omitempty"`
 }
 
 // CardState is what a gift card is besides its balance.
@@ -43,11 +45,16 @@ type CardState struct {
 	Sample bool `json:"sample,omitempty"`
 	// Issued is the fact that made it, whose load an activation releases.
 	Issued string `json:"issued,omitempty"`
+	// Coupon, of a coupon's code, is the coupon, and Used how often the code was used.
+	Coupon string `json:"coupon,omitempty"`
+	Used   int64  `json:"used,omitempty"`
 }
 
 // takes says which facts happen to a holder.
 func takes(kind string, f Kind) bool {
 	switch kind {
+	case CouponCode:
+		return f == Enrolment || f == CouponK || f == Status || f == Due
 	case Person:
 		return f != Load
 	case Household:
@@ -73,6 +80,9 @@ func (w *work) fits() error {
 	}
 	if IsHouse(w.st.Kind) {
 		return errs.Invalid("not_for_houses", "This does not happen to "+map[string]string{Household: "a household: its points are in the books of those who belong to it.", Organization: "an organization."}[w.st.Kind]).With("kind", string(w.f.Kind))
+	}
+	if w.st.Kind == CouponCode {
+		return errs.Invalid("not_for_coupons", "This does not happen to the code of a coupon: it is used, blocked and called off.").With("kind", string(w.f.Kind))
 	}
 	if w.st.Kind == GiftCard {
 		return errs.Invalid("not_for_gift_cards", "This does not happen to a gift card: it is loaded, paid with, refunded, blocked and closed.").With("kind", string(w.f.Kind))

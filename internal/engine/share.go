@@ -45,7 +45,7 @@ type PassedOn struct {
 	Until time.Time `json:"until"`
 }
 
-// The steps of thanks for something that was passed on, besides ThanksEarned and ThanksUndone.
+// ThanksClaimed is a step of thanks for something that was passed on, besides ThanksEarned and ThanksUndone.
 const ThanksClaimed = "claimed" // the friend is given it
 
 // what names what is passed on in a note.

@@ -39,10 +39,13 @@ type VoucherStep struct {
 	Reason  string `json:"reason,omitempty"`
 }
 
-// Beside is another voucher of the same purchase: what it stacks with is what its reward says.
+// Beside is another voucher or coupon of the same purchase: what it stacks with is what its reward or coupon says.
 type Beside struct {
-	Redemption string `json:"redemption"`
-	Reward     string `json:"reward"`
+	Redemption string `json:"redemption,omitempty"`
+	Reward     string `json:"reward,omitempty"`
+	Coupon     string `json:"coupon,omitempty"`
+	// Code is the account of a coupon's code.
+	Code string `json:"code,omitempty"`
 }
 
 // VoucherUse is a use of a voucher that was not taken back.
@@ -144,7 +147,7 @@ func (w *work) doVoucher() error {
 		}
 		var others stack
 		for _, o := range b.With {
-			others.take(o.Redemption, rulesOf(w.p, o.Reward))
+			others.beside(w.p, o)
 		}
 		if err := others.refuses(s.ID, rulesOf(w.p, s.Reward), total, w.p.Exponent); err != nil {
 			return err
@@ -235,17 +238,17 @@ func (s *stack) take(id string, r program.Voucher) {
 func (s *stack) refuses(id string, r program.Voucher, total int64, exponent int) error {
 	switch {
 	case slices.Contains(s.ids, id):
-		return errs.Conflict("voucher_twice", "The same voucher was named twice.")
+		return errs.Conflict("voucher_twice", "The same voucher or coupon was named twice.")
 	case s.alone || r.Stacks == "alone" && len(s.ids) > 0:
-		return errs.Conflict("voucher_alone", "A voucher here goes with no other.")
+		return errs.Conflict("voucher_alone", "A voucher or coupon here goes with no other.")
 	case r.Group != "" && slices.Contains(s.groups, r.Group):
-		return errs.Conflict("voucher_group", "One purchase takes one voucher of this group.").With("group", r.Group)
+		return errs.Conflict("voucher_group", "One purchase takes one voucher or coupon of this group.").With("group", r.Group)
 	}
 	if r.Least == nil || total < 0 {
 		return nil
 	}
 	if least, err := r.Least.Minor(exponent); err == nil && total < least {
-		return errs.Conflict("below_least", "This voucher asks for a purchase of at least "+money.Format(least, exponent)+".").With("least", money.Format(least, exponent))
+		return errs.Conflict("below_least", "This asks for a purchase of at least "+money.Format(least, exponent)+".").With("least", money.Format(least, exponent))
 	}
 	return nil
 }
@@ -258,6 +261,9 @@ type Presented struct {
 	// Card is the id of a gift card, State its account.
 	Card  string
 	State *State
+	// Coupon is the id of a coupon, Account whose books it would be used in, loaded as CouponNeeds says; nil where nobody says who pays.
+	Coupon  string
+	Account *Account
 }
 
 // Checkout is what presented codes come to together.
@@ -269,8 +275,26 @@ type Checkout struct {
 	Total int64
 }
 
-// PresentAll works out what vouchers and gift cards come to in one purchase. Vouchers come first, in the order given, each on what is left, and
-// gift cards pay what is left then, whatever the order: they are money, and what lowers the price goes before money. A voucher that stands alone
+// lowering says how a voucher or a coupon lowers a price, and what it is and goes with; else why it does not.
+func (c *Presented) lowering(p *program.Compiled, by string, at time.Time) (id string, rules program.Voucher, off func(int64) (int64, error), err error) {
+	if c.Redemption != nil {
+		if err := c.Redemption.Usable(c.Owner, by, at); err != nil {
+			return "", rules, nil, err
+		}
+		return c.Redemption.ID, rulesOf(p, c.Redemption.Reward), c.Redemption.Voucher.Off, nil
+	}
+	if c.Account == nil {
+		return "", rules, nil, errs.Forbidden("member_required", "Members alone may use this word: say who pays.")
+	}
+	coupon, err := CouponUsable(p, c.Account, c.Coupon, at)
+	if err != nil {
+		return "", rules, nil, err
+	}
+	return couponID(&c.Account.State, c.Account.Member, coupon), coupon.Stacking(), func(total int64) (int64, error) { return CouponOff(coupon, total) }, nil
+}
+
+// PresentAll works out what vouchers, coupons and gift cards come to in one purchase. Vouchers and coupons come first, in the order given, each on what is left, and
+// gift cards pay what is left then, whatever the order: they are money, and what lowers the price goes before money. What stands alone
 // goes with no other, and of a group goes one. A total of -1 is not known: then nothing is said of amounts.
 func PresentAll(p *program.Compiled, list []Presented, total int64, by string, at time.Time) (Checkout, error) {
 	out := Checkout{Amounts: make([]int64, len(list)), Why: make([]error, len(list)), Total: total}
@@ -279,18 +303,18 @@ func PresentAll(p *program.Compiled, list []Presented, total int64, by string, a
 		if c.Card != "" {
 			continue
 		}
-		r := rulesOf(p, c.Redemption.Reward)
-		if out.Why[i] = c.Redemption.Usable(c.Owner, by, at); out.Why[i] == nil {
-			out.Why[i] = taken.refuses(c.Redemption.ID, r, total, p.Exponent)
+		id, r, lowers, err := c.lowering(p, by, at)
+		if err == nil {
+			err = taken.refuses(id, r, total, p.Exponent)
 		}
-		if out.Why[i] != nil {
+		if out.Why[i] = err; err != nil {
 			continue
 		}
-		taken.take(c.Redemption.ID, r)
+		taken.take(id, r)
 		if total < 0 {
 			continue
 		}
-		off, err := c.Redemption.Voucher.Off(out.Total)
+		off, err := lowers(out.Total)
 		if err != nil {
 			return out, err
 		}

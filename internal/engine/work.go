@@ -100,6 +100,7 @@ func (s *State) clone() State {
 	c.Challenges = cloneChallenges(s.Challenges)
 	c.Tallied = slices.Clone(s.Tallied)
 	c.Referral = copied(s.Referral)
+	c.Card = copied(s.Card)
 	c.Thanks = slices.Clone(s.Thanks)
 	c.Passed, c.Taken = slices.Clone(s.Passed), slices.Clone(s.Taken)
 	if s.Card != nil {

@@ -214,6 +214,8 @@ var da = table{
 		engine.NoteDelivered:     staff("”{reward}” er leveret.").members("Du har fået ”{reward}”."),
 		engine.NoteCameBack:      both("”{reward}” kom tilbage."),
 		engine.NoteFailed:        staff("”{reward}” kunne ikke leveres.").members("Vi kunne ikke levere ”{reward}”."),
+		engine.NoteCouponUsed:    both("Brugt: rabatkoden ”{text}”, {money} i rabat."),
+		engine.NoteCouponUnused:  both("Brugen af rabatkoden ”{text}” er taget tilbage: den kan bruges igen."),
 	},
 	dryRun: "På prøve og gav ikke noget; ellers: {text}",
 	gave:   staff("Gav {list}.").members("Du fik {list}."),

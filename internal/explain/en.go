@@ -214,6 +214,8 @@ var en = table{
 		engine.NoteDelivered:     staff("“{reward}” was delivered.").members("You got “{reward}”."),
 		engine.NoteCameBack:      both("“{reward}” came back."),
 		engine.NoteFailed:        staff("“{reward}” could not be delivered.").members("We could not deliver “{reward}”."),
+		engine.NoteCouponUsed:    both("Used: the coupon “{text}”, {money} off."),
+		engine.NoteCouponUnused:  both("The use of the coupon “{text}” was taken back: it can be used again."),
 	},
 	dryRun: "On trial, and gave nothing; otherwise: {text}",
 	gave:   staff("Gave {list}.").members("You got {list}."),

@@ -338,6 +338,8 @@ var explanations = map[string]engine.Explanation{
 			{Code: engine.NoteDelivered, Args: args{"reward": rewardOf("coffee")}},
 			{Code: engine.NoteCameBack, Args: args{"reward": rewardOf("coffee")}},
 			{Code: engine.NoteFailed, Args: args{"reward": rewardOf("coffee")}},
+			{Code: engine.NoteCouponUsed, Args: args{"money": m(5000), "text": engine.Value{Text: "summer"}}},
+			{Code: engine.NoteCouponUnused, Args: args{"text": engine.Value{Text: "summer"}}},
 			{Code: engine.NoteCardLoaded, Args: args{"amount": engine.Units("cash", 50000)}},
 			{Code: engine.NoteCardHeld, Args: args{"amount": engine.Units("cash", 15000), "time": when("2026-03-14T11:20:00Z")}},
 			{Code: engine.NoteCardPaid, Args: args{"amount": engine.Units("cash", 15000)}},

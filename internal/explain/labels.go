@@ -105,6 +105,7 @@ var kinds = map[engine.Kind][4]string{
 	engine.PlanK:        {"Abonnement", "Prenumeration", "Abonnement", "Plan"},
 	engine.UseK:         {"Fordel brukt", "Förmån använd", "Fordel brugt", "Benefit used"},
 	engine.VoucherK:     {"Verdikupong", "Värdekupong", "Værdikupon", "Voucher"},
+	engine.CouponK:      {"Rabattkode", "Rabattkod", "Rabatkode", "Coupon"},
 	engine.Load:         {"Gavekort fylt på", "Presentkort påfyllt", "Gavekort fyldt op", "Gift card topped up"},
 	engine.ChallengeK:   {"Utfordring", "Utmaning", "Udfordring", "Challenge"},
 	engine.ProfileK:     {"Profil endret", "Profil ändrad", "Profil ændret", "Profile changed"},

@@ -214,6 +214,8 @@ var nb = table{
 		engine.NoteDelivered:     staff("«{reward}» er levert.").members("Du har fått «{reward}»."),
 		engine.NoteCameBack:      both("«{reward}» kom tilbake."),
 		engine.NoteFailed:        staff("«{reward}» kunne ikke leveres.").members("Vi kunne ikke levere «{reward}»."),
+		engine.NoteCouponUsed:    both("Brukt: rabattkoden «{text}», {money} i avslag."),
+		engine.NoteCouponUnused:  both("Bruken av rabattkoden «{text}» er tatt tilbake: den kan brukes igjen."),
 	},
 	dryRun: "På prøve, og ga ingenting; ellers: {text}",
 	gave:   staff("Ga {list}.").members("Du fikk {list}."),

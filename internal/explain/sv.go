@@ -214,6 +214,8 @@ var sv = table{
 		engine.NoteDelivered:     staff("Levererat: ”{reward}”.").members("Du har fått ”{reward}”."),
 		engine.NoteCameBack:      both("”{reward}” kom tillbaka."),
 		engine.NoteFailed:        staff("”{reward}” kunde inte levereras.").members("Vi kunde inte leverera ”{reward}”."),
+		engine.NoteCouponUsed:    both("Använd: rabattkoden ”{text}”, {money} i rabatt."),
+		engine.NoteCouponUnused:  both("Användningen av rabattkoden ”{text}” är återtagen: den kan användas igen."),
 	},
 	dryRun: "På prov, och gav ingenting; annars: {text}",
 	gave:   staff("Gav {list}.").members("Du fick {list}."),

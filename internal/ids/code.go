@@ -3,6 +3,8 @@ package ids
 import (
 	"crypto/rand"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Code makes a code that people read, say and type: n random symbols of Crockford's base 32 in upper case and
@@ -67,6 +69,25 @@ func NormalizeCode(typed string) (string, bool) {
 		return "", false
 	}
 	return strings.ToUpper(string(out)), true
+}
+
+// Word gives a word that people choose and type as it is compared: in upper case, without spaces, hyphens and dots. It gives false for nothing,
+// for more than 100 bytes and for what nobody types.
+func Word(typed string) (string, bool) {
+	if len(typed) > 100 || !utf8.ValidString(typed) {
+		return "", false
+	}
+	var b strings.Builder
+	for _, r := range typed {
+		switch {
+		case r == ' ' || r == '-' || r == '.' || r == '\t':
+		case unicode.IsControl(r):
+			return "", false
+		default:
+			b.WriteRune(unicode.ToUpper(r))
+		}
+	}
+	return b.String(), b.Len() > 0
 }
 
 // check gives the symbol that makes the weighted sum of all symbols zero in the field of 32 elements (polynomial

@@ -130,6 +130,7 @@ func (d *Document) Check() []Problem {
 		partners[d.Partners[i].ID] = true
 		c.partner(ptr, &d.Partners[i])
 	}
+	c.coupons()
 	if d.Recognition != nil {
 		c.recognition("/recognition", d.Recognition)
 	}

@@ -57,6 +57,7 @@ func Compile(d *Document, version int64) (*Compiled, error) {
 	k.referral(d.Referral)
 	k.recognition(d.Recognition)
 	k.giftCards()
+	k.coupons()
 	k.benefits()
 	for i := range d.Partners {
 		k.partner(&d.Partners[i])

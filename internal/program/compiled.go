@@ -44,6 +44,9 @@ type Compiled struct {
 	Recognition *CompiledRecognition
 	// Shares by id; nil where nothing can be passed on.
 	Shares map[string]*CompiledShared
+	// Coupons by id; Words gives the coupon of a public word, as [ids.Word] writes it.
+	Coupons map[string]*CompiledCoupon
+	Words   map[string]string
 	// GiftCards are Doc.GiftCards in minor units; nil without.
 	GiftCards *CompiledGiftCards
 	// Metrics are what is counted in days and periods: the tier sets in the order of TierIDs, what benefits grow by, and what rebates are of.

@@ -25,7 +25,7 @@ func Diff(a, b *Document, lang string) []Change {
 	}
 	d := &differ{a: a, b: b, lang: lang, p: p}
 	d.fields("", "", reflect.ValueOf(*a), reflect.ValueOf(*b),
-		"names", "units", "activities", "identifiers", "earn", "tiers", "rewards", "challenges", "spending", "returns", "transfers", "referral", "gift_cards", "claims", "benefits", "plans",
+		"names", "units", "activities", "identifiers", "earn", "tiers", "rewards", "challenges", "spending", "returns", "transfers", "referral", "gift_cards", "coupons", "claims", "benefits", "plans",
 		"partners", "recognition", "shares", "households", "organizations")
 	byKey(d, "word", "/names", a.Names, b.Names, func(ptr, id string, x, y Text) {
 		if differs(x, y) {
@@ -56,6 +56,7 @@ func Diff(a, b *Document, lang string) []Change {
 	whole(d, "households", "/households", a.Households, b.Households)
 	whole(d, "organizations", "/organizations", a.Organizations, b.Organizations)
 	whole(d, "gift_cards", "/gift_cards", a.GiftCards, b.GiftCards)
+	listed(d, "coupon", "/coupons", a.Coupons, b.Coupons, func(x *Coupon) string { return x.ID })
 	listed(d, "benefit", "/benefits", a.Benefits, b.Benefits, func(x *Benefit) string { return x.ID })
 	listed(d, "plan", "/plans", a.Plans, b.Plans, func(x *Plan) string { return x.ID })
 	return d.out

@@ -53,6 +53,8 @@ type Document struct {
 	Claims *Claims `json:"claims,omitempty"`
 	// GiftCards are the program's own gift cards. None without it.
 	GiftCards *GiftCards `json:"gift_cards,omitempty"`
+	// Coupons take something off a purchase for whoever has the word or the code.
+	Coupons []Coupon `json:"coupons,omitempty"`
 	// Benefits are what members may have that costs no points: free delivery, early access, a discount.
 	Benefits []Benefit `json:"benefits,omitempty"`
 	// Plans are the paid memberships.

@@ -193,6 +193,8 @@ var said = map[string][4]string{
 	"Gives.kind.service":         {"tjeneste", "tjänst", "ydelse", "service"},
 	"Gives.kind.goods":           {"vare som sendes", "vara som skickas", "vare der sendes", "goods that are sent"},
 	"Gives.kind.choice":          {"valgfri gave", "valfri gåva", "valgfri gave", "a choice"},
+	"Coupon.stacks.with others":  {"sammen med andre", "tillsammans med andra", "sammen med andre", "with others"},
+	"Coupon.stacks.alone":        {"alene", "ensam", "alene", "alone"},
 	"Voucher.stacks.with others": {"sammen med andre", "tillsammans med andra", "sammen med andre", "with others"},
 	"Voucher.stacks.alone":       {"alene", "ensam", "alene", "alone"},
 

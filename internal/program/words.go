@@ -39,6 +39,7 @@ var vocabulary = map[string][]string{
 	"Limit.each":               {"member", "program"},
 	"Limit.over":               {"clip", "refuse"},
 	"Limit.per":                {"purchase", "day", "week", "month", "quarter", "year", "lifetime"},
+	"Coupon.stacks":            {"with others", "alone"},
 	"Limit.zone":               {"program", "member"},
 	"Organizations.roles":      {"manage", "buy", "spend"},
 	"Partner.pays":             {"afterwards", "ahead"},

@@ -68,7 +68,7 @@ var ofOne = map[engine.Kind]bool{
 	engine.PurchaseK: true, engine.ReturnK: true, engine.ActivityK: true, engine.Redeem: true, engine.Reserve: true, engine.Commit: true,
 	engine.Cancel: true, engine.Refund: true, engine.AdjustmentK: true, engine.Release: true, engine.TierGrant: true, engine.GrantK: true, engine.Status: true, look: true,
 	engine.PartnerK: true, engine.FulfilK: true,
-	engine.ThanksK: true, engine.Load: true, engine.VoucherK: true, engine.ChallengeK: true, engine.PlanK: true, engine.UseK: true,
+	engine.ThanksK: true, engine.Load: true, engine.VoucherK: true, engine.CouponK: true, engine.ChallengeK: true, engine.PlanK: true, engine.UseK: true,
 }
 
 // place finds the members of the tasks. Those that have a home have a hold then; the others are for the wide road.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"lojal.dev/lojal/internal/books"
+	"lojal.dev/lojal/internal/code"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/errs"
@@ -34,7 +35,7 @@ func HousePrefix(kind string) string {
 
 // isHolder says whether an id is that of an account that is no member.
 func isHolder(id string) bool {
-	return strings.HasPrefix(id, giftcard.IDPrefix+"_") || isHouse(id)
+	return strings.HasPrefix(id, giftcard.IDPrefix+"_") || strings.HasPrefix(id, code.CouponPrefix+"_") || isHouse(id)
 }
 
 func isHouse(id string) bool {

@@ -173,6 +173,13 @@ func (r *Recorder) ViewCard(ctx context.Context, id, card string, now time.Time)
 	return r.seen(ctx, lookAt(id, card, now), withLots)
 }
 
+// Coupon gives an account as it stands, with what must be known to use a coupon: a member by whatever says who it is, or the account of a code.
+func (r *Recorder) Coupon(ctx context.Context, id, account, coupon string, now time.Time) (*engine.Account, *program.Compiled, error) {
+	return r.seen(ctx, lookAt(id, account, now), func(p *program.Compiled, f *books.Folio) engine.Needs {
+		return engine.CouponNeeds(p, &f.State, coupon, now)
+	})
+}
+
 func withLots(*program.Compiled, *books.Folio) engine.Needs { return engine.Needs{Lots: true} }
 
 func (r *Recorder) view(ctx context.Context, id, member string, now time.Time, needs func(*program.Compiled, *books.Folio) engine.Needs) (*engine.Account, *program.Compiled, error) {

@@ -275,6 +275,8 @@ func (t *task) body() error {
 		missing = f.Share == nil
 	case engine.RecognitionK:
 		missing = f.Recognition == nil
+	case engine.CouponK:
+		missing = f.Coupon == nil
 	case look:
 	default:
 		return errs.Invalid("unknown_kind", fmt.Sprintf("A fact of kind %q cannot be asked for.", f.Kind))

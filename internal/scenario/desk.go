@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"lojal.dev/lojal/internal/books"
+	"lojal.dev/lojal/internal/code"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/errand"
@@ -118,6 +119,8 @@ func (c *counter) request(o order) (record.Request, error) {
 	r.Name(o.member)
 	if b := o.fact.Enrolment; o.fact.Kind == engine.Enrolment && b.Kind == engine.GiftCard {
 		r.Holder = ids.New(giftcard.IDPrefix, o.now)
+	} else if o.fact.Kind == engine.Enrolment && b.Kind == engine.CouponCode {
+		r.Holder = ids.New(code.CouponPrefix, o.now)
 	} else if o.fact.Kind == engine.Enrolment && engine.IsHouse(b.Kind) {
 		r.Holder = ids.New(record.HousePrefix(b.Kind), o.now)
 	}
@@ -252,7 +255,9 @@ func (c *counter) facts(ctx context.Context, member string, after int64) ([]engi
 	return out, err
 }
 
-func isCard(account string) bool { return strings.HasPrefix(account, giftcard.IDPrefix+"_") }
+func isCard(account string) bool {
+	return strings.HasPrefix(account, giftcard.IDPrefix+"_") || strings.HasPrefix(account, code.CouponPrefix+"_")
+}
 
 func (c *counter) benefits(ctx context.Context, member string, now time.Time) ([]engine.Standing, error) {
 	if isCard(member) { // has none

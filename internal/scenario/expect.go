@@ -211,6 +211,17 @@ func (pl *player) fact(out *outcome, past []engine.Past, want *expectation) erro
 		}
 	}
 	pl.says(want.Says, past)
+	if want.Off != nil {
+		off := ""
+		for _, e := range d.Events {
+			if e.Type == engine.EvCouponUsed {
+				off = e.Data["amount"]
+			}
+		}
+		if got, err := money.Parse(off); err != nil || got.Cmp(*want.Off) != 0 {
+			pl.differ("off", want.Off.String(), off)
+		}
+	}
 	if want.Redemption != nil {
 		pl.redemption(want.Redemption, d.Redemptions)
 	}

@@ -96,6 +96,17 @@ type vouching struct {
 	Beside []string `json:"beside,omitzero"`
 }
 
+// couponing uses a coupon by its word, or by a code where the step's member is one; or takes the use of an earlier step back.
+type couponing struct {
+	Coupon string         `json:"coupon,omitzero"`
+	Undo   string         `json:"undo,omitzero"`
+	Total  *money.Decimal `json:"total,omitzero"`
+	By     string         `json:"by,omitzero"`
+	// Beside are the other vouchers of the same purchase, by the names of their redemptions; Coupons the other coupons, by their ids or by the names of their codes.
+	Beside  []string `json:"beside,omitzero"`
+	Coupons []string `json:"coupons,omitzero"`
+}
+
 // issuing makes a gift card; the step's member is what it is called.
 type issuing struct {
 	Amount   money.Decimal `json:"amount"`
@@ -120,47 +131,50 @@ type step struct {
 	Parallel int `json:"parallel,omitzero"`
 	Times    int `json:"times,omitzero"`
 
-	Enrol     *person               `json:"enrol,omitzero"`
-	GiftCard  *issuing              `json:"gift_card,omitzero"`
-	Load      *engine.Card          `json:"load,omitzero"`
-	Voucher   *vouching             `json:"voucher,omitzero"`
-	Purchase  *buying               `json:"purchase,omitzero"`
-	Return    *returning            `json:"return,omitzero"`
-	Activity  *doing                `json:"activity,omitzero"`
-	Redeem    *redeeming            `json:"redeem,omitzero"`
-	Reserve   *redeeming            `json:"reserve,omitzero"`
-	Commit    *paying               `json:"commit,omitzero"`
-	Cancel    *about                `json:"cancel,omitzero"`
-	Refund    *about                `json:"refund,omitzero"`
-	Adjust    *adjusting            `json:"adjust,omitzero"`
-	Transfer  *giving               `json:"transfer,omitzero"`
-	Reverse   *about                `json:"reverse,omitzero"`
-	Release   *about                `json:"release,omitzero"`
-	Tier      *setting              `json:"tier,omitzero"`
-	Grant     *granting             `json:"grant,omitzero"`
-	Challenge *engine.ChallengeBody `json:"challenge,omitzero"`
-	Plan      *billing              `json:"plan,omitzero"`
-	Use       string                `json:"use,omitzero"`
-	Profile   *changing             `json:"profile,omitzero"`
-	Status    string                `json:"status,omitzero"`
-	Merge     string                `json:"merge,omitzero"`
-	Partner   *atPartner            `json:"partner,omitzero"`
-	Share     string                `json:"share,omitzero"`
-	Claim     *settling             `json:"claim,omitzero"`
-	Void      *settling             `json:"void,omitzero"`
-	Thank     *thanking             `json:"thank,omitzero"`
-	Approve   *settling             `json:"approve,omitzero"`
-	Decline   *settling             `json:"decline,omitzero"`
-	Unthank   *settling             `json:"unthank,omitzero"`
-	House     *housing              `json:"house,omitzero"`
-	Invited   string                `json:"invited,omitzero"` // the nickname of who invited the member, said after enrolling
-	Fulfil    *following            `json:"fulfil,omitzero"`
-	Pools     map[string]int        `json:"pool,omitzero"` // so many codes are loaded
-	Sweep     bool                  `json:"sweep,omitzero"`
-	Publish   *publishing           `json:"publish,omitzero"`
-	Check     *source               `json:"check,omitzero"`
-	Simulate  *step                 `json:"simulate,omitzero"`
-	Then      *expectation          `json:"then,omitzero"`
+	Enrol    *person  `json:"enrol,omitzero"`
+	GiftCard *issuing `json:"gift_card,omitzero"`
+	// CouponCode makes a code of a coupon; the step's member is what it is called.
+	CouponCode string                `json:"coupon_code,omitzero"`
+	Coupon     *couponing            `json:"coupon,omitzero"`
+	Load       *engine.Card          `json:"load,omitzero"`
+	Voucher    *vouching             `json:"voucher,omitzero"`
+	Purchase   *buying               `json:"purchase,omitzero"`
+	Return     *returning            `json:"return,omitzero"`
+	Activity   *doing                `json:"activity,omitzero"`
+	Redeem     *redeeming            `json:"redeem,omitzero"`
+	Reserve    *redeeming            `json:"reserve,omitzero"`
+	Commit     *paying               `json:"commit,omitzero"`
+	Cancel     *about                `json:"cancel,omitzero"`
+	Refund     *about                `json:"refund,omitzero"`
+	Adjust     *adjusting            `json:"adjust,omitzero"`
+	Transfer   *giving               `json:"transfer,omitzero"`
+	Reverse    *about                `json:"reverse,omitzero"`
+	Release    *about                `json:"release,omitzero"`
+	Tier       *setting              `json:"tier,omitzero"`
+	Grant      *granting             `json:"grant,omitzero"`
+	Challenge  *engine.ChallengeBody `json:"challenge,omitzero"`
+	Plan       *billing              `json:"plan,omitzero"`
+	Use        string                `json:"use,omitzero"`
+	Profile    *changing             `json:"profile,omitzero"`
+	Status     string                `json:"status,omitzero"`
+	Merge      string                `json:"merge,omitzero"`
+	Partner    *atPartner            `json:"partner,omitzero"`
+	Share      string                `json:"share,omitzero"`
+	Claim      *settling             `json:"claim,omitzero"`
+	Void       *settling             `json:"void,omitzero"`
+	Thank      *thanking             `json:"thank,omitzero"`
+	Approve    *settling             `json:"approve,omitzero"`
+	Decline    *settling             `json:"decline,omitzero"`
+	Unthank    *settling             `json:"unthank,omitzero"`
+	House      *housing              `json:"house,omitzero"`
+	Invited    string                `json:"invited,omitzero"` // the nickname of who invited the member, said after enrolling
+	Fulfil     *following            `json:"fulfil,omitzero"`
+	Pools      map[string]int        `json:"pool,omitzero"` // so many codes are loaded
+	Sweep      bool                  `json:"sweep,omitzero"`
+	Publish    *publishing           `json:"publish,omitzero"`
+	Check      *source               `json:"check,omitzero"`
+	Simulate   *step                 `json:"simulate,omitzero"`
+	Then       *expectation          `json:"then,omitzero"`
 
 	line int
 }
@@ -331,22 +345,24 @@ func orText(dec *jsontext.Decoder, text *string, otherwise any) error {
 // expectation is what should be so after a step, or at the end.
 type expectation struct {
 	// Of the step itself.
-	Earned     amounts              `json:"earned,omitzero"`
-	Refused    *refusal             `json:"refused,omitzero"`
-	Outcomes   map[string]int       `json:"outcomes,omitzero"`
-	Postings   *[]row               `json:"postings,omitzero"`
-	Rows       *int                 `json:"rows,omitzero"`
-	Events     *[]string            `json:"events,omitzero"`
-	Rules      map[string]ruling    `json:"rules,omitzero"`
-	Notes      []string             `json:"notes,omitzero"`
-	Says       map[string]words     `json:"says,omitzero"`
-	Redemption *redemption          `json:"redemption,omitzero"`
-	Duplicate  *bool                `json:"duplicate,omitzero"`
-	Replayed   *bool                `json:"replayed,omitzero"`
-	Version    *int64               `json:"version,omitzero"`
-	Problems   *words               `json:"problems,omitzero"`
-	Pools      map[string]int       `json:"pool,omitzero"` // how many codes are left
-	Of         map[string]*standing `json:"of,omitzero"`
+	Earned     amounts           `json:"earned,omitzero"`
+	Refused    *refusal          `json:"refused,omitzero"`
+	Outcomes   map[string]int    `json:"outcomes,omitzero"`
+	Postings   *[]row            `json:"postings,omitzero"`
+	Rows       *int              `json:"rows,omitzero"`
+	Events     *[]string         `json:"events,omitzero"`
+	Rules      map[string]ruling `json:"rules,omitzero"`
+	Notes      []string          `json:"notes,omitzero"`
+	Says       map[string]words  `json:"says,omitzero"`
+	Redemption *redemption       `json:"redemption,omitzero"`
+	// Off is what a coupon took off.
+	Off       *money.Decimal       `json:"off,omitzero"`
+	Duplicate *bool                `json:"duplicate,omitzero"`
+	Replayed  *bool                `json:"replayed,omitzero"`
+	Version   *int64               `json:"version,omitzero"`
+	Problems  *words               `json:"problems,omitzero"`
+	Pools     map[string]int       `json:"pool,omitzero"` // how many codes are left
+	Of        map[string]*standing `json:"of,omitzero"`
 
 	// Of the member afterwards.
 	standing

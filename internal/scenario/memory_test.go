@@ -52,7 +52,7 @@ func (m *memory) prepare(o order) engine.Fact {
 	if f.Kind == engine.Enrolment {
 		f.Member = ids.New("mem", o.now)
 		if f.Enrolment.Kind != engine.Person {
-			f.Member = ids.New(map[string]string{engine.GiftCard: "gft", engine.Household: "hou", engine.Organization: "org"}[f.Enrolment.Kind], o.now)
+			f.Member = ids.New(map[string]string{engine.GiftCard: "gft", engine.Household: "hou", engine.Organization: "org", engine.CouponCode: "cpn"}[f.Enrolment.Kind], o.now)
 		}
 	}
 	if f.Enrolment != nil && f.Enrolment.Invited != nil {

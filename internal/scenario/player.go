@@ -269,6 +269,9 @@ func (pl *player) issue(ctx context.Context, s *step) (*outcome, error) {
 	if s.Member == "" || pl.members[s.Member] != "" {
 		return nil, errors.New("say what the card is called, by a name that nobody has: member: card")
 	}
+	if s.CouponCode != "" {
+		return pl.issued(ctx, s, engine.Fact{Kind: engine.Enrolment, OccurredAt: at, Enrolment: &engine.EnrolmentBody{Kind: engine.CouponCode}, Card: &engine.Card{Coupon: s.CouponCode}})
+	}
 	c := &engine.Card{Amount: &s.GiftCard.Amount, Inactive: s.GiftCard.Inactive, Sample: s.GiftCard.Sample}
 	if s.GiftCard.Expires != "" {
 		t, err := s.GiftCard.Expires.end(pl.p.Zone)
@@ -278,6 +281,11 @@ func (pl *player) issue(ctx context.Context, s *step) (*outcome, error) {
 		c.ExpiresAt = &t
 	}
 	f := engine.Fact{Kind: engine.Enrolment, OccurredAt: at, Enrolment: &engine.EnrolmentBody{Kind: engine.GiftCard}, Card: c}
+	return pl.issued(ctx, s, f)
+}
+
+// issued takes the fact that makes a holder, which is called as the step says.
+func (pl *player) issued(ctx context.Context, s *step, f engine.Fact) (*outcome, error) {
 	out, err := pl.desk.take(ctx, order{fact: f, now: pl.now})
 	if err == nil {
 		pl.members[s.Member] = out.fact.Member
@@ -513,7 +521,7 @@ func (pl *player) act(ctx context.Context, s *step) (*outcome, error) {
 		out, err := pl.enrol(ctx, s.Member, s.Enrol, at)
 		pl.name(s, out)
 		return out, err
-	case s.GiftCard != nil:
+	case s.GiftCard != nil || s.CouponCode != "":
 		return pl.issue(ctx, s)
 	case s.House != nil && s.House.Do == engine.HouseOpen:
 		return pl.house(ctx, s)
@@ -659,6 +667,28 @@ func (pl *player) parent(f *engine.Fact, name string) error {
 	return nil
 }
 
+// coupon uses a coupon, or takes a use back.
+func (pl *player) coupon(s *couponing, f *engine.Fact) error {
+	f.Kind, f.Coupon = engine.CouponK, &engine.CouponStep{Do: engine.CouponUsed, Coupon: s.Coupon, Total: s.Total, By: pl.members[s.By]}
+	for _, name := range s.Beside {
+		if past, ok := pl.names[name]; ok && past.Redemption != nil {
+			f.Coupon.With = append(f.Coupon.With, engine.Beside{Redemption: redemptionOf(past), Reward: past.Redemption.Reward})
+		}
+	}
+	for _, name := range s.Coupons {
+		b := engine.Beside{Coupon: name}
+		if past, ok := pl.names[name]; ok && past.Card != nil {
+			b = engine.Beside{Coupon: past.Card.Coupon, Code: past.Member}
+		}
+		f.Coupon.With = append(f.Coupon.With, b)
+	}
+	if s.Undo == "" {
+		return nil
+	}
+	f.Coupon = &engine.CouponStep{Do: engine.CouponUnused}
+	return pl.parent(f, s.Undo)
+}
+
 func (pl *player) body(s *step, f *engine.Fact) error {
 	switch {
 	case s.Purchase != nil:
@@ -684,6 +714,8 @@ func (pl *player) body(s *step, f *engine.Fact) error {
 				f.Voucher.With = append(f.Voucher.With, engine.Beside{Redemption: redemptionOf(past), Reward: past.Redemption.Reward})
 			}
 		}
+	case s.Coupon != nil:
+		return pl.coupon(s.Coupon, f)
 	case s.Load != nil:
 		b := *s.Load
 		f.Kind, f.Card = engine.Load, &b

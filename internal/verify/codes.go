@@ -22,7 +22,7 @@ func (r *run) codes(ctx context.Context, tx *db.Tx) error {
 		sheet := books.ReadSheet()
 		var refs []books.Ref
 		for _, c := range list {
-			if c.Kind == code.GiftCard {
+			if c.Kind == code.GiftCard || c.Kind == code.Coupon {
 				refs = append(refs, books.Ref{Program: r.program, Member: c.Holder})
 			}
 		}
@@ -34,6 +34,10 @@ func (r *run) codes(ctx context.Context, tx *db.Tx) error {
 			case code.GiftCard:
 				if f := sheet.Folio(books.Ref{Program: r.program, Member: c.Holder}); f.State.Kind != engine.GiftCard {
 					fault(c, "stands for a gift card that is not there")
+				}
+			case code.Coupon:
+				if f := sheet.Folio(books.Ref{Program: r.program, Member: c.Holder}); f.State.Kind != engine.CouponCode || f.State.Card == nil || f.State.Card.Coupon != c.Subject {
+					fault(c, "stands for a coupon that is not there")
 				}
 			case code.Voucher:
 				red, err := books.FindRedemption(ctx, tx, r.program, c.Subject)

@@ -456,14 +456,18 @@ func (c *check) reversals() error {
 	return nil
 }
 
-// grants are those that the facts gave and did not end, what is reserved is for something, and what was counted for challenges is what the facts counted.
+// grants are those that the facts gave and did not end, what is reserved is for something, coupons count their uses, and what was counted for challenges is what the facts counted.
 func (c *check) grants() error {
 	past := make([]engine.Past, len(c.v.Entries))
 	for i := range c.v.Entries {
+		past[i].Fact.Coupon, past[i].Decision.Postings = c.v.Entries[i].Fact.Coupon, c.v.Entries[i].Decision.Postings
 		past[i].Decision.Grants, past[i].Decision.Counters = c.v.Entries[i].Decision.Grants, c.v.Entries[i].Decision.Counters
 	}
 	if wrong := engine.CheckChallenges(&c.v.Account.State, past, c.v.Tallies); wrong != "" {
 		c.failf("tallies "+c.v.Ref.String(), "", "%s", wrong)
+	}
+	if wrong := engine.CheckCoupon(&c.v.Account.State, past); wrong != "" {
+		c.failf("accounts "+c.v.Ref.String(), "", "%s", wrong)
 	}
 	if wrong := engine.CheckReserved(&c.v.Account.State); wrong != "" {
 		c.failf("accounts "+c.v.Ref.String(), "", "%s", wrong)

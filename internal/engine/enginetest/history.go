@@ -107,8 +107,10 @@ var fading = []string{
 	"{id: fading, when: {member_for: 12 days}, value: {money: 5.00}, fades: {steps: [{after: 5 days, money: 1.00}, {after: 6 days, money: 0}], warn: 3 days}}",
 }
 
-// elsewhere is what else a drawn program has: gift cards, and partners who award and take its points.
-const elsewhere = `gift_cards: {unit: gift, min: 1.00, most: 90.00, valid: 40 days, warn: 5 days}
+// elsewhere is what else a drawn program has: a coupon, gift cards, and partners who award and take its points.
+const elsewhere = `coupons:
+  - {id: summer, word: SUMMER, percent: 10, least: 2.00, limit: [{per: week, times: 2}, {each: program, per: month, times: 5}]}
+gift_cards: {unit: gift, min: 1.00, most: 90.00, valid: 40 days, warn: 5 days}
 partners:
   - {id: hotel, awards: {point: 0.10}, most: 50, accepts: {point: 0.08}, limit: {per: week, times: 3}}
   - {id: airport, awards: {point: 0.125}, pays: ahead, accepts: {point: 0.11}}
@@ -226,6 +228,7 @@ type History struct {
 	passed  []engine.Fact // what was passed on
 	thanked []engine.Fact
 	abroad  []engine.Fact // what partners did
+	lowered []engine.Fact // by coupons
 	facts   int
 }
 
@@ -271,6 +274,8 @@ func (h *History) Took(f engine.Fact) {
 		h.thanked = append(h.thanked, f)
 	case engine.PartnerK:
 		h.abroad = append(h.abroad, f)
+	case engine.CouponK:
+		h.lowered = append(h.lowered, f)
 	}
 	if f.Kind == engine.Enrolment && f.Card == nil {
 		h.joined = append(h.joined, f.Member)
@@ -285,7 +290,7 @@ var kinds = []engine.Kind{
 	engine.Reserve, engine.Redeem, engine.Redeem, engine.Commit, engine.Cancel, engine.Refund, engine.Refund, engine.AdjustmentK, engine.TransferOut,
 	engine.Release, engine.TierGrant, engine.GrantK, engine.GrantK, engine.Status, engine.MergeOut,
 	engine.ShareK, engine.RecognitionK, engine.RecognitionK, engine.ThanksK, engine.ProfileK, engine.ChallengeK, engine.PlanK, engine.PlanK, engine.UseK,
-	engine.PartnerK, engine.PartnerK, engine.Load, engine.VoucherK, engine.VoucherK, engine.FulfilK, engine.FulfilK,
+	engine.PartnerK, engine.PartnerK, engine.Load, engine.VoucherK, engine.VoucherK, engine.FulfilK, engine.FulfilK, engine.CouponK, engine.CouponK,
 }
 
 // ofCards are what happens to gift cards, and now and then what does not.
@@ -517,6 +522,15 @@ func (h *History) body(t *rapid.T, f *engine.Fact) bool {
 			return false
 		}
 		f.Use = &engine.UseBody{Benefit: rapid.SampledFrom([]string{"content", "lounge", "lounge"}).Draw(t, "benefit")}
+	case engine.CouponK:
+		if h.Plain {
+			return false
+		}
+		f.Coupon = &engine.CouponStep{Do: engine.CouponUsed, Coupon: "summer", Total: cents(t, "total", 0, 3000)}
+		if rapid.IntRange(0, 3).Draw(t, "undone") == 0 {
+			f.Coupon = &engine.CouponStep{Do: engine.CouponUnused}
+			return about(h.lowered)
+		}
 	case engine.VoucherK:
 		if h.Plain || !about(h.held) {
 			return false
