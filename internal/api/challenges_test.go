@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"lojal.dev/lojal/internal/db"
@@ -30,6 +31,10 @@ func TestLeaderboard(t *testing.T) {
 					out = append(out, fmt.Sprintf("%v %v %v", a.get("items", i, "rank"), a.get("items", i, "name"), a.get("items", i, "value")))
 				}
 				if cursor, _ = a.get("next_cursor").(string); cursor == "" {
+					if !slices.IsSortedFunc(out, func(a, b string) int { return int(a[0]) - int(b[0]) }) {
+						t.Errorf("not in order: %s", out)
+					}
+					slices.Sort(out) // who have the same stand in no order of theirs
 					return out
 				}
 			}
