@@ -21,6 +21,11 @@ func (v view) whole(f engine.Fact, d engine.Decision) Fact {
 	var body map[string]any
 	if json.Unmarshal(text, &body) == nil { // it was written by the same package
 		delete(body, "drawn")
+		for _, part := range body {
+			if m, ok := part.(map[string]any); ok {
+				delete(m, "hash") // of a code: nobody who reads facts needs to know that two were the same
+			}
+		}
 		out.Body = body
 	}
 	return out

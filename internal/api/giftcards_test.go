@@ -497,7 +497,10 @@ func TestVouchersThatDoNotStackAreRefused(t *testing.T) {
 		use("summer", "49.99").refused(409, "below_least")
 		use("summer", "100.00", "voucher", "card").want(201)
 		use("voucher", "95.00", "summer", "card").want(201)
-		use("alone", "100.00", "card").want(201)
+		used := use("alone", "100.00", "card").want(201).text("id")
+		if raw := string(h.do("GET", "/v1/facts/"+used, "").want(200).raw); strings.Contains(raw, "hash") {
+			t.Errorf("a fact shows what is kept of a code: %s", raw)
+		}
 		h.prove()
 	})
 }

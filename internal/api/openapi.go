@@ -11,6 +11,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -84,14 +85,14 @@ type parameter struct {
 	schema         *jsonschema.Schema
 }
 
-// newDocument makes the document. It fails only by a fault of the program, which every test would meet.
-func newDocument() *document {
+// newDocument makes the document, once for all doors of a process. It fails only by a fault of the program, which every test would meet.
+var newDocument = sync.OnceValue(func() *document {
 	d, err := makeDocument(false)
 	if err != nil {
 		panic("api: " + err.Error())
 	}
 	return d
-}
+})
 
 // makeDocument makes the document; strict closes the answers' objects too, for tests. To callers they are open, since
 // keys may be added within /v1.

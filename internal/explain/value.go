@@ -87,6 +87,8 @@ func (w *writer) special(code, name string, v engine.Value) (string, bool) {
 		return lang.Or(w.lang, named), len(named) > 0
 	case (code == engine.NotePartnerAward || code == engine.NotePartnerAccept || code == engine.NotePartnerUndo) && name == "text":
 		return Partner(w.p, v.Text, w.lang), v.Text != ""
+	case (code == engine.NoteCouponUsed || code == engine.NoteCouponUnused) && name == "text":
+		return Coupon(w.p, v.Text, w.lang), v.Text != ""
 	case name == "text" && slices.Contains(aboutThanks, code):
 		return Praise(w.p, v.Text, w.lang), v.Text != ""
 	case code == engine.NoteConfirm && name == "text":
@@ -252,6 +254,14 @@ func Upto(p *program.Compiled, t time.Time, language string) string {
 // From says when something begins: a whole day, or a moment.
 func From(p *program.Compiled, t time.Time, language string) string {
 	return newWriter(p, language, false).time(formFirst, t)
+}
+
+// Coupon gives the title of a coupon in the language, or in another one, or its id.
+func Coupon(p *program.Compiled, id, language string) string {
+	if c := p.Coupons[id]; c != nil {
+		return titled(c.Title, language, id)
+	}
+	return id
 }
 
 // Partner gives the name of a partner in the language, or in another one, or its id.

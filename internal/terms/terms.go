@@ -89,6 +89,7 @@ var parts = []struct {
 	{"plans", (*writer).plans},
 	{"referral", (*writer).referral},
 	{"shares", (*writer).shares},
+	{"coupons", (*writer).coupons},
 	{"recognition", (*writer).recognition},
 	{"giftcards", (*writer).giftCards},
 	{"partners", (*writer).partners},

@@ -1,0 +1,33 @@
+package terms
+
+import "strconv"
+
+// coupons tells of words and codes that take something off what there is to pay.
+func (w *writer) coupons() []Item {
+	var out []Item
+	for i := range w.p.Doc.Coupons {
+		c := w.p.Coupons[w.p.Doc.Coupons[i].ID]
+		worth := w.money(c.Money)
+		if c.Percent != nil {
+			worth = w.number(*c.Percent) + w.say("percent")
+		}
+		lines := []string{sentence(w.say("coupon.code", "x", worth))}
+		if c.Word != "" {
+			lines = []string{sentence(w.say("coupon.word", "word", w.quoted(c.Word), "x", worth))}
+		}
+		if c.Least != nil {
+			n, _ := c.Least.Minor(w.p.Exponent) // it was checked
+			lines = append(lines, sentence(w.say("coupon.least", "x", w.money(n))))
+		}
+		lines = append(lines, w.window(c.From, c.Until))
+		if c.Uses > 1 {
+			lines = append(lines, sentence(w.say("coupon.uses", "n", strconv.FormatInt(c.Uses, 10))))
+		}
+		lines = append(lines, w.limits(c.Limits, ""))
+		if c.Stacks == "alone" {
+			lines = append(lines, sentence(w.say("coupon.alone")))
+		}
+		out = append(out, Item{Of: c.ID, Title: w.text(c.Title), Text: paragraph(lines...)})
+	}
+	return out
+}
