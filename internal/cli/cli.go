@@ -40,41 +40,48 @@ const actor = "cli"
 
 // grammar is all commands. Their order is that of the help.
 type grammar struct {
-	Demo        demoCmd        `cmd:"" help:"Make a sample program with two years of purchases, and serve it."`
-	Init        initCmd        `cmd:"" help:"Write a program document to start from."`
-	Serve       serveCmd       `cmd:"" help:"Serve the API."`
-	Program     programCmd     `cmd:"" help:"Check, compare, publish and look at program documents."`
-	Key         keyCmd         `cmd:"" help:"Make and revoke API keys."`
-	Pool        poolCmd        `cmd:"" help:"Load codes of others that rewards hand out."`
-	Webhook     webhookCmd     `cmd:"" help:"Tell other systems of what happens."`
-	Import      importCmd      `cmd:"" help:"Take members, purchases or activities from a file."`
-	Member      memberCmd      `cmd:"" help:"Look at members."`
-	GiftCard    giftCardCmd    `cmd:"" help:"Issue and look after gift cards."`
-	Code        codeCmd        `cmd:"" help:"Say what codes of gift cards and vouchers are worth."`
-	Claim       claimCmd       `cmd:"" help:"Give purchases that wait to their members."`
-	Plan        planCmd        `cmd:"" help:"Look at members' plans, and tell what billing made of them."`
-	Challenge   challengeCmd   `cmd:"" help:"Look at challenges, and have members take part."`
-	Grant       grantCmd       `cmd:"" help:"Give rewards by hand, and take them back."`
-	Invitation  invitationCmd  `cmd:"" help:"Look at who invited whom."`
-	Partner     partnerCmd     `cmd:"" help:"Look at partners, their payments and statements."`
-	Explain     explainCmd     `cmd:"" help:"Say why a fact was decided as it was."`
-	Simulate    simulateCmd    `cmd:"" help:"Say what facts would lead to, without recording them."`
-	Scenario    scenarioCmd    `cmd:"" help:"Play given/when/then files and say what differs."`
-	Sweep       sweepCmd       `cmd:"" help:"Do now what time has brought: expiry, releases, tiers."`
-	Job         jobCmd         `cmd:"" help:"Look at what servers do beside requests, and steer it."`
-	Errand      errandCmd      `cmd:"" help:"Look at what follows from events for other members."`
-	Verify      verifyCmd      `cmd:"" help:"Prove the books."`
-	Seal        sealCmd        `cmd:"" help:"Seal the books, and print the heads to keep."`
-	Doctor      doctorCmd      `cmd:"" help:"Look the installation over and say what is wrong."`
-	Backup      backupCmd      `cmd:"" help:"Copy the database to one file while it is in use."`
-	Restore     restoreCmd     `cmd:"" help:"Fill an empty database from a backup or export."`
-	Export      exportCmd      `cmd:"" help:"Write all tables as JSON lines."`
-	Migrate     migrateCmd     `cmd:"" help:"Bring the database to this program's version."`
-	Bench       benchCmd       `cmd:"" help:"Measure this program against the limits of the machine."`
-	BenchEcho   benchEchoCmd   `cmd:"" hidden:"" name:"bench-echo" help:"Answer with bytes that are there: the limit beside which bench measures."`
-	Completion  completionCmd  `cmd:"" help:"Print a script that completes commands in a shell."`
-	Version     versionCmd     `cmd:"" help:"Print the version."`
-	Recognition recognitionCmd `cmd:"" help:"Look at what members thanked each other with, and approve it."`
+	Demo         demoCmd         `cmd:"" help:"Make a sample program with two years of purchases, and serve it."`
+	Init         initCmd         `cmd:"" help:"Write a program document to start from."`
+	Serve        serveCmd        `cmd:"" help:"Serve the API."`
+	Program      programCmd      `cmd:"" help:"Check, compare, publish and look at program documents."`
+	Key          keyCmd          `cmd:"" help:"Make and revoke API keys."`
+	Pool         poolCmd         `cmd:"" help:"Load codes of others that rewards hand out."`
+	Webhook      webhookCmd      `cmd:"" help:"Tell other systems of what happens."`
+	Import       importCmd       `cmd:"" help:"Take members, purchases or activities from a file."`
+	Member       memberCmd       `cmd:"" help:"Look at members."`
+	GiftCard     giftCardCmd     `cmd:"" help:"Issue and look after gift cards."`
+	Code         codeCmd         `cmd:"" help:"Say what codes of gift cards, vouchers and coupons are worth."`
+	Claim        claimCmd        `cmd:"" help:"Give purchases that wait to their members."`
+	Plan         planCmd         `cmd:"" help:"Look at members' plans, and tell what billing made of them."`
+	Challenge    challengeCmd    `cmd:"" help:"Look at challenges, and have members take part."`
+	Grant        grantCmd        `cmd:"" help:"Give rewards by hand, and take them back."`
+	Invitation   invitationCmd   `cmd:"" help:"Look at who invited whom."`
+	Partner      partnerCmd      `cmd:"" help:"Look at partners, their payments and statements."`
+	Household    householdCmd    `cmd:"" help:"Make households, and say who belongs to them."`
+	Organization organizationCmd `cmd:"" help:"Make organizations, and say who belongs to them in what role."`
+	Share        shareCmd        `cmd:"" help:"Pass something on to a friend for a member."`
+	Coupon       couponCmd       `cmd:"" help:"Issue, use and call off coupons."`
+	Redemption   redemptionCmd   `cmd:"" help:"Redeem rewards, and see to what was ordered."`
+	Voucher      voucherCmd      `cmd:"" help:"Use vouchers, and look after their codes."`
+	Order        orderCmd        `cmd:"" help:"Look at gift cards that are on order, and call them off."`
+	Explain      explainCmd      `cmd:"" help:"Say why a fact was decided as it was."`
+	Simulate     simulateCmd     `cmd:"" help:"Say what facts would lead to, without recording them."`
+	Scenario     scenarioCmd     `cmd:"" help:"Play given/when/then files and say what differs."`
+	Sweep        sweepCmd        `cmd:"" help:"Do now what time has brought: expiry, releases, tiers."`
+	Job          jobCmd          `cmd:"" help:"Look at what servers do beside requests, and steer it."`
+	Errand       errandCmd       `cmd:"" help:"Look at what follows from events for other members."`
+	Verify       verifyCmd       `cmd:"" help:"Prove the books."`
+	Seal         sealCmd         `cmd:"" help:"Seal the books, and print the heads to keep."`
+	Doctor       doctorCmd       `cmd:"" help:"Look the installation over and say what is wrong."`
+	Backup       backupCmd       `cmd:"" help:"Copy the database to one file while it is in use."`
+	Restore      restoreCmd      `cmd:"" help:"Fill an empty database from a backup or export."`
+	Export       exportCmd       `cmd:"" help:"Write all tables as JSON lines."`
+	Migrate      migrateCmd      `cmd:"" help:"Bring the database to this program's version."`
+	Bench        benchCmd        `cmd:"" help:"Measure this program against the limits of the machine."`
+	BenchEcho    benchEchoCmd    `cmd:"" hidden:"" name:"bench-echo" help:"Answer with bytes that are there: the limit beside which bench measures."`
+	Completion   completionCmd   `cmd:"" help:"Print a script that completes commands in a shell."`
+	Version      versionCmd      `cmd:"" help:"Print the version."`
+	Recognition  recognitionCmd  `cmd:"" help:"Look at what members thanked each other with, and approve it."`
 }
 
 // env is what commands run in.

@@ -14,7 +14,7 @@ type codeCmd struct {
 
 type codeCheckCmd struct {
 	asking
-	Codes  []string `arg:"" name:"code" help:"Codes of gift cards and vouchers; - reads them from the standard input, one a line."`
+	Codes  []string `arg:"" name:"code" help:"Codes of gift cards, vouchers and coupons; - reads them from the standard input, one a line."`
 	PIN    string   `placeholder:"PIN" help:"PIN of the code, where there is one code."`
 	Member string   `placeholder:"MEMBER" help:"Who pays, for vouchers that are bound to their member."`
 	Total  string   `placeholder:"AMOUNT" help:"What there is to pay: then it is told what each code takes off it."`
@@ -71,6 +71,15 @@ func (c *codeCheckCmd) Run(e *env) error {
 	})
 }
 
+// presented gives a code that stands on the command line, or on the standard input for -.
+func (e *env) presented(text string) (api.PresentedCode, error) {
+	if text != "-" {
+		return api.PresentedCode{Code: text}, nil
+	}
+	data, err := e.readInput("-")
+	return api.PresentedCode{Code: strings.TrimSpace(string(data))}, err
+}
+
 // code tells what a code is.
 func (o *door) code(s *api.CodeState) {
 	what := "unknown"
@@ -79,6 +88,8 @@ func (o *door) code(s *api.CodeState) {
 		what = "gift card " + s.GiftCard.ID + ", " + string(s.GiftCard.Balance) + " " + s.GiftCard.Currency
 	case s.Redemption != "":
 		what = "voucher " + s.Redemption + " for " + s.Reward
+	case s.Coupon != "":
+		what = "coupon " + s.Coupon
 	case s.Kind != "":
 		what = strings.ReplaceAll(s.Kind, "_", " ")
 	}

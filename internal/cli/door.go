@@ -14,13 +14,15 @@ import (
 
 	"lojal.dev/lojal/internal/api"
 	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/errand"
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/record"
 	"lojal.dev/lojal/internal/version"
 	"lojal.dev/lojal/internal/web"
 )
 
-// Commands on gift cards, codes, claims, partners, grants, invitations, challenges and plans ask the routes of the API, in this very
+// Commands on gift cards, codes, claims, partners, grants, invitations, challenges, plans, households, organizations, shares, coupons,
+// redemptions, orders and vouchers ask the routes of the API, in this very
 // process and without a key: what they record, refuse and answer is what HTTP does, and no rule stands twice.
 
 // asking is what these commands have in common.
@@ -43,9 +45,18 @@ func (k keyed) key() api.FactKey {
 
 // door is the API of a program, in this process.
 type door struct {
-	e      *env
-	server *api.Server
-	lang   string
+	e       *env
+	server  *api.Server
+	lang    string
+	db      *db.DB
+	rec     *record.Recorder
+	program string
+}
+
+// follow lets now what was recorded bring about for other members what a server would a moment later.
+func (o *door) follow() error {
+	_, err := errand.Follow(o.e.ctx, o.db, o.rec, o.program, o.e.now(), nil)
+	return err //nolint:wrapcheck // as the server says it
 }
 
 // ask opens the program and does the command's work with its door.
@@ -54,7 +65,7 @@ func (c *asking) ask(e *env, do func(o *door) error) error {
 		versions := new(version.Cache)
 		r := record.New(d, versions)
 		defer r.Close()
-		return do(&door{e, api.Local(api.Config{DB: d, Recorder: r, Versions: versions, Clock: e.now}, id, actor), c.Lang})
+		return do(&door{e, api.Local(api.Config{DB: d, Recorder: r, Versions: versions, Clock: e.now}, id, actor), c.Lang, d, r, id})
 	})
 }
 
@@ -166,6 +177,11 @@ func list[T any](c *asking, o *door, path string, query url.Values, most int, te
 			break
 		}
 	}
+	return told(c, o, items, tell)
+}
+
+// told prints things as JSON, or has each told in words.
+func told[T any](c *asking, o *door, items []json.RawMessage, tell func(*T)) error {
 	if c.JSON {
 		return o.e.json(items)
 	}
