@@ -289,6 +289,17 @@ func exampleAnswers(tb testing.TB) map[string]json.RawMessage {
 		s.real["imp"] = s.do("GET", "/v1/imports", "").want(200).text("items", 0, "id")
 		s.tell(op)
 	}
+	// A raffle, whose time comes.
+	drawn := newStory(tb)
+	drawn.answers = s.answers
+	drawn.do("POST", "/v1/members", `{"external_id": "4711"}`).want(201)
+	drawn.do("POST", "/v1/adjustments", `{"member": "ext:4711", "unit": "star", "amount": "100", "reason": "For tickets"}`).want(201)
+	drawn.do("POST", "/v1/raffles/ticket/draw", "").refused(409, "raffle_open")
+	drawn.do("POST", "/v1/redemptions", `{"member": "ext:4711", "reward": "ticket", "quantity": 2, "commit": true}`).want(201)
+	drawn.now = drawn.now.AddDate(0, 0, 9)
+	for _, op := range []string{"postRafflesRewardDraw", "getRaffles", "getRafflesReward"} {
+		drawn.tell(op)
+	}
 	// A program without members, whose document may still change in every way.
 	fresh := newStory(tb)
 	fresh.answers = s.answers

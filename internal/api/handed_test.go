@@ -130,3 +130,34 @@ func TestAGiftCardThatWasRedeemed(t *testing.T) {
 		h.prove()
 	})
 }
+
+// A raffle's seed is committed to while tickets are sold, and told with the winners once it was drawn; asked again the answer is the same.
+func TestARaffleIsDrawn(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := newHouse(t, d, Limits{})
+		h.enrol("4711")
+		h.do("POST", "/v1/adjustments", `{"member": "ext:4711", "unit": "star", "amount": "100", "reason": "test"}`).want(201)
+		h.do("GET", "/v1/raffles/ticket", "").want(404)
+		h.do("POST", "/v1/raffles/parcel/draw", "").want(404)
+		h.do("POST", "/v1/raffles/ticket/draw", "").refused(409, "raffle_open")
+		told := h.do("GET", "/v1/raffles/ticket", "").want(200).is("open", "status").text("commitment")
+		if raw := string(h.do("GET", "/v1/raffles", "").want(200).is(told, "items", 0, "commitment").raw); strings.Contains(raw, "seed") {
+			t.Errorf("an open raffle tells its seed: %s", raw)
+		}
+		red := h.do("POST", "/v1/redemptions", `{"member": "ext:4711", "reward": "ticket", "quantity": 2, "commit": true}`).want(201).text("redemptions", 0, "id")
+		h.now = h.now.AddDate(0, 0, 9)
+		h.do("POST", "/v1/redemptions/"+red+"/refund", "{}").refused(409, "raffle_drawn")
+		got := h.do("POST", "/v1/raffles/ticket/draw", "").want(200).is("drawn", "status").is(told, "commitment").is(2, "tickets").is(red+"/1", "ticket_list", 0)
+		won := got.text("outcome", 0, "fact")
+		again := h.do("POST", "/v1/raffles/ticket/draw", "").want(200).is(won, "outcome", 0, "fact")
+		if string(again.raw) != string(got.raw) {
+			t.Errorf("asked again: %s, before: %s", again.raw, got.raw)
+		}
+		h.do("GET", "/v1/members/ext:4711/grants", "").want(200).is("parcel", "items", 0, "reward").is("raffle:ticket", "items", 0, "source")
+		if n := strings.Count(string(h.do("GET", "/v1/events", "").want(200).raw), `"raffle.drawn"`); n != 1 {
+			t.Errorf("%d events tell of one winner", n)
+		}
+		h.prove()
+	})
+}

@@ -348,6 +348,19 @@ func table() []*Route {
 			Tag: "Rewards", Summary: "Get a reward", Example: []string{"coffee"}, Query: "member=ext:4711",
 		}),
 
+		// Raffles
+		route("GET", "/v1/raffles", "rewards:read", (*Server).listRaffles, About{
+			Tag: "Rewards", Summary: "List raffles", Text: "The latest draw first, each with the hash of its seed, which is told before the draw, and once it was drawn with the seed and the winners.",
+		}),
+		route("GET", "/v1/raffles/{reward}", "rewards:read", (*Server).getRaffle, About{
+			Tag: "Rewards", Summary: "Get a raffle", Example: []string{"ticket"},
+			Text: "Once it was drawn with all tickets that took part, so that anybody can work the winners out again by the rule of docs/rewards.md.",
+		}),
+		route("POST", "/v1/raffles/{reward}/draw", "adjustments:write", (*Server).drawRaffle, About{
+			Tag: "Rewards", Summary: "Draw a raffle", Problems: []int{http.StatusConflict}, Example: []string{"ticket"},
+			Text: "It is drawn by itself a minute after its time; this asks for it at once, and again for a prize that could not be given. Asked again it answers with the same winners.",
+		}),
+
 		// Benefits and plans
 		route("GET", "/v1/members/{member}/benefits", "benefits:read", (*Server).listBenefits, About{
 			Tag: benefits, Summary: "List a member's benefits", Example: []string{mem},

@@ -315,6 +315,27 @@ func Redemptions(ctx context.Context, tx *db.Tx, ref Ref, status, beforeID strin
 	return out, nil
 }
 
+const raffleTickets = `
+SELECT member_id, state FROM redemptions
+WHERE program_id = $1 AND status = 'committed' AND state LIKE '%"draws":%'`
+
+// Tickets gives all committed redemptions of a program that are tickets of a raffle and a time of its draw, in the order of their ids as bytes.
+func Tickets(ctx context.Context, tx *db.Tx, program, raffle string, draws time.Time) ([]Redemption, error) {
+	var out []Redemption
+	err := db.Collect(ctx, tx, func(row db.Scanner) error {
+		r, err := scanRedemption(row)
+		if of, n := r.Tickets(); err == nil && of == raffle && n > 0 && r.Draws.UnixMicro() == draws.UnixMicro() {
+			out = append(out, r)
+		}
+		return err
+	}, raffleTickets, program)
+	if err != nil {
+		return nil, fmt.Errorf("read the tickets of %s: %w", raffle, err)
+	}
+	slices.SortFunc(out, func(a, b Redemption) int { return strings.Compare(a.ID, b.ID) })
+	return out, nil
+}
+
 const foldPostings = `
 SELECT unit, account, CAST(SUM(amount) AS bigint)
 FROM (

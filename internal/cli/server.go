@@ -28,6 +28,7 @@ import (
 	"lojal.dev/lojal/internal/logs"
 	"lojal.dev/lojal/internal/ops"
 	"lojal.dev/lojal/internal/order"
+	"lojal.dev/lojal/internal/raffle"
 	"lojal.dev/lojal/internal/record"
 	"lojal.dev/lojal/internal/relay"
 	"lojal.dev/lojal/internal/seal"
@@ -157,6 +158,7 @@ func (s *server) run(files int, ready func(url string)) error {
 	code.Handle(s.jobs, s.db, s.e.now)
 	claim.Handle(s.jobs, s.db, s.e.now)
 	order.Handle(s.jobs, &order.Orders{DB: s.db, Recorder: s.recorder, Providers: s.providers, Log: s.log}, s.e.now)
+	raffle.Handle(s.jobs, &raffle.Draws{DB: s.db, Recorder: s.recorder}, s.e.now)
 	errand.Handle(s.jobs, s.db, s.recorder, s.e.now, s.log)
 	seal.Handle(s.jobs, s.db, s.e.now, s.c.SealEvery, s.log)
 	flows.Go(func() { s.jobs.Run(s.stopping) })

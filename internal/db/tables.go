@@ -56,6 +56,7 @@ var tables = []Table{
 	{"errand_places", true},
 	{"follow_ups", true},
 	{"partner_payments", true},
+	{"raffles", true},
 }
 
 // Tables gives all tables of the schema, a table after those that it refers to.

@@ -395,6 +395,9 @@ const (
 
 	EvCodeGiven = "code.given" // from a pool
 	EvPoolLow   = "pool.low"
+
+	EvRaffleDrawn = "raffle.drawn"
+
 	EvOrdered   = "fulfilment.ordered"
 	EvPacked    = "fulfilment.packed"
 	EvSent      = "fulfilment.sent"

@@ -192,6 +192,11 @@ var EventTypes = []EventType{
 	{EvPoolLow, 1, "A pool of codes runs low: load more. The member of the event is who got the last one.", []EventField{
 		poolField, {Name: "left", Text: "How many there are still.", Example: "19"},
 	}},
+	{EvRaffleDrawn, 1, "A raffle was drawn, and this member won: each winner has an event, and a grant of the prize.", []EventField{
+		{Name: "raffle", Text: "The reward whose tickets took part.", Example: "ticket"},
+		{Name: "ticket", Text: "The ticket that won: its redemption and its number there.", Example: "red_01k9zjq3hfe1f8m6v7j0q3x5c4/1"},
+		{Name: "reward", Text: "The prize.", Example: "weekend"},
+	}},
 	{EvOrdered, 1, "A member redeemed a reward that somebody has to see to: goods are to be sent, a service done, a seat kept, money given on, a gift card issued or bought.", followed(
 		EventField{Name: "chosen", Text: "The reward that was picked, where one may choose.", Example: "mug", Optional: true},
 		EventField{Name: "money", Text: "What is on the gift card, or what is given on, in the program's currency.", Example: "200.00", Optional: true},

@@ -146,6 +146,7 @@ const (
 	NoteGoneLot       = "given_back_expired" // amount: the lot had ended meanwhile
 	NoteSpent         = "spent"              // amount, reward
 	NoteGranted       = "granted"            // reward (what), time (its end, optional)
+	NoteRaffleWon     = "raffle_won"         // reward (the ticket)
 	NoteGrantWaits    = "grant_waits"        // reward, time
 	NoteGrantOpen     = "grant_open"         // reward: its waiting is over
 	NoteGrantUsed     = "grant_used"         // reward

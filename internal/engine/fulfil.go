@@ -100,6 +100,9 @@ func (w *work) pooled(pool string) *Pooled {
 
 // stocked says whether a pool has a code for a fact that hands one over. A fact that has drawn nothing only asks.
 func (w *work) stocked(r *program.CompiledReward) error {
+	if r.Kind == program.KindRaffle {
+		return w.drawn(r)
+	}
 	if r.Kind != program.KindCode || w.f.Kind == Reserve || w.f.Drawn == nil {
 		return nil
 	}
@@ -113,6 +116,32 @@ func (w *work) stocked(r *program.CompiledReward) error {
 		return errs.Insufficient("out_of_stock", "There are not that many left.").With("reward", r.ID).With("left", 0)
 	}
 	return nil
+}
+
+// drawn refuses a ticket that would come too late for the draw: of a reservation, out of a grant, or told late.
+func (w *work) drawn(r *program.CompiledReward) error {
+	if r.Draws != nil && (w.now.After(*r.Draws) || w.f.RecordedAt.After(*r.Draws)) {
+		return errs.Conflict("raffle_drawn", "The time of the draw is over: there are no tickets any more.").With("reward", r.ID)
+	}
+	return nil
+}
+
+// Tickets is how many tickets of a raffle a redemption has now; Raffle which raffle's, "" for none.
+func (r *RedemptionState) Tickets() (raffle string, n int64) {
+	if r.Draws == nil || r.Status != StatusCommitted {
+		return "", 0
+	}
+	n = r.Quantity
+	for _, unit := range sortedUnits(r.Price) {
+		if price := r.Price[unit]; price > 0 { // a part that was given back takes its tickets with it
+			back, err := money.MulDiv(r.Quantity, r.Refunded[unit], price, money.Up)
+			if err != nil {
+				return "", 0
+			}
+			n = min(n, r.Quantity-back)
+		}
+	}
+	return given(r), n
 }
 
 // pick finds what is handed over: the reward itself, or the one that was chosen.
@@ -213,6 +242,9 @@ func (w *work) handOver(s *RedemptionState, r *program.CompiledReward) error {
 			w.event(EvPoolLow, map[string]string{"pool": s.Pooled.Pool, "left": strconv.FormatInt(low-1, 10)})
 		}
 	case program.KindRaffle:
+		if err := w.drawn(r); err != nil {
+			return err
+		}
 		s.Draws = r.Draws
 	}
 	if !r.Followed {

@@ -59,6 +59,9 @@ const (
 // HandSource is the source of grants that staff gave.
 const HandSource = "hand"
 
+// RaffleSource begins the source of grants that a draw gave; the raffle's reward follows.
+const RaffleSource = "raffle:"
+
 // GrantBody gives something by hand, or takes it back.
 type GrantBody struct {
 	// Reward is what is given; Benefit likewise.
@@ -73,6 +76,9 @@ type GrantBody struct {
 	TakeBack int64 `json:"take_back,omitempty"`
 	// Reason is required.
 	Reason string `json:"reason"`
+	// Raffle is the reward whose draw was won with Ticket: the draw gives it, not staff.
+	Raffle string `json:"raffle,omitempty"`
+	Ticket string `json:"ticket,omitempty"`
 }
 
 // GrantUse is how often a redemption used a grant, with the grant as it was, so that it can be given back.
@@ -424,7 +430,7 @@ func (w *work) doGrant() error {
 	if err := w.notClosed(); err != nil {
 		return err
 	}
-	if len(w.st.Grants) >= maxGrants {
+	if len(w.st.Grants) >= maxGrants && b.Raffle == "" {
 		return errs.Conflict("too_many_grants", "The member has "+strconv.Itoa(maxGrants)+" open grants already; that is the most.")
 	}
 	g := Grant{Reward: b.Reward, Benefit: b.Benefit, Source: HandSource, Uses: max(b.Uses, 1), EndsAt: b.EndsAt}
@@ -434,6 +440,11 @@ func (w *work) doGrant() error {
 	}
 	if b.EndsAt != nil {
 		g.WarnAt = grantWarning(&handWarning, *b.EndsAt, from, w.p.Zone)
+	}
+	if b.Raffle != "" {
+		g.Source = RaffleSource + b.Raffle
+		w.note(NoteRaffleWon, Args{"reward": {Reward: b.Raffle}})
+		w.event(EvRaffleDrawn, map[string]string{"raffle": b.Raffle, "ticket": b.Ticket, "reward": b.Reward})
 	}
 	w.grant(g)
 	return nil

@@ -91,6 +91,7 @@ var da = table{
 		engine.NoteChallengeHand:  staff("”{rule}”: {amount} ført ind i hånden: {text}").members("”{rule}”: {amount} er ført ind i hånden."),
 		engine.NoteChallengeIn:    staff("Kom med i ”{rule}”.").members("Du er med i ”{rule}”."),
 		engine.NoteChallengeOut:   staff("Gik ud af ”{rule}”.").members("Du er ikke længere med i ”{rule}”."),
+		engine.NoteRaffleWon:      staff("Vandt lodtrækningen blandt lodderne ”{reward}”.").members("Dit lod ”{reward}” vandt i lodtrækningen."),
 		engine.NoteGranted:        staff("Givet: ”{reward}”, {time:upto}.", "Givet: ”{reward}”.").members("Du har fået ”{reward}”, som du kan bruge {time:upto}.", "Du har fået ”{reward}”."),
 		engine.NoteGrantWaits:     staff("Givet: ”{reward}”, som kan bruges fra {time:first}.").members("Du har fået ”{reward}”, som du kan bruge fra {time:first}."),
 		engine.NoteGrantOpen:      staff("”{reward}” kan bruges fra nu af.").members("Nu kan du bruge ”{reward}”."),

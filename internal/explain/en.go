@@ -91,6 +91,7 @@ var en = table{
 		engine.NoteChallengeHand:  staff("“{rule}”: {amount} counted by hand: {text}").members("“{rule}”: {amount} was counted by hand."),
 		engine.NoteChallengeIn:    staff("Joined “{rule}”.").members("You are in “{rule}”."),
 		engine.NoteChallengeOut:   staff("Left “{rule}”.").members("You are no longer in “{rule}”."),
+		engine.NoteRaffleWon:      staff("Won the draw among the tickets “{reward}”.").members("Your ticket “{reward}” won the draw."),
 		engine.NoteGranted:        staff("Given: “{reward}”, {time:upto}.", "Given: “{reward}”.").members("You got “{reward}”, which you can use {time:upto}.", "You got “{reward}”."),
 		engine.NoteGrantWaits:     staff("Given: “{reward}”, which can be used from {time:first}.").members("You got “{reward}”, which you can use from {time:first}."),
 		engine.NoteGrantOpen:      staff("“{reward}” can be used from now on.").members("You can use “{reward}” from now on."),

@@ -372,6 +372,7 @@ var explanations = map[string]engine.Explanation{
 			{Code: engine.NoteGrantEnded, Args: args{"reward": rewardOf("coffee")}},
 			{Code: engine.NoteGrantClosed, Args: args{"reward": rewardOf("coffee")}},
 			{Code: engine.NoteGrantBack, Args: args{"reward": rewardOf("coffee")}},
+			{Code: engine.NoteRaffleWon, Args: args{"reward": rewardOf("coffee")}},
 		},
 	},
 	"11-time-passes": {

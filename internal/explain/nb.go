@@ -91,6 +91,7 @@ var nb = table{
 		engine.NoteChallengeHand:  staff("«{rule}»: {amount} ført for hånd: {text}").members("«{rule}»: {amount} er ført for hånd."),
 		engine.NoteChallengeIn:    staff("Ble med i «{rule}».").members("Du er med i «{rule}»."),
 		engine.NoteChallengeOut:   staff("Gikk ut av «{rule}».").members("Du er ikke lenger med i «{rule}»."),
+		engine.NoteRaffleWon:      staff("Vant trekningen blant loddene «{reward}».").members("Loddet ditt «{reward}» vant i trekningen."),
 		engine.NoteGranted:        staff("Gitt: «{reward}», {time:upto}.", "Gitt: «{reward}».").members("Du har fått «{reward}», som du kan bruke {time:upto}.", "Du har fått «{reward}»."),
 		engine.NoteGrantWaits:     staff("Gitt: «{reward}», som kan brukes fra {time:first}.").members("Du har fått «{reward}», som du kan bruke fra {time:first}."),
 		engine.NoteGrantOpen:      staff("«{reward}» kan brukes fra nå av.").members("Nå kan du bruke «{reward}»."),

@@ -91,6 +91,7 @@ var sv = table{
 		engine.NoteChallengeHand:  staff("”{rule}”: {amount} infört för hand: {text}").members("”{rule}”: {amount} har införts för hand."),
 		engine.NoteChallengeIn:    staff("Gick med i ”{rule}”.").members("Du är med i ”{rule}”."),
 		engine.NoteChallengeOut:   staff("Gick ur ”{rule}”.").members("Du är inte längre med i ”{rule}”."),
+		engine.NoteRaffleWon:      staff("Vann dragningen bland lotterna ”{reward}”.").members("Din lott ”{reward}” vann i dragningen."),
 		engine.NoteGranted:        staff("Gett: ”{reward}”, {time:upto}.", "Gett: ”{reward}”.").members("Du har fått ”{reward}”, som du kan använda {time:upto}.", "Du har fått ”{reward}”."),
 		engine.NoteGrantWaits:     staff("Gett: ”{reward}”, som kan användas från {time:first}.").members("Du har fått ”{reward}”, som du kan använda från {time:first}."),
 		engine.NoteGrantOpen:      staff("”{reward}” kan användas från och med nu.").members("Nu kan du använda ”{reward}”."),

@@ -103,6 +103,7 @@ var tables = []struct{ name, key string }{
 	{"gift_cards", "bucket, program_id, card_id"},
 	{"code_orders", "bucket, program_id, redemption"},
 	{"waiting_purchases", "bucket, program_id, source, external_id"},
+	{"raffles", "bucket, program_id, reward, draws_at"},
 }
 
 // page is how many rows are read or written in one statement.

@@ -573,6 +573,9 @@ func (r *run) whole(ctx context.Context, tx *db.Tx) error {
 	if err := r.rewards(ctx, tx); err != nil {
 		return err
 	}
+	if err := r.raffles(ctx, tx); err != nil {
+		return err
+	}
 	unknown, err := books.UnknownPrograms(ctx, tx)
 	if err != nil {
 		return err

@@ -1,0 +1,368 @@
+package raffle
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"lojal.dev/lojal/internal/books"
+	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/db/dbtest"
+	"lojal.dev/lojal/internal/engine"
+	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/member"
+	"lojal.dev/lojal/internal/money"
+	"lojal.dev/lojal/internal/program"
+	"lojal.dev/lojal/internal/record"
+	"lojal.dev/lojal/internal/reward"
+	"lojal.dev/lojal/internal/verify"
+	"lojal.dev/lojal/internal/version"
+)
+
+const document = `
+program: lots
+name: Lots
+time_zone: Europe/Oslo
+currency: NOK
+units:
+  star: {name: star}
+rewards:
+  - {id: weekend, title: Weekend, granted: true, gives: {kind: service}}
+  - {id: ticket, title: Ticket, price: {star: 10}, gives: {raffle: {draw: "2026-03-10", winners: 2, prize: weekend}}}
+  - {id: none, title: None, price: {star: 10}, gives: {raffle: {draw: "2026-03-10", prize: weekend}}}
+`
+
+var (
+	start = time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
+	after = time.Date(2026, 3, 11, 10, 0, 0, 0, time.UTC)
+)
+
+type hall struct {
+	t   *testing.T
+	d   *db.DB
+	v   *version.Cache
+	a   *Draws
+	now time.Time
+}
+
+func (h *hall) node() *Draws {
+	r := record.New(h.d, h.v)
+	h.t.Cleanup(r.Close)
+	return &Draws{DB: h.d, Recorder: r}
+}
+
+func open(t *testing.T, d *db.DB) *hall {
+	t.Helper()
+	doc, err := program.Parse([]byte(document), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &hall{t: t, d: d, v: new(version.Cache), now: start}
+	err = d.Write(t.Context(), func(tx *db.Tx) error {
+		_, err := version.Publish(t.Context(), tx, version.PublishInput{Program: "lots", Document: doc, By: "test", Now: start})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.a = h.node()
+	h.work()
+	return h
+}
+
+func (h *hall) work() {
+	h.t.Helper()
+	if err := h.a.Work(h.t.Context(), h.now); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h *hall) record(q record.Request) *record.Result {
+	h.t.Helper()
+	q.Program, q.Now = "lots", h.now
+	r, err := h.a.Recorder.Record(h.t.Context(), q)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return r
+}
+
+// buyer is a new member with so many tickets.
+func (h *hall) buyer(tickets int64) (id, redemption string) {
+	h.t.Helper()
+	id = h.record(record.Request{Fact: engine.Fact{Kind: engine.Enrolment}, Enrol: &member.New{}}).Fact.Member
+	n := money.MustParse("1000")
+	h.record(record.Request{Member: id, Fact: engine.Fact{Kind: engine.AdjustmentK, Adjustment: &engine.Adjustment{Unit: "star", Amount: &n, Reason: "test"}}})
+	return id, h.record(record.Request{Member: id, Fact: engine.Fact{Kind: engine.Redeem, Redemption: &engine.Redemption{Spend: engine.Spend{Reward: "ticket", Quantity: tickets}}}}).Fact.ID
+}
+
+func (h *hall) raffle(id string) reward.Raffle {
+	h.t.Helper()
+	var out reward.Raffle
+	err := h.d.Read(h.t.Context(), func(tx *db.Tx) error {
+		list, err := reward.Raffles(h.t.Context(), tx, "lots")
+		for _, r := range list {
+			if r.Reward == id {
+				out = r
+			}
+		}
+		return err
+	})
+	if err != nil || out.Reward == "" {
+		h.t.Fatalf("the raffle %s: %+v, %v", id, out, err)
+	}
+	return out
+}
+
+// prizes counts what a member has to be had from the draw.
+func (h *hall) prizes(id string) (n int) {
+	h.t.Helper()
+	err := h.d.Read(h.t.Context(), func(tx *db.Tx) error {
+		sheet := books.ReadSheet()
+		ref := books.Ref{Program: "lots", Member: id}
+		err := sheet.Open(h.t.Context(), tx, []books.Ref{ref})
+		if err == nil {
+			for _, g := range sheet.Folio(ref).State.Grants {
+				if g.Reward == "weekend" && g.Source == engine.RaffleSource+"ticket" {
+					n++
+				}
+			}
+		}
+		return err
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return n
+}
+
+func (h *hall) findings() (out []string) {
+	h.t.Helper()
+	r, err := verify.Run(h.t.Context(), h.d, h.v, "lots", verify.Options{})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	for _, f := range r.Findings {
+		out = append(out, f.Check+": "+f.Message)
+	}
+	return out
+}
+
+func (h *hall) proved() {
+	h.t.Helper()
+	if f := h.findings(); len(f) > 0 {
+		h.t.Errorf("verify: %s", strings.Join(f, "; "))
+	}
+}
+
+// byHand works the order out again from what is told, as docs/rewards.md says it.
+func byHand(t *testing.T, r *reward.Raffle) []string {
+	t.Helper()
+	seed, err := hex.DecodeString(r.Seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sum := sha256.Sum256(seed); hex.EncodeToString(sum[:]) != r.Commitment {
+		t.Error("the seed is not the one that was committed to")
+	}
+	tickets := reward.Lines(r.Tickets)
+	list := sha256.Sum256([]byte(strings.Join(tickets, "\n") + "\n"))
+	score := map[string]string{}
+	for _, one := range tickets {
+		m := hmac.New(sha256.New, seed)
+		m.Write([]byte(hex.EncodeToString(list[:]) + "\n" + one))
+		score[one] = hex.EncodeToString(m.Sum(nil))
+	}
+	slices.SortFunc(tickets, func(a, b string) int { return strings.Compare(score[a], score[b]) })
+	return tickets
+}
+
+func TestADrawIsCommittedToAndCanBeWorkedOutAgain(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d)
+		before := h.raffle("ticket")
+		if before.Status != reward.RaffleOpen || len(before.Commitment) != 64 || before.Seed != "" || !before.CommittedAt.Equal(start) {
+			t.Fatalf("before: %+v", before)
+		}
+		var all []string
+		for n := range int64(6) {
+			id, _ := h.buyer(n + 1)
+			all = append(all, id)
+		}
+		back, red := h.buyer(50)
+		h.record(record.Request{Member: back, Fact: engine.Fact{Kind: engine.Refund, Parent: red, Redemption: &engine.Redemption{Reason: "test"}}})
+		if _, err := h.a.Draw(t.Context(), "lots", "ticket", h.now); !errs.Is(err, errs.CodeConflict, "raffle_open") {
+			t.Errorf("a draw before its time: %v", err)
+		}
+		if _, err := h.a.Draw(t.Context(), "lots", "weekend", h.now); errs.CodeOf(err) != errs.CodeNotFound {
+			t.Errorf("a draw of what is none: %v", err)
+		}
+		h.work()
+		h.now = after
+		// Several nodes, and staff who ask, at once.
+		nodes := []*Draws{h.a, h.node(), h.node()}
+		var wg sync.WaitGroup
+		for _, n := range nodes {
+			wg.Go(func() {
+				if err := n.Work(t.Context(), after); err != nil {
+					t.Error(err)
+				}
+			})
+			wg.Go(func() {
+				if _, err := n.Draw(t.Context(), "lots", "ticket", after); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		r := h.raffle("ticket")
+		if r.Status != reward.RaffleDrawn || r.Commitment != before.Commitment || len(reward.Lines(r.Tickets)) != 21 {
+			t.Fatalf("drawn: %+v", r)
+		}
+		order := byHand(t, &r)
+		var won []string
+		for i, w := range r.Outcome {
+			if w.Ticket != order[i] {
+				t.Errorf("%s came up as number %d, not %s", w.Ticket, i, order[i])
+			}
+			if w.Passed == "" {
+				won = append(won, w.Member)
+			}
+		}
+		if len(won) != 2 || won[0] == won[1] {
+			t.Errorf("winners: %v", won)
+		}
+		for _, id := range all {
+			want := 0
+			if slices.Contains(won, id) {
+				want = 1
+			}
+			if n := h.prizes(id); n != want {
+				t.Errorf("%s has %d prizes, not %d", id, n, want)
+			}
+		}
+		again, err := h.a.Draw(t.Context(), "lots", "ticket", after.Add(time.Hour))
+		if err != nil || len(again.Outcome) != len(r.Outcome) || again.Seed != r.Seed || !again.DrawnAt.Equal(*r.DrawnAt) {
+			t.Errorf("drawn again: %+v, %v", again, err)
+		}
+		if none := h.raffle("none"); none.Status != reward.RaffleDrawn || len(none.Outcome) != 0 || none.Seed == "" {
+			t.Errorf("without tickets: %+v", none)
+		}
+		h.proved()
+		err = d.Write(t.Context(), func(tx *db.Tx) error {
+			_, err := tx.Exec(t.Context(), `UPDATE raffles SET tickets = $1 WHERE reward = 'ticket'`, r.Tickets[0].Redemption+" 1\n")
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f := strings.Join(h.findings(), "; "); !strings.Contains(f, "raffles: ") {
+			t.Errorf("verify does not see that tickets were left out: %q", f)
+		}
+	})
+}
+
+func TestADrawThatWasCutOffGivesEachPrizeOnce(t *testing.T) {
+	t.Parallel()
+	for _, cut := range []string{"begun", "given", "closed", "merged"} {
+		t.Run(cut, func(t *testing.T) {
+			t.Parallel()
+			dbtest.Each(t, func(t *testing.T, d *db.DB) {
+				h := open(t, d)
+				var all []string
+				for range 5 {
+					id, _ := h.buyer(2)
+					all = append(all, id)
+				}
+				h.now = after
+				ctx := t.Context()
+				at := h.raffle("ticket")
+				begun, err := h.a.begin(ctx, &at, after)
+				if err != nil {
+					t.Fatal(err)
+				}
+				order := byHand(t, begun)
+				first, _, _ := strings.Cut(order[0], "/")
+				winner, _, err := h.a.owner(ctx, "lots", first)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if cut != "begun" { // the prize is given, and the node is gone before it notes that
+					if _, err := h.a.give(ctx, begun, order[0], winner, after); err != nil {
+						t.Fatal(err)
+					}
+				}
+				survivor := winner
+				switch cut {
+				case "closed":
+					h.record(record.Request{Member: winner, Fact: engine.Fact{Kind: engine.Status, Status: &engine.StatusBody{To: engine.Closed, Reason: "test"}}})
+				case "merged":
+					survivor = all[0]
+					if survivor == winner {
+						survivor = all[1]
+					}
+					h.record(record.Request{Member: winner, Fact: engine.Fact{Kind: engine.MergeOut, Merge: &engine.Merge{Other: survivor}}})
+				}
+				h.a = h.node()
+				h.work()
+				r := h.raffle("ticket")
+				if r.Status != reward.RaffleDrawn || r.Outcome[0].Ticket != order[0] || r.Outcome[0].Member != survivor || r.Outcome[0].Passed != "" || r.Outcome[0].Fact == "" {
+					t.Errorf("after %s: %+v", cut, r)
+				}
+				total, want := 0, 2
+				for _, id := range all {
+					total += h.prizes(id)
+				}
+				if cut == "closed" { // the prize ended with the membership
+					want = 1
+				}
+				if total != want {
+					t.Errorf("after %s there are %d prizes, not %d", cut, total, want)
+				}
+				h.proved()
+			})
+		})
+	}
+}
+
+func TestWhoLeftIsPassedOverAndASurvivorWins(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d)
+		gone, _ := h.buyer(3)
+		old, _ := h.buyer(3)
+		survivor := h.record(record.Request{Fact: engine.Fact{Kind: engine.Enrolment}, Enrol: &member.New{}}).Fact.Member
+		h.record(record.Request{Member: gone, Fact: engine.Fact{Kind: engine.Status, Status: &engine.StatusBody{To: engine.Closed, Reason: "test"}}})
+		h.record(record.Request{Member: old, Fact: engine.Fact{Kind: engine.MergeOut, Merge: &engine.Merge{Other: survivor}}})
+		h.now = after
+		h.work()
+		r := h.raffle("ticket")
+		won := 0
+		for _, w := range r.Outcome {
+			switch {
+			case w.Passed == "":
+				won++
+				if w.Member != survivor {
+					t.Errorf("%s won", w.Member)
+				}
+			case w.Member == gone && w.Passed != reward.PassedClosed, w.Member == survivor && w.Passed != reward.PassedAgain:
+				t.Errorf("passed over: %+v", w)
+			}
+		}
+		if r.Status != reward.RaffleDrawn || won != 1 || len(r.Outcome) != 6 || h.prizes(survivor) != 1 {
+			t.Errorf("drawn: %+v", r)
+		}
+		_, err := h.a.Recorder.Record(t.Context(), record.Request{Program: "lots", Member: survivor, Now: h.now,
+			Fact: engine.Fact{Kind: engine.Redeem, OccurredAt: start.Add(time.Hour), Redemption: &engine.Redemption{Spend: engine.Spend{Reward: "ticket"}}}})
+		if !errs.Is(err, errs.CodeConflict, "raffle_drawn") {
+			t.Errorf("a ticket that is told of too late: %v", err)
+		}
+		h.proved()
+	})
+}
