@@ -141,6 +141,37 @@ func (h *hall) prizes(id string) (n int) {
 	return n
 }
 
+// told sees that each winner, and nobody else, has one event, with just the fields that its description has.
+func (h *hall) told(won []string) {
+	h.t.Helper()
+	dbtest.Settle(h.t, h.d)
+	var events []books.Event
+	err := h.d.Read(h.t.Context(), func(tx *db.Tx) (err error) {
+		events, err = books.Events(h.t.Context(), tx, "lots", books.Cursor{}, 500)
+		return err
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	typ, _ := engine.EventTypeOf(engine.EvRaffleDrawn)
+	var to []string
+	for _, e := range events {
+		if e.Type != typ.Type {
+			continue
+		}
+		to = append(to, e.Member)
+		for _, f := range typ.Fields {
+			if e.Data[f.Name] == "" || len(e.Data) != len(typ.Fields) {
+				h.t.Errorf("the event has %v, and not just %q and the like", e.Data, f.Name)
+			}
+		}
+	}
+	slices.Sort(to)
+	if want := slices.Sorted(slices.Values(won)); !slices.Equal(to, want) {
+		h.t.Errorf("told to %v, not %v", to, want)
+	}
+}
+
 func (h *hall) findings() (out []string) {
 	h.t.Helper()
 	r, err := verify.Run(h.t.Context(), h.d, h.v, "lots", verify.Options{})
@@ -247,6 +278,7 @@ func TestADrawIsCommittedToAndCanBeWorkedOutAgain(t *testing.T) {
 				t.Errorf("%s has %d prizes, not %d", id, n, want)
 			}
 		}
+		h.told(won)
 		again, err := h.a.Draw(t.Context(), "lots", "ticket", after.Add(time.Hour))
 		if err != nil || len(again.Outcome) != len(r.Outcome) || again.Seed != r.Seed || !again.DrawnAt.Equal(*r.DrawnAt) {
 			t.Errorf("drawn again: %+v, %v", again, err)
