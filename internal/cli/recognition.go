@@ -1,13 +1,11 @@
 package cli
 
 import (
-	"fmt"
 	"time"
 
 	"lojal.dev/lojal/internal/books"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/engine"
-	"lojal.dev/lojal/internal/errand"
 	"lojal.dev/lojal/internal/explain"
 	"lojal.dev/lojal/internal/lang"
 	"lojal.dev/lojal/internal/program"
@@ -128,10 +126,7 @@ func (c *recognitionStep) do(e *env, do, reason string) error {
 		for _, s := range explain.Sentences(&res.Decision.Explanation, res.Program, lang.English, false) {
 			e.printf("%s\n", s.Text)
 		}
-		if _, err := errand.Follow(e.ctx, d, r, id, now, nil); err != nil {
-			return fmt.Errorf("let it arrive: %w", err)
-		}
-		return nil
+		return follow(e, d, r, id)
 	})
 }
 

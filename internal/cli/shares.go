@@ -86,7 +86,7 @@ func (c *shareClaimCmd) Run(e *env) error {
 		if err := call(&c.asking, o, http.MethodPost, path("shares", "claim"), nil, in, o.passed); err != nil {
 			return err
 		}
-		if err := o.follow(); err != nil {
+		if err := follow(o.e, o.db, o.rec, o.program); err != nil {
 			return fmt.Errorf("let it arrive: %w", err)
 		}
 		return nil

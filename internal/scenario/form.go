@@ -170,6 +170,7 @@ type step struct {
 	Invited    string                `json:"invited,omitzero"` // the nickname of who invited the member, said after enrolling
 	Fulfil     *following            `json:"fulfil,omitzero"`
 	Pools      map[string]int        `json:"pool,omitzero"` // so many codes are loaded
+	Draw       string                `json:"draw,omitzero"` // the raffle that is drawn
 	Sweep      bool                  `json:"sweep,omitzero"`
 	Publish    *publishing           `json:"publish,omitzero"`
 	Check      *source               `json:"check,omitzero"`

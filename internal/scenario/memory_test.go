@@ -13,6 +13,7 @@ import (
 	"lojal.dev/lojal/internal/ids"
 	"lojal.dev/lojal/internal/money"
 	"lojal.dev/lojal/internal/program"
+	"lojal.dev/lojal/internal/raffle"
 )
 
 // memory is a desk that keeps its books in memory and proves them after every fact: the same road without a database.
@@ -158,6 +159,31 @@ func (m *memory) pool(_ context.Context, pool string, n int, _ time.Time) error 
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.desk.Load(pool, n)
+	return nil
+}
+
+// draw lets the first who has a ticket win: by chance one of them does.
+func (m *memory) draw(_ context.Context, id string, now time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := m.desk.At(now).Rewards[id]
+	switch {
+	case r == nil || r.Draws == nil:
+		return errs.NotFound("raffle_not_found", "There is no such raffle.")
+	case now.Before(r.Draws.Add(raffle.Settle)):
+		return errs.Conflict("raffle_open", "The raffle is not drawn yet.")
+	}
+	for _, member := range m.desk.Members() {
+		for _, s := range m.desk.Redeemed(member) {
+			if of, n := s.Tickets(); of != id || n == 0 {
+				continue
+			}
+			f := engine.Fact{Kind: engine.GrantK, Member: member, OccurredAt: now, RecordedAt: now, Source: raffle.Source, ExternalID: id,
+				Grant: &engine.GrantBody{Reward: r.Gives.Raffle.Prize, Reason: "raffle", Raffle: id, Ticket: s.ID + "/1"}}
+			_, err := m.desk.Take(f)
+			return err
+		}
+	}
 	return nil
 }
 

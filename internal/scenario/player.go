@@ -505,6 +505,11 @@ func (pl *player) act(ctx context.Context, s *step) (*outcome, error) {
 		return nil, pl.publish(ctx, s)
 	case s.Pools != nil:
 		return nil, pl.load(ctx, s)
+	case s.Draw != "":
+		if _, err := pl.move(s); err != nil {
+			return nil, err
+		}
+		return nil, pl.desk.draw(ctx, s.Draw, pl.now)
 	case s.Partner != nil && s.Partner.Pays != nil:
 		if _, err := pl.move(s); err != nil {
 			return nil, err

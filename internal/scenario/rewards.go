@@ -11,6 +11,7 @@ import (
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/money"
+	"lojal.dev/lojal/internal/raffle"
 	"lojal.dev/lojal/internal/reward"
 )
 
@@ -101,6 +102,11 @@ func (c *counter) pool(ctx context.Context, pool string, n int, now time.Time) e
 		_, err := reward.Load(ctx, tx, c.id, pool, "", list, now)
 		return err
 	})
+}
+
+func (c *counter) draw(ctx context.Context, id string, now time.Time) error {
+	_, err := (&raffle.Draws{DB: c.db, Recorder: c.recorder}).Draw(ctx, c.id, id, now)
+	return err
 }
 
 func (c *counter) left(ctx context.Context, pool string, now time.Time) (n int, err error) {

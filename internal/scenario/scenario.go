@@ -185,6 +185,8 @@ type desk interface {
 	// pool loads codes into a pool, left says how many it has.
 	pool(ctx context.Context, pool string, n int, now time.Time) error
 	left(ctx context.Context, pool string, now time.Time) (int, error)
+	// draw draws a raffle whose time has come.
+	draw(ctx context.Context, raffle string, now time.Time) error
 	// benefits says how each benefit stands.
 	benefits(ctx context.Context, member string, now time.Time) ([]engine.Standing, error)
 }

@@ -620,6 +620,16 @@ func (d *Desk) account(member string) *engine.Account {
 	return acc
 }
 
+// Redeemed lists a member's redemptions by their ids.
+func (d *Desk) Redeemed(member string) []*engine.RedemptionState {
+	all := d.file(member).redemptions
+	out := make([]*engine.RedemptionState, 0, len(all))
+	for _, id := range slices.Sorted(maps.Keys(all)) {
+		out = append(out, all[id])
+	}
+	return out
+}
+
 // Members lists all that were ever named, in order.
 func (d *Desk) Members() []string { return slices.Sorted(maps.Keys(d.members)) }
 
