@@ -233,6 +233,8 @@ type Call struct {
 	member bool
 	// inPath says that the member is named by the address.
 	inPath bool
+	// ours says that the natural key of the fact is not what the caller sent: see record.Request.
+	ours bool
 	// idem is set when the caller sent an Idempotency-Key.
 	idem *record.Key
 }

@@ -150,5 +150,6 @@ func (s *Server) reverseAdjustment(ctx context.Context, in *reverseIn) (*Answere
 	if err != nil {
 		return nil, err
 	}
+	in.ours = true // the natural key is not the caller's
 	return s.recordFact(ctx, &in.Call, in.Include, "", f)
 }

@@ -68,3 +68,21 @@ func TestAnOrganizationOverHTTP(t *testing.T) {
 		h.do("POST", "/v1/organizations/"+firm+"/steps", `{"do": "leave", "member": "ext:kari"}`).refused(409, "last_owner")
 	})
 }
+
+// The natural keys of what the program itself records are refused at every door.
+func TestKeysOfTheProgramItself(t *testing.T) {
+	each(t, func(_ *testing.T, h *house) {
+		for _, m := range []string{"kari", "ola"} {
+			h.do("POST", "/v1/members", fmt.Sprintf(`{"external_id": %q}`, m)).want(201)
+		}
+		home := h.do("POST", "/v1/households", `{"owner": "ext:kari"}`).want(201).text("id")
+		for _, source := range []string{"lojal", "lojal:raffle", "lojal:order", "lojal:reversal"} {
+			key := fmt.Sprintf(`"source": %q, "external_id": "x"`, source)
+			h.do("POST", "/v1/households/"+home+"/steps", `{"do": "invite", "member": "ext:ola", `+key+`}`).refused(422, "reserved_source", "/source")
+			h.do("POST", "/v1/adjustments", `{"member": "ext:kari", "unit": "star", "amount": "1", "reason": "x", `+key+`}`).refused(422, "reserved_source", "/source")
+			h.do("POST", "/v1/purchases", `{"member": "ext:kari", "amount": "1.00", `+key+`}`).refused(422, "reserved_source", "/source")
+		}
+		a := h.do("POST", "/v1/adjustments", `{"member": "ext:kari", "unit": "star", "amount": "5", "reason": "x"}`).want(201)
+		h.do("POST", "/v1/adjustments/"+a.text("id")+"/reverse", `{}`).want(201).is("-5", "adjusted", "star")
+	})
+}

@@ -97,7 +97,7 @@ func (s *Server) standing(ctx context.Context, c *Call, id string) (map[string]T
 }
 
 func (s *Server) request(c *Call, ref string, f engine.Fact) record.Request {
-	return record.Request{Program: c.program(), Member: ref, Fact: f, Key: c.idem, Now: c.now, Actor: c.actor()}
+	return record.Request{Program: c.program(), Member: ref, Fact: f, Key: c.idem, Now: c.now, Actor: c.actor(), Own: c.ours}
 }
 
 // submit records a request and takes its answer.

@@ -55,6 +55,9 @@ func (n *New) check(p *program.Compiled, set *version.Set) (err error) {
 	if then := set.At(n.at()); then != nil {
 		p = then
 	}
+	if err := record.CheckSource(engine.PurchaseK, n.Source); err != nil {
+		return err
+	}
 	return engine.Check(p, engine.Fact{Kind: engine.PurchaseK, Purchase: &n.Purchase})
 }
 

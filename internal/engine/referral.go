@@ -350,6 +350,11 @@ func (w *work) doThanks() error {
 // FollowUpSource is the source of facts that follow others: nobody else may use it, so that none of them is kept out.
 const FollowUpSource = "lojal"
 
+// OwnSource says whether a source is kept for what the program itself records: FollowUpSource, and whatever begins with it and a colon.
+func OwnSource(source string) bool {
+	return source == FollowUpSource || strings.HasPrefix(source, FollowUpSource+":")
+}
+
 // FollowUps are the types of events that something follows from, for somebody else.
 var FollowUps = map[string]bool{EvReferralJoined: true, EvReferralQualified: true, EvReferralUndone: true, EvRecognized: true, EvRecognitionUndone: true,
 	EvShareClaimed: true, EvShareUsed: true, EvShareUndone: true,

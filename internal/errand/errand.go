@@ -283,7 +283,7 @@ func request(ctx context.Context, tx *db.Tx, program string, e *books.Event, now
 	if !ok {
 		return record.Request{}, false, nil
 	}
-	req := record.Request{Program: program, Now: now, Actor: record.System}
+	req := record.Request{Program: program, Now: now, Actor: record.System, Own: true}
 	req.Name(f.Member)
 	var err error
 	if f.Thanks != nil && f.Thanks.Step == engine.ThanksEarned {

@@ -75,7 +75,7 @@ func (p own) Order(ctx context.Context, o *reward.Order, now time.Time) (Outcome
 		return Outcome{}, err
 	}
 	id := ids.New(giftcard.IDPrefix, now)
-	r, err := p.recorder.Record(ctx, record.Request{Program: o.Program, Holder: id, Now: now, Actor: record.System,
+	r, err := p.recorder.Record(ctx, record.Request{Program: o.Program, Holder: id, Now: now, Actor: record.System, Own: true,
 		Fact: engine.Fact{Kind: engine.Enrolment, Source: Source, ExternalID: o.Redemption + "/card",
 			Enrolment: &engine.EnrolmentBody{Kind: engine.GiftCard}, Card: &engine.Card{Amount: &amount}},
 		Beside: func(_ context.Context, tx *db.Tx, r *record.Result) error {

@@ -165,7 +165,7 @@ func (o *Orders) end(ctx context.Context, r *reward.Order, out Outcome, now time
 	default:
 		body.Tail = tailOf(out.Code)
 	}
-	_, err := o.Recorder.Record(ctx, record.Request{Program: r.Program, Now: now, Actor: record.System, Beside: beside,
+	_, err := o.Recorder.Record(ctx, record.Request{Program: r.Program, Now: now, Actor: record.System, Own: true, Beside: beside,
 		Fact: engine.Fact{Kind: engine.FulfilK, Parent: r.Redemption, Source: Source, ExternalID: r.Redemption, Fulfil: &body}})
 	switch {
 	case err == nil:

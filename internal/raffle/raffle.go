@@ -320,8 +320,13 @@ func (d *Draws) owner(ctx context.Context, programID, redemption string) (member
 func (d *Draws) given(ctx context.Context, r *reward.Raffle, ticket string) (fact string, err error) {
 	err = d.DB.Read(ctx, func(tx *db.Tx) error {
 		e, _, err := books.FindByKey(ctx, tx, books.NaturalKey{Program: r.Program, Source: Source, ExternalID: Key(r, ticket)})
-		if fact = e.Fact.ID; errs.CodeOf(err) == errs.CodeNotFound {
+		switch b := e.Fact.Grant; {
+		case errs.CodeOf(err) == errs.CodeNotFound:
 			fact, err = "", nil
+		case err == nil && (b == nil || b.Raffle != r.Reward || b.Ticket != ticket):
+			return fmt.Errorf("the fact %s has the natural key of the prize of ticket %s, and is no such prize", e.Fact.ID, ticket)
+		default:
+			fact = e.Fact.ID
 		}
 		return err
 	})
@@ -335,7 +340,7 @@ func Key(r *reward.Raffle, ticket string) string {
 
 // give records the grant of the prize; a repetition gives the one that is there.
 func (d *Draws) give(ctx context.Context, r *reward.Raffle, ticket, member string, now time.Time) (*engine.Fact, error) {
-	req := record.Request{Program: r.Program, Now: now, Actor: record.System, Fact: engine.Fact{Kind: engine.GrantK, Source: Source, ExternalID: Key(r, ticket),
+	req := record.Request{Program: r.Program, Now: now, Actor: record.System, Own: true, Fact: engine.Fact{Kind: engine.GrantK, Source: Source, ExternalID: Key(r, ticket),
 		Grant: &engine.GrantBody{Reward: r.Prize, Reason: "raffle", Raffle: r.Reward, Ticket: ticket}}}
 	req.Name(member)
 	res, err := d.Recorder.Record(ctx, req)

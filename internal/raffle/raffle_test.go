@@ -398,3 +398,31 @@ func TestWhoLeftIsPassedOverAndASurvivorWins(t *testing.T) {
 		h.proved()
 	})
 }
+
+// A fact that has the natural key of a prize and is none keeps the raffle from being drawn: nobody wins by it.
+func TestAKeyThatIsNoPrize(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d)
+		id, red := h.buyer(1)
+		n := money.MustParse("1")
+		r := h.raffle("ticket")
+		req := record.Request{Member: id, Fact: engine.Fact{Kind: engine.AdjustmentK, Source: Source, ExternalID: Key(&r, red+"/1"),
+			Adjustment: &engine.Adjustment{Unit: "star", Amount: &n, Reason: "x"}}}
+		req.Program, req.Now = "lots", h.now
+		if _, err := h.a.Recorder.Record(t.Context(), req); !errs.Is(err, errs.CodeInvalid, "reserved_source") {
+			t.Fatal(err)
+		}
+		req.Own = true
+		if _, err := h.a.Recorder.Record(t.Context(), req); err != nil {
+			t.Fatal(err)
+		}
+		h.now = after
+		if err := h.a.Work(t.Context(), h.now); err == nil || !strings.Contains(err.Error(), "no such prize") {
+			t.Errorf("it was drawn: %v", err)
+		}
+		if r := h.raffle("ticket"); len(r.Outcome) != 0 || h.prizes(id) != 0 {
+			t.Errorf("%+v, %d prizes", r.Outcome, h.prizes(id))
+		}
+	})
+}

@@ -78,7 +78,7 @@ func (t *task) mayAct() bool {
 	case engine.ReturnK, engine.Commit, engine.Cancel, engine.Refund, engine.Release, engine.VoucherK:
 		return t.req.Member != ""
 	case engine.HouseK, engine.Enrolment:
-		return t.base.House != nil && t.base.Source != engine.FollowUpSource
+		return t.base.House != nil && !t.req.Own
 	}
 	return false
 }

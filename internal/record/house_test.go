@@ -174,3 +174,44 @@ func TestAPurchaseForAnOrganization(t *testing.T) {
 		}
 	})
 }
+
+// What follows from a fact has natural keys that nobody else may take, by whatever fact: else what follows would be kept out.
+func TestNobodyTakesTheKeysOfWhatFollows(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		k := openWith(t, d, record.Options{}, family)
+		a, b := k.enrol("a"), k.enrol("b")
+		home := k.house(engine.Household, a, "", b)
+		n, cup := money.MustParse("1"), engine.Spend{Reward: "hundred"}
+		facts := map[string]record.Request{
+			"purchase":   purchase(a, "10", day(2)),
+			"adjustment": {Member: a, Fact: engine.Fact{Kind: engine.AdjustmentK, Adjustment: &engine.Adjustment{Unit: "point", Amount: &n, Reason: "x"}}},
+			"redemption": {Member: a, Fact: engine.Fact{Kind: engine.Redeem, Redemption: &engine.Redemption{Spend: cup}}},
+			"transfer":   {Member: a, Fact: engine.Fact{Kind: engine.TransferOut, Transfer: &engine.Transfer{Unit: "point", Amount: n, Other: b}}},
+			"house":      {Holder: ids.New(record.HouseholdPrefix, day(2)), Fact: engine.Fact{Kind: engine.Enrolment, Enrolment: &engine.EnrolmentBody{Kind: engine.Household}, House: &engine.HouseBody{Do: engine.HouseOpen, Member: a}}},
+			"gone":       {Holder: home, Fact: engine.Fact{Kind: engine.HouseK, House: &engine.HouseBody{Do: engine.HouseGone, Member: b}}},
+			"thanks":     {Member: a, Fact: engine.Fact{Kind: engine.ThanksK, Thanks: &engine.Thanks{From: b, Step: engine.ThanksEarned}}},
+			"home":       {Member: a, Fact: engine.Fact{Kind: engine.TransferIn, Transfer: &engine.Transfer{Unit: "point", Amount: n, Other: b, Home: &engine.MovedLot{Unit: "point", Amount: 1}}}},
+		}
+		for _, do := range []string{engine.HouseInvite, engine.HouseJoin, engine.HouseNo, engine.HouseLeave, engine.HouseRemove, engine.HouseRole} {
+			facts[do] = record.Request{Holder: home, Fact: engine.Fact{Kind: engine.HouseK, House: &engine.HouseBody{Do: do, Member: b, By: b}}}
+		}
+		for name, req := range facts {
+			for _, source := range []string{"lojal", "lojal:raffle", "lojal:order", "lojal:reversal", "lojal:later"} {
+				// Who asks says nothing: a purchase that waited is recorded by the program, with the natural key that it came with.
+				req.Actor, req.Now = record.System, day(2)
+				req.Fact.Source, req.Fact.ExternalID = source, "household/"+name
+				if _, err := k.take(req); name == "gone" || name == "home" {
+					if err == nil {
+						t.Errorf("%s with source %s was taken", name, source)
+					}
+				} else if reason(err) != "reserved_source" {
+					t.Errorf("%s with source %s: %v", name, source, err)
+				}
+			}
+		}
+		near := purchase(a, "10", day(2))
+		near.Fact.Source, near.Fact.ExternalID = "lojalen", "1"
+		k.must(near)
+	})
+}

@@ -64,6 +64,9 @@ type Request struct {
 	Now time.Time
 	// Actor is who asks.
 	Actor string
+	// Own says that this follows from what is recorded already, or from what was asked for without naming the fact: it alone may use the natural keys
+	// that are kept for that (see engine.OwnSource). Never set it for a natural key that came from outside.
+	Own bool
 	// Reveal makes the answer that this request alone gets where it differs from the one that is kept: with the codes that were drawn, which are
 	// stored nowhere. Nil from it, or without it, is the answer of Render.
 	Reveal func(*Result) []byte

@@ -149,11 +149,8 @@ func (t *task) prepare(simulated bool) error {
 	if t.req.Key != nil && !(storable(t.req.Key.Key) && storable(t.req.Key.Client)) {
 		return errs.Invalid("invalid_idempotency_key", "The Idempotency-Key must be at most 400 bytes of text.")
 	}
-	_, partners := ledger.PartnerOf(f.Source)
-	follows := f.Kind == engine.ThanksK || f.Kind == engine.HouseK || f.Kind == engine.TransferIn
-	if f.Source == engine.FollowUpSource && !follows || partners && f.Kind != engine.PartnerK {
-		return errs.Invalid("reserved_source", "The natural key cannot be used.",
-			errs.Field{Pointer: "/source", Reason: "reserved_source", Message: "is kept for what partners do and for what follows from other facts: use another word"})
+	if err := CheckSource(f.Kind, f.Source); err != nil && !(t.req.Own && engine.OwnSource(f.Source)) {
+		return err
 	}
 	if t.natural = f.Source != "" && f.ExternalID != ""; t.natural {
 		var err error
@@ -177,6 +174,15 @@ func (t *task) prepare(simulated bool) error {
 	}
 	f.RecordedAt, f.Actor, f.Drawn = now, t.req.Actor, nil
 	return nil
+}
+
+// CheckSource refuses the source of a natural key that came from outside where it is kept for others.
+func CheckSource(kind engine.Kind, source string) error {
+	if _, partners := ledger.PartnerOf(source); !engine.OwnSource(source) && (!partners || kind == engine.PartnerK) {
+		return nil
+	}
+	return errs.Invalid("reserved_source", "The natural key cannot be used.",
+		errs.Field{Pointer: "/source", Reason: "reserved_source", Message: "is kept for what partners do and for what follows from other facts: use another word"})
 }
 
 // storable says whether a text can be a key in both databases.
