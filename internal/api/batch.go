@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strings"
 
-	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/program"
 	"lojal.dev/lojal/internal/record"
@@ -159,15 +158,11 @@ func (s *Server) batch(ctx context.Context, in *batchIn) (*Answered[BatchResult]
 		return nil, err
 	}
 	out := &Answered[BatchResult]{}
-	replayed := false
-	err := s.DB.Read(ctx, func(tx *db.Tx) (err error) {
-		out.Reply, replayed, err = in.known(ctx, tx)
-		return err
-	})
-	if err != nil || replayed {
+	var known bool
+	var err error
+	if out.Reply, known, err = s.replayed(ctx, &in.Call); err != nil || known {
 		return out, err
 	}
-	// Each fact has a key of its own made of the batch's: a batch that broke off goes on where it was when it is sent again.
 	requests := make([]record.Request, 0, len(in.Body.Facts))
 	places := make([]int, 0, len(in.Body.Facts))
 	outcomes := make([]Outcome, len(in.Body.Facts))
@@ -177,9 +172,7 @@ func (s *Server) batch(ctx context.Context, in *batchIn) (*Answered[BatchResult]
 			outcomes[i] = s.refused(ctx, err)
 			continue
 		}
-		if in.idem != nil {
-			req.Key = &record.Key{Client: in.idem.Client, Key: fmt.Sprintf("%s#%d", in.idem.Key, i), Hash: in.idem.Hash}
-		}
+		req.Key = in.partKey(i)
 		enrols := req.Enrol != nil
 		req.Render = func(r *record.Result) (int, []byte) {
 			return renderResult(r, func() any {
@@ -195,8 +188,8 @@ func (s *Server) batch(ctx context.Context, in *batchIn) (*Answered[BatchResult]
 	for k, o := range s.Recorder.Batch(ctx, requests) {
 		i := places[k]
 		if o.Err != nil {
-			if errs.Is(o.Err, errs.CodeInvalid, "idempotency_key_reused") {
-				return nil, keyReused()
+			if err := reused(o.Err); err != nil {
+				return nil, err
 			}
 			outcomes[i] = s.refused(ctx, under(in.Body.Facts[i], o.Err))
 			continue
@@ -222,18 +215,7 @@ func (s *Server) batch(ctx context.Context, in *batchIn) (*Answered[BatchResult]
 			result.Recorded++
 		}
 	}
-	body, err := web.Marshal(result)
-	if err != nil {
-		return nil, err
-	}
-	out.Reply = replyOf(http.StatusOK, body, false)
-	if in.idem == nil || lostSome(outcomes) {
-		return out, nil
-	}
-	err = s.DB.Write(ctx, func(tx *db.Tx) error { return in.keep(ctx, tx, http.StatusOK, body) })
-	if db.IsUnique(err) { // the same batch was sent twice at once; the facts' own keys have kept them apart
-		err = nil
-	}
+	out.Reply, err = s.whole(ctx, &in.Call, http.StatusOK, result, !lostSome(outcomes), nil)
 	return out, err
 }
 

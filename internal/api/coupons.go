@@ -26,12 +26,9 @@ type couponBatchIn struct {
 // issueCoupons makes many codes of a coupon. Each has a natural key of the batch and its number, so that the same again makes none twice.
 func (s *Server) issueCoupons(ctx context.Context, in *couponBatchIn) (*Answered[CouponBatch], error) {
 	out := &Answered[CouponBatch]{}
-	replayed := false
-	err := s.DB.Read(ctx, func(tx *db.Tx) (err error) {
-		out.Reply, replayed, err = in.known(ctx, tx)
-		return err
-	})
-	if err != nil || replayed {
+	var known bool
+	var err error
+	if out.Reply, known, err = s.replayed(ctx, &in.Call); err != nil || known {
 		return out, err
 	}
 	b := in.Body
@@ -55,42 +52,33 @@ func (s *Server) issueCoupons(ctx context.Context, in *couponBatchIn) (*Answered
 	reqs := make([]record.Request, b.Count)
 	for i := range reqs {
 		reqs[i] = s.newCoupon(&in.Call, b, b.First+i)
-		if reqs[i].Key = nil; in.idem != nil {
-			reqs[i].Key = &record.Key{Client: in.idem.Client, Key: fmt.Sprintf("%s#%d", in.idem.Key, i), Hash: in.idem.Hash}
-		}
+		reqs[i].Key = in.partKey(i)
 	}
 	result := CouponBatch{Batch: b.Batch, Coupon: b.Coupon, Codes: make([]CouponIssued, len(reqs))}
 	for i, o := range s.Recorder.Batch(ctx, reqs) {
-		switch {
-		case errs.Is(o.Err, errs.CodeInvalid, "idempotency_key_reused"):
-			return nil, keyReused()
-		case errs.Is(o.Err, errs.CodeConflict, "duplicate_external_id"):
-			return nil, errs.Conflict("batch_known", "There is a batch of this name with codes of another coupon: give this one another name.")
-		case o.Err != nil:
-			return nil, o.Err // those that were made stay: the same again goes on
+		if err := reused(o.Err); err != nil {
+			return nil, err
+		}
+		if errs.Is(o.Err, errs.CodeConflict, "duplicate_external_id") {
+			o.Err = errs.Conflict("batch_known", "There is a batch of this name with codes of another coupon: give this one another name.")
+		}
+		if o.Err != nil { // those that were made are told: their codes are in this answer and nowhere else
+			e := errs.As(o.Err)
+			result.Codes[i].Error = &GiftCardProblem{Reason: e.Reason, Message: e.Message}
+			if result.Failed++; result.Failed == len(reqs) {
+				return nil, o.Err
+			}
+			continue
 		}
 		if err := web.Unmarshal(o.Result.Answer, &result.Codes[i]); err != nil {
 			return nil, fmt.Errorf("read an issued code: %w", err)
 		}
 	}
-	body, err := web.Marshal(result)
-	if err != nil {
-		return nil, err
-	}
-	out.Reply = replyOf(http.StatusCreated, body, false)
-	if in.idem == nil {
-		return out, nil
-	}
-	for i := range result.Codes {
-		result.Codes[i].Code = ""
-	}
-	if body, err = web.Marshal(result); err != nil {
-		return nil, err
-	}
-	err = s.DB.Write(ctx, func(tx *db.Tx) error { return in.keep(ctx, tx, http.StatusCreated, body) })
-	if db.IsUnique(err) { // the same was sent twice at once; the codes' own keys have kept them apart
-		err = nil
-	}
+	out.Reply, err = s.whole(ctx, &in.Call, http.StatusCreated, &result, result.Failed == 0, func() {
+		for i := range result.Codes {
+			result.Codes[i].Code = ""
+		}
+	})
 	return out, err
 }
 
@@ -214,7 +202,13 @@ type cancelCouponsIn struct {
 }
 
 // cancelCoupons calls the codes of a batch off, some at a time.
-func (s *Server) cancelCoupons(ctx context.Context, in *cancelCouponsIn) (*CouponsCancelled, error) {
+func (s *Server) cancelCoupons(ctx context.Context, in *cancelCouponsIn) (*Answered[CouponsCancelled], error) {
+	reply := &Answered[CouponsCancelled]{}
+	var known bool
+	var err error
+	if reply.Reply, known, err = s.replayed(ctx, &in.Call); err != nil || known {
+		return reply, err
+	}
 	if in.Body == nil {
 		in.Body = &CouponCancel{}
 	}
@@ -230,17 +224,21 @@ func (s *Server) cancelCoupons(ctx context.Context, in *cancelCouponsIn) (*Coupo
 	reqs := make([]record.Request, len(list))
 	for i, c := range list {
 		reqs[i] = s.request(&in.Call, "", engine.Fact{Kind: engine.Status, Status: &engine.StatusBody{To: engine.Closed, Reason: in.Body.Reason}})
-		reqs[i].Holder, reqs[i].Key = c.Holder, nil
+		reqs[i].Holder, reqs[i].Key = c.Holder, in.partKey(i)
 	}
 	for _, o := range s.Recorder.Batch(ctx, reqs) {
+		if err := reused(o.Err); err != nil {
+			return nil, err
+		}
 		switch {
 		case o.Err == nil:
 			out.Cancelled++
-		case errs.CodeOf(o.Err) != errs.CodeConflict: // one that was called off before
+		case !errs.Is(o.Err, errs.CodeConflict, "member_closed"): // one that was called off before
 			return nil, o.Err
 		}
 	}
-	return out, nil
+	reply.Reply, err = s.whole(ctx, &in.Call, http.StatusOK, out, true, nil)
+	return reply, err
 }
 
 // wordOf gives the coupon of a public word.
@@ -326,14 +324,18 @@ type CouponBatch struct {
 	Batch  string         `json:"batch"`
 	Coupon string         `json:"coupon"`
 	Codes  []CouponIssued `json:"codes"`
+	// Failed is how many of them were not made.
+	Failed int `json:"failed,omitempty"`
 }
 
 // CouponIssued is a new code of a coupon.
 type CouponIssued struct {
 	// ID is what it is called, Code the code itself, which is in this answer and nowhere else.
-	ID        string `json:"id"`
+	ID        string `json:"id,omitempty"`
 	Code      string `json:"code,omitempty"`
 	Duplicate bool   `json:"duplicate,omitempty"`
+	// Error is why this one was not made: the same again makes those that are missing.
+	Error *GiftCardProblem `json:"error,omitempty"`
 }
 
 // CouponCodeView is a code of a coupon as it stands now.

@@ -94,7 +94,10 @@ func TestACodeOfACouponIsForWhoeverHasIt(t *testing.T) {
 		if n := len(list.items()); n != 3 || list.get("items", 0, "code") != nil {
 			t.Errorf("the batch is %s", list.raw)
 		}
-		h.do("POST", "/v1/coupons/batches/a/cancel", `{"reason": "test"}`).want(200).is(3, "cancelled")
+		for range 2 { // under its key it is told as it was
+			h.do("POST", "/v1/coupons/batches/a/cancel", `{"reason": "test"}`, "Idempotency-Key", "off").want(200).is(3, "cancelled")
+		}
+		h.do("POST", "/v1/coupons/batches/a/cancel", `{"reason": "another"}`, "Idempotency-Key", "off").refused(422, "idempotency_key_reused")
 		h.do("POST", "/v1/coupons/batches/a/cancel", "").want(200).is(0, "cancelled")
 		use(2, "").refused(409, "coupon_void")
 

@@ -129,15 +129,12 @@ type issueBatchIn struct {
 // Idempotency-Key the list is answered as the first time, and one that broke off goes on where it was.
 func (s *Server) issueBatch(ctx context.Context, in *issueBatchIn) (*Answered[GiftCardBatch], error) {
 	out := &Answered[GiftCardBatch]{}
-	replayed := false
-	err := s.DB.Read(ctx, func(tx *db.Tx) (err error) {
-		out.Reply, replayed, err = in.known(ctx, tx)
-		return err
-	})
-	if err != nil {
+	var known bool
+	var err error
+	if out.Reply, known, err = s.replayed(ctx, &in.Call); err != nil {
 		return nil, err
 	}
-	if replayed {
+	if known {
 		return out, s.retell(ctx, &in.Call, &out.Reply)
 	}
 	reqs, err := s.newCards(ctx, in)
@@ -148,9 +145,10 @@ func (s *Server) issueBatch(ctx context.Context, in *issueBatchIn) (*Answered[Gi
 	var repeated []*GiftCardIssued
 	for i, o := range s.Recorder.Batch(ctx, reqs) {
 		r := GiftCardResult{Index: i}
+		if err := reused(o.Err); err != nil {
+			return nil, err
+		}
 		switch {
-		case errs.Is(o.Err, errs.CodeInvalid, "idempotency_key_reused"):
-			return nil, keyReused()
 		case errs.CodeOf(o.Err) == errs.CodeUnavailable || o.Err != nil && errs.CodeOf(o.Err) == errs.CodeInternal:
 			return nil, o.Err
 		case o.Err != nil:
@@ -174,26 +172,13 @@ func (s *Server) issueBatch(ctx context.Context, in *issueBatchIn) (*Answered[Gi
 			return nil, err
 		}
 	}
-	body, err := web.Marshal(b)
-	if err != nil {
-		return nil, err
-	}
-	out.Reply = replyOf(http.StatusCreated, body, false)
-	if in.idem == nil {
-		return out, nil
-	}
-	for _, r := range b.Cards {
-		if r.Card != nil {
-			r.Card.Data, r.Card.Batch, r.Card.Code, r.Card.PIN = giftcard.Data{}, "", "", ""
+	out.Reply, err = s.whole(ctx, &in.Call, http.StatusCreated, b, true, func() {
+		for _, r := range b.Cards {
+			if r.Card != nil {
+				r.Card.Data, r.Card.Batch, r.Card.Code, r.Card.PIN = giftcard.Data{}, "", "", ""
+			}
 		}
-	}
-	if body, err = web.Marshal(b); err != nil {
-		return nil, err
-	}
-	err = s.DB.Write(ctx, func(tx *db.Tx) error { return in.keep(ctx, tx, http.StatusCreated, body) })
-	if db.IsUnique(err) { // the same list was sent twice at once; the cards' own keys have kept them apart
-		err = nil
-	}
+	})
 	return out, err
 }
 
@@ -254,9 +239,7 @@ func (s *Server) newCards(ctx context.Context, in *issueBatchIn) ([]record.Reque
 		}
 		names[n.ExternalID] = i
 		req := s.newCard(&in.Call, p, n, b.Batch)
-		if req.Key = nil; in.idem != nil {
-			req.Key = &record.Key{Client: in.idem.Client, Key: fmt.Sprintf("%s#%d", in.idem.Key, i), Hash: in.idem.Hash}
-		}
+		req.Key = in.partKey(i)
 		reqs = append(reqs, req)
 	}
 	if len(fields) > 0 {
@@ -606,20 +589,14 @@ func (s *Server) payCard(ctx context.Context, in *payCardIn) (*Answered[Recorded
 
 // first gives the first answer to a request that is repeated under its Idempotency-Key, before anything is looked up for it; nil for one that is new.
 func (s *Server) first(ctx context.Context, c *Call, include []string) (*Answered[Recorded], error) {
-	if c.idem == nil {
-		return nil, nil //nolint:nilnil // nothing was answered yet
-	}
 	if err := checkIncludes(include, "explanation", "tiers", "balances"); err != nil {
 		return nil, err
 	}
 	var out *Answered[Recorded]
-	err := s.DB.Read(ctx, func(tx *db.Tx) error {
-		reply, known, err := c.known(ctx, tx)
-		if known && reply.Status != 0 { // in a distributed database the key may only be claimed: the flow knows
-			out = &Answered[Recorded]{reply}
-		}
-		return err
-	})
+	reply, known, err := s.replayed(ctx, c)
+	if known && reply.Status != 0 { // in a distributed database the key may only be claimed: the flow knows
+		out = &Answered[Recorded]{reply}
+	}
 	if err == nil && out != nil && slices.Contains(include, "tiers") {
 		err = s.addTiers(ctx, c, &out.Reply)
 	}

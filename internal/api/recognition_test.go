@@ -29,7 +29,8 @@ func TestThanksWaitAndArrive(t *testing.T) {
 			}
 		}
 		h.do("POST", "/v1/recognitions", `{"from": "ext:kari", "to": "ext:kari", "amount": "3", "value": "helped"}`).refused(422, "invalid_recognition")
-		h.do("POST", "/v1/recognitions", `{"from": "ext:kari", "to": "ext:nobody", "amount": "3", "value": "helped"}`).refused(404, "member_not_found")
+		h.do("POST", "/v1/recognitions", `{"from": "ext:kari", "to": "ext:nobody", "amount": "3", "value": "helped"}`).refused(404, "member_not_found", "/to")
+		h.do("POST", "/v1/recognitions", `{"from": "ext:nobody", "to": "ext:kari", "amount": "3", "value": "helped"}`).refused(404, "member_not_found", "/from")
 		twin := h.do("POST", "/v1/recognitions", `{"from": "ext:kari", "to": "ext:twin", "amount": "3", "value": "helped"}`).refused(403, "recognition_refused")
 		if why := twin.text("meta", "why"); why != "same_person" {
 			t.Errorf("refused because of %q", why)

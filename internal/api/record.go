@@ -46,23 +46,27 @@ func (s *Server) recordFact(ctx context.Context, c *Call, include []string, ref 
 	return out, nil
 }
 
+// namedIn says where a body names whom a fact is about, and the other one; "" where the path names them. What is not here names one member, as
+// member.
+var namedIn = map[engine.Kind]struct{ who, other string }{
+	engine.TransferOut: {"/from", "/to"}, engine.RecognitionK: {"/from", "/to"}, engine.MergeOut: {"", "/into"},
+}
+
 // nobody adds to an error of naming a member where in the body that member is named.
 func (c *Call) nobody(err error, kind engine.Kind) error {
 	f := errs.As(err)
 	if f.Reason != "member_not_found" && f.Reason != "invalid_member_reference" || len(f.Fields) > 0 {
 		return err
 	}
-	pointer := "/member"
-	switch other := f.Meta["other"] == true; {
-	case kind == engine.TransferOut && f.Reason != "member_not_found":
-		return err // it may be either
-	case kind == engine.TransferOut && other:
-		pointer = "/to"
-	case kind == engine.MergeOut && other:
-		pointer = "/into"
-	case kind == engine.TransferOut:
-		pointer = "/from"
-	case other || c.inPath:
+	in, two := namedIn[kind]
+	if !two && !c.inPath {
+		in.who = "/member"
+	}
+	pointer := in.who
+	if f.Meta["other"] == true {
+		pointer = in.other
+	}
+	if pointer == "" || two && in.who != "" && f.Reason != "member_not_found" { // it is in the path, or may be either
 		return err
 	}
 	named := *f

@@ -163,7 +163,11 @@ func (s *Server) claimShare(ctx context.Context, in *claimShareIn) (*Answered[Pa
 	if in.Body.Member == "" {
 		return nil, required("/member", "Say who claims it.")
 	}
-	c, err := s.Codes.Look(ctx, s.DB, in.asked(ctx, in.Body.PresentedCode, code.Share), in.now)
+	reply, known, err := s.replayed(ctx, &in.Call)
+	if err != nil || known && reply.Status != 0 {
+		return &Answered[Passed]{reply}, err
+	}
+	c, err := s.brought(ctx, &in.Call, in.Body.PresentedCode, code.Share)
 	if err != nil {
 		return nil, err
 	}

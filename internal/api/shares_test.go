@@ -2,6 +2,7 @@ package api
 
 import (
 	"testing"
+	"time"
 
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/db/dbtest"
@@ -17,7 +18,7 @@ func TestAFriendClaimsOnceWhatWasPassedOn(t *testing.T) {
 		made := h.do("POST", "/v1/members/ext:kari/shares", `{"share": "friend20"}`).want(201)
 		text := made.text("code")
 		claim := func(who string) *answer {
-			return h.do("POST", "/v1/shares/claim", `{"code": "`+text+`", "member": "ext:`+who+`"}`)
+			return h.do("POST", "/v1/shares/claim", `{"code": "`+text+`", "member": "ext:`+who+`", "source": "app", "external_id": "`+who+text[:4]+`"}`, "Idempotency-Key", who+text)
 		}
 		if n := len(h.do("GET", "/v1/members/ext:kari/shares", "").want(200).items()); n != 1 {
 			t.Errorf("%d are open", n)
@@ -28,6 +29,9 @@ func TestAFriendClaimsOnceWhatWasPassedOn(t *testing.T) {
 			if have := got.text(field); have != want {
 				t.Errorf("%s is %q, want %q", field, have, want)
 			}
+		}
+		if again := claim("ola"); string(again.raw) != string(got.raw) {
+			t.Errorf("the same again is answered %s, at first %s", again.raw, got.raw)
 		}
 		claim("liv").refused(409, "share_claimed")
 		h.do("POST", "/v1/shares/claim", `{"code": "7KXQ-2M9D-4VWT-R80HE", "member": "ext:ola"}`).refused(404, "code_unknown")
@@ -51,6 +55,9 @@ func TestAFriendClaimsOnceWhatWasPassedOn(t *testing.T) {
 		text = other.text("code")
 		h.do("POST", "/v1/shares/"+other.text("id")+"/void", "").want(201)
 		claim("liv").refused(409, "share_ended")
+		text = made.text("code")
+		h.pass(400 * 24 * time.Hour) // neither the code nor the first answer is kept so long, and the claim is told again by its number
+		claim("ola").is(ola, "to")
 		h.prove()
 	})
 }

@@ -83,7 +83,7 @@ func (u *unit) meetFriend(ctx context.Context, t *task) error {
 
 // other finds a member by what a request calls them, and says why they are nobody for a member to give something to; "" when they are.
 func (u *unit) other(ctx context.Context, program, from, ref string) (id, why string, err error) {
-	unknown := errs.NotFound("member_not_found", "There is no such other member.")
+	unknown := errs.NotFound("member_not_found", "There is no such other member.").With("other", true)
 	if ref == "" {
 		return "", "", errs.Invalid("invalid_recognition", "Say who it is for.", errs.Field{Pointer: "/to", Reason: "required", Message: "is missing"})
 	}
