@@ -290,7 +290,7 @@ type undoCouponIn struct {
 	// Use is the use, by the id of its fact.
 	Use string `path:"use"`
 	Included
-	Body *VoucherStepIn
+	Body *CouponUndo
 }
 
 func (s *Server) undoCoupon(ctx context.Context, in *undoCouponIn) (*Answered[Recorded], error) {
@@ -298,7 +298,7 @@ func (s *Server) undoCoupon(ctx context.Context, in *undoCouponIn) (*Answered[Re
 		return nil, web.NotFound("fact")
 	}
 	if in.Body == nil {
-		in.Body = &VoucherStepIn{}
+		in.Body = &CouponUndo{}
 	}
 	f := in.Body.FactKey.fact(engine.CouponK)
 	f.Parent = in.Use
@@ -326,6 +326,12 @@ type CouponBatch struct {
 	Codes  []CouponIssued `json:"codes"`
 	// Failed is how many of them were not made.
 	Failed int `json:"failed,omitempty"`
+}
+
+// CouponUndo takes the use of a coupon back.
+type CouponUndo struct {
+	FactKey
+	Reason string `json:"reason,omitempty"`
 }
 
 // CouponIssued is a new code of a coupon.

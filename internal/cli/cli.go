@@ -57,6 +57,7 @@ type grammar struct {
 	Grant        grantCmd        `cmd:"" help:"Give rewards by hand, and take them back."`
 	Invitation   invitationCmd   `cmd:"" help:"Look at who invited whom."`
 	Partner      partnerCmd      `cmd:"" help:"Look at partners, their payments and statements."`
+	Recognition  recognitionCmd  `cmd:"" help:"Thank members, and approve what they thanked each other with."`
 	Household    householdCmd    `cmd:"" help:"Make households, and say who belongs to them."`
 	Organization organizationCmd `cmd:"" help:"Make organizations, and say who belongs to them in what role."`
 	Share        shareCmd        `cmd:"" help:"Pass something on to a friend for a member."`
@@ -81,7 +82,6 @@ type grammar struct {
 	BenchEcho    benchEchoCmd    `cmd:"" hidden:"" name:"bench-echo" help:"Answer with bytes that are there: the limit beside which bench measures."`
 	Completion   completionCmd   `cmd:"" help:"Print a script that completes commands in a shell."`
 	Version      versionCmd      `cmd:"" help:"Print the version."`
-	Recognition  recognitionCmd  `cmd:"" help:"Look at what members thanked each other with, and approve it."`
 }
 
 // env is what commands run in.

@@ -160,7 +160,7 @@ Examples:
 
 func (c *couponUndoCmd) Run(e *env) error {
 	return c.ask(e, func(o *door) error {
-		return call(&c.asking, o, http.MethodPost, path("coupons", "uses", c.Use, "undo"), nil, api.VoucherStepIn{FactKey: c.key(), Reason: c.Reason}, o.happened)
+		return call(&c.asking, o, http.MethodPost, path("coupons", "uses", c.Use, "undo"), nil, api.CouponUndo{FactKey: c.key(), Reason: c.Reason}, o.happened)
 	})
 }
 

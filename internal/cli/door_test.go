@@ -9,8 +9,9 @@ import (
 )
 
 const whole = `{program: shop, name: {en: Shop, nb: Butikk}, time_zone: Europe/Oslo, currency: NOK,
-units: {point: {name: {en: {one: point, other: points}, nb: {one: poeng, other: poeng}}}, gift: {precision: 2, worth: "1.00", name: {en: {one: gift krone, other: gift kroner}, nb: {one: gavekrone, other: gavekroner}}}},
-earn: [{id: base, on: purchase, give: {unit: point, amount: 1, per: 10.00}}],
+units: {point: {name: {en: {one: point, other: points}, nb: {one: poeng, other: poeng}}}, gift: {precision: 2, worth: "1.00", name: {en: {one: gift krone, other: gift kroner}, nb: {one: gavekrone, other: gavekroner}}}, kudo: {name: {en: {one: kudo, other: kudos}}, expires: {end_of: year}}},
+earn: [{id: base, on: purchase, give: {unit: point, amount: 1, per: 10.00}}, {id: allowance, on: enrolment, give: {unit: kudo, amount: 20}}],
+recognition: {gives: kudo, becomes: point, values: [{id: helped, name: {en: Helped a customer}}], approval: {from: 10, within: 7 days}, undo: 1 hour},
 rewards: [{id: coffee, title: {en: A coffee, nb: En kaffe}, price: {point: 50}},
   {id: off, title: {en: Money off}, price: {point: 2}, gives: {voucher: {money: 25.00, valid: 3 months}}},
   {id: parcel, title: {en: A parcel}, price: {point: 2}, gives: {kind: goods, product: parcel}},
@@ -174,6 +175,18 @@ func TestTheRoutesOfTheAPIFromTheCommandLine(t *testing.T) {
 		second := decode[map[string]any](s, "share", "make", "ext:1", "friend")["id"].(string)
 		s.ok(args("share cancel " + second))
 		s.ok(args("share list ext:1"), "There is none")
+
+		// recognition
+		s.fails(4, args("recognition give ext:nobody ext:2 5"), "/from")
+		given := strings.Fields(s.ok(args("recognition give ext:1 ext:2 5 --value helped --message Thanks"), "5 kudos"))[0]
+		s.ok(args("recognition undo "+given), "kudos")
+		waits := strings.Fields(s.ok(args("recognition give ext:1 ext:2 10 --value helped"), "kudos"))[0]
+		s.ok(args("recognition list --status waiting"), waits, "10 kudo", "Helped a customer", "waiting")
+		s.ok(args("recognition approve "+waits), "kudos")
+		s.ok(args("recognition list --status waiting"), "There is none")
+		declined := strings.Fields(s.ok(args("recognition give ext:2 ext:1 10 --value helped"), "kudos"))[0]
+		s.ok(args("recognition decline "+declined+" --reason No"), "kudos")
+		s.ok(args("recognition list"), "undone", "given", "declined")
 
 		// households and organizations
 		home := decode[map[string]any](s, "household", "make", "ext:1")["id"].(string)

@@ -50,7 +50,8 @@ func (c *grantListCmd) Run(e *env) error {
 type grantGiveCmd struct {
 	asking
 	Member     string     `arg:"" help:"Id, or an identifier such as card:1001."`
-	Reward     string     `arg:"" help:"Id of the reward in the program."`
+	Reward     string     `arg:"" optional:"" help:"Id of the reward in the program, unless a benefit is given."`
+	Benefit    string     `placeholder:"ID" help:"Id of the benefit that is given, in place of a reward."`
 	Uses       int64      `placeholder:"N" help:"How often it may be used; once when left out."`
 	WaitsUntil *time.Time `name:"waits-until" placeholder:"TIME" help:"From when it may be used; at once when left out."`
 	EndsAt     *time.Time `name:"ends-at" placeholder:"TIME" help:"Its end; none when left out."`
@@ -61,12 +62,13 @@ type grantGiveCmd struct {
 func (grantGiveCmd) Help() string {
 	return `Examples:
 
-    lojal grant give ext:4711 coffee --uses 2 --ends-at 2027-12-31T23:59:59+01:00 --reason "The machine was broken"`
+    lojal grant give ext:4711 coffee --uses 2 --ends-at 2027-12-31T23:59:59+01:00 --reason "The machine was broken"
+    lojal grant give ext:4711 --benefit lounge --reason "A long wait"`
 }
 
 func (c *grantGiveCmd) Run(e *env) error {
 	return c.ask(e, func(o *door) error {
-		in := api.GrantNew{FactKey: c.key(), Reward: c.Reward, Uses: c.Uses, WaitsUntil: c.WaitsUntil, EndsAt: c.EndsAt, Reason: c.Reason}
+		in := api.GrantNew{FactKey: c.key(), Reward: c.Reward, Benefit: c.Benefit, Uses: c.Uses, WaitsUntil: c.WaitsUntil, EndsAt: c.EndsAt, Reason: c.Reason}
 		return call(&c.asking, o, http.MethodPost, path("members", c.Member, "grants"), nil, in, o.happened)
 	})
 }

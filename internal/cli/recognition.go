@@ -1,30 +1,54 @@
 package cli
 
 import (
-	"time"
+	"net/http"
+	"net/url"
 
-	"lojal.dev/lojal/internal/books"
-	"lojal.dev/lojal/internal/db"
-	"lojal.dev/lojal/internal/engine"
-	"lojal.dev/lojal/internal/explain"
-	"lojal.dev/lojal/internal/lang"
-	"lojal.dev/lojal/internal/program"
-	"lojal.dev/lojal/internal/record"
-	"lojal.dev/lojal/internal/version"
+	"lojal.dev/lojal/internal/api"
 )
 
 type recognitionCmd struct {
+	Give    recognitionGiveCmd    `cmd:"" help:"Thank a member in another one's name, out of their allowance."`
 	List    recognitionListCmd    `cmd:"" help:"List what members thanked each other with, the newest first."`
 	Approve recognitionApproveCmd `cmd:"" help:"Approve thanks that wait."`
 	Decline recognitionDeclineCmd `cmd:"" help:"Decline thanks that wait: the allowance goes back."`
+	Undo    recognitionUndoCmd    `cmd:"" help:"Take thanks back, in the time that the program gives for it."`
+}
+
+type recognitionGiveCmd struct {
+	asking
+	From    string `arg:"" help:"Who thanks: id, or an identifier such as card:1001."`
+	To      string `arg:"" help:"Who is thanked."`
+	Amount  string `arg:"" help:"How much of the allowance."`
+	Value   string `placeholder:"ID" help:"What it is for, one of the program's values."`
+	Message string `placeholder:"TEXT" help:"What the one who is thanked reads."`
+	keyed
+}
+
+func (recognitionGiveCmd) Help() string {
+	return `Examples:
+
+    lojal recognition give ext:4711 ext:4712 20 --value helped --message "You saved my Friday"`
+}
+
+func (c *recognitionGiveCmd) Run(e *env) error {
+	n, err := amount(c.Amount)
+	if err != nil {
+		return err
+	}
+	return c.ask(e, func(o *door) error {
+		in := api.NewRecognition{FactKey: c.key(), From: c.From, To: c.To, Amount: *n, Value: c.Value, Message: c.Message}
+		if err := call(&c.asking, o, http.MethodPost, path("recognitions"), nil, in, o.happened); err != nil {
+			return err
+		}
+		return follow(e, o.db, o.rec, o.program)
+	})
 }
 
 type recognitionListCmd struct {
-	jsonFlag
+	asking
 	Status string `enum:"any,waiting,given,declined,lapsed,undone" default:"any" placeholder:"STATUS" help:"Only those that are waiting, given, declined, lapsed or undone."`
-	Limit  int    `default:"50" placeholder:"N" help:"How many to look at, ${default} when left out."`
-	Lang   string `default:"en" enum:"nb,sv,da,en" placeholder:"LANG" help:"Language of the names: nb, sv, da or en (the default)."`
-	inProgram
+	Limit  int    `default:"50" placeholder:"N" help:"How many to list, ${default} when left out."`
 }
 
 func (recognitionListCmd) Help() string {
@@ -34,114 +58,43 @@ func (recognitionListCmd) Help() string {
     lojal recognition list --limit 500 --json`
 }
 
-// shownRecognition is a member's thanks as JSON.
-type shownRecognition struct {
-	ID      string     `json:"id"`
-	From    string     `json:"from"`
-	To      string     `json:"to"`
-	Amount  string     `json:"amount"`
-	Value   string     `json:"value,omitempty"`
-	Message string     `json:"message,omitempty"`
-	Status  string     `json:"status"`
-	At      time.Time  `json:"at"`
-	Until   *time.Time `json:"until,omitempty"`
-}
-
-func (c *recognitionListCmd) Run(e *env) error { return c.on(e, c.run) }
-
-func (c *recognitionListCmd) run(e *env, d *db.DB, id string) error {
-	var list []record.Recognized
-	var p *program.Compiled
-	err := d.Read(e.ctx, func(tx *db.Tx) error {
-		set, err := new(version.Cache).Get(e.ctx, tx, id)
-		if err != nil {
-			return err
+func (c *recognitionListCmd) Run(e *env) error {
+	return c.ask(e, func(o *door) error {
+		q := url.Values{}
+		if c.Status != "any" {
+			q.Set("status", c.Status)
 		}
-		p = set.Latest()
-		entries, err := books.Recognitions(e.ctx, tx, id, time.Time{}, "", max(c.Limit, 1))
-		if err != nil {
-			return err
-		}
-		list, err = record.RecognitionsOf(e.ctx, tx, id, entries)
-		return err
+		return list(&c.asking, o, path("recognitions"), q, max(c.Limit, 1), func(r *api.Recognition) {
+			e.printf("%s  %s  %s → %s  %s %s", r.ID, day(&r.At), r.From, r.To, r.Amount, r.Unit)
+			if r.For != "" {
+				e.printf("  %s", r.For)
+			}
+			e.printf("  %s\n", r.Status)
+			if r.Message != "" {
+				e.printf("    %s\n", r.Message)
+			}
+		})
 	})
-	if err != nil {
-		return err
-	}
-	shown := []shownRecognition{}
-	for i := range list {
-		if r := &list[i]; c.Status == "any" || r.Status == c.Status {
-			shown = append(shown, c.shown(r, p))
-		}
-	}
-	if c.JSON {
-		return e.json(shown)
-	}
-	for _, s := range shown {
-		e.printf("%s  %s  %s → %s  %s", s.ID, lang.DateTime(c.Lang, s.At, p.Zone), s.From, s.To, s.Amount)
-		if s.Value != "" {
-			e.printf("  %s", s.Value)
-		}
-		e.printf("  %s\n", s.Status)
-		if s.Message != "" {
-			e.printf("    %s\n", s.Message)
-		}
-	}
-	if len(shown) == 0 {
-		e.printf("There is none.\n")
-	}
-	return nil
 }
 
-func (c *recognitionListCmd) shown(r *record.Recognized, p *program.Compiled) shownRecognition {
-	b := r.Fact.Recognition
-	out := shownRecognition{ID: r.Fact.ID, From: r.Fact.Member, To: b.To, Message: b.Message, Status: r.Status, At: r.Fact.OccurredAt, Until: r.Until}
-	if b.Value != "" {
-		out.Value = explain.Praise(p, b.Value, c.Lang)
-	}
-	for _, n := range r.Decision.Explanation.Notes {
-		if v := n.Args["amount"]; v.Unit != "" && out.Amount == "" {
-			out.Amount = explain.Amount(p, v.Unit, v.Amount, c.Lang)
-		}
-	}
-	return out
-}
-
-// recognitionStep is what approving and declining share.
+// recognitionStep is what the later steps share.
 type recognitionStep struct {
+	asking
 	ID string `arg:"" name:"recognition" help:"Id (rec_…) of what was given, as list shows it."`
-	inProgram
 }
 
-func (c *recognitionStep) do(e *env, do, reason string) error {
-	return c.on(e, func(e *env, d *db.DB, id string) error {
-		r := record.New(d, new(version.Cache))
-		defer r.Close()
-		now := e.now()
-		res, err := r.Record(e.ctx, record.Request{Program: id, Now: now, Actor: "cli",
-			Fact: engine.Fact{Kind: engine.RecognitionK, Parent: c.ID, Recognition: &engine.RecognitionBody{Do: do, Reason: reason}}})
-		if err != nil {
+func (c *recognitionStep) do(e *env, step, reason string) error {
+	return c.ask(e, func(o *door) error {
+		if err := call(&c.asking, o, http.MethodPost, path("recognitions", c.ID, step), nil, api.Because{Reason: reason}, o.happened); err != nil {
 			return err
 		}
-		for _, s := range explain.Sentences(&res.Decision.Explanation, res.Program, lang.English, false) {
-			e.printf("%s\n", s.Text)
-		}
-		return follow(e, d, r, id)
+		return follow(e, o.db, o.rec, o.program)
 	})
 }
 
 type recognitionApproveCmd struct{ recognitionStep }
 
-func (c *recognitionApproveCmd) Run(e *env) error { return c.do(e, engine.RecognitionApprove, "") }
-
-type recognitionDeclineCmd struct {
-	recognitionStep
-	Reason string `placeholder:"TEXT" help:"Why. It is kept with the fact."`
-}
-
-func (c *recognitionDeclineCmd) Run(e *env) error {
-	return c.do(e, engine.RecognitionDecline, c.Reason)
-}
+func (c *recognitionApproveCmd) Run(e *env) error { return c.do(e, "approve", "") }
 
 func (recognitionApproveCmd) Help() string {
 	return `What was given arrives at once.
@@ -151,10 +104,27 @@ Examples:
     lojal recognition approve rec_01k9zjq3hfe1f8m6v7j0q3x5c4`
 }
 
+type recognitionDeclineCmd struct {
+	recognitionStep
+	Reason string `placeholder:"TEXT" help:"Why. It is kept with the fact."`
+}
+
+func (c *recognitionDeclineCmd) Run(e *env) error { return c.do(e, "decline", c.Reason) }
+
 func (recognitionDeclineCmd) Help() string {
 	return `The allowance goes back to where it came from; what has ended meanwhile is gone.
 
 Examples:
 
     lojal recognition decline rec_01k9zjq3hfe1f8m6v7j0q3x5c4 --reason "Given for one's own project"`
+}
+
+type recognitionUndoCmd struct{ recognitionStep }
+
+func (c *recognitionUndoCmd) Run(e *env) error { return c.do(e, "undo", "") }
+
+func (recognitionUndoCmd) Help() string {
+	return `Examples:
+
+    lojal recognition undo rec_01k9zjq3hfe1f8m6v7j0q3x5c4`
 }
