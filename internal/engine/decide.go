@@ -54,19 +54,18 @@ func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
 	if st.At.Before(from) {
 		from = st.At
 	}
+	if f.Kind == Enrolment && f.Enrolment != nil && f.Enrolment.Kind != Person {
+		return n
+	}
+	tiers(from) // every fact looks at the tiers when it is done
 	switch f.Kind {
 	case Enrolment:
-		if f.Enrolment != nil && f.Enrolment.Kind != Person {
-			return n
-		}
 		rules("enrolment")
-		tiers(from)
 	case PurchaseK:
 		rules("purchase")
 		if st.Referral != nil && st.Referral.Status == ReferralOpen {
 			rules(program.ReferralTrigger)
 		}
-		tiers(from)
 		n.Tallies = append(n.Tallies, challengeTallies(p, st, "purchase", f.OccurredAt)...)
 		if f.Purchase != nil {
 			n.Redemptions = f.Purchase.Redemptions
@@ -80,7 +79,6 @@ func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
 		for i := range st.Settled {
 			n.LotIDs = append(n.LotIDs, st.Settled[i].Lots...)
 		}
-		tiers(from)
 		for _, h := range p.ChallengesOn["purchase"] { // the window of the purchase is known only when it is loaded
 			n.Tallies = append(n.Tallies, challengeRanges(st, h, "")...)
 		}
@@ -96,41 +94,32 @@ func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
 			n.Tallies = append(n.Tallies, challengeTallies(p, st, "activity:"+f.Activity.Kind, f.OccurredAt)...)
 			n.Lots = p.Confirms["activity:"+f.Activity.Kind]
 		}
-		tiers(from)
 	case Redeem, Reserve:
 		n.Lots = true
-		tiers(from)
 		if f.Redemption != nil {
 			n.Tallies = append(n.Tallies, rewardTallies(p, st, p.Rewards[f.Redemption.Reward], f.OccurredAt)...)
 		}
 	case VoucherK:
 		n.Redemptions = []string{f.Parent}
-		tiers(from)
 	case FulfilK:
 		n.Lots, n.Redemptions = true, []string{f.Parent}
-		tiers(from)
 	case Commit, Cancel, Refund:
 		n.Lots, n.Redemptions = true, []string{f.Parent}
-		tiers(from)
 	case TransferOut:
 		n.Lots = true
 		n.Tallies = append(n.Tallies, limitTallies(p, st, p.TransferLimits, f.OccurredAt)...)
-		tiers(from)
 	case MergeOut:
 		n.Lots, n.AllTallies = true, true
-		tiers(from)
 	case Release:
 		n.Lots, n.Past = true, []string{f.Parent}
 		if f.Parent == "" {
 			n.Past = nil
 		}
-		tiers(from)
 	case PartnerK:
 		n.Lots, n.Tallies = true, append(n.Tallies, partnerTallies(p, st, f)...)
 		if f.Parent != "" {
 			n.Past = []string{f.Parent}
 		}
-		tiers(from)
 	case ShareK:
 		if b := f.Share; b != nil && b.Do == ShareMake && p.Shares[b.Share] != nil {
 			n.Tallies = append(n.Tallies, limitTallies(p, st, p.Shares[b.Share].Limits, f.OccurredAt)...)
@@ -141,13 +130,11 @@ func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
 	case CouponK:
 		c := couponNeeds(p, st, f)
 		n.Past, n.Tallies = c.Past, append(n.Tallies, c.Tallies...)
-		tiers(from)
 	case RecognitionK:
 		n.Lots, n.Tallies = true, append(n.Tallies, recognitionTallies(p, st, f)...)
 		if f.Parent != "" {
 			n.Past = []string{f.Parent}
 		}
-		tiers(from)
 	case ThanksK:
 		if f.Thanks != nil && f.Thanks.Step == ThanksEarned {
 			rules(program.ThanksTrigger(f.Thanks.For))
@@ -158,27 +145,22 @@ func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
 		if f.Parent != "" {
 			n.Past, n.Lots = []string{f.Parent}, true
 		}
-		tiers(from)
-	case ProfileK, TierGrant, GrantK, InvitedK, HouseK:
-		tiers(from)
+	case ProfileK, TierGrant, GrantK, InvitedK, HouseK: // no more than the tiers
 	case PlanK:
 		if f.Plan != nil {
 			rules("plan:" + f.Plan.Plan)
 			rules("plan:" + f.Plan.To)
 		}
-		tiers(from)
 	case UseK:
 		if f.Use != nil {
 			if b := p.Benefit(f.Use.Benefit); b != nil {
 				n.Tallies = append(n.Tallies, limitTallies(p, st, b.Limits, f.OccurredAt)...)
 			}
 		}
-		tiers(from)
 	default: // enough for anything that may touch lots and tiers
 		n.Lots = true
 		n.Tallies = append(n.Tallies, HandOverTallies(p, st, f.OccurredAt)...)
 		n.Tallies = append(n.Tallies, moreChallengeTallies(p, st, f)...)
-		tiers(from)
 		for _, id := range nextPlans(p, st, f.OccurredAt) {
 			rules("plan:" + id)
 		}
