@@ -99,16 +99,19 @@ func (t *tally) set(to map[string]int64) error {
 	return nil
 }
 
-// values gives the counters with from <= period <= to.
+// values gives the counters with from <= period <= to. Several needs may ask for the same one.
 func (t *tally) values(r engine.TallyRange, into map[string]int64) {
 	if t == nil {
 		return
 	}
-	for _, m := range []map[string]int64{t.base, t.added} {
-		for period, n := range m {
-			if r.From <= period && period <= r.To {
-				into[period] += n
-			}
+	for period, n := range t.base {
+		if r.From <= period && period <= r.To {
+			into[period] = n
+		}
+	}
+	for period, n := range t.added {
+		if r.From <= period && period <= r.To {
+			into[period] = t.base[period] + n
 		}
 	}
 }
