@@ -163,7 +163,7 @@ func (b *HouseBody) Mirror(house, kind string) *HouseBody {
 // HomeRule is the rule of postings that take what was given to another's spending home.
 const HomeRule = "household:home"
 
-// formerKept is how long it is kept who was in an organization, for what comes late.
+// formerKept is how long it is kept who was in a house, for what comes late.
 const formerKept = 400 * 24 * time.Hour
 
 func (w *work) house() *HouseState {
@@ -440,28 +440,24 @@ func (w *work) goes(member, why string) {
 		return
 	}
 	role := p.Role
-	h := w.st.House
-	if w.st.Kind == Organization { // what they did comes late perhaps
-		at := w.at
-		p.Until = &at
-	} else {
-		h.People = slices.DeleteFunc(h.People, func(p HousePerson) bool { return p.Member == member })
-	}
+	at := w.at
+	p.Until = &at // what they did comes late perhaps
 	w.note(NoteHouseLeft, nil)
 	w.houseEvent(EvHouseLeft, member, role, "reason", why)
 	if w.st.Kind != Household || w.owners() > 0 {
 		return
 	}
-	if len(h.People) == 0 {
-		h.Invited = nil
+	left := w.st.People()
+	if len(left) == 0 {
+		w.st.House.Invited = nil
 		if w.st.Status != Closed {
 			w.event(EvStatus, map[string]string{"to": Closed, "was": w.st.Status})
 			w.st.Status = Closed
 		}
 		return
 	}
-	h.People[0].Role = program.Owner
-	w.houseEvent(EvHouseRole, h.People[0].Member, program.Owner)
+	w.person(left[0].Member).Role = program.Owner
+	w.houseEvent(EvHouseRole, left[0].Member, program.Owner)
 }
 
 // mergePerson has the survivor of a merge stand for the other one.
@@ -476,6 +472,8 @@ func (w *work) mergePerson(member, into string) {
 			w.houseEvent(EvHouseRole, into, program.Owner)
 		}
 		w.goes(member, HouseMerged)
+	} else if w.wentSince(into) {
+		w.goes(member, HouseMerged)
 	} else {
 		w.houseEvent(EvHouseMerged, into, p.Role, "was", member)
 	}
@@ -484,6 +482,11 @@ func (w *work) mergePerson(member, into string) {
 			p.Member = into
 		}
 	}
+}
+
+// wentSince says whether somebody was in the house and has left it after the time of the fact: it comes late, and whom they took over went with them.
+func (w *work) wentSince(member string) bool {
+	return slices.ContainsFunc(w.st.House.People, func(p HousePerson) bool { return p.Member == member && p.Until != nil && !p.Until.Before(w.at) })
 }
 
 // belong is the side of the person.

@@ -237,3 +237,49 @@ func TestAHouseholdBearsMerges(t *testing.T) {
 		}
 	})
 }
+
+// One takes over another of the household and leaves before the household has heard of it: both are out of it.
+func TestAMergeHeardOfAfterLeaving(t *testing.T) {
+	t.Parallel()
+	doc, err := program.Parse([]byte(families), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := program.Compile(doc, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := New(p)
+	d.Strict = true
+	at := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
+	do := func(f engine.Fact) {
+		t.Helper()
+		at = at.Add(time.Hour)
+		f.OccurredAt = at
+		if _, err := d.Take(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, m := range []string{"a", "b"} {
+		do(engine.Fact{Kind: engine.Enrolment, Member: m, Enrolment: &engine.EnrolmentBody{}})
+	}
+	at = at.Add(90 * 24 * time.Hour)
+	do(engine.Fact{Kind: engine.Enrolment, Member: "hou", Enrolment: &engine.EnrolmentBody{Kind: engine.Household}, House: &engine.HouseBody{Do: engine.HouseOpen, Member: "a"}})
+	for _, step := range []string{engine.HouseInvite, engine.HouseJoin} {
+		do(engine.Fact{Kind: engine.HouseK, Member: "hou", House: &engine.HouseBody{Do: step, Member: "b"}})
+	}
+	do(engine.Fact{Kind: engine.MergeOut, Member: "b", Merge: &engine.Merge{Other: "a"}})
+	do(engine.Fact{Kind: engine.HouseK, Member: "hou", House: &engine.HouseBody{Do: engine.HouseLeave, Member: "a"}})
+	if err := d.Follow(); err != nil {
+		t.Fatal(err)
+	}
+	if in := d.Account("a").State.In(engine.Household); in != nil {
+		t.Errorf("a has left, and says to belong to %s", in.House)
+	}
+	if s := d.Account("hou").State; len(s.People()) != 0 || s.Status != engine.Closed {
+		t.Errorf("all have left, and there are %v in a household that is %s", s.People(), s.Status)
+	}
+	if err := d.Verify(); err != nil {
+		t.Error(err)
+	}
+}
