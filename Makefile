@@ -3,10 +3,11 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup check build test race lint fix fmt vet storeys generated generate fuzz real faults bench bench-go clean
+.PHONY: help setup check build test race lint fix fmt vet storeys generated generate fuzz search real faults bench bench-go clean
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 30s
+CHECKS ?= 1000
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +55,9 @@ generated: ## check that generated files are up to date
 
 fuzz: ## fuzz every target, FUZZTIME each (default 30s)
 	@scripts/fuzz $(FUZZTIME)
+
+search: ## draw new histories for the tests that draw them, CHECKS each (default 1000)
+	@scripts/search $(CHECKS)
 
 bench: build ## measure the program against the limits of this machine, on both databases (BENCH="--quick" and the like)
 	LOJAL_PG_FSYNC=on scripts/with-postgres bash -c 'bin/lojal bench --db "$$LOJAL_TEST_POSTGRES" $(BENCH)'
