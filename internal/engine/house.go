@@ -917,8 +917,12 @@ func (s *State) RoleOf(member string) string {
 	return ""
 }
 
-// Acting gives a fact of a person as one of the organization that the person acted for, and whether there is one. st is the person's state.
+// Acting gives a fact of a person as one of the organization that the person acted for, and whether there is one. st is the person's state. Who is
+// blocked acts for nobody: what they do goes to their own books, which know what a block means.
 func Acting(st *State, f Fact, person string) (Fact, string) {
+	if st.Status == Blocked {
+		return f, ""
+	}
 	switch f.Kind {
 	case PurchaseK, ActivityK, Redeem, Reserve:
 		if house := st.ActsFor(f.OccurredAt); house != "" {

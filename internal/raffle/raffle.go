@@ -299,19 +299,11 @@ func (d *Draws) owner(ctx context.Context, programID, redemption string) (member
 		if err != nil {
 			return err
 		}
-		member = red.Member
-		for {
-			ref := books.Ref{Program: programID, Member: member}
-			sheet := books.ReadSheet()
-			if err := sheet.Open(ctx, tx, []books.Ref{ref}); err != nil {
-				return err
-			}
-			st := &sheet.Folio(ref).State
-			if status = st.Status; st.MergedInto == "" {
-				return nil
-			}
-			member = st.MergedInto
+		survivor, st, err := record.Survivor(red.Member, record.StatesOf(ctx, tx, programID))
+		if err == nil {
+			member, status = survivor, st.Status
 		}
+		return err
 	})
 	return member, status, err
 }

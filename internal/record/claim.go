@@ -3,7 +3,6 @@ package record
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -76,7 +75,10 @@ func (r *Recorder) place(ctx context.Context, tasks []*task) error {
 	var asking []*task
 	for _, t := range tasks {
 		t.reset()
-		if t.hold = t.direct(); t.hold == nil {
+		if t.hold = nil; !t.wide {
+			t.hold = t.direct()
+		}
+		if t.hold == nil {
 			asking = append(asking, t)
 		}
 	}
@@ -93,7 +95,7 @@ func (r *Recorder) place(ctx context.Context, tasks []*task) error {
 		}
 	}
 	for _, t := range asking {
-		if t.state != done && t.ready && t.ref.Member != "" && ofOne[t.fact.Kind] && !t.fact.Pooled() {
+		if t.state != done && t.ready && !t.wide && t.ref.Member != "" && ofOne[t.fact.Kind] && !t.fact.Pooled() {
 			t.hold = &hold{home: t.ref, fact: t.fact}
 		}
 	}
@@ -287,34 +289,35 @@ func (r *Recorder) voidNatural(ctx context.Context, stands books.Receipt, now ti
 	return there, err
 }
 
-// meet tells a task whose natural key stands for a fact that it is another one, or finds that it is the same one, in the
-// books of a member who was merged since.
+// meet tells a task whose natural key stands for a fact that it is another one, or finds that it is the same one: in the books of a member who was
+// merged since, or in other books than it would go to now, since its member acts for an organization or did then.
 func (r *Recorder) meet(ctx context.Context, t *task, stands books.Receipt) error {
 	home := books.Ref{Program: stands.Program, Member: stands.Member}
-	err := r.db.Read(ctx, func(tx *db.Tx) error {
-		home.Member = stands.Member
-		for range 100 {
-			sheet := books.ReadSheet()
-			if err := sheet.Open(ctx, tx, []books.Ref{home}); err != nil {
-				return err
-			}
-			into := sheet.Folio(home).State.MergedInto
-			if into == "" {
-				return nil
-			}
-			home.Member = into
+	sameOne := false
+	err := r.db.Read(ctx, func(tx *db.Tx) (err error) {
+		home.Member, _, err = Survivor(stands.Member, StatesOf(ctx, tx, stands.Program))
+		if err != nil || home == t.hold.home || stands.Hash != t.hash {
+			return err
 		}
-		return fmt.Errorf("the member %s was merged too often", stands.Member)
+		fact := books.FactOf{Program: stands.Program, ID: stands.Fact}
+		found, err := books.Entries(ctx, tx, []books.FactOf{fact})
+		f := found[fact].Fact
+		sameOne = f.By() != "" && f.By() == t.hold.home.Member || t.actor.Member != "" && t.actor == home
+		return err
 	})
 	if err != nil {
 		return err
 	}
-	if stands.Hash != t.hash || home != t.hold.home {
+	switch {
+	case sameOne:
+		t.wide = true
+		t.fail(errMoved)
+	case stands.Hash != t.hash || home != t.hold.home:
 		t.fail(errKnown(stands.Fact))
-		return nil
+	default:
+		stands.Member = home.Member
+		t.hold.known = &stands
 	}
-	stands.Member = home.Member
-	t.hold.known = &stands
 	return nil
 }
 

@@ -1,6 +1,10 @@
 package record
 
-import "context"
+import (
+	"context"
+
+	"lojal.dev/lojal/internal/db"
+)
 
 // Halfway is a request of which the keys are claimed and nothing else is done: as a node leaves it that stops there.
 type Halfway struct {
@@ -63,3 +67,23 @@ func (h *Halfway) Number() string { return h.t.req.Fact.ExternalID }
 
 // FactID is the id that was claimed.
 func (h *Halfway) FactID() string { return h.t.hold.id }
+
+// ReadsToAct counts the reads by which is found for whom the members of requests act.
+func (r *Recorder) ReadsToAct(ctx context.Context, reqs []Request) (reads int, err error) {
+	tasks := make([]*task, len(reqs))
+	for i := range reqs {
+		tasks[i] = newTask(reqs[i], false)
+	}
+	asking := r.asking(ctx, tasks)
+	if len(asking) == 0 {
+		return 0, nil
+	}
+	err = r.db.Read(ctx, func(tx *db.Tx) error {
+		_, err := r.peopleOf(ctx, tx.Aside(func(ctx context.Context, asks []db.Ask) error {
+			reads++
+			return tx.Find(ctx, asks...)
+		}), asking)
+		return err
+	})
+	return reads, err
+}

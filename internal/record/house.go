@@ -42,32 +42,39 @@ func isHouse(id string) bool {
 	return strings.HasPrefix(id, HouseholdPrefix+"_") || strings.HasPrefix(id, OrganizationPrefix+"_")
 }
 
-// acting finds for whom the members of tasks act, and who is meant by those who are named besides the member.
+// acting finds for whom the members of tasks act, and who is meant by those who are named besides the member. Whatever it reads it reads once for
+// all of them.
 func (r *Recorder) acting(ctx context.Context, tasks []*task) error {
-	var asking []*task
-	for _, t := range tasks {
-		if t.err == nil && t.mayAct() && r.hasHouses(ctx, t) {
-			asking = append(asking, t)
-		}
-	}
+	asking := r.asking(ctx, tasks)
 	if len(asking) == 0 {
 		return nil
 	}
 	return r.db.Read(ctx, func(tx *db.Tx) error {
+		p, err := r.peopleOf(ctx, tx, asking)
+		if err != nil {
+			return err
+		}
 		for _, t := range asking {
-			set, err := r.versions.Get(ctx, tx, t.req.Program)
-			if err == nil {
-				err = t.act(ctx, tx, set.Latest())
-			}
-			if err != nil && !refused(err) {
-				return err
-			}
-			if err != nil {
+			if err := t.act(p); err != nil {
 				t.fail(err)
 			}
 		}
 		return nil
 	})
+}
+
+// asking lists the tasks for which something has to be read.
+func (r *Recorder) asking(ctx context.Context, tasks []*task) (out []*task) {
+	for _, t := range tasks {
+		if t.err != nil || !t.mayAct() || !r.hasHouses(ctx, t) {
+			continue
+		}
+		t.spans = t.base.House == nil
+		if len(t.named()) > 0 {
+			out = append(out, t)
+		}
+	}
+	return out
 }
 
 // mayAct says whether a task is of a kind in which somebody may act for others, or names others of a house.
@@ -83,32 +90,103 @@ func (t *task) mayAct() bool {
 	return false
 }
 
-// hasHouses says whether the task's program has households or organizations, so that nobody else pays for looking.
+// named lists what a task that may act calls the people whom it has to know.
+func (t *task) named() []string {
+	var out []string
+	switch b := t.base.House; {
+	case b != nil:
+		out = []string{b.By, b.Member}
+	case t.base.Kind != engine.PurchaseK && t.base.Kind != engine.ActivityK && t.base.Kind != engine.Redeem && t.base.Kind != engine.Reserve:
+	case t.base.By() != "":
+		out = []string{t.base.By()}
+	default:
+		out = []string{t.req.Member}
+	}
+	return slices.DeleteFunc(out, func(ref string) bool { return ref == "" })
+}
+
+// hasHouses says whether the task's program has what the task may be about, so that nobody else pays for looking: one acts for organizations only.
 func (r *Recorder) hasHouses(ctx context.Context, t *task) bool {
+	asks := func(p *program.Compiled) bool {
+		return p.Doc.Organizations != nil || t.base.House != nil && p.HasHouses()
+	}
 	if known := r.versions.Known(t.req.Program); known != nil {
-		return known.Latest().HasHouses()
+		return asks(known.Latest())
 	}
 	has := false
 	err := r.db.Read(ctx, func(tx *db.Tx) error {
 		set, err := r.versions.Get(ctx, tx, t.req.Program)
 		if err == nil {
-			has = set.Latest().HasHouses()
+			has = asks(set.Latest())
 		}
 		return err
 	})
 	return err == nil && has // what went wrong is told in the transaction
 }
 
+// people are those whom tasks name.
+type people struct {
+	ids   map[books.Ref]string // by what they are called
+	sheet *books.Sheet
+}
+
+// peopleOf finds those whom the tasks name: the identifiers of a program in one look-up, the accounts of all in one.
+func (r *Recorder) peopleOf(ctx context.Context, tx *db.Tx, tasks []*task) (*people, error) {
+	out := &people{ids: map[books.Ref]string{}, sheet: books.ReadSheet()}
+	var ids []string
+	names := map[string][]string{}
+	for _, t := range tasks {
+		if names[t.req.Program] == nil {
+			ids = append(ids, t.req.Program)
+		}
+		names[t.req.Program] = append(names[t.req.Program], t.named()...)
+	}
+	var refs []books.Ref
+	for _, id := range ids {
+		set, err := r.versions.Get(ctx, tx, id)
+		if err != nil {
+			return nil, err
+		}
+		found, err := member.ResolveAll(ctx, tx, set.Latest(), names[id])
+		if err != nil {
+			return nil, err
+		}
+		for i, name := range names[id] {
+			if found[i].ID != "" {
+				ref := books.Ref{Program: id, Member: found[i].ID}
+				out.ids[books.Ref{Program: id, Member: name}], refs = found[i].ID, append(refs, ref)
+			}
+		}
+	}
+	return out, openLines(ctx, tx, out.sheet, refs, nil)
+}
+
+// find finds a person by what a request calls them, with the state they have; "" is nobody.
+func (p *people) find(program, ref, pointer string) (string, *engine.State, error) {
+	if ref == "" {
+		return "", nil, nil
+	}
+	if id := p.ids[books.Ref{Program: program, Member: ref}]; id != "" {
+		id, st, err := Survivor(id, func(id string) (*engine.State, error) {
+			return &p.sheet.Folio(books.Ref{Program: program, Member: id}).State, nil
+		})
+		if err == nil && st.Seq > 0 {
+			return id, st, nil
+		}
+	}
+	return "", nil, errs.Invalid("unknown_member", "There is no such member.", errs.Field{Pointer: pointer, Reason: "unknown_member", Message: "is no member"})
+}
+
 // act makes the task that of the organization for which its member acts.
-func (t *task) act(ctx context.Context, tx *db.Tx, p *program.Compiled) error {
+func (t *task) act(p *people) error {
 	if b := t.base.House; b != nil {
 		c := *b
 		var err error
-		if c.By, _, err = person(ctx, tx, p, t.req.Program, c.By, "/by"); err != nil {
+		if c.By, _, err = p.find(t.req.Program, c.By, "/by"); err != nil {
 			return err
 		}
 		var st *engine.State
-		if c.Member, st, err = person(ctx, tx, p, t.req.Program, c.Member, "/member"); err != nil {
+		if c.Member, st, err = p.find(t.req.Program, c.Member, "/member"); err != nil {
 			return err
 		}
 		if c.Do == engine.HouseInvite && st != nil && st.Status != engine.Active {
@@ -118,54 +196,44 @@ func (t *task) act(ctx context.Context, tx *db.Tx, p *program.Compiled) error {
 		t.fact = t.base
 		return nil
 	}
-	t.spans = true
-	if p.Doc.Organizations == nil || t.base.Kind != engine.PurchaseK && t.base.Kind != engine.ActivityK && t.base.Kind != engine.Redeem && t.base.Kind != engine.Reserve {
-		return nil
-	}
 	if by := t.base.By(); by != "" {
-		id, _, err := person(ctx, tx, p, t.req.Program, by, "/by")
+		id, st, err := p.find(t.req.Program, by, "/by")
+		if err != nil {
+			return err
+		}
 		t.base = t.base.For(id)
 		t.fact = t.base
-		return err
+		t.actor = books.Ref{Program: t.req.Program, Member: id}
+		if st.Status == engine.Blocked {
+			t.barred = errActorBlocked()
+		}
+		return nil
 	}
-	id, st, err := person(ctx, tx, p, t.req.Program, t.req.Member, "/member")
-	if err != nil || st == nil {
+	id, st, err := p.find(t.req.Program, t.req.Member, "/member")
+	if err != nil {
 		return nil //nolint:nilerr // a member who is not found is told of in the transaction
 	}
 	if f, house := engine.Acting(st, t.base, id); house != "" {
 		t.base, t.req.Holder, t.req.Member = f, house, ""
 		t.fact = t.base
+		t.actor = books.Ref{Program: t.req.Program, Member: id}
 	}
 	return nil
 }
 
-// person finds a member by what a request calls it, with the state it has; "" is nobody.
-func person(ctx context.Context, tx *db.Tx, p *program.Compiled, id, ref, pointer string) (string, *engine.State, error) {
-	if ref == "" {
-		return "", nil, nil
+func errActorBlocked() error {
+	return errs.Forbidden("member_blocked", "This member is blocked and cannot act for an organization: unblock the member, or have somebody else of it act.")
+}
+
+// actorMay says whether the one who acts for an organization may still: they may have been blocked in this very unit.
+func (u *unit) actorMay(t *task) error {
+	if t.barred != nil || t.actor.Member == "" {
+		return t.barred
 	}
-	found, err := member.ResolveAll(ctx, tx, p, []string{ref})
-	if err != nil {
-		return "", nil, err
+	if st, here := u.state(t.actor); here && st.Status == engine.Blocked {
+		return errActorBlocked()
 	}
-	name := found[0].ID
-	for range 100 {
-		if name == "" {
-			break
-		}
-		st, err := stateOf(ctx, tx, books.Ref{Program: id, Member: name})
-		if err != nil {
-			return "", nil, err
-		}
-		if st.Seq == 0 {
-			break
-		}
-		if st.MergedInto == "" {
-			return name, st, nil
-		}
-		name = st.MergedInto
-	}
-	return "", nil, errs.Invalid("unknown_member", "There is no such member.", errs.Field{Pointer: pointer, Reason: "unknown_member", Message: "is no member"})
+	return nil
 }
 
 // byHouse has a fact about another one go to the organization in whose books that is.

@@ -2,8 +2,10 @@ package record_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/db/dbtest"
@@ -150,7 +152,7 @@ func TestAPurchaseForAnOrganization(t *testing.T) {
 	t.Parallel()
 	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
 		k := openWith(t, d, record.Options{}, family)
-		a, b := k.enrol("a"), k.enrol("b")
+		a, b, c := k.enrol("a"), k.enrol("b"), k.enrol("c")
 		own := purchase(b, "10", day(0))
 		own.Fact.Source, own.Fact.ExternalID = "till", "1"
 		k.must(own)
@@ -163,6 +165,15 @@ func TestAPurchaseForAnOrganization(t *testing.T) {
 		}
 		own.Now = day(2)
 		if r := k.must(own); !r.Duplicate || r.Fact.Member != b {
+			t.Errorf("it was taken again: %+v", r.Fact)
+		}
+		undated := purchase(c, "10", time.Time{})
+		undated.Fact.Source, undated.Fact.ExternalID, undated.Now = "till", "2", day(0)
+		k.must(undated)
+		k.must(record.Request{Holder: firm, Fact: engine.Fact{Kind: engine.HouseK, OccurredAt: day(1), House: &engine.HouseBody{Do: engine.HouseInvite, Member: c, Role: "viewer"}}})
+		k.must(record.Request{Holder: firm, Fact: engine.Fact{Kind: engine.HouseK, OccurredAt: day(1), House: &engine.HouseBody{Do: engine.HouseJoin, Member: c}}})
+		undated.Now = day(2)
+		if r := k.must(undated); !r.Duplicate || r.Fact.Member != c {
 			t.Errorf("it was taken again: %+v", r.Fact)
 		}
 		n := money.MustParse("7")
@@ -213,5 +224,91 @@ func TestNobodyTakesTheKeysOfWhatFollows(t *testing.T) {
 		near := purchase(a, "10", day(2))
 		near.Fact.Source, near.Fact.ExternalID = "lojalen", "1"
 		k.must(near)
+	})
+}
+
+// Who is blocked acts for nobody: what they do for an organization is refused, or earns nothing, as in their own books.
+func TestABlockedMemberActsForNobody(t *testing.T) {
+	t.Parallel()
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
+		k := openWith(t, d, record.Options{}, family)
+		a, b := k.enrol("a"), k.enrol("b")
+		firm := k.house(engine.Organization, a, "owner", b)
+		k.must(purchase(a, "500", day(1)))
+		receipt := purchase(b, "30", day(1))
+		receipt.Fact.Source, receipt.Fact.ExternalID = "till", "1"
+		if first := k.must(receipt); first.Fact.Member != firm {
+			t.Fatalf("it is of %s", first.Fact.Member)
+		}
+		status := func(to string) record.Request {
+			return record.Request{Program: "shop", Member: b, Now: day(3), Fact: engine.Fact{Kind: engine.Status, OccurredAt: day(3), Status: &engine.StatusBody{To: to}}}
+		}
+		spends := redeem(b, "hundred", day(3))
+		spends.Program, spends.Now = "shop", day(3)
+		named := spends
+		body := *spends.Fact.Redemption
+		body.By, named.Member, named.Fact.Redemption = b, firm, &body
+		cup := purchase(firm, "10", day(3))
+		buys := *cup.Fact.Purchase
+		buys.By, cup.Fact.Purchase = "ext:b", &buys
+		batch := k.r.Batch
+		if d.Distributed() { // the facts of a batch that are about different accounts have no order there
+			batch = func(_ context.Context, reqs []record.Request) (out []record.Outcome) {
+				for _, req := range reqs {
+					r, err := k.take(req)
+					out = append(out, record.Outcome{Result: r, Err: err})
+				}
+				return out
+			}
+		}
+		// They are blocked in the very batch in which they spend.
+		var got []string
+		for _, o := range batch(t.Context(), []record.Request{status(engine.Blocked), spends, named}) {
+			got = append(got, reason(o.Err))
+		}
+		if want := []string{"", "member_blocked", "member_blocked"}; !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+		for name, req := range map[string]record.Request{"as themselves": spends, "for the organization": named, "and buys for it": cup} {
+			if _, err := k.take(req); reason(err) != "member_blocked" {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if r := k.must(purchase(b, "50", day(3))); r.Fact.Member != b || k.balance(b, day(3)) != 0 {
+			t.Errorf("it is of %s, who has %d", r.Fact.Member, k.balance(b, day(3)))
+		}
+		if k.balance(firm, day(3)) != 530 {
+			t.Errorf("the organization has %d", k.balance(firm, day(3)))
+		}
+		receipt.Now = day(3)
+		if r := k.must(receipt); !r.Duplicate || r.Fact.Member != firm {
+			t.Errorf("it was taken again: %+v", r.Fact)
+		}
+		k.must(status(engine.Active))
+		if r := k.must(spends); r.Fact.Member != firm || k.balance(firm, day(3)) != 430 {
+			t.Errorf("it is of %s, which has %d", r.Fact.Member, k.balance(firm, day(3)))
+		}
+	})
+}
+
+// A batch finds all who act in three reads: the version, those who are named, their accounts. A program without organizations reads nothing.
+func TestWhoActsIsFoundOnceForABatch(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		for text, want := range map[string]int{shop: 0, shop + "households: {most: 4, shares: [point]}\n": 0, family: 3} {
+			d := dbtest.Open(t, d.Dialect())
+			k := openWith(t, d, record.Options{}, text)
+			var reqs []record.Request
+			for i := range 50 {
+				ext := fmt.Sprint("m", i)
+				k.enrol(ext)
+				req := purchase("ext:"+ext, "10", day(2))
+				req.Program, req.Now = "shop", day(2)
+				reqs = append(reqs, req)
+			}
+			if n, err := k.r.ReadsToAct(t.Context(), reqs); err != nil || n != want {
+				t.Errorf("%d reads, want %d: %v", n, want, err)
+			}
+		}
 	})
 }

@@ -2,7 +2,6 @@ package record
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"lojal.dev/lojal/internal/books"
@@ -116,35 +115,16 @@ func (u *unit) related(ctx context.Context, t *task, friend, by string) (string,
 	return relation(ctx, u.tx, t.req.Program, friend, by, t.enrols, at)
 }
 
-func stateOf(ctx context.Context, tx *db.Tx, ref books.Ref) (*engine.State, error) {
-	sheet := books.ReadSheet()
-	if err := sheet.Open(ctx, tx, []books.Ref{ref}); err != nil {
-		return nil, err
-	}
-	return &sheet.Folio(ref).State, nil
-}
-
 // Related says why an invitation does not count now, by one of engine's Refused words; "" when it does.
 func Related(ctx context.Context, tx *db.Tx, program, friend, by string) (string, error) {
-	return relation(ctx, tx, program, friend, by, member.Member{}, func(id string) (*engine.State, error) {
-		return stateOf(ctx, tx, books.Ref{Program: program, Member: id})
-	})
+	return relation(ctx, tx, program, friend, by, member.Member{}, StatesOf(ctx, tx, program))
 }
 
 // farthest is how far up a chain of invitations is looked for the friend.
 const farthest = 1000
 
 func relation(ctx context.Context, tx *db.Tx, program, friend, by string, newcomer member.Member, state func(string) (*engine.State, error)) (string, error) {
-	survivor := func(id string) (string, *engine.State, error) {
-		for range 100 {
-			st, err := state(id)
-			if err != nil || st.MergedInto == "" {
-				return id, st, err
-			}
-			id = st.MergedInto
-		}
-		return id, nil, errors.New("members merged in a circle")
-	}
+	survivor := func(id string) (string, *engine.State, error) { return Survivor(id, state) }
 	friend, own, err := survivor(friend)
 	if err != nil {
 		return "", err

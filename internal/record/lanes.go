@@ -178,6 +178,9 @@ func (r *Recorder) recordSpread(ctx context.Context, t *task) (*Result, error) {
 				return nil, err
 			}
 		}
+		if again(t.err) {
+			continue
+		}
 		if t.state == done {
 			r.meters.note([]*task{t})
 			return t.result, t.err
@@ -296,7 +299,9 @@ func (r *Recorder) side(ctx context.Context, tasks []*task) error {
 	byBucket := map[int32][]*task{}
 	for _, t := range tasks {
 		if t.state == done {
-			r.meters.note([]*task{t})
+			if !again(t.err) {
+				r.meters.note([]*task{t})
+			}
 			continue
 		}
 		b := t.bucket()

@@ -2,7 +2,6 @@ package record
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"lojal.dev/lojal/internal/books"
@@ -99,18 +98,12 @@ func (u *unit) other(ctx context.Context, program, from, ref string) (id, why st
 			return "", "", found[0].Err
 		}
 	}
-	var st *engine.State
-	for range 100 {
-		if st, err = u.stateAt(ctx, books.Ref{Program: program, Member: id}); err != nil || st.MergedInto == "" {
-			break
-		}
-		id = st.MergedInto
-	}
+	id, st, err := Survivor(id, func(id string) (*engine.State, error) {
+		return u.stateAt(ctx, books.Ref{Program: program, Member: id})
+	})
 	switch {
 	case err != nil:
 		return "", "", err
-	case st.MergedInto != "":
-		return "", "", errors.New("members merged in a circle")
 	case st.Seq == 0 || st.Kind != engine.Person:
 		return "", "", unknown
 	case id == from:

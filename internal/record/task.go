@@ -46,6 +46,11 @@ type task struct {
 	void map[string]bool
 	// spans says that the books of its parent may be an organization's, although it names a person.
 	spans bool
+	// actor is who acts for an organization, and barred why they may not.
+	actor  books.Ref
+	barred error
+	// wide says that it goes in one transaction also in a distributed database: what it repeats is in other books than it would go to.
+	wide bool
 	// told says that its outcome is known, whatever becomes of others.
 	told bool
 
@@ -89,7 +94,7 @@ func (t *task) done(r *Result) { t.result, t.err, t.state = r, nil, done }
 // reset makes the task as it was before its transaction was tried.
 func (t *task) reset() {
 	fresh := task{req: t.req, base: t.base, fact: t.base, natural: t.natural, hash: t.hash, peek: t.peek, needs: t.needs,
-		sweeps: t.sweeps, replan: t.replan, hold: t.hold, void: t.void, told: t.told, spans: t.spans}
+		sweeps: t.sweeps, replan: t.replan, hold: t.hold, void: t.void, told: t.told, spans: t.spans, actor: t.actor, barred: t.barred, wide: t.wide}
 	*t = fresh
 }
 

@@ -553,28 +553,12 @@ func (u *unit) openAccounts(ctx context.Context, tasks []*task) error {
 
 // openAll opens accounts, and the survivors of those that were merged.
 func (u *unit) openAll(ctx context.Context, refs []books.Ref) error {
-	for len(refs) > 0 {
-		if err := u.sheet.Open(ctx, u.tx, refs); err != nil {
-			return err
-		}
-		var more []books.Ref
-		for _, ref := range refs {
-			if into := u.sheet.Folio(ref).State.MergedInto; into != "" {
-				next := books.Ref{Program: ref.Program, Member: into}
-				u.merged.remember(ref, next)
-				if u.sheet.Folio(next) == nil {
-					more = append(more, next)
-				}
-			}
-		}
-		refs = more
-	}
-	return nil
+	return openLines(ctx, u.tx, u.sheet, refs, u.merged.remember)
 }
 
 // survivor follows merges to the account that stands for ref now.
 func (u *unit) survivor(ref books.Ref) books.Ref {
-	for range 100 {
+	for range mostMerges {
 		f := u.sheet.Folio(ref)
 		if f == nil || f.State.MergedInto == "" {
 			return ref
@@ -615,7 +599,7 @@ func (u *unit) pick() []*task {
 // holds lists what no two tasks may work on at the same time.
 func (u *unit) holds(t *task) []any {
 	keys := make([]any, 0, 4)
-	for _, ref := range []books.Ref{t.ref, t.other, t.by} {
+	for _, ref := range []books.Ref{t.ref, t.other, t.by, t.actor} {
 		if ref.Member != "" {
 			keys = append(keys, u.survivor(ref))
 		}

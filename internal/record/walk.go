@@ -62,6 +62,9 @@ func (w *walk) road() (*Result, error) {
 	if t.fact.Kind == look {
 		return w.look(f)
 	}
+	if err := w.u.actorMay(t); err != nil {
+		return nil, err
+	}
 	if err := w.u.stillOpen(w.ctx, t); err != nil {
 		return nil, err
 	}
@@ -364,6 +367,9 @@ func (w *walk) duplicate(r books.Receipt) (*Result, error) {
 	home := w.u.survivor(books.Ref{Program: r.Program, Member: r.Member})
 	sameMember := t.fact.Kind == engine.Enrolment || t.ref.Member != "" && w.u.survivor(t.ref) == home
 	if by := t.fact.By(); by != "" && home.Member == by { // it was recorded before its member acted for an organization
+		sameMember = true
+	}
+	if by := e.Fact.By(); by != "" && (t.ref.Member == by || w.u.survivor(t.ref).Member == by) { // it was recorded for an organization, for which its member acts no more
 		sameMember = true
 	}
 	if r.Hash != t.hash || !sameMember {
