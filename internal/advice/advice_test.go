@@ -122,6 +122,22 @@ func TestEachFaultIsFoundAlone(t *testing.T) {
 	}
 }
 
+// Words of activities are read by members as well, wherever they stand.
+func TestWordsOfActivitiesWantNames(t *testing.T) {
+	t.Parallel()
+	const named = "names: {tea: tea, product: the product, flagship: the flagship}\n"
+	rule := "  - {id: sold, title: Sold, on: 'activity:sold', when: {any: [{property: {product: flagship, pieces: 2}}]}, give: {unit: star, amount: 1}, limit: {per: day, times: 9}}\n"
+	rest := units + "activities: {sold: {name: Sold, properties: {product: text, pieces: whole}}}\n" + base + rule + rewards
+	found := Of(compiled(t, head+rest), today, Usual{20000, 2}, "en")
+	if len(found) != 1 || found[0].Code != "no_name" || found[0].Pointer != "/earn/1" || !strings.Contains(found[0].Why, "pieces, product, flagship.") {
+		t.Errorf("%+v", found)
+	}
+	p := compiled(t, strings.Replace(head, "names: {tea: tea}\n", strings.Replace(named, "}", ", pieces: the number}", 1), 1)+rest)
+	if found := codes(Of(p, today, UsualOf(p), "en")); len(found) > 0 {
+		t.Errorf("%v", found)
+	}
+}
+
 func TestAGoodProgramHasNoFindings(t *testing.T) {
 	t.Parallel()
 	p := compiled(t, head+units+base+rewards)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"lojal.dev/lojal/internal/explain"
 	"lojal.dev/lojal/internal/lang"
@@ -46,8 +47,9 @@ func (l *look) unclear() {
 		if why := l.unreachable(r); why != "" {
 			l.find(Unclear, why, atRule(r), "rule", l.rule(r))
 		}
-		l.unnamed(r)
+		l.unnamed(atRule(r), l.rule(r), r.Lines, r.When, nil)
 	}
+	l.unnamedElsewhere()
 	for i := range l.p.Doc.Rewards {
 		if len(l.p.Doc.Rewards[i].Title) == 0 {
 			l.find(Unclear, "no_title", pointer("rewards", i, "title"), "rule", l.p.Doc.Rewards[i].ID)
@@ -171,28 +173,63 @@ func multiplies(m, r *program.CompiledRule) bool {
 	return r.Give.Per != nil || len(r.Shares) > 0 || r.Give.Each == "item" || r.Give.Formula != ""
 }
 
-// unnamed finds categories and the like that members would read as codes.
-func (l *look) unnamed(r *program.CompiledRule) {
+// unnamed finds categories, properties and the like that members would read as codes.
+func (l *look) unnamed(ptr, title string, lines *program.Lines, when *program.CompiledCondition, more program.Words) {
 	var words []string
 	add := func(list program.Words) {
 		for _, w := range list {
-			if len(l.p.Doc.Names[w]) == 0 && !slices.Contains(words, w) && strings.ToLower(w) == w {
+			if len(l.p.Doc.Names[w]) == 0 && !slices.Contains(words, w) && strings.ToLower(w) == w && strings.ContainsFunc(w, unicode.IsLetter) {
 				words = append(words, w)
 			}
 		}
 	}
-	for n := r.Lines; n != nil; n = n.Not {
+	for n := lines; n != nil; n = n.Not {
 		add(n.Category)
 		add(n.Tag)
 		add(n.Store)
 		add(n.Channel)
 	}
-	if r.When != nil {
-		add(r.When.Store)
-		add(r.When.Channel)
+	var in func(c *program.CompiledCondition)
+	in = func(c *program.CompiledCondition) {
+		if c == nil {
+			return
+		}
+		add(c.Condition.Store)
+		add(c.Condition.Channel)
+		for _, name := range sorted(c.Property) {
+			add(program.Words{name})
+			add(slices.DeleteFunc(slices.Clone(c.Property[name]), func(w string) bool { return w == "true" || w == "false" }))
+		}
+		for _, part := range slices.Concat(c.All, c.Any, []*program.CompiledCondition{c.Not}) {
+			in(part)
+		}
 	}
+	in(when)
+	add(more)
 	if len(words) > 0 {
-		l.find(Unclear, "no_name", atRule(r), "rule", l.rule(r), "words", strings.Join(words, ", "))
+		l.find(Unclear, "no_name", ptr, "rule", title, "words", strings.Join(words, ", "))
+	}
+}
+
+// unnamedElsewhere looks for such words where something is had, not earned by a rule.
+func (l *look) unnamedElsewhere() {
+	for i := range l.p.Doc.Rewards {
+		r := l.p.Rewards[l.p.Doc.Rewards[i].ID]
+		l.unnamed(pointer("rewards", i), explain.Reward(l.p, r.ID, l.lang), nil, r.When, nil)
+	}
+	for i := range l.p.Doc.Challenges {
+		c := l.p.Challenges[l.p.Doc.Challenges[i].ID]
+		more := slices.Clone(c.Challenge.Of)
+		if c.On != "purchase" && c.Shape == program.SetShape {
+			more = append(more, c.Set)
+		}
+		if property, ok := strings.CutPrefix(c.Metric, "property:"); ok {
+			more = append(more, property)
+		}
+		l.unnamed(pointer("challenges", i), explain.Rule(l.p, c.ID, l.lang), c.Lines, c.When, more)
+	}
+	if r := l.p.Referral; r != nil {
+		l.unnamed("/referral/qualifies", r.Title.In(l.lang), nil, r.When, nil)
 	}
 }
 

@@ -22,8 +22,8 @@ type Document struct {
 	// Languages lists the languages that every text must have: nb, sv, da, en. Without it nothing is demanded, and a text that is
 	// missing in a language is shown in another.
 	Languages []string `json:"languages,omitempty"`
-	// Names are what members call the words that purchases come with: categories, brands, tags, stores and channels, by the word:
-	// {food/greens: {nb: frukt og grønt, en: fruit and vegetables}}.
+	// Names are what members call the words that purchases and activities come with: categories, brands, tags, stores and channels, and the
+	// properties of activities with what they hold, by the word: {food/greens: {nb: frukt og grønt, en: fruit and vegetables}}.
 	Names map[string]Text `json:"names,omitempty"`
 	// Usual is what a usual member buys. No purchase is decided by it: the health check weighs rewards and tiers against it.
 	Usual *Usual `json:"usual,omitempty"`

@@ -12,7 +12,7 @@ func (w *writer) benefits() []Item {
 		return nil
 	}
 	for _, b := range w.p.Benefits {
-		out = append(out, Item{Of: b.ID, Title: w.benefit(b.ID), Text: paragraph(sentence(w.text(b.Description)), w.value(b), w.whose(b), w.conditions(b.When), w.window(b.From, b.Until), w.grows(b), w.fades(b), w.limits(b.Limits, ""))})
+		out = append(out, Item{Of: b.ID, Title: w.benefit(b.ID), Text: paragraph(sentence(w.text(b.Description)), w.value(b), w.whose(b), w.conditions(b.When), w.window(b.When, b.From, b.Until), w.grows(b), w.fades(b), w.limits(b.Limits, ""))})
 	}
 	return out
 }

@@ -1,7 +1,6 @@
 package terms
 
 import (
-	"strconv"
 	"strings"
 
 	"lojal.dev/lojal/internal/explain"
@@ -15,7 +14,7 @@ func (w *writer) challenges() []Item {
 	var out []Item
 	for i := range w.p.Doc.Challenges {
 		c := w.p.Challenges[w.p.Doc.Challenges[i].ID]
-		lines := []string{sentence(w.text(c.Description)), sentence(w.goal(c)), w.counted(c), w.scope(c.Lines), w.conditions(c.When), w.window(c.From, c.Until)}
+		lines := []string{sentence(w.text(c.Description)), sentence(w.goal(c)), w.counted(c), w.scope(c.Lines), w.conditions(c.When), w.window(c.When, c.From, c.Until)}
 		if c.Join {
 			lines = append(lines, sentence(w.say("challenge.join")))
 		}
@@ -56,7 +55,7 @@ func (w *writer) goal(c *program.CompiledChallenge) string {
 		}
 		return w.say(key, "n", w.period(program.Period{N: int(c.Goal), Unit: c.Streak}), "x", done)
 	case c.Shape == program.SetShape:
-		n = strconv.FormatInt(c.Goal, 10)
+		n = w.count(c.Goal)
 		if c.On != "purchase" {
 			return w.say("goal.set.activity", "n", n, "what", explain.Word(w.p, c.Set, w.lang), "x", done)
 		}
@@ -73,7 +72,7 @@ func (w *writer) goal(c *program.CompiledChallenge) string {
 func (w *writer) counted(c *program.CompiledChallenge) string {
 	switch {
 	case c.Shape == program.StreakShape && c.Least > 1 && (c.Metric == "purchases" || c.Metric == "times"):
-		return sentence(w.say("goal.least", "n", strconv.FormatInt(c.Least, 10), "every", w.say("every."+c.Streak)))
+		return sentence(w.say("goal.least", "n", w.count(c.Least), "every", w.say("every."+c.Streak)))
 	case c.Shape == program.SetShape && len(c.Challenge.Of) > 0:
 		return sentence(w.say("goal.of", "x", w.and(w.named(c.Challenge.Of))))
 	}
@@ -87,7 +86,7 @@ func (w *writer) prize(c *program.CompiledChallenge) string {
 	case g.Reward != "":
 		out = append(out, sentence(w.say("prize.reward", "x", w.quoted(explain.Reward(w.p, g.Reward, w.lang)))))
 		if g.Uses > 1 {
-			out = append(out, sentence(w.say("prize.uses", "n", strconv.FormatInt(g.Uses, 10))))
+			out = append(out, sentence(w.say("prize.uses", "n", w.count(g.Uses))))
 		}
 	case g.Unit != "":
 		out = append(out, sentence(w.say("prize.reward", "x", w.points(g.Unit, c.Amount))))
@@ -117,10 +116,10 @@ func (w *writer) again(c *program.CompiledChallenge) string {
 		out = append(out, sentence(w.say("challenge.per", "every", w.say("every."+c.Per))))
 	}
 	if c.Repeats && c.Most > 0 {
-		out = append(out, sentence(w.say("challenge.times", "n", strconv.FormatInt(c.Most, 10))))
+		out = append(out, sentence(w.say("challenge.times", "n", w.count(c.Most))))
 	}
 	if c.AtOnce > 0 {
-		out = append(out, sentence(w.say("challenge.atonce", "n", strconv.FormatInt(c.AtOnce, 10))))
+		out = append(out, sentence(w.say("challenge.atonce", "n", w.count(c.AtOnce))))
 	}
 	return paragraph(out...)
 }

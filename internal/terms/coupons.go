@@ -1,7 +1,5 @@
 package terms
 
-import "strconv"
-
 // coupons tells of words and codes that take something off what there is to pay.
 func (w *writer) coupons() []Item {
 	var out []Item
@@ -15,18 +13,11 @@ func (w *writer) coupons() []Item {
 		if c.Word != "" {
 			lines = []string{sentence(w.say("coupon.word", "word", w.quoted(c.Word), "x", worth))}
 		}
-		if c.Least != nil {
-			n, _ := c.Least.Minor(w.p.Exponent) // it was checked
-			lines = append(lines, sentence(w.say("coupon.least", "x", w.money(n))))
-		}
-		lines = append(lines, w.window(c.From, c.Until))
+		lines = append(lines, w.least(c.Stacking()), w.window(nil, c.From, c.Until))
 		if c.Uses > 1 {
-			lines = append(lines, sentence(w.say("coupon.uses", "n", strconv.FormatInt(c.Uses, 10))))
+			lines = append(lines, sentence(w.say("coupon.uses", "n", w.count(c.Uses))))
 		}
-		lines = append(lines, w.limits(c.Limits, ""))
-		if c.Stacks == "alone" {
-			lines = append(lines, sentence(w.say("coupon.alone")))
-		}
+		lines = append(lines, w.limits(c.Limits, ""), w.together(c.Stacking(), "", c.ID))
 		out = append(out, Item{Of: c.ID, Title: w.text(c.Title), Text: paragraph(lines...)})
 	}
 	return out

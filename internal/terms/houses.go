@@ -1,7 +1,5 @@
 package terms
 
-import "strconv"
-
 // households tells how members use each other's points.
 func (w *writer) households() []Item {
 	h := w.p.Doc.Households
@@ -13,8 +11,8 @@ func (w *writer) households() []Item {
 		units = append(units, w.unit(u))
 	}
 	out := []string{
-		sentence(w.say("houses.share", "n", strconv.FormatInt(h.Most, 10), "units", w.and(units))),
-		sentence(w.say("houses.first")), sentence(w.say("houses.leave")),
+		sentence(w.say("houses.share", "n", w.count(h.Most), "units", w.and(units))),
+		sentence(w.say("houses.first", "units", w.and(units))), sentence(w.say("houses.leave")),
 	}
 	if h.MemberFor != nil {
 		out = append(out, sentence(w.say("houses.for", "x", w.period(*h.MemberFor))))

@@ -2,7 +2,7 @@ package terms
 
 import (
 	"slices"
-	"strconv"
+	"strings"
 
 	"lojal.dev/lojal/internal/explain"
 	"lojal.dev/lojal/internal/program"
@@ -22,9 +22,13 @@ func (w *writer) cost(p program.CompiledPrice) string {
 
 // costs writes all prices of which one is paid.
 func (w *writer) costs(r *program.CompiledReward) string {
-	all := make([]string, len(r.Prices))
+	all, sums := make([]string, len(r.Prices)), false
 	for i, p := range r.Prices {
 		all[i] = w.cost(p)
+		sums = sums || len(p.Units) > 1 || len(p.Units) == 1 && p.Money > 0
+	}
+	if sums { // a comma alone would read as one more thing to pay
+		return strings.Join(all, w.say("price.or"))
 	}
 	return w.or(all)
 }
@@ -50,7 +54,7 @@ func (w *writer) kind(r *program.CompiledReward) string {
 	case program.KindRaffle:
 		prize := w.quoted(explain.Reward(w.p, g.Raffle.Prize, w.lang))
 		if g.Raffle.Winners > 1 {
-			return sentence(w.say("kind.raffle.more", "time", w.last(*r.Draws), "n", strconv.FormatInt(g.Raffle.Winners, 10), "x", prize))
+			return sentence(w.say("kind.raffle.more", "time", w.last(*r.Draws), "n", w.count(g.Raffle.Winners), "x", prize))
 		}
 		return sentence(w.say("kind.raffle", "time", w.last(*r.Draws), "x", prize))
 	case program.KindChoice:

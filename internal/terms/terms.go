@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -170,6 +169,9 @@ func (w *writer) decimal(d money.Decimal) string {
 	return w.money(n)
 }
 
+// count writes a whole number.
+func (w *writer) count(n int64) string { return w.number(money.New(n, 0)) }
+
 func (w *writer) number(d money.Decimal) string { return lang.Number(w.lang, d) }
 
 func (w *writer) period(p program.Period) string {
@@ -188,7 +190,7 @@ func (w *writer) earning() []Item {
 		if r == nil || r.DryRun || r.Give == nil {
 			continue
 		}
-		out = append(out, Item{Of: r.ID, Title: w.text(r.Title), Text: paragraph(w.gives(r), w.scope(r.Lines), w.conditions(r.When), w.window(r.From, r.Until), w.limits(r.Limits, r.Give.Unit), w.pending(r), w.ruleExpiry(r))})
+		out = append(out, Item{Of: r.ID, Title: w.text(r.Title), Text: paragraph(w.gives(r), w.scope(r.Lines), w.conditions(r.When), w.window(r.When, r.From, r.Until), w.limits(r.Limits, r.Give.Unit), w.pending(r), w.ruleExpiry(r))})
 	}
 	return out
 }
@@ -209,7 +211,7 @@ func (w *writer) multipliers() []Item {
 		if unit == "" && len(w.p.UnitIDs) == 1 {
 			unit = w.p.UnitIDs[0]
 		}
-		out = append(out, Item{Of: r.ID, Title: w.text(r.Title), Text: paragraph(sentence(s), w.scope(r.Lines), w.conditions(r.When), w.window(r.From, r.Until), w.limits(r.Limits, unit), w.stacking(r))})
+		out = append(out, Item{Of: r.ID, Title: w.text(r.Title), Text: paragraph(sentence(s), w.scope(r.Lines), w.conditions(r.When), w.window(r.When, r.From, r.Until), w.limits(r.Limits, unit), w.stacking(r))})
 	}
 	return out
 }
@@ -477,8 +479,17 @@ func (w *writer) spans(list program.Words) []string {
 	return out
 }
 
-// window says from when and until when.
-func (w *writer) window(from, until *time.Time) string {
+// window says from when and until when, but for an end that the condition beside it has told already.
+func (w *writer) window(when *program.CompiledCondition, from, until *time.Time) string {
+	if when != nil && len(when.Condition.Dates) == 1 {
+		first, last, _ := strings.Cut(when.Condition.Dates[0], "..")
+		if from != nil && w.day(*from) == lang.Day(w.lang, first) {
+			from = nil
+		}
+		if until != nil && w.last(*until) == lang.Day(w.lang, last) {
+			until = nil
+		}
+	}
 	switch {
 	case from != nil && until != nil:
 		return sentence(w.say("window.both", "from", w.day(*from), "until", w.last(*until)))
@@ -523,7 +534,7 @@ func (w *writer) limits(limits []program.CompiledLimit, unit string) string {
 			if l.Each == "program" {
 				key += ".all"
 			}
-			out = append(out, sentence(w.say(key, "n", strconv.FormatInt(l.Times, 10), "per", per)))
+			out = append(out, sentence(w.say(key, "n", w.count(l.Times), "per", per)))
 		}
 		if l.Amount >= 0 && unit != "" {
 			key := "limit.amount"
@@ -574,7 +585,7 @@ func (w *writer) ends(e *program.Expiry, unit string) string {
 	case e.EndOf != "" && e.Later == 1:
 		out = append(out, sentence(w.say("expiry.endof.next", "unit", unit, "per", w.say("endof."+e.EndOf))))
 	case e.EndOf != "" && e.Later > 0:
-		out = append(out, sentence(w.say("expiry.endof.later", "unit", unit, "per", w.say("endof."+e.EndOf), "n", strconv.Itoa(e.Later))))
+		out = append(out, sentence(w.say("expiry.endof.later", "unit", unit, "per", w.say("endof."+e.EndOf), "n", w.count(int64(e.Later)))))
 	case e.EndOf != "":
 		out = append(out, sentence(w.say("expiry.endof", "unit", unit, "per", w.say("endof."+e.EndOf))))
 	}
@@ -627,9 +638,9 @@ func (w *writer) rewards() []Item {
 		}
 		stock := ""
 		if r.Stock >= 0 {
-			stock = sentence(w.say("stock", "n", strconv.FormatInt(r.Stock, 10)))
+			stock = sentence(w.say("stock", "n", w.count(r.Stock)))
 		}
-		out = append(out, Item{Of: r.ID, Title: w.text(r.Title), Text: paragraph(sentence(w.text(r.Description)), w.price(r), w.given(r), w.conditions(r.Shown), w.conditions(r.When), w.window(r.From, r.Until), w.limits(r.Limits, ""), stock)})
+		out = append(out, Item{Of: r.ID, Title: w.text(r.Title), Text: paragraph(sentence(w.text(r.Description)), w.price(r), w.given(r), w.conditions(r.Shown), w.conditions(r.When), w.window(r.When, r.From, w.offered(r)), w.limits(r.Limits, ""), stock)})
 	}
 	return out
 }
@@ -659,7 +670,7 @@ func (w *writer) price(r *program.CompiledReward) string {
 		return ""
 	}
 	if r.Quantity > 1 {
-		return sentence(w.say("price.pieces", "price", w.costs(r), "n", strconv.FormatInt(r.Quantity, 10)))
+		return sentence(w.say("price.pieces", "price", w.costs(r), "n", w.count(r.Quantity)))
 	}
 	return sentence(w.say("price", "price", w.costs(r)))
 }
@@ -676,11 +687,65 @@ func (w *writer) given(r *program.CompiledReward) string {
 	case v.Percent != nil:
 		worth = w.number(*v.Percent) + w.say("percent")
 	}
-	s := sentence(w.say("voucher", "x", worth))
+	out := []string{sentence(w.say("voucher", "x", worth))}
 	if v.Valid != nil {
-		s = paragraph(s, sentence(w.say("voucher.valid", "x", w.period(*v.Valid))))
+		out = append(out, sentence(w.say("voucher.valid", "x", w.period(*v.Valid))))
 	}
-	return s
+	key := "voucher.use"
+	if v.Bound {
+		key = "voucher.use.bound"
+	}
+	return paragraph(append(out, sentence(w.say(key, "n", w.times(max(v.Uses, 1)))), w.least(*v), w.together(*v, r.ID, ""))...)
+}
+
+// times writes how often: once, 3 times.
+func (w *writer) times(n int64) string {
+	if n == 1 {
+		return w.say("once")
+	}
+	one, other, _ := strings.Cut(w.say("times"), "|")
+	return lang.Count(w.lang, n, 0, one, other)
+}
+
+// least says how much there is to buy for.
+func (w *writer) least(v program.Voucher) string {
+	if v.Least == nil {
+		return ""
+	}
+	return sentence(w.say("coupon.least", "x", w.decimal(*v.Least)))
+}
+
+// together says what a voucher or coupon does not go with. reward or coupon is the id of what is told.
+func (w *writer) together(v program.Voucher, reward, coupon string) string {
+	switch {
+	case v.Stacks == "alone":
+		return sentence(w.say("coupon.alone"))
+	case v.Group == "":
+		return ""
+	}
+	var others []string
+	for i := range w.p.Doc.Rewards {
+		if r := &w.p.Doc.Rewards[i]; r.ID != reward && r.Gives.Voucher != nil && r.Gives.Voucher.Group == v.Group {
+			others = append(others, w.quoted(explain.Reward(w.p, r.ID, w.lang)))
+		}
+	}
+	for i := range w.p.Doc.Coupons {
+		if c := &w.p.Doc.Coupons[i]; c.ID != coupon && c.Group == v.Group {
+			others = append(others, w.quoted(explain.Coupon(w.p, c.ID, w.lang)))
+		}
+	}
+	if len(others) == 0 {
+		return sentence(w.say("coupon.one"))
+	}
+	return sentence(w.say("coupon.oneof", "x", w.and(others)))
+}
+
+// offered is until when a reward is offered; nil where its draw has told it.
+func (w *writer) offered(r *program.CompiledReward) *time.Time {
+	if r.Until != nil && r.Draws != nil && w.last(*r.Until) == w.last(*r.Draws) {
+		return nil
+	}
+	return r.Until
 }
 
 // tiers tells each ladder: what counts, the steps, and how one falls.
@@ -729,7 +794,7 @@ func (w *writer) latest(p program.Period) string {
 	if p.N == 1 {
 		return one
 	}
-	return strings.ReplaceAll(more, "{n}", strconv.Itoa(p.N))
+	return strings.ReplaceAll(more, "{n}", w.count(int64(p.N)))
 }
 
 // step says from where a tier is, and what it brings.
@@ -817,8 +882,22 @@ func (w *writer) down(t *program.CompiledTierSet) string {
 	return s
 }
 
+// buys says whether it makes a difference in the program that somebody bought something: else there is nothing to tell of goods that come back.
+func (w *writer) buys() bool {
+	d := w.p.Doc
+	if len(w.p.Rules["purchase"])+len(w.p.Multipliers["purchase"])+len(d.Coupons)+len(w.p.Fading) > 0 || d.Referral != nil || d.GiftCards != nil || d.Claims != nil {
+		return true
+	}
+	return slices.ContainsFunc(w.p.Metrics, func(t *program.CompiledTierSet) bool { return t.Metric == "spend" || t.Metric == "purchases" }) ||
+		slices.ContainsFunc(d.Challenges, func(c program.Challenge) bool { return c.On == "purchase" }) ||
+		slices.ContainsFunc(d.Rewards, func(r program.Reward) bool { return r.Pay != nil || r.Gives.Voucher != nil })
+}
+
 // returns tells what happens when goods come back.
 func (w *writer) returns() []Item {
+	if !w.buys() {
+		return nil
+	}
 	r := w.p.Doc.Returns
 	if r.Accept != nil && !*r.Accept {
 		return []Item{{Text: sentence(w.say("returns.kept"))}}
