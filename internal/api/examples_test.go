@@ -227,11 +227,11 @@ func exampleAnswers(tb testing.TB) map[string]json.RawMessage {
 		s.do("POST", "/v1/members", `{"external_id": "`+ext+`"}`).want(201)
 	}
 	s.real["hou"] = s.tell("postHouseholds").text("id")
-	for _, op := range []string{"postHouseholdsHouseSteps", "getHouseholdsHouse", "getMembersMemberHouses"} {
+	for _, op := range []string{"postHouseholdsHouseSteps", "getHouseholdsHouse", "getMembersMemberHouses", "postHouseholdsHouseClose"} {
 		s.tell(op)
 	}
 	s.real["org"] = s.tell("postOrganizations").text("id")
-	for _, op := range []string{"postOrganizationsHouseSteps", "getOrganizationsHouse"} {
+	for _, op := range []string{"postOrganizationsHouseSteps", "getOrganizationsHouse", "postOrganizationsHouseClose"} {
 		s.tell(op)
 	}
 	s.real["code"] = s.tell("postGiftCards").text("code")

@@ -156,6 +156,7 @@ func TestARaffleIsDrawn(t *testing.T) {
 			t.Errorf("asked again: %s, before: %s", again.raw, got.raw)
 		}
 		h.do("GET", "/v1/members/ext:4711/grants", "").want(200).is("parcel", "items", 0, "reward").is("raffle:ticket", "items", 0, "source")
+		dbtest.Settle(t, d)
 		if n := strings.Count(string(h.do("GET", "/v1/events", "").want(200).raw), `"raffle.drawn"`); n != 1 {
 			t.Errorf("%d events tell of one winner", n)
 		}

@@ -144,6 +144,32 @@ func (s *Server) houseStep(ctx context.Context, in *houseStepIn, kind string) (*
 	return s.holderFact(ctx, &in.Call, nil, in.House, f)
 }
 
+type closeHouseIn struct {
+	Call
+	HousePath
+	Included
+	Body *Because
+}
+
+func (s *Server) closeHousehold(ctx context.Context, in *closeHouseIn) (*Answered[Recorded], error) {
+	return s.closeHouse(ctx, in, engine.Household)
+}
+
+func (s *Server) closeOrganization(ctx context.Context, in *closeHouseIn) (*Answered[Recorded], error) {
+	return s.closeHouse(ctx, in, engine.Organization)
+}
+
+func (s *Server) closeHouse(ctx context.Context, in *closeHouseIn, kind string) (*Answered[Recorded], error) {
+	if err := in.check(kind); err != nil {
+		return nil, err
+	}
+	f := engine.Fact{Kind: engine.Status, Status: &engine.StatusBody{To: engine.Closed}}
+	if in.Body != nil {
+		f.Status.Reason = in.Body.Reason
+	}
+	return s.holderFact(ctx, &in.Call, in.Include, in.House, f)
+}
+
 type getHouseIn struct {
 	Call
 	HousePath
@@ -185,7 +211,10 @@ func (s *Server) houseOf(ctx context.Context, c *Call, id string) (*House, error
 		}
 	}
 	if st.Kind == engine.Organization {
-		out.Balances, out.Tiers = v.balances(acc, false), v.tiers(acc, c.now)
+		out.Balances = v.balances(acc, false)
+		if out.Tiers, err = s.standing(ctx, c, id); err != nil {
+			return nil, err
+		}
 	}
 	sums := map[string]int64{}
 	for _, one := range st.People() {

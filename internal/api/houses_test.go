@@ -44,6 +44,83 @@ func TestAHouseholdOverHTTP(t *testing.T) {
 	})
 }
 
+// A firm's books are read as a member's are, and its tiers with what was counted for them.
+func TestTheBooksOfAnOrganizationAreRead(t *testing.T) {
+	each(t, func(_ *testing.T, h *house) {
+		h.do("POST", "/v1/members", `{"external_id": "kari"}`).want(201)
+		firm := h.do("POST", "/v1/organizations", `{"owner": "ext:kari"}`).want(201).text("id")
+		h.do("POST", "/v1/purchases", `{"member": "ext:kari", "amount": "3500.00"}`).want(201)
+		at := "/v1/members/" + firm
+		h.do("GET", "/v1/organizations/"+firm, "").want(200).is("3500.00", "tiers", "club", "value").is("gold", "tiers", "club", "tier").is("350", "balances", "star", "balance")
+		h.do("GET", at, "").want(200).is("organization", "kind").is("active", "status")
+		h.do("GET", at+"?include=balances,tiers", "").want(200).is("350", "balances", "star", "spendable").is("3500.00", "tiers", "club", "value")
+		h.do("GET", at+"/facts", "").want(200).is("purchase", "items", 0, "kind")
+		h.do("GET", at+"/explanations?lang=nb", "").want(200).is("purchase", "items", 0, "kind")
+		h.do("GET", at+"/postings", "").want(200).is("350", "items", 0, "amount")
+		h.do("GET", at+"/tiers", "").want(200).is("3500.00", "tiers", "club", "value")
+		for _, list := range []string{"balances", "redemptions", "challenges", "grants", "benefits", "plans", "forecast?until=2026-12-01T00:00:00Z", "targets"} {
+			h.do("GET", at+"/"+list, "").want(200)
+		}
+		h.do("PATCH", at, `{"name": "Bygg"}`).want(404)
+		for _, nobody := range []string{"org_01k9zjq3hfe1f8m6v7j0q3x5c4", "org_x"} {
+			for _, list := range []string{"", "/facts", "/postings", "/tiers", "/balances"} {
+				h.do("GET", "/v1/members/"+nobody+list, "").want(404)
+			}
+		}
+	})
+}
+
+// Who acts for an organization sees in the catalogue what a redemption would take, and reaches what is their own.
+func TestWhoActsForAnOrganizationReachesTheirOwn(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		for _, m := range []string{"kari", "ola", "liv"} {
+			h.do("POST", "/v1/members", fmt.Sprintf(`{"external_id": %q}`, m)).want(201)
+		}
+		h.do("POST", "/v1/members/ext:ola/grants", `{"reward": "coffee", "reason": "Won"}`).want(201)
+		firm := h.do("POST", "/v1/organizations", `{"owner": "ext:kari"}`).want(201).text("id")
+		for who, role := range map[string]string{"ola": "buyer", "liv": "viewer"} {
+			h.do("POST", "/v1/organizations/"+firm+"/steps", fmt.Sprintf(`{"do": "invite", "member": "ext:%s", "role": %q, "by": "ext:kari"}`, who, role)).want(201)
+			h.do("POST", "/v1/organizations/"+firm+"/steps", fmt.Sprintf(`{"do": "join", "member": "ext:%s"}`, who)).want(201)
+		}
+		ola := h.do("GET", "/v1/members/ext:ola", "").want(200).text("id")
+		h.do("POST", "/v1/adjustments", `{"member": "`+firm+`", "unit": "star", "amount": "40", "reason": "Opening"}`).want(201)
+		h.do("GET", "/v1/rewards/mug?member=ext:ola", "").want(200).is(firm, "for_member", "member").is(true, "for_member", "available")
+		h.do("GET", "/v1/rewards/coffee?member=ext:ola", "").want(200).is(false, "for_member", "available")
+		h.do("GET", "/v1/rewards/mug?member=ext:ola&own=true", "").want(200).is(ola, "for_member", "member").is(false, "for_member", "available")
+		h.do("GET", "/v1/rewards/coffee?member=ext:ola&own=true", "").want(200).is(true, "for_member", "available")
+		h.do("GET", "/v1/rewards/mug?member=ext:liv", "").want(200).is(firm, "for_member", "member").is(false, "for_member", "available").is("role_may_not", "for_member", "reason")
+		h.do("GET", "/v1/rewards/mug?member="+firm, "").want(200).is(true, "for_member", "available")
+		h.do("POST", "/v1/redemptions", `{"member": "ext:ola", "reward": "mug", "commit": true}`).want(201).is(firm, "member")
+		red := h.do("POST", "/v1/redemptions", `{"member": "ext:ola", "reward": "coffee", "commit": true, "own": true}`).want(201).is(ola, "member")
+		h.do("POST", "/v1/redemptions/"+red.text("redemptions", 0, "id")+"/refund", "").want(201).is(ola, "member")
+		bought := h.do("POST", "/v1/purchases", `{"member": "ext:liv", "amount": "100.00", "own": true, "source": "till", "external_id": "9"}`).want(201)
+		if bought.text("member") == firm || bought.get("earned", "star") != "10" {
+			t.Error(bought.raw)
+		}
+		h.do("POST", "/v1/purchases", `{"member": "ext:liv", "amount": "100.00", "own": true, "source": "till", "external_id": "9"}`).want(200)
+		h.do("POST", "/v1/purchases/till:9/returns", "").want(201).is(bought.text("member"), "member")
+		h.do("POST", "/v1/activities", `{"member": "ext:ola", "kind": "own_cup", "own": true}`).want(201).is(ola, "member")
+		h.do("POST", "/v1/activities", `{"member": "`+firm+`", "kind": "own_cup", "by": "ext:ola"}`).want(201).is(firm, "member")
+		h.do("POST", "/v1/purchases", `{"member": "`+firm+`", "amount": "100.00", "own": true}`).refused(422, "invalid_house", "/own")
+	})
+}
+
+func TestAHouseIsClosed(t *testing.T) {
+	each(t, func(_ *testing.T, h *house) {
+		h.do("POST", "/v1/members", `{"external_id": "kari"}`).want(201)
+		firm := h.do("POST", "/v1/organizations", `{"owner": "ext:kari"}`).want(201).text("id")
+		home := h.do("POST", "/v1/households", `{"owner": "ext:kari"}`).want(201).text("id")
+		h.do("POST", "/v1/purchases", `{"member": "ext:kari", "amount": "100.00"}`).want(201)
+		h.do("POST", "/v1/organizations/"+firm+"/close", `{"reason": "The agreement ended"}`).want(201).is(firm, "member")
+		h.do("GET", "/v1/organizations/"+firm, "").want(200).is("closed", "status").is("0", "balances", "star", "balance")
+		h.do("POST", "/v1/organizations/"+firm+"/close", "").want(409)
+		h.do("POST", "/v1/households/"+home+"/close", "").want(201)
+		h.do("GET", "/v1/households/"+home, "").want(200).is("closed", "status")
+		h.do("POST", "/v1/households/"+firm+"/close", "").want(404)
+		h.do("POST", "/v1/organizations/org_01k9zjq3hfe1f8m6v7j0q3x5c4/close", "").want(404)
+	})
+}
+
 func TestAnOrganizationOverHTTP(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		for _, m := range []string{"kari", "ola"} {
@@ -66,6 +143,7 @@ func TestAnOrganizationOverHTTP(t *testing.T) {
 			t.Errorf("%s: %s", got, a.body)
 		}
 		h.do("POST", "/v1/organizations/"+firm+"/steps", `{"do": "leave", "member": "ext:kari"}`).refused(409, "last_owner")
+		h.do("POST", "/v1/organizations/"+firm+"/steps", `{"do": "join", "member": "ext:ola"}`).refused(409, "already_joined")
 	})
 }
 

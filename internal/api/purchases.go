@@ -233,7 +233,7 @@ type activityIn struct {
 
 // Body is the activity as it is decided and kept.
 func (a Activity) Body() *engine.Activity {
-	out := &engine.Activity{Kind: a.Kind, Store: a.Store, Channel: a.Channel, Confirms: a.Confirms}
+	out := &engine.Activity{Kind: a.Kind, Store: a.Store, Channel: a.Channel, Confirms: a.Confirms, By: a.By, Own: a.Own}
 	for name, v := range a.Properties {
 		if out.Properties == nil {
 			out.Properties = make(map[string]string, len(a.Properties))

@@ -18,11 +18,13 @@ type rewardsIn struct {
 	Call
 	// Member says for whom: each reward then tells whether that member may have one now, and why not.
 	Member string `query:"member"`
+	// Own looks at what the member has of their own, though the member acts for an organization.
+	Own bool `query:"own"`
 	Spoken
 }
 
 func (s *Server) listRewards(ctx context.Context, in *rewardsIn) (*Page[Reward], error) {
-	list, err := s.rewards(ctx, &in.Call, in.Member)
+	list, err := s.rewards(ctx, &in.Call, in.Member, in.Own)
 	return &Page[Reward]{Items: list}, err
 }
 
@@ -32,11 +34,13 @@ type rewardIn struct {
 	Reward string `path:"reward"`
 	// Member says for whom: the reward then tells whether that member may have one now, and why not.
 	Member string `query:"member"`
+	// Own looks at what the member has of their own, though the member acts for an organization.
+	Own bool `query:"own"`
 	Spoken
 }
 
 func (s *Server) getReward(ctx context.Context, in *rewardIn) (*Reward, error) {
-	list, err := s.rewards(ctx, &in.Call, in.Member)
+	list, err := s.rewards(ctx, &in.Call, in.Member, in.Own)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +52,7 @@ func (s *Server) getReward(ctx context.Context, in *rewardIn) (*Reward, error) {
 	return nil, web.NotFound("reward")
 }
 
-func (s *Server) rewards(ctx context.Context, c *Call, ref string) ([]Reward, error) {
+func (s *Server) rewards(ctx context.Context, c *Call, ref string, own bool) ([]Reward, error) {
 	var v view
 	var member string
 	err := s.look(ctx, c, func(tx *db.Tx, now view, _ *version.Set) error {
@@ -57,7 +61,7 @@ func (s *Server) rewards(ctx context.Context, c *Call, ref string) ([]Reward, er
 			return nil
 		}
 		var err error
-		member, err = existing(ctx, tx, now, ref)
+		member, err = holder(ctx, tx, now, ref)
 		return err
 	})
 	if err != nil {
@@ -65,9 +69,11 @@ func (s *Server) rewards(ctx context.Context, c *Call, ref string) ([]Reward, er
 	}
 	var offers []engine.Offer
 	if member != "" {
-		if offers, _, v.p, err = s.Recorder.Offers(ctx, c.program(), member, c.now); err != nil {
+		var acc *engine.Account
+		if offers, acc, v.p, err = s.Recorder.Catalogue(ctx, c.program(), member, own, c.now); err != nil {
 			return nil, err
 		}
+		member = acc.Member
 	} else if offers, err = s.offersToNobody(ctx, v.p, c.now); err != nil {
 		return nil, err
 	}
@@ -87,6 +93,7 @@ func (s *Server) rewards(ctx context.Context, c *Call, ref string) ([]Reward, er
 				continue
 			}
 			one.For = v.offer(o)
+			one.For.Member = member
 		}
 		out = append(out, one)
 	}

@@ -168,16 +168,24 @@ func table() []*Route {
 			Tag: houses, Summary: "Invite, join, leave and more", Status: http.StatusCreated, Also: again, Example: []string{hou}, Body: `{"do": "invite", "member": "ext:4721", "by": "ext:4711"}`,
 			Text: "`do` is `invite`, `join` (by who was invited: nobody is put in), `no` (declined, or taken back), `leave`, `remove` or `role`. `by` is the member who does it, staff without it.",
 		}),
+		route("POST", "/v1/households/{house}/close", "members:write", (*Server).closeHousehold, About{
+			Tag: houses, Summary: "Close a household", Status: http.StatusCreated, Example: []string{hou}, Body: `{"reason": "They moved apart"}`,
+			Text: "It has no books to settle: everybody keeps what is theirs. It cannot be undone.",
+		}),
 		route("POST", "/v1/organizations", "members:write", (*Server).openOrganization, About{
 			Tag: houses, Summary: "Make an organization", Status: http.StatusCreated, Also: again, Body: `{"owner": "ext:4722"}`,
 			Text: "A company with books of its own. What its people buy from then on is the organization's, unless their role may not buy.",
 		}),
 		route("GET", "/v1/organizations/{house}", "members:read", (*Server).getOrganization, About{
-			Tag: houses, Summary: "Get an organization", Example: []string{org}, Text: "Its people with their roles, its balances and its tiers.",
+			Tag: houses, Summary: "Get an organization", Example: []string{org}, Text: "Its people with their roles, its balances and its tiers. Its books are read as a member's are, with its id in the member's place: /v1/members/{member} with balances, facts, postings, explanations, tiers, grants, redemptions and more.",
 		}),
 		route("POST", "/v1/organizations/{house}/steps", "members:write", (*Server).organizationStep, About{
 			Tag: houses, Summary: "Invite people, give them roles and more", Status: http.StatusCreated, Also: again, Example: []string{org}, Body: `{"do": "invite", "member": "ext:4721", "role": "buyer", "by": "ext:4722"}`,
 			Text: "As for a household; `role` is one of the program's.",
+		}),
+		route("POST", "/v1/organizations/{house}/close", "members:write", (*Server).closeOrganization, About{
+			Tag: houses, Summary: "Close an organization", Status: http.StatusCreated, Example: []string{org}, Body: `{"reason": "The agreement ended"}`,
+			Text: "What is in its books is taken out of them, as when a membership is closed. It cannot be undone.",
 		}),
 		route("GET", "/v1/members/{member}/houses", "members:read", (*Server).memberHouses, About{
 			Tag: houses, Summary: "Tell what a member belongs to", Example: []string{mem}, Text: "The household and the organization, as far as there are any.",
@@ -342,7 +350,7 @@ func table() []*Route {
 		// Rewards
 		route("GET", "/v1/rewards", "rewards:read", (*Server).listRewards, About{
 			Tag: "Rewards", Summary: "List rewards", Query: "member=ext:4711", Problems: []int{http.StatusNotFound},
-			Text: "With price and what is left. `?member=` says of each whether that member may have one now, and if not why.",
+			Text: "With price and what is left. `?member=` says of each whether that member may have one now, and if not why: for who acts for an organization, out of its books, as a redemption would be, unless `?own=true`.",
 		}),
 		route("GET", "/v1/rewards/{reward}", "rewards:read", (*Server).getReward, About{
 			Tag: "Rewards", Summary: "Get a reward", Example: []string{"coffee"}, Query: "member=ext:4711",

@@ -75,6 +75,7 @@ func (v view) member(m member.Member, acc *engine.Account) Member {
 	}
 	if acc != nil {
 		out.JoinedAt = v.time(acc.State.JoinedAt)
+		out.Kind = acc.State.Kind
 		if acc.State.Status != "" {
 			out.Status = acc.State.Status
 		}

@@ -106,6 +106,8 @@ type Enrolment struct {
 // Member is a member of the program.
 type Member struct {
 	ID string `json:"id"`
+	// Kind is household or organization for those; a person has none. Theirs is an account without a profile and identifiers.
+	Kind string `json:"kind,omitempty"`
 	// Status is active, blocked, closed or merged.
 	Status string `json:"status"`
 	Profile
@@ -224,6 +226,10 @@ type Activity struct {
 	Channel    string              `json:"channel,omitempty"`
 	// Confirms is the id, or SOURCE/EXTERNAL_ID, of the fact whose pending points this activity confirms.
 	Confirms string `json:"confirms,omitempty"`
+	// By is who did it for an organization.
+	By string `json:"by,omitempty"`
+	// Own keeps it in the member's own books, though the member acts for an organization.
+	Own bool `json:"own,omitempty"`
 }
 
 // Property is a value of an activity: a text, the digits of a number, or true or false, which are yes and no. It is kept as
@@ -817,7 +823,9 @@ type PayRate struct {
 
 // RewardFor says whether a member may have a reward now.
 type RewardFor struct {
-	Available bool `json:"available"`
+	// Member is whose books pay: the member's, or those of the organization for which the member acts.
+	Member    string `json:"member"`
+	Available bool   `json:"available"`
 	// Reason is that of the refusal, for example balance_too_low; Why says in sentences what stands in the way.
 	Reason string   `json:"reason,omitempty"`
 	Why    []string `json:"why,omitempty"`

@@ -627,6 +627,10 @@ func encodePurchase(p *engine.Purchase) ([]byte, error) {
 	}
 	e.textsAt("redemptions", p.Redemptions)
 	e.textAt("by", p.By)
+	if p.Own {
+		e.named("own")
+		e.raw("true")
+	}
 	e.raw("}}")
 	return e.b, e.err
 }

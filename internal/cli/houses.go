@@ -50,6 +50,7 @@ type householdCmd struct {
 	Role    houseRoleCmd[aHousehold]    `cmd:"" help:"Make somebody an owner, or a member again."`
 	Leave   houseLeaveCmd[aHousehold]   `cmd:"" help:"Have a member leave."`
 	Remove  houseRemoveCmd[aHousehold]  `cmd:"" help:"Send a member away."`
+	Close   houseCloseCmd[aHousehold]   `cmd:"" help:"Close a household, for good."`
 }
 
 type organizationCmd struct {
@@ -61,6 +62,7 @@ type organizationCmd struct {
 	Role    houseRoleCmd[anOrganization]    `cmd:"" help:"Give somebody another role."`
 	Leave   houseLeaveCmd[anOrganization]   `cmd:"" help:"Have a member leave."`
 	Remove  houseRemoveCmd[anOrganization]  `cmd:"" help:"Send a member away."`
+	Close   houseCloseCmd[anOrganization]   `cmd:"" help:"Close an organization, for good: what is in its books ends."`
 }
 
 type houseMakeCmd[K houseKind] struct {
@@ -222,6 +224,21 @@ func (houseRemoveCmd[K]) Help() string {
 
 func (c *houseRemoveCmd[K]) Run(e *env) error {
 	return c.do(e, wordsOf[K](), engine.HouseRemove, "", c.By)
+}
+
+type houseCloseCmd[K houseKind] struct {
+	oneHouse
+	Reason string `placeholder:"TEXT" help:"Why, for its history."`
+}
+
+func (houseCloseCmd[K]) Help() string {
+	return houseExample[K]("It cannot be undone.", `close HOUSE --reason "They asked for it"`)
+}
+
+func (c *houseCloseCmd[K]) Run(e *env) error {
+	return c.ask(e, func(o *door) error {
+		return call(&c.asking, o, http.MethodPost, path(wordsOf[K]().route, c.House, "close"), nil, api.Because{Reason: c.Reason}, o.happened)
+	})
 }
 
 type memberHousesCmd struct{ ofMember }

@@ -33,7 +33,7 @@ type memberCmd struct {
 
 type memberShowCmd struct {
 	jsonFlag
-	Ref   string `arg:"" name:"member" help:"Id (mem_…), or KIND:VALUE such as card:1001, phone:+4790000000, email:kari@example.org, ext:4711."`
+	Ref   string `arg:"" name:"member" help:"Id (mem_…, or that of an organization or a household), or KIND:VALUE such as card:1001, phone:+4790000000, email:kari@example.org, ext:4711."`
 	Facts int    `default:"10" placeholder:"N" help:"How many of the last facts to show, ${default} when left out."`
 	Lang  string `default:"en" enum:"nb,sv,da,en" placeholder:"LANG" help:"Language of the sentences: nb, sv, da or en (the default)."`
 	inProgram
@@ -122,8 +122,10 @@ func (c *memberShowCmd) run(e *env, d *db.DB, id string) (err error) {
 	var set *version.Set
 	var invited []string
 	err = d.Read(e.ctx, func(tx *db.Tx) (err error) {
-		if m, err = member.Get(e.ctx, tx, id, acc.Member); err != nil {
-			return err
+		if m.ID = acc.Member; !engine.IsHouse(acc.State.Kind) { // those have no profile
+			if m, err = member.Get(e.ctx, tx, id, acc.Member); err != nil {
+				return err
+			}
 		}
 		if set, err = versions.Get(e.ctx, tx, id); err != nil {
 			return err
@@ -223,7 +225,12 @@ func (c *memberShowCmd) shown(m member.Member, acc *engine.Account, p *program.C
 
 func (c *memberShowCmd) print(e *env, m member.Member, acc *engine.Account, p *program.Compiled, set *version.Set, facts []books.Entry, invited []string) {
 	name := m.DisplayName()
-	if name == "" {
+	switch {
+	case acc.State.Kind == engine.Household:
+		name = explain.Say(c.Lang, explain.LabelHousehold)
+	case acc.State.Kind == engine.Organization:
+		name = explain.Say(c.Lang, explain.LabelOrganization)
+	case name == "":
 		name = explain.Say(c.Lang, explain.LabelNameless)
 	}
 	e.printf("%s  %s\n", name, m.ID)

@@ -87,6 +87,7 @@ type redemptionMakeCmd struct {
 	Quantity  int64  `placeholder:"N" help:"How many; one when left out."`
 	Reserve   bool   `help:"Only hold the points, until it is committed or cancelled, or its time runs out."`
 	Household bool   `help:"Let the others of the household pay what the member lacks."`
+	Own       bool   `help:"Take it of what the member has of their own, though the member acts for an organization."`
 	Option    int64  `placeholder:"N" help:"Number of the price, of a reward with several; the first when left out."`
 	Choose    string `placeholder:"REWARD" help:"Reward that is picked, where one may choose."`
 	Money     string `placeholder:"AMOUNT" help:"What was paid besides the points, for a reward that costs that too."`
@@ -108,6 +109,7 @@ func (c *redemptionMakeCmd) Run(e *env) error {
 	return c.ask(e, func(o *door) error {
 		in := api.Redemption{Head: api.Head{Member: c.Member, FactKey: c.key()}, Commit: !c.Reserve}
 		in.Spend = engine.Spend{Reward: c.Reward, Quantity: c.Quantity, Household: c.Household, Option: c.Option, Choose: c.Choose, Money: paid}
+		in.Own = c.Own
 		return call(&c.asking, o, http.MethodPost, path("redemptions"), nil, in, o.redeemed)
 	})
 }

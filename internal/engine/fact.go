@@ -169,6 +169,8 @@ type Purchase struct {
 	Redemptions []string `json:"redemptions,omitempty"`
 	// By is who bought it for an organization.
 	By string `json:"by,omitempty"`
+	// Own keeps it in the member's own books, though the member acts for an organization.
+	Own bool `json:"own,omitempty"`
 }
 
 // Line is one line of a receipt.
@@ -258,6 +260,8 @@ type Activity struct {
 	Confirms string `json:"confirms,omitempty"`
 	// By is who did it for an organization.
 	By string `json:"by,omitempty"`
+	// Own keeps it in the member's own books, though the member acts for an organization.
+	Own bool `json:"own,omitempty"`
 }
 
 // Redemption is what a redemption step asks for.
@@ -272,6 +276,8 @@ type Redemption struct {
 	Channel string `json:"channel,omitempty"`
 	// By is who asks for it for an organization.
 	By string `json:"by,omitempty"`
+	// Own takes it of what the member has of their own, though the member acts for an organization.
+	Own bool `json:"own,omitempty"`
 }
 
 // Adjustment changes a balance by hand.

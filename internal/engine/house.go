@@ -238,6 +238,9 @@ func (w *work) doHouse() error {
 		return w.inviteTo(b)
 	case HouseJoin:
 		i := slices.IndexFunc(h.Invited, func(p HousePerson) bool { return p.Member == b.Member })
+		if p := w.person(b.Member); i < 0 && p != nil {
+			return errs.Conflict("already_joined", "This member accepted already, and belongs to it.").With("role", p.Role).With("since", p.Since.Format(time.RFC3339))
+		}
 		if i < 0 {
 			return errs.Conflict("not_invited", "This member is not invited, or the invitation has ended: nobody is put in without being asked.")
 		}
@@ -629,6 +632,19 @@ func (f *Fact) By() string {
 	return ""
 }
 
+// Own says whether the fact is to be the member's own, whoever the member acts for.
+func (f *Fact) Own() bool {
+	switch {
+	case f.Kind == PurchaseK && f.Purchase != nil:
+		return f.Purchase.Own
+	case f.Kind == ActivityK && f.Activity != nil:
+		return f.Activity.Own
+	case (f.Kind == Redeem || f.Kind == Reserve) && f.Redemption != nil:
+		return f.Redemption.Own
+	}
+	return false
+}
+
 // For gives the fact as one of an organization, done by somebody of it.
 func (f Fact) For(by string) Fact {
 	switch {
@@ -653,6 +669,9 @@ func (w *work) mayFor() error {
 			return errs.Invalid("invalid_house", "Only for an organization it is said who acts.", errs.Field{Pointer: "/by", Reason: "not_an_organization", Message: "leave it out"})
 		}
 		return nil
+	}
+	if w.f.Own() {
+		return errs.Invalid("invalid_house", "An organization has nothing of its own besides its books.", errs.Field{Pointer: "/own", Reason: "not_a_person", Message: "name the member, or leave it out"})
 	}
 	if by == "" {
 		return nil
@@ -925,7 +944,7 @@ func Acting(st *State, f Fact, person string) (Fact, string) {
 	}
 	switch f.Kind {
 	case PurchaseK, ActivityK, Redeem, Reserve:
-		if house := st.ActsFor(f.OccurredAt); house != "" {
+		if house := st.ActsFor(f.OccurredAt); house != "" && !f.Own() {
 			return f.For(person), house
 		}
 	}

@@ -739,6 +739,18 @@ func Offers(p *program.Compiled, acc *Account, at time.Time) []Offer {
 	return out
 }
 
+// OffersFor is Offers to somebody who acts for an organization, whose account it is: what they may not spend for it they cannot have.
+func OffersFor(p *program.Compiled, acc *Account, by string, at time.Time) []Offer {
+	out := Offers(p, acc, at)
+	w := newWork(p, Input{Account: acc, Fact: Fact{OccurredAt: at, Kind: Redeem, Redemption: &Redemption{By: by}}})
+	if err := w.mayFor(); err != nil {
+		for i := range out {
+			out[i].Can, out[i].Reason = false, errs.As(err).Reason
+		}
+	}
+	return out
+}
+
 // quoteAny quotes a reward as it can best be had: of a choice any that is there, of several prices the first that can be paid.
 func (w *work) quoteAny(r *program.CompiledReward, sc *scene) (first *quote, why error) {
 	choices := []string(r.Gives.Choice)

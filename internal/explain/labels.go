@@ -16,6 +16,8 @@ type Label string
 // The labels, with what their places are for.
 const (
 	LabelNameless      Label = "nameless"
+	LabelHousehold     Label = "household"
+	LabelOrganization  Label = "organization"
 	LabelJoined        Label = "joined" // day, status
 	LabelPending       Label = "pending"
 	LabelReserved      Label = "reserved"
@@ -52,6 +54,8 @@ const (
 // labels are in the order of lang.All, one below the other so that they can be read together.
 var labels = map[Label][4]string{
 	LabelNameless:      {"Medlem uten navn", "Medlem utan namn", "Medlem uden navn", "Member without a name"},
+	LabelHousehold:     {"Husstand", "Hushåll", "Husstand", "Household"},
+	LabelOrganization:  {"Bedrift", "Företag", "Virksomhed", "Organization"},
 	LabelJoined:        {"Innmeldt %s; medlemskapet er %s", "Gick med %s; medlemskapet är %s", "Indmeldt %s; medlemskabet er %s", "Joined on %s; the membership is %s"},
 	LabelPending:       {"%s venter", "%s väntar", "%s venter", "%s pending"},
 	LabelReserved:      {"%s reservert", "%s reserverat", "%s reserveret", "%s reserved"},

@@ -12,7 +12,7 @@ import (
 func TestLabelsAreSaidInEveryLanguage(t *testing.T) {
 	t.Parallel()
 	places := map[Label]int{
-		LabelNameless: 0, LabelJoined: 2, LabelPending: 1, LabelReserved: 1, LabelOwed: 1, LabelEarned: 1, LabelTaken: 1, LabelSpent: 1, LabelExpired: 1,
+		LabelNameless: 0, LabelHousehold: 0, LabelOrganization: 0, LabelJoined: 2, LabelPending: 1, LabelReserved: 1, LabelOwed: 1, LabelEarned: 1, LabelTaken: 1, LabelSpent: 1, LabelExpired: 1,
 		LabelAdjusted: 1, LabelMoved: 1, LabelPartners: 1, LabelClosed: 1, LabelFrom: 1, LabelBroughtBy: 1, LabelNone: 0, LabelPlan: 3, LabelPlanOver: 2,
 		LabelPlanNext: 1, LabelPlanCancelled: 0, LabelInvitedBy: 3, LabelInvited: 1,
 		LabelUntil: 2, LabelTierSince: 3, LabelFalls: 1, LabelLastFacts: 0, LabelRefused: 1,

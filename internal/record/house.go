@@ -38,6 +38,11 @@ func isHolder(id string) bool {
 	return strings.HasPrefix(id, giftcard.IDPrefix+"_") || strings.HasPrefix(id, code.CouponPrefix+"_") || isHouse(id)
 }
 
+// IsHouse says whether an id is one of a household's or an organization's account, by its form.
+func IsHouse(id string) bool {
+	return ids.Check(HouseholdPrefix, id) == nil || ids.Check(OrganizationPrefix, id) == nil
+}
+
 func isHouse(id string) bool {
 	return strings.HasPrefix(id, HouseholdPrefix+"_") || strings.HasPrefix(id, OrganizationPrefix+"_")
 }

@@ -124,6 +124,27 @@ func (r *Recorder) Offers(ctx context.Context, id, member string, now time.Time)
 	return engine.Offers(p, acc, now), acc, p, nil
 }
 
+// Catalogue is Offers in the books that a redemption of the member would go to: those of the organization for which the member acts, unless
+// own is asked for.
+func (r *Recorder) Catalogue(ctx context.Context, id, member string, own bool, now time.Time) ([]engine.Offer, *engine.Account, *program.Compiled, error) {
+	acc, p, err := r.View(ctx, id, member, now)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	_, house := engine.Acting(&acc.State, engine.Fact{Kind: engine.Redeem, OccurredAt: now, Redemption: &engine.Redemption{Own: own}}, acc.Member)
+	if house == "" || p.Doc.Organizations == nil {
+		return r.Offers(ctx, id, acc.Member, now)
+	}
+	by := acc.Member
+	acc, p, err = r.view(ctx, id, house, now, func(p *program.Compiled, f *books.Folio) engine.Needs {
+		return engine.OfferNeeds(p, &f.State, now)
+	})
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return engine.OffersFor(p, acc, by, now), acc, p, nil
+}
+
 // Benefits says of every benefit, or of the one that is named, whether the member may have it now, and at what value. opens, for
 // what comes ahead of others, is when it opens for everybody; nil where nothing was asked.
 func (r *Recorder) Benefits(ctx context.Context, id, member, benefit string, opens *time.Time, now time.Time) ([]engine.Standing, *engine.Account, *program.Compiled, error) {
