@@ -1,7 +1,7 @@
 // Package code keeps secrets that stand for something: vouchers, gift cards, coupons, receipts to be claimed.
 //
-// It owns the tables codes, code_keys and code_guesses: which code stands for what in whose books, and who guesses at codes. It has
-// code_pools and code_orders too, which nothing fills yet. It does not own what a code is worth: that is in the books of its holder.
+// It owns the tables codes, code_keys and code_guesses: which code stands for what in whose books, and who guesses at codes. It
+// does not own what a code is worth: that is in the books of its holder; nor codes of somebody else, in pools and on order (reward).
 // What always holds: a code that was given out is kept as a keyed hash only; a code is one in its program, whatever it stands for; who
 // named too many that are none is told to wait, on every node; a PIN is tried at most [MaxTries] times in [LockFor],
 // however many come at once.
@@ -201,7 +201,7 @@ func rowOf(program string, list []Code) []any {
 	args := make([]any, 0, insertCodes.Columns()*len(list))
 	for _, c := range list {
 		args = append(args, ids.Bucket(program, c.Hash), program, c.Hash, c.ID, string(c.Kind), c.Holder, c.Subject, c.Tail, c.pin, c.Status, c.Batch,
-			c.CreatedAt.UnixMicro(), micros(c.EndsAt))
+			c.CreatedAt.UnixMicro(), db.Micros(c.EndsAt))
 	}
 	return args
 }
@@ -227,7 +227,7 @@ func scanCode(row db.Scanner) (Code, error) {
 	var created int64
 	var locked, ends sql.NullInt64
 	err := row.Scan(&c.ID, &kind, &c.Hash, &c.Holder, &c.Subject, &c.Tail, &c.pin, &locked, &c.Status, &c.Batch, &created, &ends)
-	c.Kind, c.HasPIN, c.CreatedAt, c.EndsAt, c.locked = Kind(kind), c.pin != "", time.UnixMicro(created).UTC(), moment(ends), moment(locked)
+	c.Kind, c.HasPIN, c.CreatedAt, c.EndsAt, c.locked = Kind(kind), c.pin != "", time.UnixMicro(created).UTC(), db.Moment(ends), db.Moment(locked)
 	return c, err
 }
 
@@ -350,19 +350,4 @@ func Move(ctx context.Context, tx *db.Tx, program, from, to string) error {
 		return fmt.Errorf("move the codes of %s: %w", from, err)
 	}
 	return nil
-}
-
-func moment(n sql.NullInt64) *time.Time {
-	if !n.Valid {
-		return nil
-	}
-	t := time.UnixMicro(n.Int64).UTC()
-	return &t
-}
-
-func micros(t *time.Time) any {
-	if t == nil {
-		return nil
-	}
-	return t.UnixMicro()
 }

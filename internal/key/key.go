@@ -143,7 +143,7 @@ func Create(ctx context.Context, tx *db.Tx, in New) (Key, string, error) {
 		Scopes: sortScopes(in.Scopes), CreatedAt: in.Now.UTC().Truncate(time.Microsecond), ExpiresAt: in.ExpiresAt,
 		Partner: in.Partner,
 	}
-	_, err := tx.Exec(ctx, insertKey, k.ID, k.Program, k.Name, ids.HashSecret(secret), k.Prefix, strings.Join(k.Scopes, " "), in.Now.UnixMicro(), micros(in.ExpiresAt), k.Partner)
+	_, err := tx.Exec(ctx, insertKey, k.ID, k.Program, k.Name, ids.HashSecret(secret), k.Prefix, strings.Join(k.Scopes, " "), in.Now.UnixMicro(), db.Micros(in.ExpiresAt), k.Partner)
 	if err != nil {
 		return Key{}, "", fmt.Errorf("create key: %w", err)
 	}
@@ -281,21 +281,6 @@ func scan(row db.Scanner) (Key, error) {
 	}
 	k.Scopes = strings.Fields(scopes)
 	k.CreatedAt = time.UnixMicro(created).UTC()
-	k.ExpiresAt, k.RevokedAt, k.LastUsedAt = moment(expires), moment(revoked), moment(used)
+	k.ExpiresAt, k.RevokedAt, k.LastUsedAt = db.Moment(expires), db.Moment(revoked), db.Moment(used)
 	return k, nil
-}
-
-func moment(n sql.NullInt64) *time.Time {
-	if !n.Valid {
-		return nil
-	}
-	t := time.UnixMicro(n.Int64).UTC()
-	return &t
-}
-
-func micros(t *time.Time) any {
-	if t == nil {
-		return nil
-	}
-	return t.UnixMicro()
 }

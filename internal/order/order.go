@@ -145,13 +145,13 @@ func (o *Orders) ask(ctx context.Context, r *reward.Order, now time.Time) (Outco
 
 // end records what came of an order, with the order's row in the same transaction.
 func (o *Orders) end(ctx context.Context, r *reward.Order, out Outcome, now time.Time) error {
-	body := engine.FulfilBody{To: engine.Delivered, Reference: clip(out.Reference, 200)}
+	body := engine.FulfilBody{To: engine.Delivered, Reference: reward.Clip(out.Reference)}
 	beside := func(ctx context.Context, tx *db.Tx, _ *record.Result) error {
 		return r.Deliver(ctx, tx, out.Secret, out.Reference, now)
 	}
 	switch {
 	case out.Status == Failed:
-		body = engine.FulfilBody{To: engine.Failed, Reference: body.Reference, Reason: clip(out.Reason, 200)}
+		body = engine.FulfilBody{To: engine.Failed, Reference: body.Reference, Reason: reward.Clip(out.Reason)}
 		beside = func(ctx context.Context, tx *db.Tx, _ *record.Result) error { return r.Fail(ctx, tx, out.Reason, now) }
 	case out.card != "":
 		body.Reference = out.card
@@ -183,13 +183,6 @@ func (o *Orders) end(ctx context.Context, r *reward.Order, out Outcome, now time
 		})
 	}
 	return fmt.Errorf("record the order of %s: %w", r.Redemption, err)
-}
-
-func clip(s string, most int) string {
-	if r := []rune(s); len(r) > most {
-		return string(r[:most])
-	}
-	return s
 }
 
 // JobKind is the job that works orders off.

@@ -99,7 +99,7 @@ func scanOrder(row db.Scanner) (Order, error) {
 	if err != nil {
 		return o, err
 	}
-	o.NextAt, o.CreatedAt, o.UpdatedAt = moment(next), time.UnixMicro(created).UTC(), time.UnixMicro(updated).UTC()
+	o.NextAt, o.CreatedAt, o.UpdatedAt = db.Moment(next), time.UnixMicro(created).UTC(), time.UnixMicro(updated).UTC()
 	if err := json.Unmarshal([]byte(request), &o.Data); err != nil {
 		return o, fmt.Errorf("read the order of %s: %w", o.Redemption, err)
 	}
@@ -168,7 +168,7 @@ WHERE bucket = $5 AND program_id = $6 AND redemption = $7 AND next_at IS NOT NUL
 // Later says when to ask again, and why.
 func (o *Order) Later(ctx context.Context, tx *db.Tx, at time.Time, reference, why string, now time.Time) error {
 	bucket, _ := ids.BucketOf(o.Redemption)
-	if _, err := tx.Exec(ctx, laterOrder, at.UnixMicro(), clip(why), clip(reference), now.UnixMicro(), bucket, o.Program, o.Redemption); err != nil {
+	if _, err := tx.Exec(ctx, laterOrder, at.UnixMicro(), Clip(why), Clip(reference), now.UnixMicro(), bucket, o.Program, o.Redemption); err != nil {
 		return fmt.Errorf("put the order of %s off: %w", o.Redemption, err)
 	}
 	return nil
@@ -201,14 +201,14 @@ func (o *Order) Fail(ctx context.Context, tx *db.Tx, why string, now time.Time) 
 
 func (o *Order) end(ctx context.Context, tx *db.Tx, status, sealed, tail, reference, why string, now time.Time) error {
 	bucket, _ := ids.BucketOf(o.Redemption)
-	if _, err := tx.Exec(ctx, endOrder, status, sealed, tail, clip(reference), clip(why), now.UnixMicro(), bucket, o.Program, o.Redemption); err != nil {
+	if _, err := tx.Exec(ctx, endOrder, status, sealed, tail, Clip(reference), Clip(why), now.UnixMicro(), bucket, o.Program, o.Redemption); err != nil {
 		return fmt.Errorf("end the order of %s: %w", o.Redemption, err)
 	}
 	return nil
 }
 
-// clip bounds what others say.
-func clip(s string) string {
+// Clip bounds what others say.
+func Clip(s string) string {
 	r := []rune(s)
 	if len(r) > 200 {
 		r = r[:200]

@@ -186,7 +186,7 @@ func scanRaffle(row db.Scanner) (Raffle, error) {
 	if err := row.Scan(&r.Program, &r.Reward, &draws, &r.Prize, &r.Winners, &r.Commitment, &r.sealed, &r.Seed, &r.Status, &tickets, &outcome, &r.Error, &committed, &drawn, &r.revision); err != nil {
 		return r, err
 	}
-	r.DrawsAt, r.CommittedAt, r.DrawnAt = time.UnixMicro(draws).UTC(), time.UnixMicro(committed).UTC(), moment(drawn)
+	r.DrawsAt, r.CommittedAt, r.DrawnAt = time.UnixMicro(draws).UTC(), time.UnixMicro(committed).UTC(), db.Moment(drawn)
 	for line := range strings.Lines(tickets) {
 		id, n, _ := strings.Cut(strings.TrimSpace(line), " ")
 		many, err := strconv.ParseInt(n, 10, 64)
@@ -266,11 +266,7 @@ func (r *Raffle) Save(ctx context.Context, tx *db.Tx) (bool, error) {
 	if r.Outcome == nil {
 		outcome = []byte("[]")
 	}
-	var drawn any
-	if r.DrawnAt != nil {
-		drawn = r.DrawnAt.UnixMicro()
-	}
-	res, err := tx.Exec(ctx, saveRaffle, r.Seed, r.Status, tickets.String(), string(outcome), clip(r.Error), drawn,
+	res, err := tx.Exec(ctx, saveRaffle, r.Seed, r.Status, tickets.String(), string(outcome), Clip(r.Error), db.Micros(r.DrawnAt),
 		raffleBucket(r.Program, r.Reward), r.Program, r.Reward, r.DrawsAt.UnixMicro(), r.revision)
 	if err != nil {
 		return false, fmt.Errorf("write the raffle %s: %w", r.Reward, err)

@@ -1,6 +1,6 @@
 // Package reward keeps what rewards hand over that is not in the books: codes of others in pools, what is ordered from providers, and draws.
 //
-// It owns the tables code_pools, code_orders, code_providers and raffles. It does not own what a redemption costs and how far it is: that is in
+// It owns the tables code_pools, code_orders and raffles. It does not own what a redemption costs and how far it is: that is in
 // the books of who redeemed. What always holds: a code of a pool is given out once, to the fact that the row names; what was given out and what
 // is left add up to what was loaded; a code stands nowhere in clear but in the answers that show it.
 package reward
@@ -37,9 +37,7 @@ type NewCode struct {
 type Loaded struct{ Added, Known int }
 
 var insertPool = db.NewInsert("code_pools", []string{"bucket integer", "program_id text", "pool text", "hash text", "sealed text", "tail text", "batch text",
-	"created_at bigint", "ends_at bigint null"}, "ON CONFLICT DO NOTHING")
-
-const countPool = `SELECT COUNT(*) FROM code_pools WHERE bucket = $1 AND program_id = $2 AND pool = $3`
+	"created_at bigint", "ends_at bigint null"}, "ON CONFLICT DO NOTHING RETURNING 1")
 
 // poolBucket is that of all rows of a pool.
 func poolBucket(program, pool string) int32 { return ids.Bucket(program, "pool:"+pool) }
@@ -54,14 +52,6 @@ func Load(ctx context.Context, tx *db.Tx, program, pool, batch string, list []Ne
 		return Loaded{}, err
 	}
 	bucket := poolBucket(program, pool)
-	count := func() (n int, err error) {
-		err = tx.QueryRow(ctx, countPool, bucket, program, pool).Scan(&n)
-		return n, err
-	}
-	before, err := count()
-	if err != nil {
-		return Loaded{}, fmt.Errorf("count the pool %s: %w", pool, err)
-	}
 	seen := map[string]bool{}
 	rows := make([]any, 0, insertPool.Columns()*len(list))
 	for i, c := range list {
@@ -77,22 +67,17 @@ func Load(ctx context.Context, tx *db.Tx, program, pool, batch string, list []Ne
 		if err != nil {
 			return Loaded{}, err
 		}
-		var ends any
-		if c.EndsAt != nil {
-			ends = c.EndsAt.UnixMicro()
-		}
-		rows = append(rows, bucket, program, pool, hash, sealed, code.Tail(c.Text), batch, now.UnixMicro(), ends)
+		rows = append(rows, bucket, program, pool, hash, sealed, code.Tail(c.Text), batch, now.UnixMicro(), db.Micros(c.EndsAt))
 	}
-	if len(rows) > 0 {
-		if err := tx.Insert(ctx, insertPool, rows, nil); err != nil {
-			return Loaded{}, fmt.Errorf("load the pool %s: %w", pool, err)
-		}
+	added := 0
+	if err := tx.Insert(ctx, insertPool, rows, func(row db.Scanner) error {
+		var one int
+		added++
+		return row.Scan(&one)
+	}); err != nil {
+		return Loaded{}, fmt.Errorf("load the pool %s: %w", pool, err)
 	}
-	after, err := count()
-	if err != nil {
-		return Loaded{}, fmt.Errorf("count the pool %s: %w", pool, err)
-	}
-	return Loaded{Added: after - before, Known: len(list) - (after - before)}, nil
+	return Loaded{Added: added, Known: len(list) - added}, nil
 }
 
 func poolSeal(pool, hash string) string { return "pool\n" + pool + "\n" + hash }
@@ -157,7 +142,7 @@ func Take(ctx context.Context, tx *db.Tx, k *code.Key, program, pool, by string,
 		if err != nil {
 			return nil, fmt.Errorf("take a code from the pool %s: %w", pool, err)
 		}
-		if t.EndsAt = moment(ends); t.EndsAt != nil && !t.EndsAt.After(now) {
+		if t.EndsAt = db.Moment(ends); t.EndsAt != nil && !t.EndsAt.After(now) {
 			return nil, errs.Internal("code_ended", "A code ended as it was taken.")
 		}
 		if t.Code, err = k.Open(poolSeal(pool, hash), sealed); err != nil {
@@ -214,7 +199,7 @@ func Find(ctx context.Context, tx *db.Tx, program, pool, hash string) (*Taken, e
 	if err != nil {
 		return nil, err
 	}
-	t.EndsAt = moment(ends)
+	t.EndsAt = db.Moment(ends)
 	if t.Code, err = k.Open(poolSeal(pool, hash), sealed); err != nil {
 		return nil, fmt.Errorf("open a code of the pool %s: %w", pool, err)
 	}
@@ -263,7 +248,7 @@ func Pools(ctx context.Context, tx *db.Tx, program string, now time.Time) ([]Poo
 		var p Pool
 		var last sql.NullInt64
 		err := row.Scan(&p.Pool, &p.Loaded, &p.Given, &p.Ended, &last)
-		p.Left, p.LastAt = p.Loaded-p.Given-p.Ended, moment(last)
+		p.Left, p.LastAt = p.Loaded-p.Given-p.Ended, db.Moment(last)
 		out = append(out, p)
 		return err
 	}, listPools, program, now.UnixMicro())
@@ -305,14 +290,6 @@ func EachGiven(ctx context.Context, tx *db.Tx, program string, some func([]Given
 			return nil
 		}
 	}
-}
-
-func moment(n sql.NullInt64) *time.Time {
-	if !n.Valid {
-		return nil
-	}
-	t := time.UnixMicro(n.Int64).UTC()
-	return &t
 }
 
 // ForOrder begins what stands in a pool for a code that was taken for an order of a redemption, in place of a fact.
