@@ -100,6 +100,11 @@ func (w *work) quoteSpend(s Spend, toPay int64, sc *scene) (*quote, error) {
 	if q.gives, err = w.pick(s, r); err != nil {
 		return nil, err
 	}
+	if q.gives != r { // also of a choice that was given: what can be picked, can be had now
+		if err := w.inTime(q.gives); err != nil {
+			return nil, err
+		}
+	}
 	if s.Option > 1 {
 		q.option = s.Option
 	}
@@ -115,8 +120,8 @@ func (w *work) quoteSpend(s Spend, toPay int64, sc *scene) (*quote, error) {
 	if r.Granted {
 		return nil, errs.Forbidden("reward_not_granted", "This reward cannot be bought: a member has it only when it was won or given.").With("reward", r.ID).With("granted", free)
 	}
-	if r.From != nil && w.at.Before(*r.From) || r.Until != nil && w.at.After(*r.Until) {
-		return nil, errs.Conflict("reward_not_available", "This reward cannot be had at this time.").With("reward", r.ID)
+	if err := w.inTime(r); err != nil {
+		return nil, err
 	}
 	ok, why, err := sc.holds(r.When)
 	if err != nil {
@@ -163,6 +168,14 @@ func (w *work) quoteSpend(s Spend, toPay int64, sc *scene) (*quote, error) {
 		}
 	}
 	return q, nil
+}
+
+// inTime sees that a reward can be had at the time of the fact.
+func (w *work) inTime(r *program.CompiledReward) error {
+	if r.From != nil && w.at.Before(*r.From) || r.Until != nil && w.at.After(*r.Until) {
+		return errs.Conflict("reward_not_available", "This reward cannot be had at this time.").With("reward", r.ID)
+	}
+	return nil
 }
 
 // takeStock sees that there are as many left as are asked for.
