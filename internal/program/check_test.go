@@ -245,6 +245,10 @@ func TestCheckFindsEveryMistake(t *testing.T) {
 			[]string{"/returns/earned", "/returns/if_spent", "/returns/within", "/spending/order", "/spending/short"}, ""},
 		{"households and organizations", body + "households: {most: 1, shares: [status, star, star], wait: 0 days}\norganizations: {most: 501, roles: {buyer: [buy, fly]}}\n", []string{"/households/most", "/households/shares/0", "/households/shares/2", "/households/wait", "/organizations/most", "/organizations/roles", "/organizations/roles/buyer/1"}, ""},
 		{"transfers", body + "transfers: {units: [star, status, gold], min: 5, max: 1}\n", []string{"/transfers/max", "/transfers/units/1", "/transfers/units/2"}, ""},
+		{"an allowance is given away only", head + "units: {thank: {name: thank, expires: {end_of: month}}, star: {name: star}}\nrecognition: {gives: thank, becomes: star}\n" +
+			"rewards:\n  - {id: mug, title: Mug, price: {star: 5, thank: 1}, or: [{price: {star: 4}}, {price: {thank: 5}}], gives: {product: MUG}}\n" +
+			"  - {id: off, title: Off, pay: {unit: thank, points: 1, worth: 1}}\n" +
+			"transfers: {units: [thank]}\n", []string{"/rewards/0/or/1/price", "/rewards/0/price", "/rewards/1/pay/unit", "/transfers/units"}, "given away"},
 		{"transfers of nothing", body + "transfers: {units: []}\n", []string{"/transfers/units", "/transfers/units"}, ""},
 		{"transfers of unlike units", body + "transfers: {units: [star, cash], max: 5}\n", []string{"/transfers/units"}, "decimals"},
 

@@ -151,6 +151,11 @@ func (c *checker) keepsOut(unit string) {
 		if _, ok := r.Price[unit]; ok {
 			say(at("/rewards", i, "price"))
 		}
+		for j := range r.Or {
+			if _, ok := r.Or[j].Price[unit]; ok {
+				say(at("/rewards", i, "or", j, "price"))
+			}
+		}
 		if r.Pay != nil && r.Pay.Unit == unit {
 			say(at("/rewards", i, "pay", "unit"))
 		}
