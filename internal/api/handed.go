@@ -116,52 +116,11 @@ func (s *Server) fulfil(ctx context.Context, in *fulfilIn) (*Answered[Recorded],
 	if _, ok := ids.BucketOf(in.Redemption); !ok {
 		return nil, web.NotFound("redemption")
 	}
-	if err := s.mayFulfil(ctx, in); err != nil {
-		return nil, err
-	}
 	f := in.Body.FactKey.fact(engine.FulfilK)
 	b := in.Body.FulfilBody
 	b.Tail = "" // only who has the code knows it
 	f.Parent, f.Fulfil = in.Redemption, &b
 	return s.recordFact(ctx, &in.Call, in.Include, "", f)
-}
-
-// mayFulfil keeps hands off gift cards that are on order: what comes of an order, the order says. A card of the program's own is called off, unused,
-// before its points come back.
-func (s *Server) mayFulfil(ctx context.Context, in *fulfilIn) error {
-	return s.look(ctx, &in.Call, func(tx *db.Tx, _ view, _ *version.Set) error {
-		r, err := books.FindRedemption(ctx, tx, in.program(), in.Redemption)
-		if err != nil || r.Fulfilment == nil || r.Fulfilment.Kind != program.KindGiftCard {
-			if errs.CodeOf(err) == errs.CodeNotFound {
-				return nil // the flow says so
-			}
-			return err
-		}
-		switch f := r.Fulfilment; {
-		case f.Status == engine.Ordered:
-			return errs.Conflict("order_open", "The gift card is on order, and the order says what becomes of it. To call it off: POST …/order/cancel.").With("redemption", r.ID)
-		case in.Body.To != engine.Returned || f.Provider != "":
-			return nil
-		default:
-			return unusedCard(ctx, tx, books.Ref{Program: in.program(), Member: f.Reference})
-		}
-	})
-}
-
-// unusedCard sees that a gift card was called off and nothing was paid with it.
-func unusedCard(ctx context.Context, tx *db.Tx, card books.Ref) error {
-	sheet := books.ReadSheet()
-	if err := sheet.Open(ctx, tx, []books.Ref{card}); err != nil {
-		return err
-	}
-	if f := sheet.Folio(card); f.State.Status != engine.Closed {
-		return errs.Conflict("card_open", "The gift card still holds its money: close it first, with POST /v1/gift-cards/{card}/status.").With("card", card.Member)
-	}
-	used, err := books.Redemptions(ctx, tx, card, engine.StatusCommitted, "", 1)
-	if err == nil && len(used) > 0 {
-		err = errs.Conflict("card_used", "Something was paid with the gift card: its points do not come back. Adjust the balance by what was left on it.").With("card", card.Member)
-	}
-	return err
 }
 
 type cancelOrderIn struct {

@@ -49,6 +49,9 @@ type Fulfilment struct {
 	Provider string `json:"provider,omitempty"`
 }
 
+// OrderSource is the source of the facts that say what came of orders: nobody else says that of a gift card on order.
+const OrderSource = "lojal:order"
+
 // FulfilBody says how far it is; Fact.Parent is the redemption.
 type FulfilBody struct {
 	// To is packed, sent, delivered, returned or failed.
@@ -312,6 +315,8 @@ func (w *work) doFulfil() error {
 		return errs.Invalid("invalid_fulfilment", "The step has mistakes.", errs.Field{Pointer: "/reference", Reason: "too_long", Message: "must be at most 200 characters, and the reason at most 1,000"})
 	case !slices.Contains(Stages, b.To):
 		return errs.Invalid("invalid_fulfilment", "The step has mistakes.", errs.Field{Pointer: "/to", Reason: "unknown_stage", Message: "must be " + strings.Join(Stages[1:], ", ")})
+	case r.Fulfilment.Kind == program.KindGiftCard && r.Fulfilment.Status == Ordered && w.f.Source != OrderSource:
+		return errs.Conflict("order_open", "The gift card is on order, and the order says what becomes of it. To call it off: POST …/order/cancel.").With("redemption", r.ID)
 	case !slices.Contains(onward[r.Fulfilment.Status], b.To):
 		return errs.Conflict("wrong_stage", "It is "+r.Fulfilment.Status+", and cannot become "+b.To+".").With("status", r.Fulfilment.Status).With("may_become", onward[r.Fulfilment.Status])
 	}

@@ -68,7 +68,7 @@ const (
 	// longest is the most between two looks.
 	longest = time.Hour
 	// Source is the natural key of the facts that say what came of orders; the external id is the redemption.
-	Source = "lojal:order"
+	Source = engine.OrderSource
 )
 
 func (o *Orders) provider(name string) Provider {

@@ -418,6 +418,93 @@ func TestACardOfTheProgramsOwnIsIssuedOnce(t *testing.T) {
 	})
 }
 
+// tell tells by a caller how far a redemption is.
+func (h *house) tell(red, to, source string) error {
+	_, err := h.o.Recorder.Record(h.t.Context(), record.Request{Program: "cards", Member: h.member, Now: h.now,
+		Fact: engine.Fact{Kind: engine.FulfilK, Parent: red, Source: source, ExternalID: red, Fulfil: &engine.FulfilBody{To: to}}})
+	return err
+}
+
+// What becomes of a card on order nobody says but the order, whatever they call themselves.
+func TestNobodySaysWhatBecomesOfAnOrderButTheOrder(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d, nil)
+		for _, id := range []string{"own", "spa"} {
+			red := h.redeem(id)
+			for _, to := range []string{engine.Sent, engine.Delivered, engine.Failed} {
+				if err := h.tell(red, to, ""); errs.As(err).Reason != "order_open" {
+					t.Errorf("%s, told to be %s: %v", id, to, err)
+				}
+			}
+			if err := h.tell(red, engine.Failed, Source); errs.As(err).Reason != "reserved_source" {
+				t.Errorf("%s, told in the order's name: %v", id, err)
+			}
+			if r, _, _, _ := h.see(red); r.Fulfilment.Status != engine.Ordered {
+				t.Errorf("%s is %s", id, r.Fulfilment.Status)
+			}
+		}
+		h.prove()
+	})
+}
+
+// A card of the program's own comes back when it was called off and nothing was paid with it.
+func TestACardComesBackCalledOffAndUnused(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d, nil)
+		open := h.redeem("own")
+		used, unused, bought := h.redeem("own"), h.redeem("own"), h.redeem("own")
+		h.work()
+		card := func(red string) string {
+			r, _, _, _ := h.see(red)
+			return r.Fulfilment.Reference
+		}
+		about := func(holder string, f engine.Fact) record.Request {
+			return record.Request{Program: "cards", Holder: holder, Fact: f, Now: h.now}
+		}
+		pay := func(red string) record.Request {
+			n := money.MustParse("10")
+			return about(card(red), engine.Fact{Kind: engine.Redeem, Redemption: &engine.Redemption{Spend: engine.Spend{Points: &n}}})
+		}
+		shut := func(red string) record.Request {
+			return about(card(red), engine.Fact{Kind: engine.Status, Status: &engine.StatusBody{To: engine.Closed, Reason: "test"}})
+		}
+		back := func(red string) record.Request {
+			return record.Request{Program: "cards", Member: h.member, Now: h.now, Fact: engine.Fact{Kind: engine.FulfilK, Parent: red, Fulfil: &engine.FulfilBody{To: engine.Returned}}}
+		}
+		all := func(want string, reqs ...record.Request) {
+			t.Helper()
+			out := h.o.Recorder.Batch(t.Context(), reqs)
+			for i, o := range out[:len(out)-1] {
+				if o.Err != nil {
+					t.Fatalf("%d: %v", i, o.Err)
+				}
+			}
+			if err := out[len(out)-1].Err; want == "" && err != nil || want != "" && errs.As(err).Reason != want {
+				t.Errorf("it came back: %v, not %q", err, want)
+			}
+		}
+		all("card_open", back(open))
+		for i, o := range h.o.Recorder.Batch(t.Context(), []record.Request{pay(used), shut(used), back(used)}) {
+			if refused := o.Err != nil; refused != (i == 2) { // side by side, one that comes back may see the card before or after
+				t.Errorf("at once, %d: %v", i, o.Err)
+			}
+		}
+		all("card_used", back(used))
+		all("", shut(unused))
+		all("", back(unused))
+		all("wrong_stage", back(unused))
+		all("card_open", pay(bought), back(bought))
+		all("", shut(bought))
+		all("card_used", back(bought))
+		if r, _, _, stars := h.see(unused); r.Status != engine.StatusRefunded || stars != 700 {
+			t.Errorf("%s; %d stars", r.Status, stars)
+		}
+		h.prove()
+	})
+}
+
 // Whoever works at once, each order is worked on by one.
 func TestManyWorkersBuyEachCardOnce(t *testing.T) {
 	t.Parallel()

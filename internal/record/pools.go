@@ -3,7 +3,9 @@ package record
 import (
 	"context"
 
+	"lojal.dev/lojal/internal/books"
 	"lojal.dev/lojal/internal/engine"
+	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/money"
 	"lojal.dev/lojal/internal/program"
 	"lojal.dev/lojal/internal/reward"
@@ -98,4 +100,43 @@ func (u *unit) order() error {
 		}
 	}
 	return nil
+}
+
+// unusedCard sees, before a gift card of the program's own counts as returned, that it was called off and nothing was paid with it. That is in the
+// books of the card, which the engine does not look at for a member's fact. They need not be held: a closed card stays closed, and is not paid with.
+func (w *walk) unusedCard(f *books.Folio, p *program.Compiled, fact engine.Fact) error {
+	asked := books.Deciding{Folio: f, Program: p, Fact: fact, Needs: engine.Needs{Redemptions: []string{fact.Parent}}}
+	if !w.yield(asked) {
+		return errStopped
+	}
+	r := f.Input(asked).Redemptions[fact.Parent]
+	if r == nil || r.Fulfilment == nil || r.Fulfilment.Kind != program.KindGiftCard || r.Fulfilment.Status != engine.Delivered || r.Fulfilment.Provider != "" {
+		return nil // the engine says what there is to say
+	}
+	card := books.Ref{Program: f.Program, Member: r.Fulfilment.Reference}
+	st, err := w.u.stateAt(w.ctx, card)
+	if err != nil {
+		return err
+	}
+	if st.Status != engine.Closed {
+		return errs.Conflict("card_open", "The gift card still holds its money: close it first, with POST /v1/gift-cards/{card}/status.").With("card", card.Member)
+	}
+	used, err := w.u.paidWith(w.ctx, card)
+	if err == nil && used {
+		err = errs.Conflict("card_used", "Something was paid with the gift card: its points do not come back. Adjust the balance by what was left on it.").With("card", card.Member)
+	}
+	return err
+}
+
+// paidWith says whether something was paid with a gift card, also in this very unit.
+func (u *unit) paidWith(ctx context.Context, card books.Ref) (bool, error) {
+	for f, e := range u.sheet.Decided() {
+		for i := range e.Decision.Redemptions {
+			if f.Ref == card && e.Decision.Redemptions[i].Status == engine.StatusCommitted {
+				return true, nil
+			}
+		}
+	}
+	used, err := books.Redemptions(ctx, u.tx, card, engine.StatusCommitted, "", 1)
+	return len(used) > 0, err
 }

@@ -117,6 +117,11 @@ func (w *walk) one(f *books.Folio) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if fact.Kind == engine.FulfilK && fact.Fulfil.To == engine.Returned {
+		if err := w.unusedCard(f, p, fact); err != nil {
+			return nil, err
+		}
+	}
 	undo := func() {}
 	if fact.Pooled() {
 		if undo, err = w.gather(f, p, fact); err != nil {

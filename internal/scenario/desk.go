@@ -115,7 +115,7 @@ func (c *counter) publish(ctx context.Context, d *program.Document, from *time.T
 }
 
 func (c *counter) request(o order) (record.Request, error) {
-	r := record.Request{Program: c.id, Fact: o.fact, Now: o.now, Actor: actor}
+	r := record.Request{Program: c.id, Fact: o.fact, Now: o.now, Actor: actor, Own: o.fact.Source == engine.OrderSource}
 	r.Name(o.member)
 	if b := o.fact.Enrolment; o.fact.Kind == engine.Enrolment && b.Kind == engine.GiftCard {
 		r.Holder = ids.New(giftcard.IDPrefix, o.now)

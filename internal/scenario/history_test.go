@@ -87,7 +87,7 @@ func (w twice) play(t *rapid.T) {
 		if !ok {
 			continue
 		}
-		req := record.Request{Program: w.program, Member: f.Member, Fact: f, Now: w.h.Clock}
+		req := record.Request{Program: w.program, Member: f.Member, Fact: f, Now: w.h.Clock, Own: f.Source == engine.OrderSource}
 		if f.Member == w.h.Card {
 			req.Member, req.Holder = "", f.Member
 		}

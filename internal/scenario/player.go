@@ -751,9 +751,12 @@ func (pl *player) body(s *step, f *engine.Fact) error {
 		f.Kind, f.Fulfil = engine.FulfilK, &b
 		if past, ok := pl.names[s.Fulfil.Of]; ok {
 			f.Parent = redemptionOf(past)
-			return nil
+		} else if err := pl.parent(f, s.Fulfil.Of); err != nil {
+			return err
 		}
-		return pl.parent(f, s.Fulfil.Of)
+		if s.Fulfil.Order {
+			f.Source, f.ExternalID = engine.OrderSource, f.Parent
+		}
 	case s.Cancel != nil:
 		f.Kind = engine.Cancel
 		return pl.parent(f, s.Cancel.Of)

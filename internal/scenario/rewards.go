@@ -18,6 +18,8 @@ import (
 // following says how far what a redemption gave is; of is the name of the redemption.
 type following struct {
 	Of string `json:"of"`
+	// Order says that it is told by the order of a gift card.
+	Order bool `json:"order,omitzero"`
 	engine.FulfilBody
 }
 

@@ -378,7 +378,13 @@ func (h *History) body(t *rapid.T, f *engine.Fact) bool {
 		return about(h.held)
 	case engine.FulfilK:
 		f.Fulfil = &engine.FulfilBody{To: rapid.SampledFrom(engine.Stages).Draw(t, "stage"), Keep: rapid.IntRange(0, 5).Draw(t, "keep") == 0}
-		return !h.Plain && about(h.held)
+		byOrder := rapid.Bool().Draw(t, "the order says so")
+		if h.Plain || !about(h.held) {
+			return false
+		}
+		if byOrder {
+			f.Source, f.ExternalID = engine.OrderSource, f.Parent+"/"+f.Fulfil.To
+		}
 	case engine.Refund:
 		if rapid.IntRange(0, 2).Draw(t, "part") == 0 {
 			f.Redemption = &engine.Redemption{Spend: engine.Spend{Points: points(t, 1, 15)}}
