@@ -3,6 +3,8 @@ package api
 import (
 	"fmt"
 	"testing"
+
+	"lojal.dev/lojal/internal/errand"
 )
 
 func TestAHouseholdOverHTTP(t *testing.T) {
@@ -162,5 +164,31 @@ func TestKeysOfTheProgramItself(t *testing.T) {
 		}
 		a := h.do("POST", "/v1/adjustments", `{"member": "ext:kari", "unit": "star", "amount": "5", "reason": "x"}`).want(201)
 		h.do("POST", "/v1/adjustments/"+a.text("id")+"/reverse", `{}`).want(201).is("-5", "adjusted", "star")
+	})
+}
+
+// A household that staff closes holds nobody: its people can be in another one.
+func TestAClosedHouseholdOverHTTP(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		for _, m := range []string{"kari", "ola"} {
+			h.do("POST", "/v1/members", fmt.Sprintf(`{"external_id": %q}`, m)).want(201)
+		}
+		home := h.do("POST", "/v1/households", `{"owner": "ext:kari"}`).want(201).text("id")
+		h.do("POST", "/v1/households/"+home+"/steps", `{"do": "invite", "member": "ext:ola"}`).want(201)
+		h.do("POST", "/v1/households/"+home+"/steps", `{"do": "join", "member": "ext:ola"}`).want(201)
+		h.do("POST", "/v1/members/"+home+"/close", `{}`).want(201)
+		if err := errand.CatchUp(t.Context(), h.d, h.rec, "kaffebaren", h.clock()); err != nil {
+			t.Fatal(err)
+		}
+		if a := h.do("GET", "/v1/households/"+home, "").want(200).is("closed", "status"); fmt.Sprint(a.get("people")) != "[]" {
+			t.Error(a.get("people"))
+		}
+		for _, m := range []string{"kari", "ola"} {
+			if a := h.do("GET", "/v1/members/ext:"+m+"/houses", "").want(200); fmt.Sprint(a.get("items")) != "[]" {
+				t.Error(a.get("items"))
+			}
+			h.do("POST", "/v1/households", `{"owner": "ext:`+m+`"}`).want(201)
+		}
+		h.do("POST", "/v1/households/"+home+"/steps", `{"do": "invite", "member": "ext:ola"}`).refused(409, "member_closed")
 	})
 }

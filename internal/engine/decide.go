@@ -320,6 +320,9 @@ func (w *work) notClosed() error {
 		if w.st.Kind == GiftCard {
 			return w.st.CardUsable(w.p)
 		}
+		if IsHouse(w.st.Kind) {
+			return errs.Conflict("member_closed", "This "+w.st.Kind+" is closed.")
+		}
 		return errs.Conflict("member_closed", "This member has left the program.")
 	}
 	return nil

@@ -247,15 +247,16 @@ var EventTypes = []EventType{
 	{EvHouseUninvited, 1, "An invitation was declined or taken back.", houseFields()},
 	{EvHouseJoined, 1, "Somebody who was invited came.", houseFields(houseRoleField)},
 	{EvHouseLeft, 1, "Somebody does not belong to it any more.", houseFields(houseRoleField,
-		EventField{Name: "reason", Text: "leave, remove, gone (with the membership) or merged.", Example: "leave"})},
+		EventField{Name: "reason", Text: "leave, remove, gone (with the membership), merged, or closed (with the household or organization).", Example: "leave"})},
 	{EvHouseRole, 1, "Somebody has another role.", houseFields(houseRoleField)},
 	{EvHouseMerged, 1, "Somebody who belongs to it was merged into another member, who stands in their place.", houseFields(houseRoleField,
 		EventField{Name: "was", Text: "Who was merged.", Example: "mem_01k9zjq3hfe1f8m6v7j0q3x5c4"})},
-	{EvBelongs, 1, "The membership of somebody who belonged to a household or an organization ended, or was merged into this one: the house hears of it.", []EventField{
+	{EvBelongs, 1, "The membership of somebody who belonged to a household or an organization ended, or was merged into this one: the house hears of it. Or the house was closed: each who belonged to it hears of it.", []EventField{
 		{Name: "kind", Text: "household or organization.", Example: "household"},
 		{Name: "house", Text: "Which.", Example: "hou_01k9zjq3hfe1f8m6v7j0q3x5c4"},
 		{Name: "do", Text: "merged, where this member stands in the place of the other, or gone.", Example: "merged"},
 		{Name: "was", Text: "Who belonged to it.", Example: "mem_01k9zjq3hfe1f8m6v7j0q3x5c4"},
+		{Name: "to", Text: "Who hears of it, where it is not the house.", Example: "mem_01k9zjq3hfe1f8m6v7j0q3x5c4", Optional: true},
 	}},
 	{EvChippedIn, 1, "A member gave points to what another one of the household spends.", []EventField{
 		unitField, amountField,

@@ -336,8 +336,11 @@ func (w *work) doStatus() error {
 		return errs.Invalid("invalid_status", "The status cannot be set.", errs.Field{Pointer: "/to", Reason: "unknown_status", Message: "must be active, blocked or closed"})
 	case b.To == w.st.Status:
 		who := "The member"
-		if w.st.Kind == GiftCard {
+		switch {
+		case w.st.Kind == GiftCard:
 			who = "The gift card"
+		case IsHouse(w.st.Kind):
+			who = "The " + w.st.Kind
 		}
 		return errs.Conflict("same_status", who+" is "+b.To+" already.")
 	}
@@ -350,6 +353,7 @@ func (w *work) doStatus() error {
 	w.st.Status = b.To
 	if b.To == Closed {
 		w.leaveHouses()
+		w.dissolve()
 		w.letAllGo()
 		w.dropAllThanks("closed")
 		w.endShares()

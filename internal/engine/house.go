@@ -230,8 +230,10 @@ func (w *work) doHouse() error {
 	case HouseNo:
 		return w.uninvite(b)
 	}
-	if err := w.notClosed(); err != nil {
-		return err
+	if b.Do != HouseLeave && b.Do != HouseRemove { // one can always get out
+		if err := w.notClosed(); err != nil {
+			return err
+		}
 	}
 	switch b.Do {
 	case HouseInvite:
@@ -265,7 +267,7 @@ func (w *work) doHouse() error {
 				return err
 			}
 		}
-		if w.st.Kind == Organization && p.Role == program.Owner && w.owners() == 1 {
+		if w.st.Kind == Organization && w.st.Status != Closed && p.Role == program.Owner && w.owners() == 1 {
 			return errs.Conflict("last_owner", "An organization needs an owner: make somebody else its owner first.")
 		}
 		w.goes(b.Member, b.Do)
@@ -463,6 +465,28 @@ func (w *work) goes(member, why string) {
 	w.houseEvent(EvHouseRole, left[0].Member, program.Owner)
 }
 
+// dissolve takes everybody out of a house that is closed, and tells each of them.
+func (w *work) dissolve() {
+	if !IsHouse(w.st.Kind) || w.st.House == nil {
+		return
+	}
+	h := w.st.House
+	at := w.at
+	for i := range h.People {
+		p := &h.People[i]
+		if p.Until != nil {
+			continue
+		}
+		p.Until = &at
+		w.houseEvent(EvHouseLeft, p.Member, p.Role, "reason", Closed)
+		w.event(EvBelongs, map[string]string{"kind": w.st.Kind, "house": w.f.Member, "do": HouseGone, "was": p.Member, "to": p.Member})
+	}
+	h.Invited = nil
+	if w.st.Kind == Household {
+		h.People = nil
+	}
+}
+
 // mergePerson has the survivor of a merge stand for the other one.
 func (w *work) mergePerson(member, into string) {
 	p := w.person(member)
@@ -519,6 +543,11 @@ func (w *work) belong(b *HouseBody) error {
 		}
 		w.leave(place, b.Kind)
 		w.note(NoteLeftHouse, Args{"word": word(b.Kind)})
+	case HouseGone: // the house was closed; who left it meanwhile has nothing to leave
+		if *place != nil && (*place).House == b.House {
+			w.leave(place, b.Kind)
+			w.note(NoteLeftHouse, Args{"word": word(b.Kind)})
+		}
 	}
 	return nil
 }
@@ -843,10 +872,15 @@ func (w *work) comeHome() error {
 	return nil
 }
 
-// houseFollowUp gives what follows from an event for those who belong together: what was undone goes home, and a house hears of whose membership
-// ended.
+// houseFollowUp gives what follows from an event for those who belong together: what was undone goes home, a house hears of whose membership
+// ended, and its people hear of its own end.
 func houseFollowUp(e Event, member, fact string, at time.Time) (Fact, bool) {
 	f := Fact{Source: FollowUpSource, OccurredAt: at}
+	if e.Type == EvBelongs && e.Data["to"] != "" {
+		f.Kind, f.Member, f.ExternalID = HouseK, e.Data["to"], e.Data["kind"]+"/"+fact+"/"+e.Data["to"]
+		f.House = &HouseBody{Do: e.Data["do"], Kind: e.Data["kind"], House: e.Data["house"]}
+		return f, true
+	}
 	if e.Type == EvBelongs {
 		f.Kind, f.Member, f.ExternalID = HouseK, e.Data["house"], e.Data["kind"]+"/"+fact
 		f.House = &HouseBody{Do: e.Data["do"], Kind: e.Data["kind"], Member: e.Data["was"], Into: member}

@@ -15,6 +15,7 @@ import (
 	"lojal.dev/lojal/internal/ids"
 	"lojal.dev/lojal/internal/money"
 	"lojal.dev/lojal/internal/record"
+	"lojal.dev/lojal/internal/verify"
 	"lojal.dev/lojal/internal/version"
 )
 
@@ -309,6 +310,46 @@ func TestWhoActsIsFoundOnceForABatch(t *testing.T) {
 			if n, err := k.r.ReadsToAct(t.Context(), reqs); err != nil || n != want {
 				t.Errorf("%d reads, want %d: %v", n, want, err)
 			}
+		}
+	})
+}
+
+// A household or an organization that is closed lets go of its people, on both sides: each can be in another one then.
+func TestAClosedHouseHoldsNobody(t *testing.T) {
+	t.Parallel()
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
+		k := openWith(t, d, record.Options{}, family)
+		for kind, role := range map[string]string{engine.Household: "", engine.Organization: "viewer"} {
+			a, b, c := k.enrol(kind+"-a"), k.enrol(kind+"-b"), k.enrol(kind+"-c")
+			home := k.house(kind, a, role, b)
+			k.must(record.Request{Holder: home, Fact: engine.Fact{Kind: engine.HouseK, OccurredAt: day(1), House: &engine.HouseBody{Do: engine.HouseInvite, Member: c, Role: role}}})
+			k.must(record.Request{Member: home, Fact: engine.Fact{Kind: engine.Status, OccurredAt: day(2), Status: &engine.StatusBody{To: engine.Closed}}})
+			// One merged and one went before they heard of it.
+			k.must(record.Request{Member: a, Fact: engine.Fact{Kind: engine.MergeOut, OccurredAt: day(2), Merge: &engine.Merge{Other: c}}})
+			for range 2 {
+				if err := errand.CatchUp(t.Context(), d, k.r, "shop", day(3)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, m := range []string{home, b, c} {
+				acc, _, err := k.r.View(t.Context(), "shop", m, day(3))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if in, people, h := acc.State.In(kind), acc.State.People(), acc.State.House; in != nil || len(people) > 0 || len(h.Invited) > 0 {
+					t.Errorf("%s %s: it is in %v, with %v", kind, m, in, people)
+				}
+			}
+			if kind == engine.Organization {
+				if r := k.must(purchase(b, "10", day(3))); r.Fact.Member != b {
+					t.Errorf("it is of %s", r.Fact.Member)
+				}
+			}
+			k.house(kind, c, role, b)
+		}
+		rep, err := verify.Run(t.Context(), d, k.v, "shop", verify.Options{})
+		if err != nil || len(rep.Findings) > 0 {
+			t.Errorf("%v, %v", rep.Findings, err)
 		}
 	})
 }

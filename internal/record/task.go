@@ -235,6 +235,9 @@ func (t *task) body() error {
 		missing = f.Transfer == nil || f.Transfer.Home == nil || f.Source != engine.FollowUpSource
 	case engine.HouseK:
 		missing = f.House == nil || f.House.Member == "" || t.req.Holder == ""
+		if f.House != nil && f.House.Do == engine.HouseGone && f.House.House != "" { // the side of the person
+			missing = t.req.Member == ""
+		}
 		if !missing && (f.House.Do == engine.HouseGone || f.House.Do == engine.HouseMerged) && f.Source != engine.FollowUpSource {
 			missing = true
 		}

@@ -125,6 +125,10 @@ func (f *family) undo() {
 
 // end ends or merges a membership.
 func (f *family) end(merges bool) {
+	if len(f.houses) > 0 && rapid.IntRange(0, 3).Draw(f.t, "house ends") == 0 {
+		f.do(engine.Fact{Kind: engine.Status, Member: f.one(f.houses, "house"), Status: &engine.StatusBody{To: engine.Closed}})
+		return
+	}
 	m, to := f.one(f.people, "member"), f.one(f.people, "to")
 	if merges {
 		if f.do(engine.Fact{Kind: engine.MergeOut, Member: m, Merge: &engine.Merge{Other: to}}) != nil {
@@ -281,5 +285,32 @@ func TestAMergeHeardOfAfterLeaving(t *testing.T) {
 	}
 	if err := d.Verify(); err != nil {
 		t.Error(err)
+	}
+}
+
+// One that was closed with people in it, before closing let go of them, lets each of them out, its last owner too.
+func TestAClosedHouseLetsItsPeopleOut(t *testing.T) {
+	t.Parallel()
+	doc, err := program.Parse([]byte(families+"organizations: {most: 4}\n"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := program.Compile(doc, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
+	for _, kind := range []string{engine.Household, engine.Organization} {
+		for _, do := range []string{engine.HouseLeave, engine.HouseRemove} {
+			in := engine.Input{Account: &engine.Account{Program: "drawn", Member: "home", State: engine.State{Seq: 1, Kind: kind, Status: engine.Closed, At: at,
+				House: &engine.HouseState{People: []engine.HousePerson{{Member: "a", Role: "owner", Since: at}}}}},
+				Fact: engine.Fact{ID: "fct_1", Kind: engine.HouseK, Member: "home", OccurredAt: at.Add(time.Hour), House: &engine.HouseBody{Do: do, Member: "a"}}}
+			_, after, err := engine.Decide(p, in)
+			if err != nil {
+				t.Errorf("%s %s: %v", kind, do, err)
+			} else if st := after.State; len(st.People()) > 0 || st.Status != engine.Closed {
+				t.Errorf("%s %s: %v are in it, %s", kind, do, st.People(), st.Status)
+			}
+		}
 	}
 }
