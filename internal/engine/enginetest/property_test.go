@@ -89,6 +89,9 @@ func TestSaleLessItsReturnsIsNothing(t *testing.T) {
 					take(t, d, h, f)
 					continue
 				}
+				if _, err := d.Simulate(f); errs.Is(err, errs.CodeConflict, "prize_used") {
+					return // by a challenge's own policy: a prize in points paid what was owed, so that it is used
+				}
 				take(t, d, h, f)
 				break
 			}
