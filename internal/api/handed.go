@@ -292,7 +292,7 @@ func (s *Server) listPools(ctx context.Context, in *poolsIn) (*Page[PoolView], e
 
 type loadPoolIn struct {
 	Call
-	// Pool is its id: that of a reward, or of a provider.
+	// Pool is its name: what a reward calls it, or the product of a gift card that is bought, or its provider where there is no product.
 	Pool string `path:"pool"`
 	Body PoolLoad
 }
@@ -321,8 +321,8 @@ type PoolLoaded struct {
 }
 
 func (s *Server) loadPool(ctx context.Context, in *loadPoolIn) (*Answered[PoolLoaded], error) {
-	if !program.IsID(in.Pool) {
-		return nil, errs.Invalid("invalid_pool", "A pool is named by 1 to 40 of a-z, 0-9, - and _.", errs.Field{Pointer: "/pool", Reason: "invalid_id", Message: "must be 1 to 40 of a-z, 0-9, - and _"})
+	if !program.IsPool(in.Pool) {
+		return nil, errs.Invalid("invalid_pool", "A pool is named by 1 to 40 of a-z, A-Z, 0-9, - and _.", errs.Field{Pointer: "/pool", Reason: "invalid_id", Message: "must be 1 to 40 of a-z, A-Z, 0-9, - and _"})
 	}
 	if len(in.Body.Codes) == 0 || len(in.Body.Batch) > 100 {
 		return nil, errs.Invalid("invalid_pool", "Send the codes to load.", errs.Field{Pointer: "/codes", Reason: "required", Message: "must be 1 to " + strconv.Itoa(reward.MaxLoad) + " codes, and the batch at most 100 characters"})

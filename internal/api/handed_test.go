@@ -48,6 +48,8 @@ func TestACodeOfAPoolIsShownToItsMemberAlone(t *testing.T) {
 		h.do("POST", "/v1/redemptions/"+red+"/code", "").want(200).is(secret, "code")
 		h.do("POST", "/v1/redemptions", buy).refused(409, "out_of_stock")
 		h.do("GET", "/v1/pools", "").want(200).is(1, "items", 0, "loaded").is(1, "items", 0, "given").is(0, "items", 0, "left").is("film", "items", 0, "rewards", 0)
+		h.do("POST", "/v1/pools/DAY/codes", `{"codes": [{"code": "DAY-0001"}]}`).want(201).is(1, "added") // a provider's product
+		h.do("POST", "/v1/pools/a%20day/codes", `{"codes": [{"code": "DAY-0001"}]}`).refused(422, "invalid_pool", "/pool")
 		h.prove()
 	})
 }

@@ -852,7 +852,7 @@ type RewardPrice struct {
 type HandedCode struct {
 	// Pool is the one it came from.
 	Pool string `json:"pool,omitempty"`
-	// Code is in the answer that handed it out, and in that of POST …/code; it is in no list.
+	// Code is in the answer that handed it out, and in that of POST …/code, as often as that is asked for; it is in no list.
 	Code string `json:"code,omitempty"`
 	// Tail is its end, by which a person knows it.
 	Tail string `json:"tail,omitempty"`

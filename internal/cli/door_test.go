@@ -115,7 +115,13 @@ func TestTheRoutesOfTheAPIFromTheCommandLine(t *testing.T) {
 		s.fails(5, args("redemption commit "+held), "cancelled")
 		s.write("film.txt", "FILM-1\n")
 		s.ok(args("pool load cinema film.txt"))
-		film := s.redeem("film")
+		s.ok(args("pool load DAY film.txt"), "1 code added to the pool DAY.")
+		s.fails(3, args("pool load a.day film.txt"), "cannot be a pool")
+		handed := s.ok(args("redemption make ext:1 film"), "Code FILM-1")
+		if strings.Contains(handed, "shown only now") {
+			t.Errorf("a code that can be shown again is told as one that cannot: %s", handed)
+		}
+		film := "red_" + between(handed, "\nred_", " ")
 		s.ok(args("redemption code "+film), "Code FILM-1")
 		s.fails(5, args("redemption refund "+film), "handed out")
 

@@ -71,7 +71,7 @@ func (c *cardIssueCmd) Run(e *env) error {
 	})
 }
 
-// opened tells a new code.
+// opened tells a new code, which no answer has again.
 func (o *door) opened(code, pin string) {
 	if code != "" {
 		o.e.printf("  Code %s, shown only now\n", code)

@@ -24,7 +24,7 @@ type poolCmd struct {
 
 type poolLoadCmd struct {
 	jsonFlag
-	Pool  string `arg:"" help:"Pool: what a reward in the program document calls it."`
+	Pool  string `arg:"" help:"Pool: what a reward in the program document calls it, or the product of a gift card that is bought."`
 	File  string `arg:"" type:"path" help:"CSV file with a column code, and ends_at where codes end; - is the standard input."`
 	Batch string `placeholder:"NAME" help:"What these codes are called together."`
 	inProgram
@@ -43,8 +43,8 @@ Examples:
 func (c *poolLoadCmd) Run(e *env) error { return c.on(e, c.run) }
 
 func (c *poolLoadCmd) run(e *env, d *db.DB, id string) error {
-	if !program.IsID(c.Pool) {
-		return errs.Invalid("invalid_pool", fmt.Sprintf("%q cannot be a pool: it is named by 1 to 40 of a-z, 0-9, - and _.", c.Pool))
+	if !program.IsPool(c.Pool) {
+		return errs.Invalid("invalid_pool", fmt.Sprintf("%q cannot be a pool: it is named by 1 to 40 of a-z, A-Z, 0-9, - and _.", c.Pool))
 	}
 	data, err := e.readInput(c.File)
 	if err != nil {

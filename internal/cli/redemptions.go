@@ -68,8 +68,8 @@ func (o *door) redemption(r *api.RedemptionView) {
 		o.e.printf("\n")
 		o.opened(v.Code, "")
 	}
-	if c := r.Code; c != nil {
-		o.opened(c.Code, "")
+	if c := r.Code; c != nil && c.Code != "" { // it is kept sealed, and can be shown again
+		o.e.printf("  Code %s\n", c.Code)
 	}
 }
 

@@ -58,7 +58,7 @@ type Gives struct {
 type CardGiven struct {
 	// Money is what is on it, in the program's currency. Required.
 	Money money.Decimal `json:"money"`
-	// Provider is whom it is bought from, as the server knows them: see lojal provider. One of the program's own cards without it.
+	// Provider is whom it is bought from, as the server knows them: docs/gift-card-providers.md. One of the program's own cards without it.
 	Provider string `json:"provider,omitempty"`
 	// Product is what the provider calls it.
 	Product string `json:"product,omitempty"`
@@ -392,6 +392,9 @@ func (c *Compiled) Handed(reward, chosen string) *CompiledReward {
 
 // IsID says whether a text can be the id of something in a document.
 func IsID(s string) bool { return idForm.MatchString(s) }
+
+// IsPool says whether a text can be the name of a pool: an id, or what a provider calls a product, which may have capital letters.
+func IsPool(s string) bool { return idForm.MatchString(strings.ToLower(s)) }
 
 // EndOfTime reads a time with offset, or a date: then its last moment in the zone.
 func EndOfTime(s string, zone *time.Location) (time.Time, error) { return parseInstant(s, zone, true) }
