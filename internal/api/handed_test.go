@@ -157,6 +157,13 @@ func TestARaffleIsDrawn(t *testing.T) {
 		if !bytes.Equal(again.raw, got.raw) {
 			t.Errorf("asked again: %s, before: %s", again.raw, got.raw)
 		}
+		kept := h.do("POST", "/v1/raffles/ticket/draw", "", "Idempotency-Key", "draw").want(200)
+		if again := h.do("POST", "/v1/raffles/ticket/draw", "", "Idempotency-Key", "draw").want(200); !bytes.Equal(again.raw, kept.raw) || again.head.Get("Idempotent-Replayed") != "true" {
+			t.Errorf("under the same key: %s", again.raw)
+		}
+		h.do("POST", "/v1/raffles/parcel/draw", "", "Idempotency-Key", "draw").refused(422, "idempotency_key_reused")
+		h.do("GET", "/v1/raffles?limit=1", "").want(200).is(2, "items", 0, "tickets").is(got.text("tickets_hash"), "items", 0, "tickets_hash")
+		h.do("GET", "/v1/raffles?limit=0", "").want(422)
 		h.do("GET", "/v1/members/ext:4711/grants", "").want(200).is("parcel", "items", 0, "reward").is("raffle:ticket", "items", 0, "source")
 		dbtest.Settle(t, d)
 		if n := strings.Count(string(h.do("GET", "/v1/events", "").want(200).raw), `"raffle.drawn"`); n != 1 {

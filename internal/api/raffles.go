@@ -2,9 +2,11 @@ package api
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/raffle"
 	"lojal.dev/lojal/internal/reward"
 	"lojal.dev/lojal/internal/version"
@@ -46,39 +48,47 @@ type RaffleTicket struct {
 	Fact string `json:"fact,omitempty"`
 }
 
-func (v view) raffle(r *reward.Raffle, whole bool) (RaffleView, error) {
+func (v view) raffle(r *reward.Raffle, whole bool) RaffleView {
 	out := RaffleView{Reward: r.Reward, DrawsAt: v.moment(&r.DrawsAt), Prize: r.Prize, Winners: r.Winners, Status: r.Status, Commitment: r.Commitment,
-		CommittedAt: v.moment(&r.CommittedAt), Seed: r.Seed, DrawnAt: v.moment(r.DrawnAt), Error: r.Error}
+		CommittedAt: v.moment(&r.CommittedAt), Seed: r.Seed, DrawnAt: v.moment(r.DrawnAt), Error: r.Error, Tickets: r.Count, TicketsHash: r.TicketsHash}
 	for _, w := range r.Outcome {
 		out.Outcome = append(out.Outcome, RaffleTicket(w))
 	}
-	if r.Status == reward.RaffleOpen {
-		return out, nil
+	if whole && r.Status != reward.RaffleOpen {
+		out.TicketList = reward.Lines(r.Tickets)
 	}
-	lines := reward.Lines(r.Tickets)
-	out.Tickets = int64(len(lines))
-	if whole {
-		out.TicketList = lines
-	}
-	var err error
-	out.TicketsHash, _, err = reward.Shuffle(r.Seed, lines)
-	return out, err
+	return out
 }
 
-type rafflesIn struct{ Call }
+type rafflesIn struct {
+	Call
+	Paging
+}
 
 func (s *Server) listRaffles(ctx context.Context, in *rafflesIn) (*Page[RaffleView], error) {
+	limit, err := web.PageLimit(in.Limit, web.DefaultLimit, web.MaxLimit)
+	if err != nil {
+		return nil, err
+	}
+	var at struct {
+		DrawsAt *time.Time `json:"draws_at"`
+		Reward  string     `json:"reward"`
+	}
+	if err := web.ReadCursor("raffles", in.Cursor, &at); err != nil {
+		return nil, err
+	}
 	out := &Page[RaffleView]{}
 	return out, s.look(ctx, &in.Call, func(tx *db.Tx, v view, _ *version.Set) error {
-		out.Items = []RaffleView{}
-		list, err := reward.Raffles(ctx, tx, in.program())
+		out.Items, out.Next = []RaffleView{}, ""
+		list, err := reward.Raffles(ctx, tx, in.program(), at.DrawsAt, at.Reward, limit+1)
+		if len(list) > limit {
+			list = list[:limit]
+			next := at
+			next.DrawsAt, next.Reward = &list[limit-1].DrawsAt, list[limit-1].Reward
+			out.Next = web.Cursor("raffles", next)
+		}
 		for i := range list {
-			if err != nil {
-				return err
-			}
-			var one RaffleView
-			one, err = v.raffle(&list[i], false)
-			out.Items = append(out.Items, one)
+			out.Items = append(out.Items, v.raffle(&list[i], false))
 		}
 		return err
 	})
@@ -91,34 +101,31 @@ type raffleIn struct {
 }
 
 func (s *Server) getRaffle(ctx context.Context, in *raffleIn) (*RaffleView, error) {
-	var out *RaffleView
+	var out RaffleView
 	err := s.look(ctx, &in.Call, func(tx *db.Tx, v view, _ *version.Set) error {
-		list, err := reward.Raffles(ctx, tx, in.program())
-		if err != nil {
-			return err
+		r, err := reward.LastRaffle(ctx, tx, in.program(), in.Reward)
+		if errs.CodeOf(err) == errs.CodeNotFound {
+			return web.NotFound("raffle")
 		}
-		for i := range list {
-			if list[i].Reward == in.Reward {
-				one, err := v.raffle(&list[i], true)
-				out = &one
-				return err
-			}
-		}
-		return web.NotFound("raffle")
+		out = v.raffle(&r, true)
+		return err
 	})
-	return out, err
+	return &out, err
 }
 
-func (s *Server) drawRaffle(ctx context.Context, in *raffleIn) (*RaffleView, error) {
+func (s *Server) drawRaffle(ctx context.Context, in *raffleIn) (*Answered[RaffleView], error) {
+	if known, ok, err := s.replayed(ctx, &in.Call); err != nil || ok {
+		return &Answered[RaffleView]{known}, err
+	}
+	p, err := s.current(ctx, &in.Call)
+	if err != nil {
+		return nil, err
+	}
 	d := raffle.Draws{DB: s.DB, Recorder: s.Recorder}
 	r, err := d.Draw(ctx, in.program(), in.Reward, in.now)
 	if err != nil {
 		return nil, err
 	}
-	var out RaffleView
-	err = s.look(ctx, &in.Call, func(_ *db.Tx, v view, _ *version.Set) (err error) {
-		out, err = v.raffle(r, true)
-		return err
-	})
-	return &out, err
+	reply, err := s.whole(ctx, &in.Call, http.StatusOK, in.view(p).raffle(r, true), true, nil)
+	return &Answered[RaffleView]{reply}, err
 }

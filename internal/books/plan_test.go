@@ -41,6 +41,7 @@ func TestLookUpsGoByKey(t *testing.T) {
 			{"feed", nil, feedFrom + feedOrder}, {"place in the feed", nil, feedStart},
 			{"due", nil, dueAccounts},
 			{"recognition", nil, recognitions},
+			{"tickets", nil, raffleTickets},
 			{"old answers", nil, oldAnswers},
 		} {
 			query := c.text

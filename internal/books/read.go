@@ -315,24 +315,40 @@ func Redemptions(ctx context.Context, tx *db.Tx, ref Ref, status, beforeID strin
 	return out, nil
 }
 
+// What it says of status and state is the condition of the index redemptions_tickets, word for word.
 const raffleTickets = `
 SELECT member_id, state FROM redemptions
 WHERE program_id = $1 AND status = 'committed' AND state LIKE '%"draws":%'`
 
-// Tickets gives all committed redemptions of a program that are tickets of a raffle and a time of its draw, in the order of their ids as bytes.
-func Tickets(ctx context.Context, tx *db.Tx, program, raffle string, draws time.Time) ([]Redemption, error) {
-	var out []Redemption
+// Draw is a raffle and a time of its draw, in microseconds since 1970.
+type Draw struct {
+	Raffle string
+	At     int64
+}
+
+// Ticket is a redemption that takes part in a draw with N tickets.
+type Ticket struct {
+	Redemption, Member string
+	N                  int64
+}
+
+// Tickets gives all committed redemptions of a program that are tickets, by draw, in the order of their ids as bytes.
+func Tickets(ctx context.Context, tx *db.Tx, program string) (map[Draw][]Ticket, error) {
+	out := map[Draw][]Ticket{}
 	err := db.Collect(ctx, tx, func(row db.Scanner) error {
 		r, err := scanRedemption(row)
-		if of, n := r.Tickets(); err == nil && of == raffle && n > 0 && r.Draws.UnixMicro() == draws.UnixMicro() {
-			out = append(out, r)
+		if of, n := r.Tickets(); err == nil && n > 0 {
+			draw := Draw{of, r.Draws.UnixMicro()}
+			out[draw] = append(out[draw], Ticket{r.ID, r.Member, n})
 		}
 		return err
 	}, raffleTickets, program)
 	if err != nil {
-		return nil, fmt.Errorf("read the tickets of %s: %w", raffle, err)
+		return nil, fmt.Errorf("read the tickets of %s: %w", program, err)
 	}
-	slices.SortFunc(out, func(a, b Redemption) int { return strings.Compare(a.ID, b.ID) })
+	for _, list := range out {
+		slices.SortFunc(list, func(a, b Ticket) int { return strings.Compare(a.Redemption, b.Redemption) })
+	}
 	return out, nil
 }
 

@@ -76,6 +76,9 @@ func Draws(p *program.Compiled, st *State, f *Fact) Draw {
 // maxVouchers is how many vouchers one redemption may issue.
 const maxVouchers = 1
 
+// maxTickets is how many tickets of a raffle one redemption may hold: each is worked out and told on its own as they are drawn.
+const maxTickets = 1000
+
 // quote is what a redemption comes to.
 type quote struct {
 	r *program.CompiledReward
@@ -182,6 +185,9 @@ func (w *work) inTime(r *program.CompiledReward) error {
 func (w *work) takeStock(q *quote) error {
 	if single(q.gives) && q.quantity > maxVouchers {
 		return errs.Invalid("one_voucher", "A voucher is redeemed one at a time.", errs.Field{Pointer: "/quantity", Reason: "out_of_range", Message: "must be 1 for a voucher, a code or a gift card"})
+	}
+	if q.gives.Kind == program.KindRaffle && q.quantity > maxTickets {
+		return errs.Invalid("too_many_tickets", "That are too many tickets at once.", errs.Field{Pointer: "/quantity", Reason: "out_of_range", Message: "must be at most " + strconv.Itoa(maxTickets) + " tickets of a raffle in one redemption"})
 	}
 	if err := w.stockOf(q, q.r); err != nil || q.gives == q.r {
 		return cmp.Or(err, w.stocked(q.gives))

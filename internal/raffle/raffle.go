@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -46,62 +47,85 @@ func Handle(jobs *job.Runner, d *Draws, clock func() time.Time) {
 	jobs.Handle(JobKind, job.Worker{Every: every, Run: func(ctx context.Context, _ *job.Job) error { return d.Work(ctx, clock()) }})
 }
 
-// Open keeps the commitments of all raffles of a program that are to come.
-func Open(ctx context.Context, tx *db.Tx, p *program.Compiled, now time.Time) error {
+// toCome are the raffles of a program whose draw is to come.
+func toCome(p *program.Compiled, now time.Time) (out []*program.CompiledReward) {
 	for i := range p.Doc.Rewards {
 		if r := p.Rewards[p.Doc.Rewards[i].ID]; r.Kind == program.KindRaffle && r.Draws != nil && r.Draws.After(now) {
-			if err := reward.Commit(ctx, tx, p.Doc.Program, r, now); err != nil {
-				return err
-			}
+			out = append(out, r)
 		}
 	}
-	return nil
+	return out
 }
 
-func hasRaffles(p *program.Compiled) bool {
-	for _, r := range p.Rewards {
-		if r.Kind == program.KindRaffle {
-			return true
-		}
-	}
-	return false
-}
-
-// Work opens what is to come and draws what is due, in all programs. One that cannot be drawn does not stop the others.
+// Work opens what is to come and draws what is due, in all programs. A program that cannot be read and a raffle that cannot be drawn do not stop the
+// others: what failed comes last in the next round.
 func (d *Draws) Work(ctx context.Context, now time.Time) error {
-	var list []version.Program
+	failed := d.open(ctx, now)
 	var due []reward.Raffle
-	with := map[string]*program.Compiled{}
 	err := d.DB.Read(ctx, func(tx *db.Tx) (err error) {
-		if list, err = version.Programs(ctx, tx); err != nil {
-			return err
-		}
-		clear(with)
-		for _, p := range list {
-			set, err := d.Recorder.Versions().Get(ctx, tx, p.ID)
-			if err != nil {
-				return err
-			}
-			if c := set.At(now); c != nil && hasRaffles(c) {
-				with[p.ID] = c
-			}
-		}
 		due, err = reward.DueRaffles(ctx, tx, now.Add(-Settle), atOnce)
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	var failed []error
-	for _, p := range with {
-		failed = append(failed, d.DB.Write(ctx, func(tx *db.Tx) error { return Open(ctx, tx, p, now) }))
-	}
+	failed = append(failed, err)
 	for i := range due {
-		if _, err := d.one(ctx, due[i], now); err != nil {
-			failed = append(failed, fmt.Errorf("draw the raffle %s of %s: %w", due[i].Reward, due[i].Program, err))
+		r := &due[i]
+		err := d.one(ctx, r, now)
+		if err == nil {
+			continue
 		}
+		failed = append(failed, fmt.Errorf("draw the raffle %s of %s: %w", r.Reward, r.Program, err))
+		if ctx.Err() != nil {
+			break
+		}
+		failed = append(failed, d.DB.Write(ctx, func(tx *db.Tx) error { return r.Failed(ctx, tx, now) }))
 	}
 	return errors.Join(failed...)
+}
+
+// open keeps the commitments of all raffles that are to come. It writes only where one is not as it should be.
+func (d *Draws) open(ctx context.Context, now time.Time) (failed []error) {
+	var list []version.Program
+	err := d.DB.Read(ctx, func(tx *db.Tx) (err error) {
+		list, err = version.Programs(ctx, tx)
+		return err
+	})
+	failed = append(failed, err)
+	for _, p := range list {
+		var wanted []*program.CompiledReward
+		err := d.DB.Read(ctx, func(tx *db.Tx) error {
+			wanted = nil
+			set, err := d.Recorder.Versions().Get(ctx, tx, p.ID)
+			if err != nil {
+				return fmt.Errorf("look for raffles of %s: %w", p.ID, err)
+			}
+			c := set.At(now)
+			if c == nil {
+				return nil
+			}
+			for _, r := range toCome(c, now) {
+				same, err := reward.Committed(ctx, tx, p.ID, r)
+				if err != nil {
+					return err
+				}
+				if !same {
+					wanted = append(wanted, r)
+				}
+			}
+			return nil
+		})
+		if err == nil && len(wanted) > 0 {
+			err = d.DB.Write(ctx, func(tx *db.Tx) error {
+				for _, r := range wanted {
+					if err := reward.Commit(ctx, tx, p.ID, r, now); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}
+		failed = append(failed, err)
+	}
+	return failed
 }
 
 // Draw draws the raffles of a reward whose time has come, and gives the last of them. Asked again it gives the same. Conflict "raffle_open"
@@ -111,34 +135,31 @@ func (d *Draws) Draw(ctx context.Context, programID, rewardID string, now time.T
 	if err != nil {
 		return nil, err
 	}
-	var next, last *reward.Raffle
-	for i := len(all) - 1; i >= 0; i-- { // the earliest first
+	var last *reward.Raffle
+	for i := range all { // the earliest first
 		r := &all[i]
-		switch {
-		case r.Reward != rewardID:
-			continue
-		case r.DrawsAt.Add(Settle).After(now):
-			if next == nil {
-				next = r
+		if r.DrawsAt.Add(Settle).After(now) {
+			if last == nil {
+				return nil, errs.Conflict("raffle_open", "The raffle is not drawn yet: tickets may still be bought. It can be from a minute after its time.").
+					With("reward", rewardID).With("draws_at", r.DrawsAt.Format(time.RFC3339))
 			}
+			break
+		}
+		if last = r; r.Status == reward.RaffleDrawn {
 			continue
 		}
-		if last, err = d.one(ctx, *r, now); err != nil {
+		if err := d.one(ctx, r, now); err != nil {
 			return nil, err
 		}
 	}
-	switch {
-	case last != nil:
-		return last, nil
-	case next != nil:
-		return nil, errs.Conflict("raffle_open", "The raffle is not drawn yet: tickets may still be bought. It can be from a minute after its time.").
-			With("reward", rewardID).With("draws_at", next.DrawsAt.Format(time.RFC3339))
+	if last == nil {
+		return nil, errs.NotFound("raffle_not_found", "There is no such raffle.")
 	}
-	return nil, errs.NotFound("raffle_not_found", "There is no such raffle.")
+	return d.read(ctx, last)
 }
 
-// known gives all raffles of a program. The one that is asked for is made where no server ran between its publication and its draw: its
-// commitment is then younger than its time, as everybody can see.
+// known gives all raffles of a reward, the earliest draw first. The one that its program has is made where no server ran between its publication
+// and its draw: its commitment is then younger than its time, as everybody can see.
 func (d *Draws) known(ctx context.Context, programID, rewardID string, now time.Time) (all []reward.Raffle, err error) {
 	var p *program.Compiled
 	err = d.DB.Read(ctx, func(tx *db.Tx) error {
@@ -147,7 +168,7 @@ func (d *Draws) known(ctx context.Context, programID, rewardID string, now time.
 			return err
 		}
 		p = set.At(now)
-		all, err = reward.Raffles(ctx, tx, programID)
+		all, err = reward.RafflesOf(ctx, tx, programID, rewardID)
 		return err
 	})
 	if err != nil || p == nil {
@@ -158,7 +179,7 @@ func (d *Draws) known(ctx context.Context, programID, rewardID string, now time.
 		return all, nil
 	}
 	for i := range all {
-		if all[i].Reward == rewardID && all[i].DrawsAt.UnixMicro() == r.Draws.UnixMicro() {
+		if all[i].DrawsAt.UnixMicro() == r.Draws.UnixMicro() {
 			return all, nil
 		}
 	}
@@ -166,13 +187,13 @@ func (d *Draws) known(ctx context.Context, programID, rewardID string, now time.
 		if err := reward.Commit(ctx, tx, programID, r, now); err != nil {
 			return err
 		}
-		all, err = reward.Raffles(ctx, tx, programID)
+		all, err = reward.RafflesOf(ctx, tx, programID, rewardID)
 		return err
 	})
 	return all, err
 }
 
-// read looks a raffle up again.
+// read looks a raffle up again, with its tickets.
 func (d *Draws) read(ctx context.Context, r *reward.Raffle) (*reward.Raffle, error) {
 	var out reward.Raffle
 	err := d.DB.Read(ctx, func(tx *db.Tx) (err error) {
@@ -182,114 +203,138 @@ func (d *Draws) read(ctx context.Context, r *reward.Raffle) (*reward.Raffle, err
 	return &out, err
 }
 
-// save writes a step, and reads what is there then: it is another's where that was first.
-func (d *Draws) save(ctx context.Context, r *reward.Raffle) (*reward.Raffle, error) {
-	err := d.DB.Write(ctx, func(tx *db.Tx) error {
-		_, err := r.Save(ctx, tx)
+// save writes a step. Where another was first it gives what is there then.
+func (d *Draws) save(ctx context.Context, r *reward.Raffle, write func(context.Context, *db.Tx) (*reward.Raffle, bool, error)) (*reward.Raffle, error) {
+	var next *reward.Raffle
+	var mine bool
+	err := d.DB.Write(ctx, func(tx *db.Tx) (err error) {
+		next, mine, err = write(ctx, tx)
 		return err
 	})
-	if err != nil {
-		return nil, err
+	if err != nil || mine {
+		return next, err
 	}
 	return d.read(ctx, r)
 }
 
 // one brings a raffle as far as it goes: its seed is opened, and then ticket after ticket comes up until there are winners enough.
-func (d *Draws) one(ctx context.Context, r reward.Raffle, now time.Time) (*reward.Raffle, error) {
-	at := &r
-	var err error
+func (d *Draws) one(ctx context.Context, r *reward.Raffle, now time.Time) error {
+	at, err := d.read(ctx, r)
+	if err != nil {
+		return err
+	}
 	if at.Status == reward.RaffleOpen {
 		if at, err = d.begin(ctx, at, now); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if at.Status == reward.RaffleDrawn {
-		return at, nil
+		return nil
 	}
-	_, order, err := reward.Shuffle(at.Seed, reward.Lines(at.Tickets))
+	order, err := reward.Shuffle(at.Seed, reward.Lines(at.Tickets))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for at.Status == reward.RaffleDrawing {
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			return ctx.Err()
 		}
 		if at, err = d.step(ctx, at, order, now); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return at, nil
+	return nil
 }
 
 // begin opens the seed and writes down who takes part.
 func (d *Draws) begin(ctx context.Context, r *reward.Raffle, now time.Time) (*reward.Raffle, error) {
-	next := *r
+	var seed string
+	var took []reward.Entrant
 	err := d.DB.Read(ctx, func(tx *db.Tx) (err error) {
-		if next.Seed, err = r.Unseal(ctx, tx); err != nil {
+		if seed, err = r.Unseal(ctx, tx); err != nil {
 			return err
 		}
-		list, err := books.Tickets(ctx, tx, r.Program, r.Reward, r.DrawsAt)
-		next.Tickets = nil
-		for i := range list {
-			_, n := list[i].Tickets()
-			next.Tickets = append(next.Tickets, reward.Entrant{Redemption: list[i].ID, N: n})
+		all, err := books.Tickets(ctx, tx, r.Program)
+		took = nil
+		for _, t := range all[books.Draw{Raffle: r.Reward, At: r.DrawsAt.UnixMicro()}] {
+			took = append(took, reward.Entrant{Redemption: t.Redemption, N: t.N})
 		}
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	next.Status, next.DrawnAt = reward.RaffleDrawing, &now
-	return d.save(ctx, &next)
+	return d.save(ctx, r, func(ctx context.Context, tx *db.Tx) (*reward.Raffle, bool, error) {
+		return r.Begin(ctx, tx, seed, took, now)
+	})
 }
 
-// step takes the next ticket up, or ends the draw.
+// step goes to the next ticket that wins, or ends the draw. Those that are passed over on the way are written with it: what they were passed over
+// for stays so, and they are passed over again where the step is cut off.
 func (d *Draws) step(ctx context.Context, r *reward.Raffle, order []string, now time.Time) (*reward.Raffle, error) {
 	next := *r
+	next.Outcome, next.Error = slices.Clone(r.Outcome), ""
 	won := int64(0)
-	has := map[string]bool{}
+	has, whose := map[string]bool{}, map[string]string{}
 	for _, w := range r.Outcome {
 		if w.Passed == "" {
 			won++
 			has[w.Member] = true
 		}
 	}
-	if won >= r.Winners || len(r.Outcome) == len(order) {
-		next.Status, next.Error = reward.RaffleDrawn, ""
-		return d.save(ctx, &next)
+	for won < r.Winners && len(next.Outcome) < len(order) {
+		ticket := order[len(next.Outcome)]
+		up, err := d.up(ctx, r, ticket, has, whose)
+		if err != nil {
+			return nil, err
+		}
+		if up.Passed != "" {
+			next.Outcome = append(next.Outcome, up)
+			continue
+		}
+		if up.Fact == "" {
+			fact, err := d.give(ctx, r, ticket, up.Member, now)
+			if err != nil {
+				if e := errs.As(err); e.Code == errs.CodeInvalid || e.Code == errs.CodeConflict || e.Code == errs.CodeNotFound {
+					next.Error = e.Message
+					if _, serr := d.save(ctx, r, next.Save); serr != nil {
+						return nil, errors.Join(err, serr)
+					}
+				}
+				return nil, err
+			}
+			up.Fact = fact.ID
+		}
+		next.Outcome = append(next.Outcome, up)
+		return d.save(ctx, r, next.Save)
 	}
-	ticket := order[len(r.Outcome)]
+	next.Status = reward.RaffleDrawn
+	return d.save(ctx, r, next.Save)
+}
+
+// up says what becomes of the ticket that comes up: it is passed over, or wins. Who has won is in has, whose remembers who has a redemption.
+func (d *Draws) up(ctx context.Context, r *reward.Raffle, ticket string, has map[string]bool, whose map[string]string) (reward.Won, error) {
 	red, _, _ := strings.Cut(ticket, "/")
+	if member := whose[red]; has[member] { // the same redemption came up in this step, so none of its tickets was given one before
+		return reward.Won{Ticket: ticket, Member: member, Passed: reward.PassedAgain}, nil
+	}
 	member, status, err := d.owner(ctx, r.Program, red)
 	if err != nil {
-		return nil, err
+		return reward.Won{}, err
 	}
-	before, err := d.given(ctx, r, ticket)
-	if err != nil {
-		return nil, err
+	whose[red] = member
+	up := reward.Won{Ticket: ticket, Member: member}
+	if up.Fact, err = d.given(ctx, r, ticket); err != nil {
+		return up, err
 	}
-	up := reward.Won{Ticket: ticket, Member: member, Fact: before}
 	switch {
-	case before != "": // the prize was given, and the draw was cut off before it was noted
+	case up.Fact != "": // the prize was given, and the draw was cut off before it was noted
 	case has[member]:
 		up.Passed = reward.PassedAgain
 	case status == engine.Closed:
 		up.Passed = reward.PassedClosed
-	default:
-		fact, err := d.give(ctx, r, ticket, member, now)
-		if err != nil {
-			if e := errs.As(err); e.Code == errs.CodeInvalid || e.Code == errs.CodeConflict || e.Code == errs.CodeNotFound {
-				next.Error = e.Message
-				if _, serr := d.save(ctx, &next); serr != nil {
-					return nil, errors.Join(err, serr)
-				}
-			}
-			return nil, err
-		}
-		up.Fact = fact.ID
 	}
-	next.Outcome, next.Error = append(append([]reward.Won(nil), r.Outcome...), up), ""
-	return d.save(ctx, &next)
+	return up, nil
 }
 
 // owner finds who has a redemption now, through merges, and how that membership stands.

@@ -15,6 +15,7 @@ import (
 	"lojal.dev/lojal/internal/db/dbtest"
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/ids"
 	"lojal.dev/lojal/internal/member"
 	"lojal.dev/lojal/internal/money"
 	"lojal.dev/lojal/internal/program"
@@ -105,10 +106,10 @@ func (h *hall) raffle(id string) reward.Raffle {
 	h.t.Helper()
 	var out reward.Raffle
 	err := h.d.Read(h.t.Context(), func(tx *db.Tx) error {
-		list, err := reward.Raffles(h.t.Context(), tx, "lots")
+		list, err := reward.Raffles(h.t.Context(), tx, "lots", nil, "", 100)
 		for _, r := range list {
-			if r.Reward == id {
-				out = r
+			if r.Reward == id && err == nil {
+				out, err = reward.GetRaffle(h.t.Context(), tx, "lots", id, r.DrawsAt)
 			}
 		}
 		return err
@@ -424,5 +425,167 @@ func TestAKeyThatIsNoPrize(t *testing.T) {
 		if r := h.raffle("ticket"); len(r.Outcome) != 0 || h.prizes(id) != 0 {
 			t.Errorf("%+v, %d prizes", r.Outcome, h.prizes(id))
 		}
+	})
+}
+
+func (h *hall) exec(query string, args ...any) {
+	h.t.Helper()
+	err := h.d.Write(h.t.Context(), func(tx *db.Tx) error {
+		_, err := tx.Exec(h.t.Context(), query, args...)
+		return err
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// More raffles that cannot be drawn than are looked at in a round, and a program that cannot be read, hold up nobody.
+func TestWhatCannotBeDrawnHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d)
+		h.buyer(2)
+		other, err := program.Parse([]byte(strings.Replace(document, "program: lots", "program: alas", 1)), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = d.Write(t.Context(), func(tx *db.Tx) error {
+			_, err := version.Publish(t.Context(), tx, version.PublishInput{Program: "alas", Document: other, By: "test", Now: start})
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.exec(`UPDATE versions SET document = '{' WHERE program_id = 'alas'`)
+		for i := range atOnce + 5 {
+			id := "bad" + strings.Repeat("d", i)
+			h.exec(`INSERT INTO raffles (bucket, program_id, reward, draws_at, prize, winners, commitment, sealed, status, committed_at)
+SELECT $1, program_id, $2, $3, prize, winners, commitment, 'damaged', 'open', committed_at FROM raffles WHERE program_id = 'lots' AND reward = 'none'`,
+				ids.Bucket("lots", "raffle:"+id), id, start.Add(time.Duration(i)*time.Minute).UnixMicro())
+		}
+		h.now = after
+		for range 2 {
+			if err := h.node().Work(t.Context(), h.now); err == nil {
+				t.Error("nothing is said of what cannot be drawn")
+			}
+			h.now = h.now.Add(every)
+		}
+		for _, id := range []string{"ticket", "none"} {
+			if r := h.raffle(id); r.Status != reward.RaffleDrawn {
+				t.Errorf("the raffle %s is %s", id, r.Status)
+			}
+		}
+		var tried int
+		err = d.Read(t.Context(), func(tx *db.Tx) error {
+			return tx.QueryRow(t.Context(), `SELECT COUNT(*) FROM raffles WHERE failed_at > 0`).Scan(&tried)
+		})
+		if err != nil || tried != atOnce+5 {
+			t.Errorf("%d of those that cannot be drawn were tried, not %d: %v", tried, atOnce+5, err)
+		}
+	})
+}
+
+// A raffle whose tickets are nearly all of one member is drawn in as many steps as it has winners, and a step writes no tickets.
+func TestADrawWritesItsTicketsOnce(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d)
+		one, _ := h.buyer(90)
+		other, _ := h.buyer(1)
+		h.now = after
+		at := h.raffle("ticket")
+		begun, err := h.a.begin(t.Context(), &at, after)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// As if the row had other tickets: what comes after the beginning does not write them again.
+		h.exec(`UPDATE raffles SET tickets = '' WHERE reward = 'ticket'`)
+		order, err := reward.Shuffle(begun.Seed, reward.Lines(begun.Tickets))
+		if err != nil {
+			t.Fatal(err)
+		}
+		steps := 0
+		for ; begun.Status == reward.RaffleDrawing; steps++ {
+			if begun, err = h.a.step(t.Context(), begun, order, after); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if steps > 3 {
+			t.Errorf("%d steps for two winners and the end", steps)
+		}
+		r := h.raffle("ticket")
+		if r.Status != reward.RaffleDrawn || r.Count != 91 || r.TicketsHash != begun.TicketsHash || h.prizes(one) != 1 || h.prizes(other) != 1 {
+			t.Errorf("drawn: %+v", r)
+		}
+		var kept string
+		err = d.Read(t.Context(), func(tx *db.Tx) error {
+			return tx.QueryRow(t.Context(), `SELECT tickets FROM raffles WHERE reward = 'ticket'`).Scan(&kept)
+		})
+		if err != nil || kept != "" {
+			t.Errorf("a step wrote the tickets: %q, %v", kept, err)
+		}
+	})
+}
+
+// One redemption holds no more tickets than can be drawn and told one by one.
+func TestOneRedemptionHoldsAThousandTickets(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d)
+		id := h.record(record.Request{Fact: engine.Fact{Kind: engine.Enrolment}, Enrol: &member.New{}}).Fact.Member
+		n := money.MustParse("100000")
+		h.record(record.Request{Member: id, Fact: engine.Fact{Kind: engine.AdjustmentK, Adjustment: &engine.Adjustment{Unit: "star", Amount: &n, Reason: "test"}}})
+		for quantity, want := range map[int64]string{1000: "", 1001: "too_many_tickets"} {
+			_, err := h.a.Recorder.Record(t.Context(), record.Request{Program: "lots", Member: id, Now: h.now,
+				Fact: engine.Fact{Kind: engine.Redeem, Redemption: &engine.Redemption{Spend: engine.Spend{Reward: "ticket", Quantity: quantity}}}})
+			if want == "" && err != nil || want != "" && errs.As(err).Reason != want {
+				t.Errorf("%d tickets: %v", quantity, err)
+			}
+		}
+	})
+}
+
+// Raffles are listed a page at a time without their tickets; of those that were drawn before their hash was kept it is worked out.
+func TestRafflesAreListedWithoutTheirTickets(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d)
+		h.buyer(3)
+		h.now = after
+		h.work()
+		list := func() (out []reward.Raffle) {
+			t.Helper()
+			var before *time.Time
+			last := ""
+			for {
+				var page []reward.Raffle
+				err := d.Read(t.Context(), func(tx *db.Tx) (err error) {
+					page, err = reward.Raffles(t.Context(), tx, "lots", before, last, 1)
+					return err
+				})
+				if err != nil || len(page) > 1 {
+					t.Fatal(len(page), err)
+				}
+				if len(page) == 0 {
+					return out
+				}
+				out, before, last = append(out, page[0]), &page[0].DrawsAt, page[0].Reward
+			}
+		}
+		now := list()
+		h.exec(`UPDATE raffles SET tickets_hash = '', ticket_count = 0`)
+		then := list()
+		if len(now) != 2 || len(then) != 2 {
+			t.Fatalf("%d and %d raffles", len(now), len(then))
+		}
+		for i, r := range now {
+			if r.Tickets != nil {
+				t.Errorf("%s is listed with its tickets", r.Reward)
+			}
+			if want := map[string]int64{"ticket": 3, "none": 0}[r.Reward]; r.Count != want || len(r.TicketsHash) != 64 || then[i].Count != want || then[i].TicketsHash != r.TicketsHash {
+				t.Errorf("%s has %d tickets and %q, from before %d and %q", r.Reward, r.Count, r.TicketsHash, then[i].Count, then[i].TicketsHash)
+			}
+		}
+		h.proved()
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,10 +38,13 @@ type Raffle struct {
 	Prize           string
 	Winners         int64
 	// Commitment is the SHA-256 of the seed, told from CommittedAt on. Seed is "" until it is drawn; both are hex.
-	Commitment  string
-	Seed        string
-	Status      string
+	Commitment string
+	Seed       string
+	Status     string
+	// Tickets took part: Count of them, and TicketsHash is the SHA-256 of their lines. A raffle of a list is without them.
 	Tickets     []Entrant
+	Count       int64
+	TicketsHash string
 	Outcome     []Won
 	Error       string
 	CommittedAt time.Time
@@ -83,18 +87,23 @@ func Lines(list []Entrant) []string {
 	return out
 }
 
-// Shuffle gives the tickets in the order in which they come up. It is the rule of docs/rewards.md: each ticket's score is HMAC-SHA256 under the
-// seed of the hash of the whole list and the ticket, and the lowest comes first.
-func Shuffle(seed string, tickets []string) (hash string, order []string, err error) {
-	key, err := hex.DecodeString(seed)
-	if err != nil {
-		return "", nil, fmt.Errorf("a raffle's seed is damaged: %w", err)
-	}
+// HashOf is the SHA-256 of the lines of all tickets, in hex.
+func HashOf(lines []string) string {
 	sum := sha256.New()
-	for _, t := range tickets {
+	for _, t := range lines {
 		sum.Write([]byte(t + "\n"))
 	}
-	hash = hex.EncodeToString(sum.Sum(nil))
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// Shuffle gives the tickets in the order in which they come up. It is the rule of docs/rewards.md: each ticket's score is HMAC-SHA256 under the
+// seed of the hash of the whole list and the ticket, and the lowest comes first.
+func Shuffle(seed string, tickets []string) (order []string, err error) {
+	key, err := hex.DecodeString(seed)
+	if err != nil {
+		return nil, fmt.Errorf("a raffle's seed is damaged: %w", err)
+	}
+	hash := HashOf(tickets)
 	type scored struct{ score, ticket string }
 	list := make([]scored, len(tickets))
 	for i, t := range tickets {
@@ -107,7 +116,7 @@ func Shuffle(seed string, tickets []string) (hash string, order []string, err er
 	for i := range list {
 		order[i] = list[i].ticket
 	}
-	return hash, order, nil
+	return order, nil
 }
 
 // Commitment gives the hash that was told of a seed.
@@ -130,25 +139,44 @@ const (
 	insertRaffle = `
 INSERT INTO raffles (bucket, program_id, reward, draws_at, prize, winners, commitment, sealed, status, committed_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'open', $9) ON CONFLICT DO NOTHING`
-	changeRaffle = `
+	termsOfRaffle = `SELECT status, prize, winners FROM raffles WHERE bucket = $1 AND program_id = $2 AND reward = $3 AND draws_at = $4`
+	changeRaffle  = `
 UPDATE raffles SET prize = $1, winners = $2
 WHERE bucket = $3 AND program_id = $4 AND reward = $5 AND draws_at = $6 AND status = 'open' AND (prize <> $1 OR winners <> $2)`
 )
 
+// Committed says whether there is nothing to do for Commit: so that it is asked for when there is.
+func Committed(ctx context.Context, tx *db.Tx, programID string, r *program.CompiledReward) (bool, error) {
+	known, _, err := committed(ctx, tx, programID, r)
+	return known, err
+}
+
+// committed says besides whether there is a raffle at all.
+func committed(ctx context.Context, tx *db.Tx, programID string, r *program.CompiledReward) (same, there bool, err error) {
+	var status, prize string
+	var winners int64
+	err = tx.QueryRow(ctx, termsOfRaffle, raffleBucket(programID, r.ID), programID, r.ID, r.Draws.UnixMicro()).Scan(&status, &prize, &winners)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, false, nil
+	}
+	if err != nil {
+		return false, false, fmt.Errorf("look for the raffle %s: %w", r.ID, err)
+	}
+	return status != RaffleOpen || prize == r.Gives.Raffle.Prize && winners == max(r.Gives.Raffle.Winners, 1), true, nil
+}
+
 // Commit draws the seed of a raffle that has none yet and keeps what is told of it. Of one that is there and open it keeps what it gives now.
 func Commit(ctx context.Context, tx *db.Tx, programID string, r *program.CompiledReward, now time.Time) error {
 	bucket, draws, winners := raffleBucket(programID, r.ID), *r.Draws, max(r.Gives.Raffle.Winners, 1)
-	switch known, err := GetRaffle(ctx, tx, programID, r.ID, draws); {
-	case err == nil:
-		if known.Status != RaffleOpen || known.Prize == r.Gives.Raffle.Prize && known.Winners == winners {
-			return nil
-		}
+	same, there, err := committed(ctx, tx, programID, r)
+	if err != nil || same {
+		return err
+	}
+	if there {
 		if _, err := tx.Exec(ctx, changeRaffle, r.Gives.Raffle.Prize, winners, bucket, programID, r.ID, draws.UnixMicro()); err != nil {
 			return fmt.Errorf("change the raffle %s: %w", r.ID, err)
 		}
 		return nil
-	case errs.CodeOf(err) != errs.CodeNotFound:
-		return err
 	}
 	k, err := code.MakeKey(ctx, tx, programID, now)
 	if err != nil {
@@ -172,10 +200,14 @@ func Commit(ctx context.Context, tx *db.Tx, programID string, r *program.Compile
 }
 
 const (
-	raffleColumns = `SELECT program_id, reward, draws_at, prize, winners, commitment, sealed, seed, status, tickets, outcome, error, committed_at, drawn_at, revision FROM raffles `
-	oneRaffle     = raffleColumns + `WHERE bucket = $1 AND program_id = $2 AND reward = $3 AND draws_at = $4`
-	allRaffles    = raffleColumns + `WHERE program_id = $1 ORDER BY draws_at DESC, reward`
-	dueRaffles    = raffleColumns + `WHERE status <> 'drawn' AND draws_at <= $1 ORDER BY draws_at LIMIT $2`
+	raffleHead  = `SELECT program_id, reward, draws_at, prize, winners, commitment, sealed, seed, status, outcome, error, committed_at, drawn_at, revision, ticket_count, tickets_hash, `
+	wholeRaffle = raffleHead + `tickets FROM raffles `
+	lightRaffle = raffleHead + `CASE WHEN tickets_hash = '' THEN tickets ELSE '' END FROM raffles ` // of those from before there was a hash it is worked out
+	oneRaffle   = wholeRaffle + `WHERE bucket = $1 AND program_id = $2 AND reward = $3 AND draws_at = $4`
+	lastRaffle  = wholeRaffle + `WHERE bucket = $1 AND program_id = $2 AND reward = $3 ORDER BY draws_at DESC LIMIT 1`
+	rafflesOf   = lightRaffle + `WHERE bucket = $1 AND program_id = $2 AND reward = $3 ORDER BY draws_at`
+	someRaffles = lightRaffle + `WHERE program_id = $1 AND (draws_at < $2 OR draws_at = $2 AND reward < $3) ORDER BY draws_at DESC, reward DESC LIMIT $4`
+	dueRaffles  = lightRaffle + `WHERE status <> 'drawn' AND draws_at <= $1 ORDER BY failed_at, draws_at, program_id, reward LIMIT $2`
 )
 
 func scanRaffle(row db.Scanner) (Raffle, error) {
@@ -183,7 +215,8 @@ func scanRaffle(row db.Scanner) (Raffle, error) {
 	var draws, committed int64
 	var drawn sql.NullInt64
 	var tickets, outcome string
-	if err := row.Scan(&r.Program, &r.Reward, &draws, &r.Prize, &r.Winners, &r.Commitment, &r.sealed, &r.Seed, &r.Status, &tickets, &outcome, &r.Error, &committed, &drawn, &r.revision); err != nil {
+	if err := row.Scan(&r.Program, &r.Reward, &draws, &r.Prize, &r.Winners, &r.Commitment, &r.sealed, &r.Seed, &r.Status, &outcome, &r.Error, &committed, &drawn, &r.revision,
+		&r.Count, &r.TicketsHash, &tickets); err != nil {
 		return r, err
 	}
 	r.DrawsAt, r.CommittedAt, r.DrawnAt = time.UnixMicro(draws).UTC(), time.UnixMicro(committed).UTC(), db.Moment(drawn)
@@ -198,12 +231,30 @@ func scanRaffle(row db.Scanner) (Raffle, error) {
 	if err := json.Unmarshal([]byte(outcome), &r.Outcome); err != nil {
 		return r, fmt.Errorf("read the outcome of the raffle %s: %w", r.Reward, err)
 	}
+	if r.Status != RaffleOpen && r.TicketsHash == "" {
+		r.count()
+	}
 	return r, nil
 }
 
-// GetRaffle gives one; not_found "raffle_not_found".
+// count says how many tickets there are and what their lines hash to.
+func (r *Raffle) count() {
+	lines := Lines(r.Tickets)
+	r.Count, r.TicketsHash = int64(len(lines)), HashOf(lines)
+}
+
+// GetRaffle gives one with its tickets; not_found "raffle_not_found".
 func GetRaffle(ctx context.Context, tx *db.Tx, programID, reward string, draws time.Time) (Raffle, error) {
-	r, err := scanRaffle(tx.QueryRow(ctx, oneRaffle, raffleBucket(programID, reward), programID, reward, draws.UnixMicro()))
+	return getRaffle(ctx, tx, reward, oneRaffle, raffleBucket(programID, reward), programID, reward, draws.UnixMicro())
+}
+
+// LastRaffle gives the one of a reward with the latest draw, with its tickets; not_found "raffle_not_found".
+func LastRaffle(ctx context.Context, tx *db.Tx, programID, reward string) (Raffle, error) {
+	return getRaffle(ctx, tx, reward, lastRaffle, raffleBucket(programID, reward), programID, reward)
+}
+
+func getRaffle(ctx context.Context, tx *db.Tx, reward, query string, args ...any) (Raffle, error) {
+	r, err := scanRaffle(tx.QueryRow(ctx, query, args...))
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, errs.NotFound("raffle_not_found", "There is no such raffle.")
 	}
@@ -213,12 +264,22 @@ func GetRaffle(ctx context.Context, tx *db.Tx, programID, reward string, draws t
 	return r, nil
 }
 
-// Raffles gives all raffles of a program, the latest draw first.
-func Raffles(ctx context.Context, tx *db.Tx, programID string) ([]Raffle, error) {
-	return raffles(ctx, tx, allRaffles, programID)
+// RafflesOf gives all raffles of a reward, the earliest draw first.
+func RafflesOf(ctx context.Context, tx *db.Tx, programID, reward string) ([]Raffle, error) {
+	return raffles(ctx, tx, rafflesOf, raffleBucket(programID, reward), programID, reward)
 }
 
-// DueRaffles gives raffles of all programs whose draw was at a time or before, and which are not done.
+// Raffles gives a page of a program's raffles, the latest draw first: those before a draw and its reward, nil for all.
+func Raffles(ctx context.Context, tx *db.Tx, programID string, before *time.Time, reward string, limit int) ([]Raffle, error) {
+	at := int64(math.MaxInt64)
+	if before != nil {
+		at = before.UnixMicro()
+	}
+	return raffles(ctx, tx, someRaffles, programID, at, reward, limit)
+}
+
+// DueRaffles gives raffles of all programs whose draw was at a time or before, and which are not done: those that could not be drawn last, the
+// longest ago first.
 func DueRaffles(ctx context.Context, tx *db.Tx, until time.Time, limit int) ([]Raffle, error) {
 	return raffles(ctx, tx, dueRaffles, until.UnixMicro(), limit)
 }
@@ -249,28 +310,57 @@ func (r *Raffle) Unseal(ctx context.Context, tx *db.Tx) (string, error) {
 	return seed, nil
 }
 
-const saveRaffle = `
-UPDATE raffles SET seed = $1, status = $2, tickets = $3, outcome = $4, error = $5, drawn_at = $6, revision = revision + 1
-WHERE bucket = $7 AND program_id = $8 AND reward = $9 AND draws_at = $10 AND revision = $11`
+const (
+	thisRaffle  = ` WHERE bucket = $1 AND program_id = $2 AND reward = $3 AND draws_at = $4`
+	beginRaffle = `UPDATE raffles SET status = 'drawing', seed = $6, tickets = $7, ticket_count = $8, tickets_hash = $9, drawn_at = $10, revision = revision + 1` + thisRaffle + ` AND revision = $5`
+	stepRaffle  = `UPDATE raffles SET status = $6, outcome = $7, error = $8, revision = revision + 1` + thisRaffle + ` AND revision = $5`
+	failRaffle  = `UPDATE raffles SET failed_at = $5` + thisRaffle + ` AND status <> 'drawn'`
+)
 
-// Save writes how far the draw is, unless another has changed it since it was read; it says whether it did.
-func (r *Raffle) Save(ctx context.Context, tx *db.Tx) (bool, error) {
-	var tickets strings.Builder
-	for _, e := range r.Tickets {
-		fmt.Fprintf(&tickets, "%s %d\n", e.Redemption, e.N)
+func (r *Raffle) key(more ...any) []any {
+	return append([]any{raffleBucket(r.Program, r.Reward), r.Program, r.Reward, r.DrawsAt.UnixMicro()}, more...)
+}
+
+// Begin writes seed and tickets, once; false where another has changed it since it was read.
+func (r *Raffle) Begin(ctx context.Context, tx *db.Tx, seed string, tickets []Entrant, now time.Time) (next *Raffle, mine bool, err error) {
+	n := *r
+	n.Status, n.Seed, n.Tickets, n.DrawnAt = RaffleDrawing, seed, tickets, &now
+	n.count()
+	var text strings.Builder
+	for _, e := range tickets {
+		fmt.Fprintf(&text, "%s %d\n", e.Redemption, e.N)
 	}
-	outcome, err := json.Marshal(r.Outcome)
+	return n.write(ctx, tx, beginRaffle, n.key(n.revision, seed, text.String(), n.Count, n.TicketsHash, now.UnixMicro())...)
+}
+
+// Save writes how far the draw is; false where another has changed it since it was read.
+func (r *Raffle) Save(ctx context.Context, tx *db.Tx) (next *Raffle, mine bool, err error) {
+	n := *r
+	if n.Outcome == nil {
+		n.Outcome = []Won{}
+	}
+	outcome, err := json.Marshal(n.Outcome)
 	if err != nil {
-		return false, fmt.Errorf("write the outcome of the raffle %s: %w", r.Reward, err)
+		return nil, false, fmt.Errorf("write the outcome of the raffle %s: %w", r.Reward, err)
 	}
-	if r.Outcome == nil {
-		outcome = []byte("[]")
-	}
-	res, err := tx.Exec(ctx, saveRaffle, r.Seed, r.Status, tickets.String(), string(outcome), Clip(r.Error), db.Micros(r.DrawnAt),
-		raffleBucket(r.Program, r.Reward), r.Program, r.Reward, r.DrawsAt.UnixMicro(), r.revision)
+	return n.write(ctx, tx, stepRaffle, n.key(n.revision, n.Status, string(outcome), Clip(n.Error))...)
+}
+
+// write gives the raffle as it stands once it is written.
+func (r *Raffle) write(ctx context.Context, tx *db.Tx, query string, args ...any) (*Raffle, bool, error) {
+	res, err := tx.Exec(ctx, query, args...)
 	if err != nil {
-		return false, fmt.Errorf("write the raffle %s: %w", r.Reward, err)
+		return nil, false, fmt.Errorf("write the raffle %s: %w", r.Reward, err)
 	}
+	r.revision++
 	n, err := res.RowsAffected()
-	return n == 1, err
+	return r, n == 1, err
+}
+
+// Failed notes that it could not be drawn, so that others come first.
+func (r *Raffle) Failed(ctx context.Context, tx *db.Tx, now time.Time) error {
+	if _, err := tx.Exec(ctx, failRaffle, r.key(now.UnixMicro())...); err != nil {
+		return fmt.Errorf("put the raffle %s off: %w", r.Reward, err)
+	}
+	return nil
 }

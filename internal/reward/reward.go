@@ -180,7 +180,7 @@ func Release(ctx context.Context, tx *db.Tx, program, pool, hash, by string) err
 
 const (
 	codeOf  = `SELECT sealed, tail, ends_at, taken_by FROM code_pools WHERE bucket = $1 AND program_id = $2 AND pool = $3 AND hash = $4`
-	takenBy = `SELECT hash FROM code_pools WHERE bucket = $1 AND program_id = $2 AND pool = $3 AND taken_by = $4`
+	takenBy = `SELECT hash FROM code_pools WHERE bucket = $1 AND program_id = $2 AND pool = $3 AND taken_by = $4 AND taken_by <> ''`
 )
 
 // Find gives a code that was given out, in clear: for an answer that shows it to who has it. not_found "code_unknown".

@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"lojal.dev/lojal/internal/books"
 	"lojal.dev/lojal/internal/db"
@@ -13,16 +14,37 @@ import (
 // raffles works every draw out again: that the seed is the one that was told of, that all tickets took part, that those came up which had to,
 // and that each winner was given the prize.
 func (r *run) raffles(ctx context.Context, tx *db.Tx) error {
-	list, err := reward.Raffles(ctx, tx, r.program)
-	for i := range list {
-		if err == nil {
-			err = r.raffle(ctx, tx, &list[i])
+	const page = 100
+	var tickets map[books.Draw][]books.Ticket
+	var before *time.Time
+	last := ""
+	for {
+		list, err := reward.Raffles(ctx, tx, r.program, before, last, page)
+		if err != nil {
+			return err
 		}
+		for i := range list {
+			if tickets == nil {
+				if tickets, err = books.Tickets(ctx, tx, r.program); err != nil {
+					return err
+				}
+			}
+			one, err := reward.GetRaffle(ctx, tx, r.program, list[i].Reward, list[i].DrawsAt)
+			if err == nil {
+				err = r.raffle(ctx, tx, &one, tickets[books.Draw{Raffle: one.Reward, At: one.DrawsAt.UnixMicro()}])
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if len(list) < page {
+			return nil
+		}
+		before, last = &list[page-1].DrawsAt, list[page-1].Reward
 	}
-	return err
 }
 
-func (r *run) raffle(ctx context.Context, tx *db.Tx, one *reward.Raffle) error {
+func (r *run) raffle(ctx context.Context, tx *db.Tx, one *reward.Raffle, have []books.Ticket) error {
 	fault := func(member, format string, args ...any) {
 		r.out.add(Finding{Check: "raffles", Row: "raffles " + r.program + " " + one.Reward, Member: member, Message: fmt.Sprintf(format, args...)})
 	}
@@ -42,10 +64,14 @@ func (r *run) raffle(ctx context.Context, tx *db.Tx, one *reward.Raffle) error {
 		fault("", "was drawn with another seed than the one whose hash was told")
 		return nil
 	}
-	if err := r.tickets(ctx, tx, one, fault); err != nil {
+	if err := r.tickets(ctx, tx, one, have, fault); err != nil {
 		return err
 	}
-	_, order, err := reward.Shuffle(one.Seed, reward.Lines(one.Tickets))
+	lines := reward.Lines(one.Tickets)
+	if one.Count != int64(len(lines)) || one.TicketsHash != reward.HashOf(lines) {
+		fault("", "is told to have had other tickets than those that took part")
+	}
+	order, err := reward.Shuffle(one.Seed, lines)
 	if err != nil {
 		return err
 	}
@@ -74,20 +100,16 @@ func (r *run) raffle(ctx context.Context, tx *db.Tx, one *reward.Raffle) error {
 }
 
 // tickets compares who took part with the books: as far as tickets were given back since, they stay.
-func (r *run) tickets(ctx context.Context, tx *db.Tx, one *reward.Raffle, fault func(member, format string, args ...any)) error {
+func (r *run) tickets(ctx context.Context, tx *db.Tx, one *reward.Raffle, have []books.Ticket, fault func(member, format string, args ...any)) error {
 	took := map[string]int64{}
 	for _, e := range one.Tickets {
 		took[e.Redemption] = e.N
 	}
-	have, err := books.Tickets(ctx, tx, r.program, one.Reward, one.DrawsAt)
-	if err != nil {
-		return err
-	}
-	for i := range have {
-		if _, n := have[i].Tickets(); took[have[i].ID] < n {
-			fault(have[i].Member, "%d tickets of the redemption %s took part, of %d", took[have[i].ID], have[i].ID, n)
+	for _, t := range have {
+		if took[t.Redemption] < t.N {
+			fault(t.Member, "%d tickets of the redemption %s took part, of %d", took[t.Redemption], t.Redemption, t.N)
 		}
-		delete(took, have[i].ID)
+		delete(took, t.Redemption)
 	}
 	for id := range took {
 		_, err := books.FindRedemption(ctx, tx, r.program, id)
