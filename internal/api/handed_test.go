@@ -120,8 +120,9 @@ func TestAGiftCardThatWasRedeemed(t *testing.T) {
 		card = h.do("GET", "/v1/redemptions/"+red, "").text("fulfilment", "reference")
 		h.do("POST", "/v1/gift-cards/"+card+"/code", "").want(201)
 		h.do("POST", "/v1/redemptions/"+red+"/code", "").refused(409, "code_replaced")
+		back().refused(409, "card_used").is("40.00", "meta", "left")
 		h.do("POST", "/v1/gift-cards/"+card+"/status", `{"to": "closed"}`).want(201)
-		back().refused(409, "card_used")
+		back().refused(409, "card_used").is("40.00", "meta", "left")
 
 		red = redeem("card")
 		h.do("GET", "/v1/redemptions/"+red+"/order", "").want(200).is("waiting", "status").is("shop", "provider")

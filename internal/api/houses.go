@@ -83,6 +83,7 @@ func (p HousePath) check(kind string) error {
 
 type openHouseIn struct {
 	Call
+	Included
 	Body NewHouse
 }
 
@@ -95,6 +96,9 @@ func (s *Server) openOrganization(ctx context.Context, in *openHouseIn) (*Answer
 }
 
 func (s *Server) openHouse(ctx context.Context, in *openHouseIn, kind string) (*Answered[HouseMade], error) {
+	if err := checkIncludes(in.Include, "explanation", "balances"); err != nil {
+		return nil, err
+	}
 	if in.Body.Owner == "" {
 		return nil, required("/owner", "Say which member owns it.")
 	}
@@ -105,7 +109,7 @@ func (s *Server) openHouse(ctx context.Context, in *openHouseIn, kind string) (*
 	req.Holder = ids.New(record.HousePrefix(kind), in.now)
 	req.Render = func(r *record.Result) (int, []byte) {
 		return renderResult(r, func() any {
-			return HouseMade{ID: r.Fact.Member, Kind: kind, Recorded: in.recorded(r, nil)}
+			return HouseMade{ID: r.Fact.Member, Kind: kind, Recorded: in.recorded(r, in.Include)}
 		})
 	}
 	out := &Answered[HouseMade]{}
@@ -115,6 +119,7 @@ func (s *Server) openHouse(ctx context.Context, in *openHouseIn, kind string) (*
 type houseStepIn struct {
 	Call
 	HousePath
+	Included
 	Body HouseStep
 }
 
@@ -141,7 +146,7 @@ func (s *Server) houseStep(ctx context.Context, in *houseStepIn, kind string) (*
 	}
 	f := b.FactKey.fact(engine.HouseK)
 	f.House = &engine.HouseBody{Do: b.Do, Kind: kind, Member: b.Member, Role: b.Role, By: b.By}
-	return s.holderFact(ctx, &in.Call, nil, in.House, f)
+	return s.holderFact(ctx, &in.Call, in.Include, in.House, f)
 }
 
 type closeHouseIn struct {

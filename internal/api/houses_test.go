@@ -20,6 +20,9 @@ func TestAHouseholdOverHTTP(t *testing.T) {
 		step := func(do, member, by string) *answer {
 			return h.do("POST", "/v1/households/"+home+"/steps", fmt.Sprintf(`{"do": %q, "member": "ext:%s", "by": %q}`, do, member, by))
 		}
+		h.do("POST", "/v1/households/"+home+"/steps?lang=nb&include=explanation", `{"do": "invite", "member": "ext:liv"}`).want(201).is("Et medlem er invitert, til 6. desember 2026 kl. 13:00.", "summary")
+		h.do("POST", "/v1/households?lang=sv", `{"owner": "ext:kari"}`).refused(409, "in_another")
+		h.do("POST", "/v1/households/"+home+"/steps", `{"do": "no", "member": "ext:liv"}`).want(201)
 		step("join", "ola", "").refused(409, "not_invited")
 		step("invite", "ola", "ext:nobody").refused(422, "unknown_member")
 		step("invite", "ola", "ext:liv").refused(403, "not_owner")

@@ -39,6 +39,8 @@ type RecognitionBody struct {
 	Reason string `json:"reason,omitempty"`
 	// Refused is why it cannot be given, as the flow saw it; one of the Refused words.
 	Refused string `json:"refused,omitempty"`
+	// Waits is how many thanks of the other way wait, as the flow saw it: they count between the two, and are in the other's books alone so far.
+	Waits int64 `json:"waits,omitempty"`
 }
 
 // Why thanks are refused, besides RefusedSelf, RefusedPerson and RefusedGone.
@@ -74,6 +76,21 @@ const recognitionTally = program.RecognitionRule + ":"
 
 // withTally names the counter of thanks between a member and another, whoever of them gave.
 func withTally(other string) string { return recognitionTally + "with:" + other }
+
+// ThanksThatWait counts the thanks of one who wait for somebody, who is told by the id: those that count between the two at a moment.
+func ThanksThatWait(p *program.Compiled, of *State, forThem func(id string) bool, at time.Time) (n int64) {
+	r := p.Recognition
+	if r == nil || r.Between == nil {
+		return 0
+	}
+	period := program.PeriodKey(r.Between.Per, at, p.Zone)
+	for i := range of.Thanks {
+		if t := &of.Thanks[i]; t.Until.After(at) && program.PeriodKey(r.Between.Per, t.At, p.Zone) == period && forThem(t.To) {
+			n++
+		}
+	}
+	return n
+}
 
 // recognitionTallies are what must be known before somebody gives thanks.
 func recognitionTallies(p *program.Compiled, st *State, f Fact) []TallyRange {
@@ -230,7 +247,7 @@ func (w *work) recognitionLimits(r *program.CompiledRecognition, b *RecognitionB
 	}
 	if r.Between != nil {
 		period, name := program.PeriodKey(r.Between.Per, w.at, w.p.Zone), withTally(b.To)
-		if w.acc.Tallies[name][period]+1 > r.Between.Times {
+		if w.acc.Tallies[name][period]+b.Waits+1 > r.Between.Times {
 			return nil, errs.Conflict("between_limit_reached", "These two have thanked each other as often as they may for this "+r.Between.Per+".").With("per", r.Between.Per)
 		}
 		out = append(out, Counter{name, period, 1})

@@ -31,6 +31,9 @@ func (u *unit) meet(ctx context.Context, tasks []*task) error {
 		case err == nil:
 			b := *said
 			b.To, b.Refused = to, why
+			if b.Waits, err = u.waiting(ctx, t, to); err != nil {
+				return err
+			}
 			t.fact.Recognition = &b
 		case refused(err):
 			t.fail(err)
@@ -39,6 +42,32 @@ func (u *unit) meet(ctx context.Context, tasks []*task) error {
 		}
 	}
 	return nil
+}
+
+// waiting counts the thanks that wait the other way: they stand in the books of who gave them until they are approved.
+func (u *unit) waiting(ctx context.Context, t *task, to string) (int64, error) {
+	p := u.programs[t.req.Program].At(t.fact.OccurredAt)
+	if p == nil {
+		return 0, nil // it is refused for that
+	}
+	at := func(id string) (*engine.State, error) {
+		return u.stateAt(ctx, books.Ref{Program: t.req.Program, Member: id})
+	}
+	st, err := at(to)
+	if err != nil {
+		return 0, err
+	}
+	giver := u.survivor(t.ref).Member
+	n := engine.ThanksThatWait(p, st, func(id string) bool {
+		if id != giver {
+			var failed error
+			if id, _, failed = Survivor(id, at); failed != nil {
+				err = failed
+			}
+		}
+		return id == giver
+	}, t.fact.OccurredAt)
+	return n, err
 }
 
 // meetFriend is meet for who claims what a member passed on.

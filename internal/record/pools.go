@@ -118,14 +118,35 @@ func (w *walk) unusedCard(f *books.Folio, p *program.Compiled, fact engine.Fact)
 	if err != nil {
 		return err
 	}
-	if st.Status != engine.Closed {
-		return errs.Conflict("card_open", "The gift card still holds its money: close it first, with POST /v1/gift-cards/{card}/status.").With("card", card.Member)
-	}
 	used, err := w.u.paidWith(w.ctx, card)
-	if err == nil && used {
-		err = errs.Conflict("card_used", "Something was paid with the gift card: its points do not come back. Adjust the balance by what was left on it.").With("card", card.Member)
+	switch {
+	case err != nil:
+		return err
+	case used:
+		return cardUsed(card.Member, st, p)
+	case st.Status != engine.Closed:
+		return errs.Conflict("card_open", "Nothing was paid with the gift card, but it still holds its money: close it first, with POST /v1/gift-cards/{card}/status.").With("card", card.Member)
 	}
-	return err
+	return nil
+}
+
+// cardUsed says that something was paid with a gift card, and what to do so that nobody loses what was not.
+func cardUsed(card string, st *engine.State, p *program.Compiled) error {
+	var left int64
+	for unit, h := range st.Units {
+		if p.GiftCards == nil || unit == p.GiftCards.Unit {
+			left += h.Balance() + h.Closed // what it holds, or held when it was closed
+		}
+	}
+	amount := money.Format(left, p.Exponent)
+	todo := amount + " is left on it and can be paid with: leave it open. Or give the member what that is worth, with POST /v1/adjustments, and close it then."
+	switch {
+	case left == 0:
+		todo = "Nothing is left on it."
+	case st.Status == engine.Closed:
+		todo = amount + " was left on it when it was closed: give the member what that is worth, with POST /v1/adjustments."
+	}
+	return errs.Conflict("card_used", "Something was paid with the gift card, so its points do not come back. "+todo).With("card", card).With("left", amount)
 }
 
 // paidWith says whether something was paid with a gift card, also in this very unit.
