@@ -10,6 +10,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"slices"
+	"sync"
 	"time"
 
 	"lojal.dev/lojal/internal/db"
@@ -59,12 +62,18 @@ type Orders struct {
 	// Providers are those that are reached over HTTP, by name; every other is a pool of that name.
 	Providers map[string]Provider
 	Log       *slog.Logger
+
+	// silent are providers that did not answer in time, until when they are left alone: they must not hold up the others.
+	mu     sync.Mutex
+	silent map[string]time.Time
 }
 
 const (
 	// atOnce is how many orders are looked at in one round, hold how long one is worked on before another node may.
 	atOnce = 50
 	hold   = 2 * time.Minute
+	// rest is how long a provider that did not answer in time is left alone by this node.
+	rest = time.Minute
 	// longest is the most between two looks.
 	longest = time.Hour
 	// Source is the natural key of the facts that say what came of orders; the external id is the redemption.
@@ -81,11 +90,39 @@ func (o *Orders) provider(name string) Provider {
 	return pool{o.DB}
 }
 
-// Work does what is due, and says how many orders it looked at.
+// left gives the providers that are left alone now.
+func (o *Orders) left(now time.Time) (names []string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for name, until := range o.silent {
+		if until.After(now) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// leave has a provider left alone for a while.
+func (o *Orders) leave(name string, now time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.silent == nil {
+		o.silent = map[string]time.Time{}
+	}
+	o.silent[name] = now.Add(rest)
+}
+
+// inTime says whether an error is another than that no answer came in time.
+func inTime(err error) bool {
+	timeout, ok := errors.AsType[net.Error](err)
+	return !errors.Is(err, context.DeadlineExceeded) && (!ok || !timeout.Timeout())
+}
+
+// Work does what is due, and says how many orders it looked at. Those of a provider that does not answer in time wait for a later round.
 func (o *Orders) Work(ctx context.Context, now time.Time) (int, error) {
 	var list []reward.Order
 	err := o.DB.Read(ctx, func(tx *db.Tx) (err error) {
-		list, err = reward.DueOrders(ctx, tx, now, atOnce)
+		list, err = reward.DueOrders(ctx, tx, now, atOnce, o.left(now)...)
 		return err
 	})
 	var failed []error
@@ -93,7 +130,9 @@ func (o *Orders) Work(ctx context.Context, now time.Time) (int, error) {
 		if err != nil || ctx.Err() != nil {
 			break
 		}
-		failed = append(failed, o.one(ctx, &list[i], now))
+		if !slices.Contains(o.left(now), list[i].Provider) {
+			failed = append(failed, o.one(ctx, &list[i], now))
+		}
 	}
 	return len(list), errors.Join(append(failed, err)...)
 }
@@ -114,6 +153,9 @@ func (o *Orders) one(ctx context.Context, r *reward.Order, now time.Time) error 
 	why := ""
 	if err != nil {
 		why = err.Error()
+		if ctx.Err() == nil && !inTime(err) {
+			o.leave(r.Provider, now)
+		}
 	}
 	wait := max(pause(r.Tries), out.Wait)
 	return o.DB.Write(ctx, func(tx *db.Tx) error { return r.Later(ctx, tx, now.Add(wait), out.Reference, why, now) })

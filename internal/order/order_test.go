@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -415,6 +416,88 @@ func TestACardOfTheProgramsOwnIsIssuedOnce(t *testing.T) {
 			t.Errorf("the code opens %q: %v", c.Holder, err)
 		}
 		h.prove()
+	})
+}
+
+// What an order took out of a pool is what it brought: verify sees where it is not.
+func TestWhatAnOrderTookIsProved(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d, nil)
+		h.write(func(tx *db.Tx) error {
+			_, err := reward.Load(t.Context(), tx, "cards", "books", "", []reward.NewCode{{Text: "BOOK-0001"}, {Text: "BOOK-0002"}}, h.now)
+			return err
+		})
+		red := h.redeem("book")
+		_, o, _, _ := h.see(red)
+		if _, err := (pool{d}).Order(t.Context(), &o, h.now); err != nil {
+			t.Fatal(err)
+		}
+		h.prove() // taken, and not told yet
+		h.work()
+		h.prove()
+		for _, c := range []struct{ planted, undone, says string }{
+			{`UPDATE code_orders SET tail = '9999'`, `UPDATE code_orders SET tail = '` + tailOf(func() string { _, _, s, _ := h.see(red); return s.Code }()) + `'`, "brought another code"},
+			{`UPDATE code_orders SET status = 'failed'`, `UPDATE code_orders SET status = 'delivered'`, "came to nothing"},
+			{`UPDATE code_pools SET taken_by = 'order:red_0' WHERE taken_at IS NOT NULL`, `UPDATE code_pools SET taken_by = 'order:` + red + `' WHERE taken_at IS NOT NULL`, "is not there"},
+		} {
+			plant := func(query string) {
+				h.write(func(tx *db.Tx) error {
+					_, err := tx.Exec(t.Context(), query)
+					return err
+				})
+			}
+			plant(c.planted)
+			r, err := verify.Run(t.Context(), d, h.v, "cards", verify.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(r.Findings) != 1 || r.Findings[0].Check != "pools" || !strings.Contains(r.Findings[0].Message, c.says) {
+				t.Errorf("after %q: %+v", c.planted, r.Findings)
+			}
+			plant(c.undone)
+			h.prove()
+		}
+	})
+}
+
+// A provider that hangs costs one wait a minute, however many of its orders are due, and the others' orders are done meanwhile.
+func TestAProviderThatHangsHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d, nil)
+		var calls atomic.Int64
+		end := make(chan struct{})
+		srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			calls.Add(1)
+			select {
+			case <-end:
+			case <-r.Context().Done():
+			}
+		}))
+		t.Cleanup(srv.Close)
+		t.Cleanup(func() { close(end) })
+		p, err := Remote(srv.URL, "secret", 50*time.Millisecond)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.o.Providers = map[string]Provider{"shop": p}
+		for range 4 {
+			h.redeem("spa")
+		}
+		other := h.redeem("own")
+		h.work()
+		if r, _, _, _ := h.see(other); r.Fulfilment.Status != engine.Delivered || calls.Load() != 1 {
+			t.Errorf("the other's is %s, after %d calls", r.Fulfilment.Status, calls.Load())
+		}
+		if n, err := h.o.Work(t.Context(), h.now); n != 0 || err != nil || calls.Load() != 1 {
+			t.Errorf("%d orders are looked at while it is left alone, after %d calls: %v", n, calls.Load(), err)
+		}
+		h.now = h.now.Add(rest)
+		h.work()
+		if calls.Load() != 2 {
+			t.Errorf("after a while it was asked %d times", calls.Load()-1)
+		}
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"lojal.dev/lojal/internal/code"
@@ -85,7 +86,8 @@ func Place(tx *db.Tx, o Order) error {
 
 const (
 	orderColumns = `program_id, redemption, provider, status, request, sealed, tail, reference, error, tries, next_at, created_at, updated_at`
-	dueOrders    = `SELECT ` + orderColumns + ` FROM code_orders WHERE next_at IS NOT NULL AND next_at <= $1 ORDER BY next_at, bucket, redemption LIMIT $2`
+	dueOrders    = `SELECT ` + orderColumns + ` FROM code_orders WHERE next_at IS NOT NULL AND next_at <= $1 `
+	dueFirst     = ` ORDER BY next_at, bucket, redemption LIMIT $2`
 	getOrder     = `SELECT ` + orderColumns + ` FROM code_orders WHERE bucket = $1 AND program_id = $2 AND redemption = $3`
 	openOrders   = `SELECT ` + orderColumns + ` FROM code_orders WHERE next_at IS NOT NULL AND program_id = $1 ORDER BY created_at, redemption LIMIT $2`
 )
@@ -119,9 +121,15 @@ func orders(ctx context.Context, tx *db.Tx, query string, args ...any) ([]Order,
 	return out, nil
 }
 
-// DueOrders gives orders of all programs for which something is to be done now, the longest due first.
-func DueOrders(ctx context.Context, tx *db.Tx, now time.Time, limit int) ([]Order, error) {
-	return orders(ctx, tx, dueOrders, now.UnixMicro(), limit)
+// DueOrders gives orders of all programs for which something is to be done now, the longest due first; none from the providers named.
+func DueOrders(ctx context.Context, tx *db.Tx, now time.Time, limit int, without ...string) ([]Order, error) {
+	args := []any{now.UnixMicro(), limit}
+	query := dueOrders
+	for _, name := range without {
+		args = append(args, name)
+		query += ` AND provider <> $` + strconv.Itoa(len(args))
+	}
+	return orders(ctx, tx, query+dueFirst, args...)
 }
 
 // OpenOrders gives a program's orders that are not over, the oldest first.

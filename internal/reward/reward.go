@@ -259,10 +259,10 @@ func Pools(ctx context.Context, tx *db.Tx, program string, now time.Time) ([]Poo
 }
 
 // Given is a row of a pool that was given out, without its code.
-type Given struct{ Pool, Hash, By string }
+type Given struct{ Pool, Hash, By, Tail string }
 
 const givenCodes = `
-SELECT pool, hash, taken_by FROM code_pools
+SELECT pool, hash, taken_by, tail FROM code_pools
 WHERE program_id = $1 AND taken_at IS NOT NULL AND (pool, hash) > ($2, $3) ORDER BY pool, hash LIMIT $4`
 
 // EachGiven gives all codes of a program that were given out, some at a time.
@@ -273,7 +273,7 @@ func EachGiven(ctx context.Context, tx *db.Tx, program string, some func([]Given
 		list := make([]Given, 0, page)
 		err := db.Collect(ctx, tx, func(row db.Scanner) error {
 			var g Given
-			err := row.Scan(&g.Pool, &g.Hash, &g.By)
+			err := row.Scan(&g.Pool, &g.Hash, &g.By, &g.Tail)
 			list = append(list, g)
 			return err
 		}, givenCodes, program, pool, hash, page)

@@ -8,6 +8,7 @@ import (
 	"lojal.dev/lojal/internal/books"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/engine"
+	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/reward"
 )
 
@@ -29,7 +30,10 @@ func (r *run) rewards(ctx context.Context, tx *db.Tx) error {
 			return err
 		}
 		for _, g := range list {
-			if strings.HasPrefix(g.By, reward.ForOrder) {
+			if red, ordered := strings.CutPrefix(g.By, reward.ForOrder); ordered {
+				if err := r.ordered(ctx, tx, red, g, fault); err != nil {
+					return err
+				}
 				continue
 			}
 			e, ok := found[books.FactOf{Program: r.program, ID: g.By}]
@@ -42,6 +46,40 @@ func (r *run) rewards(ctx context.Context, tx *db.Tx) error {
 		}
 		return nil
 	})
+}
+
+// ordered proves that a code which an order took is the one that it brought, or that the order is still under way.
+func (r *run) ordered(ctx context.Context, tx *db.Tx, red string, g reward.Given, fault func(g reward.Given, member, format string, args ...any)) error {
+	o, err := reward.GetOrder(ctx, tx, r.program, red)
+	if errs.CodeOf(err) == errs.CodeNotFound {
+		fault(g, "", "was handed out for an order of the redemption %s, which is not there", red)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	switch {
+	case o.Status == reward.OrderFailed:
+		fault(g, "", "was handed out for the order of the redemption %s, which came to nothing", red)
+		return nil
+	case o.Status != reward.OrderDelivered:
+		return nil // it was taken, and the next look tells of it
+	case o.Tail != g.Tail:
+		fault(g, "", "was handed out for the order of the redemption %s, which brought another code", red)
+		return nil
+	}
+	have, err := books.FindRedemption(ctx, tx, r.program, red)
+	if errs.CodeOf(err) == errs.CodeNotFound {
+		fault(g, "", "was brought for the redemption %s, which is not there", red)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if f := have.Fulfilment; f == nil || f.Status == engine.Ordered || f.Status == engine.Delivered && f.Tail != g.Tail {
+		fault(g, have.Member, "was brought for the redemption %s, which does not say so", red)
+	}
+	return nil
 }
 
 func gave(d *engine.Decision, g reward.Given) bool {
