@@ -1,10 +1,12 @@
 package books
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -93,18 +95,35 @@ func Owners(ctx context.Context, tx *db.Tx, facts []FactOf) (map[FactOf]string, 
 
 // About gives the facts about a fact that stand in the books of the members.
 func About(ctx context.Context, tx *db.Tx, members []Ref, id string) ([]Entry, error) {
-	args := make([]any, 0, 4*len(members))
-	for _, m := range members {
-		args = append(args, m.Bucket(), m.Program, m.Member, id)
+	found, err := AboutAll(ctx, tx, map[string][]Ref{id: members})
+	return found[id], err
+}
+
+// AboutAll is About of many facts in one read: for each the members in whose books it is looked. What was found comes in the order of the members, and
+// of their books.
+func AboutAll(ctx context.Context, tx *db.Tx, wanted map[string][]Ref) (map[string][]Entry, error) {
+	var args []any
+	for _, id := range slices.Sorted(maps.Keys(wanted)) {
+		for _, m := range wanted[id] {
+			args = append(args, m.Bucket(), m.Program, m.Member, id)
+		}
 	}
-	var out []Entry
+	out := make(map[string][]Entry, len(wanted))
 	err := among(ctx, tx, factsByParent, args, func(row db.Scanner) error {
 		e, _, err := scanFact(row)
-		out = append(out, e)
+		out[e.Fact.Parent] = append(out[e.Fact.Parent], e)
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the facts about %s: %w", id, err)
+		return nil, fmt.Errorf("read the facts about %d others: %w", len(wanted), err)
+	}
+	for id, found := range out {
+		place := func(e Entry) int {
+			return slices.IndexFunc(wanted[id], func(m Ref) bool { return m.Member == e.Fact.Member })
+		}
+		slices.SortStableFunc(found, func(a, b Entry) int {
+			return cmp.Or(cmp.Compare(place(a), place(b)), cmp.Compare(a.Seq, b.Seq))
+		})
 	}
 	return out, nil
 }

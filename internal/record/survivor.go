@@ -64,3 +64,13 @@ func openLines(ctx context.Context, tx *db.Tx, sheet *books.Sheet, refs []books.
 	}
 	return nil
 }
+
+// lineOf lists the accounts from one to the one that stands for it now, as they stand in a sheet that has them open.
+func lineOf(sheet *books.Sheet, ref books.Ref) (line []books.Ref, err error) {
+	_, _, err = Survivor(ref.Member, func(member string) (*engine.State, error) {
+		at := books.Ref{Program: ref.Program, Member: member}
+		line = append(line, at)
+		return &sheet.Folio(at).State, nil
+	})
+	return line, err
+}

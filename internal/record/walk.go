@@ -474,9 +474,9 @@ func (w *walk) pair(f *books.Folio) (*Result, error) {
 
 // notReversed refuses a second reversal of a transfer. Reversals stand in the books of the one who received.
 func (w *walk) notReversed(f *books.Folio, transfer string) error {
-	line := []books.Ref{w.t.ref}
-	if f.Ref != w.t.ref {
-		line = append(line, f.Ref)
+	line, err := lineOf(w.u.sheet, w.t.ref)
+	if err != nil {
+		return err
 	}
 	known, err := books.About(w.ctx, w.u.tx, line, transfer)
 	if err != nil {
