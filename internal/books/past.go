@@ -1,6 +1,7 @@
 package books
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -171,6 +172,7 @@ func (s *Sheet) fetchPast(ctx context.Context, tx *db.Tx, all []Deciding) error 
 		fact   string
 	}
 	owners := map[home][]*engine.Past{}
+	merged := map[*engine.Past][]Ref{}
 	for key, asks := range byID {
 		e, ok := found[key]
 		if !ok {
@@ -186,6 +188,9 @@ func (s *Sheet) fetchPast(ctx context.Context, tx *db.Tx, all []Deciding) error 
 			}
 			p := &engine.Past{Fact: e.Fact, Decision: e.Decision}
 			a.f.past[a.ref] = p
+			if len(line) > 1 {
+				merged[p] = line
+			}
 			for _, m := range line {
 				if a.f.whole && m == a.f.Ref {
 					continue // those of the folio itself are in it
@@ -198,7 +203,7 @@ func (s *Sheet) fetchPast(ctx context.Context, tx *db.Tx, all []Deciding) error 
 			}
 		}
 	}
-	return among(ctx, tx, factsByParent, children, func(row db.Scanner) error {
+	err = among(ctx, tx, factsByParent, children, func(row db.Scanner) error {
 		e, program, err := scanFact(row)
 		if err != nil {
 			return err
@@ -208,6 +213,16 @@ func (s *Sheet) fetchPast(ctx context.Context, tx *db.Tx, all []Deciding) error 
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	for p, line := range merged { // what was said before a merge comes before what was said after it, whoever is called what
+		place := func(c *engine.Past) int {
+			return slices.IndexFunc(line, func(m Ref) bool { return m.Member == c.Fact.Member })
+		}
+		slices.SortStableFunc(p.Children, func(a, b engine.Past) int { return cmp.Compare(place(&a), place(&b)) })
+	}
+	return nil
 }
 
 // maxMerges bounds how often a member was merged on.

@@ -115,3 +115,24 @@ func TestATransferIsReversedOnceThroughEveryMerge(t *testing.T) {
 		}
 	})
 }
+
+// Thanks are taken back once, also by one who was merged into somebody who is older.
+func TestThanksAreUndoneOnceAfterAMerge(t *testing.T) {
+	t.Parallel()
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
+		k := openWith(t, d, record.Options{}, thankful)
+		older, a, to := k.must(enrolment("older", day(-9))).Fact.Member, k.enrol("a"), k.enrol("to")
+		n := money.MustParse("40")
+		id := k.must(record.Request{Member: a, Fact: engine.Fact{Kind: engine.RecognitionK, OccurredAt: day(1),
+			Recognition: &engine.RecognitionBody{Do: engine.RecognitionGive, To: to, Amount: &n, Value: "helped"}}}).Fact.ID
+		step := func(do string) record.Request {
+			return record.Request{Fact: engine.Fact{Kind: engine.RecognitionK, Parent: id, OccurredAt: day(2), Recognition: &engine.RecognitionBody{Do: do}}}
+		}
+		k.must(step(engine.RecognitionApprove))
+		k.merge(day(2), a, older)
+		k.must(step(engine.RecognitionUndo))
+		if _, err := k.take(step(engine.RecognitionUndo)); reason(err) != "recognition_settled" {
+			t.Errorf("they were taken back again: %v", err)
+		}
+	})
+}
