@@ -245,8 +245,13 @@ func printProof(e *env, r *verify.Report) {
 		part = " (" + r.Part + ")"
 	}
 	holders := lang.Things(r.Members, "member")
-	if r.GiftCards > 0 {
-		holders += ", " + lang.Things(r.GiftCards, "gift card")
+	for _, other := range []struct {
+		n    int64
+		word string
+	}{{r.GiftCards, "gift card"}, {r.Households, "household"}, {r.Organizations, "organization"}, {r.CouponCodes, "coupon code"}} {
+		if other.n > 0 {
+			holders += ", " + lang.Things(other.n, other.word)
+		}
 	}
 	e.printf("%s%s: %s, %s, %s, %s, %s; %s decided again, %s over %s compared.\n",
 		r.Program, part, holders, lang.Things(r.Facts, "fact"), lang.Things(r.Postings, "posting"), lang.Things(r.Lots, "lot"), lang.Things(r.Events, "event"),

@@ -52,11 +52,7 @@ func (c *check) failf(row, fact, format string, args ...any) {
 
 // member proves everything that stands in one member's books.
 func (p *proof) member(v *books.Volume) error {
-	if v.Account != nil && v.Account.State.Kind == engine.GiftCard {
-		p.report.GiftCards++
-	} else {
-		p.report.Members++
-	}
+	p.report.count(v.Account)
 	p.report.Facts += int64(len(v.Entries))
 	p.report.Postings += int64(len(v.Postings))
 	p.report.Lots += int64(len(v.Lots))

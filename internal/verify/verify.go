@@ -64,14 +64,17 @@ const MaxFindings = 200
 // Report is what a proof came to.
 type Report struct {
 	Program string `json:"program"`
-	// Members and GiftCards are those whose books were proved.
-	Members   int64 `json:"members"`
-	GiftCards int64 `json:"gift_cards"`
-	Facts     int64 `json:"facts"`
-	Postings  int64 `json:"postings"`
-	Lots      int64 `json:"lots"`
-	Events    int64 `json:"events"`
-	Replayed  int64 `json:"replayed"`
+	// Members are the people whose books were proved; the others are the accounts that are no member's.
+	Members       int64 `json:"members"`
+	GiftCards     int64 `json:"gift_cards"`
+	Households    int64 `json:"households"`
+	Organizations int64 `json:"organizations"`
+	CouponCodes   int64 `json:"coupon_codes"`
+	Facts         int64 `json:"facts"`
+	Postings      int64 `json:"postings"`
+	Lots          int64 `json:"lots"`
+	Events        int64 `json:"events"`
+	Replayed      int64 `json:"replayed"`
 	// Seals and Sealed are how many seals were compared and how many facts they cover, Unsealed how many facts are not yet; Head
 	// is the last seal as HASH@NUMBER.
 	Seals    int64  `json:"seals"`
@@ -110,9 +113,30 @@ func (r *Report) add(f Finding) {
 	r.Findings = append(r.Findings, f)
 }
 
+// count counts an account as what it is; one that is missing as a member's.
+func (r *Report) count(a *books.AccountRow) {
+	kind := engine.Person
+	if a != nil {
+		kind = a.State.Kind
+	}
+	switch kind {
+	case engine.GiftCard:
+		r.GiftCards++
+	case engine.Household:
+		r.Households++
+	case engine.Organization:
+		r.Organizations++
+	case engine.CouponCode:
+		r.CouponCodes++
+	default:
+		r.Members++
+	}
+}
+
 // merge adds what a part came to.
 func (r *Report) merge(p *Report) {
-	r.Members, r.GiftCards = r.Members+p.Members, r.GiftCards+p.GiftCards
+	r.Members, r.GiftCards, r.CouponCodes = r.Members+p.Members, r.GiftCards+p.GiftCards, r.CouponCodes+p.CouponCodes
+	r.Households, r.Organizations = r.Households+p.Households, r.Organizations+p.Organizations
 	r.Facts, r.Postings, r.Lots = r.Facts+p.Facts, r.Postings+p.Postings, r.Lots+p.Lots
 	r.Events, r.Replayed, r.More = r.Events+p.Events, r.Replayed+p.Replayed, r.More+p.More
 	for _, f := range p.Findings {
