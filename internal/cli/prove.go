@@ -244,17 +244,17 @@ func printProof(e *env, r *verify.Report) {
 	if r.Part != "" {
 		part = " (" + r.Part + ")"
 	}
-	holders := lang.Things(r.Members, "member")
+	holders := []string{lang.Things(r.Members, "member")}
 	for _, other := range []struct {
 		n    int64
 		word string
 	}{{r.GiftCards, "gift card"}, {r.Households, "household"}, {r.Organizations, "organization"}, {r.CouponCodes, "coupon code"}} {
 		if other.n > 0 {
-			holders += ", " + lang.Things(other.n, other.word)
+			holders = append(holders, lang.Things(other.n, other.word))
 		}
 	}
 	e.printf("%s%s: %s, %s, %s, %s, %s; %s decided again, %s over %s compared.\n",
-		r.Program, part, holders, lang.Things(r.Facts, "fact"), lang.Things(r.Postings, "posting"), lang.Things(r.Lots, "lot"), lang.Things(r.Events, "event"),
+		r.Program, part, strings.Join(holders, ", "), lang.Things(r.Facts, "fact"), lang.Things(r.Postings, "posting"), lang.Things(r.Lots, "lot"), lang.Things(r.Events, "event"),
 		lang.Things(r.Replayed, "fact"), lang.Things(r.Seals, "seal"), lang.Things(r.Sealed, "fact"))
 	speed := ""
 	if r.Facts > 0 && r.Seconds > 0 {

@@ -43,11 +43,8 @@ type RecognitionBody struct {
 	Waits int64 `json:"waits,omitempty"`
 }
 
-// Why thanks are refused, besides RefusedSelf, RefusedPerson and RefusedGone.
-const (
-	RefusedBlocked   = "blocked"   // who would be thanked is blocked
-	RefusedHousehold = "household" // both are of one household
-)
+// RefusedBlocked is why thanks are refused, besides RefusedSelf, RefusedPerson, RefusedGone and RefusedHousehold: who would be thanked is blocked.
+const RefusedBlocked = "blocked"
 
 // WaitingThanks are thanks that wait for approval, with the allowance that is reserved for them.
 type WaitingThanks struct {
@@ -176,8 +173,12 @@ func (w *work) checkThanks(r *program.CompiledRecognition, b *RecognitionBody) (
 	return n, nil
 }
 
-var refusedThanks = map[string]string{
+// refusedTo says why a member cannot be given what another one gives them.
+var refusedTo = map[string]string{
+	RefusedSelf:      "nobody gives it to themselves",
 	RefusedPerson:    "the two memberships look like the same person's",
+	RefusedKnown:     "it is for those who are new",
+	RefusedTaken:     "the member had the same from a friend before",
 	RefusedGone:      "that member has left",
 	RefusedBlocked:   "that member is blocked",
 	RefusedHousehold: "both are of one household",
@@ -195,7 +196,7 @@ func (w *work) giveThanks(b *RecognitionBody) error {
 	if err != nil {
 		return err
 	}
-	if why := refusedThanks[b.Refused]; why != "" {
+	if why := refusedTo[b.Refused]; why != "" {
 		return errs.Forbidden("recognition_refused", "These thanks cannot be given: "+why+".").With("why", b.Refused)
 	}
 	counters, err := w.recognitionLimits(r, b, n)

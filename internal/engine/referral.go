@@ -23,13 +23,13 @@ const (
 
 // Why an invitation is refused.
 const (
-	RefusedOff      = "off"         // the program has no referral
-	RefusedSelf     = "self"        // one and the same membership
-	RefusedPerson   = "same_person" // another membership that looks like the same person
-	RefusedKnown    = "known"       // the friend looks like somebody who is a member already
-	RefusedCircular = "circular"    // the one who invites was brought by the friend
-	RefusedGone     = "gone"        // the one who invited has left
-	RefusedHouse    = "same_household"
+	RefusedOff       = "off"         // the program has no referral
+	RefusedSelf      = "self"        // one and the same membership
+	RefusedPerson    = "same_person" // another membership that looks like the same person
+	RefusedKnown     = "known"       // the friend looks like somebody who is a member already
+	RefusedCircular  = "circular"    // the one who invites was brought by the friend
+	RefusedGone      = "gone"        // the one who invited has left
+	RefusedHousehold = "household"   // both are of one household
 )
 
 // ReferralState is who brought a member, and what came of it.
@@ -122,7 +122,7 @@ func (w *work) doInvited() error {
 var refusals = map[string]string{
 	RefusedSelf: "nobody invites themselves", RefusedPerson: "the two memberships look like the same person's",
 	RefusedKnown: "the member looks like somebody who is a member already", RefusedCircular: "the one who invites was brought by the member",
-	RefusedGone: "the one who invited has left", RefusedHouse: "the two are in one household", RefusedOff: "the program has no referral",
+	RefusedGone: "the one who invited has left", RefusedHousehold: "the two are in one household", RefusedOff: "the program has no referral",
 }
 
 // refer looks whether a purchase is the one that an invitation waits for, and gives what the friend gets for it.

@@ -128,16 +128,6 @@ func (w *work) shareGone() error {
 	return errs.Conflict("share_ended", "This can be claimed no more.")
 }
 
-var refusedShare = map[string]string{
-	RefusedSelf:      "nobody passes something on to themselves",
-	RefusedPerson:    "the two memberships look like the same person's",
-	RefusedKnown:     "it is for those who are new",
-	RefusedTaken:     "the member had the same from a friend before",
-	RefusedGone:      "that member has left",
-	RefusedBlocked:   "that member is blocked",
-	RefusedHousehold: "both are of one household",
-}
-
 func (w *work) claimShare(b *ShareBody) error {
 	if err := w.mayAct(); err != nil {
 		return err
@@ -155,7 +145,7 @@ func (w *work) claimShare(b *ShareBody) error {
 	if b.To == w.f.Member {
 		refused = RefusedSelf
 	}
-	if why := refusedShare[refused]; why != "" {
+	if why := refusedTo[refused]; why != "" {
 		return errs.Forbidden("share_refused", "This member cannot have it: "+why+".").With("why", refused)
 	}
 	w.st.Passed = slices.Delete(w.st.Passed, i, i+1)

@@ -226,7 +226,7 @@ var da = table{
 	rounding: map[string]string{"down": "rundet ned", "up": "rundet op", "nearest": "afrundet til nærmeste", "half-even": "afrundet til nærmeste, halve til lige tal"},
 	status:   map[string]string{"active": "aktivt", "blocked": "spærret", "closed": "afsluttet"},
 	houses:   map[string]string{"household": "en husstand", "organization": "en virksomhed"},
-	refused:  map[string]string{"off": "programmet har ingen hvervning", "self": "ingen kan invitere sig selv", "same_household": "de to er i samme husstand", "same_person": "de to medlemskaber ligner den samme person", "known": "den inviterede er medlem i forvejen", "circular": "den, der inviterer, blev selv inviteret af den anden", "gone": "den, der inviterede, har forladt programmet"},
+	refused:  map[string]string{"off": "programmet har ingen hvervning", "self": "ingen kan invitere sig selv", "household": "de to er i samme husstand", "same_person": "de to medlemskaber ligner den samme person", "known": "den inviterede er medlem i forvejen", "circular": "den, der inviterer, blev selv inviteret af den anden", "gone": "den, der inviterede, har forladt programmet"},
 	periods: map[string][2]string{
 		"minute": {"minut", "minutter"}, "hour": {"time", "timer"}, "day": {"dag", "dage"}, "week": {"uge", "uger"}, "month": {"måned", "måneder"}, "year": {"år", "år"},
 	},

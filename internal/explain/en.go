@@ -226,7 +226,7 @@ var en = table{
 	rounding: map[string]string{"down": "rounded down", "up": "rounded up", "nearest": "rounded to the nearest", "half-even": "rounded to the nearest, halves to even"},
 	status:   map[string]string{"active": "active", "blocked": "blocked", "closed": "closed"},
 	houses:   map[string]string{"household": "a household", "organization": "an organization"},
-	refused:  map[string]string{"off": "the program has no referral", "self": "nobody can invite themselves", "same_household": "the two are in one household", "same_person": "the two memberships look like one person's", "known": "the invited person is a member already", "circular": "the one who invites was brought by the other", "gone": "the one who invited has left"},
+	refused:  map[string]string{"off": "the program has no referral", "self": "nobody can invite themselves", "household": "the two are in one household", "same_person": "the two memberships look like one person's", "known": "the invited person is a member already", "circular": "the one who invites was brought by the other", "gone": "the one who invited has left"},
 	periods: map[string][2]string{
 		"minute": {"minute", "minutes"}, "hour": {"hour", "hours"}, "day": {"day", "days"}, "week": {"week", "weeks"}, "month": {"month", "months"}, "year": {"year", "years"},
 	},

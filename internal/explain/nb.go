@@ -226,7 +226,7 @@ var nb = table{
 	rounding: map[string]string{"down": "rundet ned", "up": "rundet opp", "nearest": "avrundet til nærmeste", "half-even": "avrundet til nærmeste, halve til partall"},
 	status:   map[string]string{"active": "aktivt", "blocked": "sperret", "closed": "avsluttet"},
 	houses:   map[string]string{"household": "en husstand", "organization": "en bedrift"},
-	refused:  map[string]string{"off": "programmet har ingen verving", "self": "ingen kan invitere seg selv", "same_household": "de to er i samme husstand", "same_person": "de to medlemskapene ser ut til å være samme person", "known": "den inviterte er medlem fra før", "circular": "den som inviterer, ble selv invitert av den andre", "gone": "den som inviterte, har sluttet"},
+	refused:  map[string]string{"off": "programmet har ingen verving", "self": "ingen kan invitere seg selv", "household": "de to er i samme husstand", "same_person": "de to medlemskapene ser ut til å være samme person", "known": "den inviterte er medlem fra før", "circular": "den som inviterer, ble selv invitert av den andre", "gone": "den som inviterte, har sluttet"},
 	periods: map[string][2]string{
 		"minute": {"minutt", "minutter"}, "hour": {"time", "timer"}, "day": {"dag", "dager"}, "week": {"uke", "uker"}, "month": {"måned", "måneder"}, "year": {"år", "år"},
 	},

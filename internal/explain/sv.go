@@ -226,7 +226,7 @@ var sv = table{
 	rounding: map[string]string{"down": "avrundat nedåt", "up": "avrundat uppåt", "nearest": "avrundat till närmaste", "half-even": "avrundat till närmaste, halva till jämnt"},
 	status:   map[string]string{"active": "aktivt", "blocked": "spärrat", "closed": "avslutat"},
 	houses:   map[string]string{"household": "ett hushåll", "organization": "ett företag"},
-	refused:  map[string]string{"off": "programmet har ingen värvning", "self": "ingen kan bjuda in sig själv", "same_household": "de två är i samma hushåll", "same_person": "de två medlemskapen ser ut att vara samma person", "known": "den inbjudna är redan medlem", "circular": "den som bjuder in blev själv inbjuden av den andra", "gone": "den som bjöd in har lämnat programmet"},
+	refused:  map[string]string{"off": "programmet har ingen värvning", "self": "ingen kan bjuda in sig själv", "household": "de två är i samma hushåll", "same_person": "de två medlemskapen ser ut att vara samma person", "known": "den inbjudna är redan medlem", "circular": "den som bjuder in blev själv inbjuden av den andra", "gone": "den som bjöd in har lämnat programmet"},
 	periods: map[string][2]string{
 		"minute": {"minut", "minuter"}, "hour": {"timme", "timmar"}, "day": {"dag", "dagar"}, "week": {"vecka", "veckor"}, "month": {"månad", "månader"}, "year": {"år", "år"},
 	},

@@ -353,3 +353,24 @@ func TestAClosedHouseHoldsNobody(t *testing.T) {
 		}
 	})
 }
+
+// That two are of one household is told in the same word wherever one may have nothing from the other.
+func TestOneHouseholdHasOneWord(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		k := openWith(t, d, record.Options{}, thankful+`
+referral: {qualifies: {when: {total: {from: 10.00}}}, friend: {unit: point, amount: 5}, late: 14 days}
+households: {most: 4, shares: [point]}
+`)
+		a, b := k.enrol("a"), k.enrol("b")
+		k.house(engine.Household, a, "", b)
+		n := money.MustParse("5")
+		thanks := record.Request{Member: a, Fact: engine.Fact{Kind: engine.RecognitionK, Recognition: &engine.RecognitionBody{Do: engine.RecognitionGive, To: b, Amount: &n, Value: "helped"}}}
+		for what, req := range map[string]record.Request{"an invitation": invited(b, a), "thanks": thanks} {
+			req.Now = day(1)
+			if _, err := k.take(req); err == nil || errs.As(err).Meta["why"] != "household" {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+	})
+}

@@ -139,7 +139,7 @@ func relation(ctx context.Context, tx *db.Tx, program, friend, by string, newcom
 		return engine.RefusedGone, nil
 	}
 	if engine.SamePool(own, st) {
-		return engine.RefusedHouse, nil
+		return engine.RefusedHousehold, nil
 	}
 	inviter := up
 	for range farthest { // who invited the one who invited the one …
