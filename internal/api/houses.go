@@ -198,7 +198,7 @@ func (s *Server) house(ctx context.Context, in *getHouseIn, kind string) (*House
 
 // houseOf gives a household or an organization as it stands now.
 func (s *Server) houseOf(ctx context.Context, c *Call, id string) (*House, error) {
-	acc, p, err := s.Recorder.ViewLots(ctx, c.program(), id, c.now)
+	acc, people, p, err := s.Recorder.ViewHouse(ctx, c.program(), id, c.now)
 	if errs.CodeOf(err) == errs.CodeNotFound {
 		return nil, errs.NotFound("house_not_found", "There is no such household or organization in this program.")
 	}
@@ -222,14 +222,10 @@ func (s *Server) houseOf(ctx context.Context, c *Call, id string) (*House, error
 		}
 	}
 	sums := map[string]int64{}
-	for _, one := range st.People() {
+	for i, one := range st.People() {
 		person := HousePerson{Member: one.Member, Role: one.Role, Since: v.time(one.Since)}
 		if st.Kind == engine.Household {
-			takes, err := s.takes(ctx, c, p, one.Member, sums)
-			if err != nil {
-				return nil, err
-			}
-			person.Takes = v.units(takes)
+			person.Takes = v.units(takes(p, people[i], c.now, sums))
 		}
 		out.People = append(out.People, person)
 	}
@@ -240,16 +236,12 @@ func (s *Server) houseOf(ctx context.Context, c *Call, id string) (*House, error
 }
 
 // takes is what a member of a household takes along who leaves now; sums adds up what can be spent together.
-func (s *Server) takes(ctx context.Context, c *Call, p *program.Compiled, member string, sums map[string]int64) (map[string]int64, error) {
+func takes(p *program.Compiled, acc *engine.Account, now time.Time, sums map[string]int64) map[string]int64 {
 	out := map[string]int64{}
 	if p.Doc.Households == nil {
-		return out, nil
+		return out
 	}
-	acc, _, err := s.Recorder.ViewLots(ctx, c.program(), member, c.now)
-	if err != nil {
-		return nil, err
-	}
-	can := engine.Spendables(p, acc, p.Doc.Households.Shares, c.now)
+	can := engine.Spendables(p, acc, p.Doc.Households.Shares, now)
 	for _, unit := range p.Doc.Households.Shares {
 		if acc.State.Status == engine.Active {
 			sums[unit] += can[unit]
@@ -258,7 +250,7 @@ func (s *Server) takes(ctx context.Context, c *Call, p *program.Compiled, member
 			out[unit] = h.Balance()
 		}
 	}
-	return out, nil
+	return out
 }
 
 type memberHousesIn struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -371,6 +372,54 @@ households: {most: 4, shares: [point]}
 			if _, err := k.take(req); err == nil || errs.As(err).Meta["why"] != "household" {
 				t.Errorf("%s: %v", what, err)
 			}
+		}
+	})
+}
+
+// A household is seen as it stands at one moment: points that go from one of it to another are never seen twice, nor with neither.
+func TestAHouseholdIsSeenAtOneMoment(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		k := openWith(t, d, record.Options{}, family)
+		a, b, c := k.enrol("a"), k.enrol("b"), k.enrol("c")
+		home := k.house(engine.Household, a, "", b, c)
+		k.must(purchase(a, "60", day(1)))
+		var seen atomic.Int64
+		moved := make(chan error, 1)
+		go func() {
+			for i := 0; seen.Load() < 30 && i < 10_000; i++ {
+				line := []string{a, b, c, a}
+				_, err := k.r.Record(context.Background(), record.Request{Program: "shop", Now: day(2), Member: line[i%3], Fact: engine.Fact{Kind: engine.TransferOut, OccurredAt: day(2),
+					Transfer: &engine.Transfer{Unit: "point", Amount: money.MustParse("60"), Other: line[i%3+1]}}})
+				if err != nil {
+					moved <- err
+					return
+				}
+			}
+			moved <- nil
+		}()
+		for range 30 {
+			st, people, _, err := k.r.ViewHouse(t.Context(), "shop", home, day(2))
+			seen.Add(1)
+			if err != nil || len(people) != 3 || len(st.State.People()) != 3 {
+				t.Errorf("%d people: %v", len(people), err)
+				continue
+			}
+			sum := int64(0)
+			for i, acc := range people {
+				if acc.Member != st.State.People()[i].Member {
+					t.Errorf("%s in the place of %s", acc.Member, st.State.People()[i].Member)
+				}
+				if h := acc.State.Units["point"]; h != nil {
+					sum += h.Spendable
+				}
+			}
+			if sum != 60 {
+				t.Errorf("they have %d together", sum)
+			}
+		}
+		if err := <-moved; err != nil {
+			t.Error(err)
 		}
 	})
 }

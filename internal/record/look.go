@@ -113,6 +113,44 @@ func (r *Recorder) ViewCards(ctx context.Context, id string, cards []string, now
 	return out, nil
 }
 
+// ViewHouse gives the account of a household or an organization as it stands now, with the version in force, and those of a household's people with
+// their open lots, in the order in which it lists them: all in one snapshot, so that nobody comes, goes or spends between the one and the other. The
+// errors are those of View.
+func (r *Recorder) ViewHouse(ctx context.Context, id, house string, now time.Time) (*engine.Account, []*engine.Account, *program.Compiled, error) {
+	var home *task
+	var people []*task
+	err := r.db.Read(ctx, func(tx *db.Tx) error {
+		home, people = lookAt(id, house, now), nil
+		home.needs = withLots
+		if err := r.newTrial(tx, []*task{home}, nil).run(ctx); err != nil || home.err != nil || home.result.Account.State.Kind != engine.Household {
+			return err
+		}
+		for _, p := range home.result.Account.State.People() {
+			t := lookAt(id, p.Member, now)
+			t.needs = withLots
+			people = append(people, t)
+		}
+		if len(people) == 0 {
+			return nil
+		}
+		return r.newTrial(tx, people, nil).run(ctx)
+	})
+	if err == nil {
+		err = home.err
+	}
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	out := make([]*engine.Account, len(people))
+	for i, t := range people {
+		if t.err != nil {
+			return nil, nil, nil, t.err
+		}
+		out[i] = t.result.Account
+	}
+	return home.result.Account, out, home.result.Program, nil
+}
+
 // Offers says of every reward whether the member can have it now.
 func (r *Recorder) Offers(ctx context.Context, id, member string, now time.Time) ([]engine.Offer, *engine.Account, *program.Compiled, error) {
 	acc, p, err := r.view(ctx, id, member, now, func(p *program.Compiled, f *books.Folio) engine.Needs {
