@@ -62,7 +62,7 @@ func (s *Server) timeline(ctx context.Context, c *Call, list, ref string, paging
 	var versions *version.Set
 	err = s.look(ctx, c, func(tx *db.Tx, v view, set *version.Set) error {
 		now, versions = v, set
-		id, err := holder(ctx, tx, v, ref)
+		id, err := existing(ctx, tx, v, ref)
 		if err != nil {
 			return err
 		}

@@ -4,10 +4,12 @@ import (
 	"context"
 	"time"
 
+	"lojal.dev/lojal/internal/books"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/ids"
+	"lojal.dev/lojal/internal/member"
 	"lojal.dev/lojal/internal/program"
 	"lojal.dev/lojal/internal/record"
 	"lojal.dev/lojal/internal/version"
@@ -25,6 +27,32 @@ type NewHouse struct {
 	FactKey
 	// Owner is the member who owns it: an id, or KIND:VALUE of an identifier.
 	Owner string `json:"owner"`
+	HouseProfile
+}
+
+// HouseProfile is what a household or an organization is called. It is changed as a member's profile is, under its id.
+type HouseProfile struct {
+	// Name is what people call it: the Hansens, or the name of a company.
+	Name  string `json:"name,omitempty"`
+	Email string `json:"email,omitempty"`
+	Phone string `json:"phone,omitempty"`
+	// Language is that in which it is written to, a BCP 47 tag.
+	Language string `json:"language,omitempty"`
+	Country  string `json:"country,omitempty"`
+	Postcode string `json:"postcode,omitempty"`
+	// Attributes are the program's own values; rules may ask for those of an organization.
+	Attributes map[string]string `json:"attributes,omitempty"`
+	// Identifiers are those by which it is found and purchases may name it, such as your own number of a customer (ext), or linked payment cards.
+	Identifiers []Identifier `json:"identifiers,omitempty"`
+}
+
+func (p HouseProfile) newcomer() *member.New {
+	n := &member.New{Profile: member.Profile{Name: p.Name, Email: p.Email, Phone: p.Phone, Language: p.Language,
+		Country: p.Country, Postcode: p.Postcode, Attributes: p.Attributes}}
+	for _, i := range p.Identifiers {
+		n.Identifiers = append(n.Identifiers, member.Identifier(i))
+	}
+	return n
 }
 
 // HouseStep is something that happens to who belongs to a household or an organization.
@@ -44,8 +72,11 @@ type HouseStep struct {
 type House struct {
 	ID string `json:"id"`
 	// Kind is household or organization.
-	Kind   string `json:"kind"`
-	Status string `json:"status"`
+	Kind string `json:"kind"`
+	// Name is what people call it, ExternalID its identifier of kind ext.
+	Name       string `json:"name,omitempty"`
+	ExternalID string `json:"external_id,omitempty"`
+	Status     string `json:"status"`
 	// People are those who belong to it, Invited those who may come.
 	People  []HousePerson `json:"people"`
 	Invited []HousePerson `json:"invited"`
@@ -59,6 +90,7 @@ type House struct {
 // HousePerson is somebody who belongs to a household or an organization, or is invited.
 type HousePerson struct {
 	Member string    `json:"member"`
+	Name   string    `json:"name,omitempty"`
 	Role   string    `json:"role"`
 	Since  time.Time `json:"since"`
 	// Until is how long an invitation stands.
@@ -107,6 +139,7 @@ func (s *Server) openHouse(ctx context.Context, in *openHouseIn, kind string) (*
 	f.House = &engine.HouseBody{Do: engine.HouseOpen, Kind: kind, Member: in.Body.Owner}
 	req := s.request(&in.Call, "", f)
 	req.Holder = ids.New(record.HousePrefix(kind), in.now)
+	req.Enrol = in.Body.newcomer()
 	req.Render = func(r *record.Result) (int, []byte) {
 		return renderResult(r, func() any {
 			return HouseMade{ID: r.Fact.Member, Kind: kind, Recorded: in.recorded(r, in.Include)}
@@ -175,6 +208,73 @@ func (s *Server) closeHouse(ctx context.Context, in *closeHouseIn, kind string) 
 	return s.holderFact(ctx, &in.Call, in.Include, in.House, f)
 }
 
+// HouseEntry is a household or an organization in a list.
+type HouseEntry struct {
+	ID string `json:"id"`
+	// Kind is household or organization.
+	Kind       string `json:"kind"`
+	Name       string `json:"name,omitempty"`
+	ExternalID string `json:"external_id,omitempty"`
+	Status     string `json:"status"`
+	// People is how many belong to it.
+	People    int       `json:"people"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+type listHousesIn struct {
+	Call
+	Paging
+	// Q searches names, e-mail addresses and identifiers; every word must be found.
+	Q string `query:"q"`
+}
+
+func (s *Server) listHouseholds(ctx context.Context, in *listHousesIn) (*Page[HouseEntry], error) {
+	return s.listHouses(ctx, in, engine.Household)
+}
+
+func (s *Server) listOrganizations(ctx context.Context, in *listHousesIn) (*Page[HouseEntry], error) {
+	return s.listHouses(ctx, in, engine.Organization)
+}
+
+func (s *Server) listHouses(ctx context.Context, in *listHousesIn, kind string) (*Page[HouseEntry], error) {
+	limit, err := web.PageLimit(in.Limit, web.DefaultLimit, web.MaxLimit)
+	if err != nil {
+		return nil, err
+	}
+	var after struct {
+		ID string `json:"id"`
+	}
+	if err := web.ReadCursor(kind, in.Cursor, &after); err != nil {
+		return nil, err
+	}
+	out := &Page[HouseEntry]{}
+	return out, s.look(ctx, &in.Call, func(tx *db.Tx, v view, _ *version.Set) error {
+		out.Items, out.Next = []HouseEntry{}, ""
+		list, next, err := member.List(ctx, tx, in.program(), member.Query{Kind: record.HousePrefix(kind), Search: in.Q, After: after.ID, Limit: limit})
+		if err != nil {
+			return err
+		}
+		refs := make([]books.Ref, len(list))
+		for i, m := range list {
+			refs[i] = books.Ref{Program: in.program(), Member: m.ID}
+		}
+		sheet := books.ReadSheet()
+		if err := sheet.Open(ctx, tx, refs); err != nil {
+			return err
+		}
+		for i, m := range list {
+			st := &sheet.Folio(refs[i]).State
+			out.Items = append(out.Items, HouseEntry{ID: m.ID, Kind: kind, Name: m.DisplayName(), ExternalID: m.ExternalID, Status: st.Status,
+				People: len(st.People()), CreatedAt: v.time(m.CreatedAt)})
+		}
+		if next != "" {
+			after.ID = next
+			out.Next = web.Cursor(kind, after)
+		}
+		return nil
+	})
+}
+
 type getHouseIn struct {
 	Call
 	HousePath
@@ -232,7 +332,30 @@ func (s *Server) houseOf(ctx context.Context, c *Call, id string) (*House, error
 	if st.Kind == engine.Household {
 		out.Shared = v.units(sums)
 	}
-	return out, nil
+	return out, s.putNames(ctx, c, out)
+}
+
+// putNames says what a household or an organization is called, and its people.
+func (s *Server) putNames(ctx context.Context, c *Call, h *House) error {
+	who := []string{h.ID}
+	for _, list := range [][]HousePerson{h.People, h.Invited} {
+		for _, p := range list {
+			who = append(who, p.Member)
+		}
+	}
+	return s.DB.Read(ctx, func(tx *db.Tx) error {
+		profiles, err := member.Profiles(ctx, tx, c.program(), who)
+		if err != nil {
+			return err
+		}
+		h.Name, h.ExternalID = profiles[h.ID].DisplayName(), profiles[h.ID].ExternalID
+		for _, list := range [][]HousePerson{h.People, h.Invited} {
+			for i := range list {
+				list[i].Name = profiles[list[i].Member].DisplayName()
+			}
+		}
+		return nil
+	})
 }
 
 // takes is what a member of a household takes along who leaves now; sums adds up what can be spent together.

@@ -66,7 +66,7 @@ func TestTheBooksOfAnOrganizationAreRead(t *testing.T) {
 		for _, list := range []string{"balances", "redemptions", "challenges", "grants", "benefits", "plans", "forecast?until=2026-12-01T00:00:00Z", "targets"} {
 			h.do("GET", at+"/"+list, "").want(200)
 		}
-		h.do("PATCH", at, `{"name": "Bygg"}`).want(404)
+		h.do("PATCH", at, `{"name": "Bygg"}`).want(200).is("Bygg", "name")
 		for _, nobody := range []string{"org_01k9zjq3hfe1f8m6v7j0q3x5c4", "org_x"} {
 			for _, list := range []string{"", "/facts", "/postings", "/tiers", "/balances"} {
 				h.do("GET", "/v1/members/"+nobody+list, "").want(404)
@@ -193,5 +193,55 @@ func TestAClosedHouseholdOverHTTP(t *testing.T) {
 			h.do("POST", "/v1/households", `{"owner": "ext:`+m+`"}`).want(201)
 		}
 		h.do("POST", "/v1/households/"+home+"/steps", `{"do": "invite", "member": "ext:ola"}`).refused(409, "member_closed")
+	})
+}
+
+// A household or an organization is called something and found by it; what was refused has left no name behind.
+func TestAnOrganizationHasANameAndANumber(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		for _, m := range []string{"kari", "ola", "liv"} {
+			h.do("POST", "/v1/members", fmt.Sprintf(`{"external_id": %q, "name": "%s Berg", "postcode": "0150"}`, m, m)).want(201)
+		}
+		const firm = `{"owner": "ext:kari", "name": "Fjord Sport AS", "postcode": "0150", "identifiers": [{"kind": "ext", "value": "k-881"}], "source": "erp", "external_id": "1"}`
+		h.do("POST", "/v1/organizations", `{"owner": "ext:kari", "name": "Fjord", "identifiers": [{"kind": "ext", "value": "ola"}]}`).refused(409, "identifier_taken")
+		h.do("POST", "/v1/organizations", `{"owner": "ext:kari", "name": "Fjord", "identifiers": [{"kind": "fax", "value": "1"}]}`).refused(422, "invalid_member")
+		h.do("POST", "/v1/organizations", `{"owner": "ext:nobody", "name": "Fjord", "identifiers": [{"kind": "ext", "value": "k-881"}]}`).refused(422, "unknown_member")
+		if got := h.do("GET", "/v1/organizations", "").want(200).get("items"); fmt.Sprint(got) != "[]" {
+			t.Errorf("there are %v", got)
+		}
+		id := h.do("POST", "/v1/organizations", firm).want(201).text("id")
+		h.do("POST", "/v1/organizations", firm).want(200).is(id, "id")
+		h.do("POST", "/v1/organizations", `{"owner": "ext:kari", "name": "Second", "identifiers": [{"kind": "ext", "value": "k-882"}]}`).refused(409, "in_another")
+		second := h.do("POST", "/v1/organizations", `{"owner": "ext:ola", "name": "Vestland Ski", "identifiers": [{"kind": "ext", "value": "k-882"}]}`).want(201).text("id")
+		home := h.do("POST", "/v1/households", `{"owner": "ext:liv", "name": "The Bergs"}`).want(201).text("id")
+
+		h.do("GET", "/v1/organizations", "").want(200).is(id, "items", 0, "id").is("Fjord Sport AS", "items", 0, "name").is("k-881", "items", 0, "external_id").is(second, "items", 1, "id")
+		one := h.do("GET", "/v1/organizations?limit=1", "").want(200).is(id, "items", 0, "id")
+		h.do("GET", "/v1/organizations?limit=1&cursor="+one.text("next_cursor"), "").want(200).is(second, "items", 0, "id")
+		h.do("GET", "/v1/organizations?q=ski", "").want(200).is(second, "items", 0, "id")
+		h.do("GET", "/v1/households", "").want(200).is(home, "items", 0, "id").is("The Bergs", "items", 0, "name")
+		if got := len(h.do("GET", "/v1/members", "").want(200).get("items").([]any)); got != 3 {
+			t.Errorf("%d members are listed, of 3", got)
+		}
+		if got := h.do("GET", "/v1/members/duplicates", "").want(200).get("items"); fmt.Sprint(got) != "[]" {
+			t.Errorf("alike are %v", got)
+		}
+
+		h.do("POST", "/v1/purchases", `{"member": "ext:k-881", "amount": "100.00"}`).want(201).is(id, "member")
+		h.do("POST", "/v1/purchases", `{"member": "ext:k-881", "amount": "50.00", "by": "ext:kari"}`).want(201).is(id, "member")
+		h.do("POST", "/v1/simulations", `{"facts": [{"purchase": {"member": "ext:k-881", "amount": "100.00"}}]}`).want(200)
+		h.do("GET", "/v1/members/ext:k-881/balances", "").want(200).is("15", "balances", "star", "balance")
+		h.do("GET", "/v1/organizations/"+id, "").want(200).is("Fjord Sport AS", "name").is("kari Berg", "people", 0, "name")
+		h.do("PATCH", "/v1/members/"+id, `{"name": "Fjord AS", "external_id": "k-900"}`).want(200)
+		h.do("GET", "/v1/organizations/"+id, "").want(200).is("Fjord AS", "name").is("k-900", "external_id")
+		h.do("GET", "/v1/members/ext:k-881", "").want(404)
+
+		for _, other := range []string{"ext:k-900", id} { // what happens between people
+			h.do("POST", "/v1/households/"+home+"/steps", `{"do": "invite", "member": "`+other+`"}`).refused(422, "unknown_member")
+			h.do("POST", "/v1/households", `{"owner": "`+other+`"}`).refused(422, "unknown_member")
+			h.do("POST", "/v1/transfers", `{"from": "ext:kari", "to": "`+other+`", "unit": "star", "amount": "1"}`).refused(404, "member_not_found")
+			h.do("POST", "/v1/members/ext:liv/merge", `{"into": "`+other+`"}`).refused(404, "member_not_found")
+		}
+		h.prove()
 	})
 }

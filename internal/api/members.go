@@ -182,7 +182,7 @@ func (s *Server) getMember(ctx context.Context, in *getMemberIn) (*MemberView, e
 	if err := checkIncludes(in.Include, "balances", "tiers"); err != nil {
 		return nil, err
 	}
-	out, id, err := s.holderView(ctx, &in.Call, in.Member)
+	out, id, err := s.memberView(ctx, &in.Call, in.Member)
 	if err != nil || len(in.Include) == 0 {
 		return out, err
 	}
@@ -200,22 +200,6 @@ func (s *Server) getMember(ctx context.Context, in *getMemberIn) (*MemberView, e
 	}
 	out.tag = "" // it changes with every purchase, which is not what If-Match asks for
 	return out, nil
-}
-
-// holderView is memberView of a household or an organization too, which has no profile.
-func (s *Server) holderView(ctx context.Context, c *Call, ref string) (*MemberView, string, error) {
-	if !record.IsHouse(ref) {
-		return s.memberView(ctx, c, ref)
-	}
-	acc, p, err := s.Recorder.View(ctx, c.program(), ref, c.now)
-	if errs.CodeOf(err) == errs.CodeNotFound {
-		return nil, "", web.NotFound("member")
-	}
-	if err != nil {
-		return nil, "", err
-	}
-	one := c.view(p).member(member.Member{ID: ref, CreatedAt: acc.State.JoinedAt, UpdatedAt: acc.State.JoinedAt}, acc)
-	return &MemberView{one, tagOf(one)}, ref, nil
 }
 
 func (s *Server) memberView(ctx context.Context, c *Call, ref string) (*MemberView, string, error) {
@@ -258,22 +242,6 @@ func existing(ctx context.Context, tx *db.Tx, v view, ref string) (string, error
 		return "", err
 	}
 	return id, member.Exists(ctx, tx, v.p.Doc.Program, id)
-}
-
-// holder is existing for what households and organizations have in their books as members do.
-func holder(ctx context.Context, tx *db.Tx, v view, ref string) (string, error) {
-	if !record.IsHouse(ref) {
-		return existing(ctx, tx, v, ref)
-	}
-	at := books.Ref{Program: v.p.Doc.Program, Member: ref}
-	sheet := books.ReadSheet()
-	if err := sheet.Open(ctx, tx, []books.Ref{at}); err != nil {
-		return "", err
-	}
-	if sheet.Folio(at).State.Seq == 0 {
-		return "", web.NotFound("member")
-	}
-	return ref, nil
 }
 
 type patchMemberIn struct {
@@ -449,7 +417,7 @@ func (s *Server) named(ctx context.Context, c *Call, ref string) (string, view, 
 	var v view
 	err := s.look(ctx, c, func(tx *db.Tx, now view, _ *version.Set) (err error) {
 		v = now
-		id, err = holder(ctx, tx, now, ref)
+		id, err = existing(ctx, tx, now, ref)
 		return err
 	})
 	return id, v, err
@@ -477,7 +445,7 @@ func (s *Server) listPostings(ctx context.Context, in *postingsIn) (*Page[Postin
 	}
 	out := &Page[Posting]{Items: []Posting{}}
 	return out, s.look(ctx, &in.Call, func(tx *db.Tx, v view, _ *version.Set) error {
-		id, err := holder(ctx, tx, v, in.Member)
+		id, err := existing(ctx, tx, v, in.Member)
 		if err != nil {
 			return err
 		}

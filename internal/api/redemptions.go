@@ -124,7 +124,7 @@ func (s *Server) listRedemptions(ctx context.Context, in *memberRedemptionsIn) (
 	}
 	out := &Page[RedemptionView]{}
 	return out, s.look(ctx, &in.Call, func(tx *db.Tx, v view, _ *version.Set) error {
-		id, err := holder(ctx, tx, v, in.Member)
+		id, err := existing(ctx, tx, v, in.Member)
 		if err != nil {
 			return err
 		}

@@ -61,7 +61,7 @@ func (s *Server) rewards(ctx context.Context, c *Call, ref string, own bool) ([]
 			return nil
 		}
 		var err error
-		member, err = holder(ctx, tx, now, ref)
+		member, err = existing(ctx, tx, now, ref)
 		return err
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"testing"
 	"time"
 
@@ -30,7 +31,7 @@ func TestAFriendClaimsOnceWhatWasPassedOn(t *testing.T) {
 				t.Errorf("%s is %q, want %q", field, have, want)
 			}
 		}
-		if again := claim("ola"); string(again.raw) != string(got.raw) {
+		if again := claim("ola"); !bytes.Equal(again.raw, got.raw) {
 			t.Errorf("the same again is answered %s, at first %s", again.raw, got.raw)
 		}
 		claim("liv").refused(409, "share_claimed")

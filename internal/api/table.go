@@ -157,8 +157,11 @@ func table() []*Route {
 
 		// Households and organizations
 		route("POST", "/v1/households", "members:write", (*Server).openHousehold, About{
-			Tag: houses, Summary: "Make a household", Status: http.StatusCreated, Also: again, Body: `{"owner": "ext:4711"}`,
+			Tag: houses, Summary: "Make a household", Status: http.StatusCreated, Also: again, Body: `{"owner": "ext:4711", "name": "The Hansens"}`,
 			Text: "A member owns it and may invite others. Points stay in each one's own books; `household: true` in a redemption or in what a purchase spends lets the others pay what the member lacks, each the same part of theirs.",
+		}),
+		route("GET", "/v1/households", "members:read", (*Server).listHouseholds, About{
+			Tag: houses, Summary: "List households", Text: "In the order in which they were made, closed ones too.",
 		}),
 		route("GET", "/v1/households/{house}", "members:read", (*Server).getHousehold, About{
 			Tag: houses, Summary: "Get a household", Example: []string{hou},
@@ -173,8 +176,11 @@ func table() []*Route {
 			Text: "It has no books to settle: everybody keeps what is theirs. It cannot be undone.",
 		}),
 		route("POST", "/v1/organizations", "members:write", (*Server).openOrganization, About{
-			Tag: houses, Summary: "Make an organization", Status: http.StatusCreated, Also: again, Body: `{"owner": "ext:4722"}`,
-			Text: "A company with books of its own. What its people buy from then on is the organization's, unless their role may not buy.",
+			Tag: houses, Summary: "Make an organization", Status: http.StatusCreated, Also: again, Body: `{"owner": "ext:4722", "name": "Fjord Sport AS", "identifiers": [{"kind": "ext", "value": "customer-881"}]}`,
+			Text: "A company with books of its own. What its people buy from then on is the organization's, unless their role may not buy; a purchase may also name it as its member, by its id or an identifier. Its profile and identifiers are changed as a member's are.",
+		}),
+		route("GET", "/v1/organizations", "members:read", (*Server).listOrganizations, About{
+			Tag: houses, Summary: "List organizations", Text: "In the order in which they were made, closed ones too.",
 		}),
 		route("GET", "/v1/organizations/{house}", "members:read", (*Server).getOrganization, About{
 			Tag: houses, Summary: "Get an organization", Example: []string{org}, Text: "Its people with their roles, its balances and its tiers. Its books are read as a member's are, with its id in the member's place: /v1/members/{member} with balances, facts, postings, explanations, tiers, grants, redemptions and more.",

@@ -3,6 +3,7 @@ package cli
 import (
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -13,18 +14,18 @@ import (
 // houseKind tells households from organizations, whose commands are the same.
 type houseKind interface{ words() houseWords }
 
-type houseWords struct{ command, route, id, role string }
+type houseWords struct{ command, route, id, role, name string }
 
 type aHousehold struct{}
 
 func (aHousehold) words() houseWords {
-	return houseWords{"household", "households", "hou_01k9zjq3hfe1f8m6v7j0q3x5c4", "owner"}
+	return houseWords{"household", "households", "hou_01k9zjq3hfe1f8m6v7j0q3x5c4", "owner", "The Hansens"}
 }
 
 type anOrganization struct{}
 
 func (anOrganization) words() houseWords {
-	return houseWords{"organization", "organizations", "org_01k9zjq3hfe1f8m6v7j0q3x5c4", "buyer"}
+	return houseWords{"organization", "organizations", "org_01k9zjq3hfe1f8m6v7j0q3x5c4", "buyer", "Fjord Sport AS"}
 }
 
 func wordsOf[K houseKind]() houseWords {
@@ -32,17 +33,18 @@ func wordsOf[K houseKind]() houseWords {
 	return k.words()
 }
 
-// houseExample is the help of a command: what there is to say, and an example, in which HOUSE and ROLE stand for those of the kind.
+// houseExample is the help of a command: what there is to say, and an example, in which HOUSE, ROLE and NAME stand for those of the kind.
 func houseExample[K houseKind](text, line string) string {
 	w := wordsOf[K]()
 	if text != "" {
 		text += "\n\n"
 	}
-	return text + "Examples:\n\n    lojal " + w.command + " " + strings.NewReplacer("HOUSE", w.id, "ROLE", w.role).Replace(line)
+	return text + "Examples:\n\n    lojal " + w.command + " " + strings.NewReplacer("HOUSE", w.id, "ROLE", w.role, "NAME", w.name).Replace(line)
 }
 
 type householdCmd struct {
 	Make    houseMakeCmd[aHousehold]    `cmd:"" help:"Make a household of a member, who owns it."`
+	List    houseListCmd[aHousehold]    `cmd:"" help:"List households."`
 	Show    houseShowCmd[aHousehold]    `cmd:"" help:"Show who belongs to a household, and what can be spent together."`
 	Invite  houseInviteCmd[aHousehold]  `cmd:"" help:"Invite a member."`
 	Accept  houseAcceptCmd[aHousehold]  `cmd:"" help:"Accept an invitation, for the member who was invited."`
@@ -55,6 +57,7 @@ type householdCmd struct {
 
 type organizationCmd struct {
 	Make    houseMakeCmd[anOrganization]    `cmd:"" help:"Make an organization with books of its own; a member owns it."`
+	List    houseListCmd[anOrganization]    `cmd:"" help:"List organizations."`
 	Show    houseShowCmd[anOrganization]    `cmd:"" help:"Show an organization: its people with their roles, its balances and tiers."`
 	Invite  houseInviteCmd[anOrganization]  `cmd:"" help:"Invite a member."`
 	Accept  houseAcceptCmd[anOrganization]  `cmd:"" help:"Accept an invitation, for the member who was invited."`
@@ -67,21 +70,47 @@ type organizationCmd struct {
 
 type houseMakeCmd[K houseKind] struct {
 	asking
-	Owner string `arg:"" help:"Member who owns it: an id, or an identifier such as card:1001."`
+	Owner      string   `arg:"" help:"Member who owns it: an id, or an identifier such as card:1001."`
+	Name       string   `placeholder:"TEXT" help:"What people call it."`
+	Identifier []string `sep:"none" placeholder:"KIND:VALUE" help:"By what it is found, and purchases may name it, such as your own number of a customer, ext:881. Can be given more than once."`
 	keyed
 }
 
-func (houseMakeCmd[K]) Help() string { return houseExample[K]("", "make ext:4711") }
+func (houseMakeCmd[K]) Help() string { return houseExample[K]("", "make ext:4711 --name 'NAME'") }
 
 func (c *houseMakeCmd[K]) Run(e *env) error {
 	return c.ask(e, func(o *door) error {
-		in := api.NewHouse{FactKey: c.key(), Owner: c.Owner}
+		in := api.NewHouse{FactKey: c.key(), Owner: c.Owner, HouseProfile: api.HouseProfile{Name: c.Name}}
+		for _, i := range c.Identifier {
+			kind, value, _ := strings.Cut(i, ":")
+			in.Identifiers = append(in.Identifiers, api.Identifier{Kind: kind, Value: value})
+		}
 		return call(&c.asking, o, http.MethodPost, path(wordsOf[K]().route), nil, in, func(h *api.HouseMade) {
 			before := ""
 			if h.Duplicate {
 				before = " (It was made before.)"
 			}
 			e.printf("%s  %s of %s%s\n", h.ID, h.Kind, c.Owner, before)
+		})
+	})
+}
+
+type houseListCmd[K houseKind] struct {
+	asking
+	Limit  int    `default:"50" placeholder:"N" help:"How many to list, ${default} when left out."`
+	Search string `short:"q" placeholder:"TEXT" help:"Keep to those whose name, e-mail address or identifiers have these words."`
+}
+
+func (houseListCmd[K]) Help() string { return houseExample[K]("", "list --search 'NAME'") }
+
+func (c *houseListCmd[K]) Run(e *env) error {
+	return c.ask(e, func(o *door) error {
+		q := url.Values{}
+		if c.Search != "" {
+			q.Set("q", c.Search)
+		}
+		return list(&c.asking, o, path(wordsOf[K]().route), q, max(c.Limit, 1), func(h *api.HouseEntry) {
+			e.printf("%s  %s, with %d  %s\n", h.ID, h.Status, h.People, strings.TrimSpace(h.Name+"  "+h.ExternalID))
 		})
 	})
 }
@@ -106,7 +135,7 @@ func (c *houseShowCmd[K]) Run(e *env) error {
 
 // house tells who belongs to one, and what they have.
 func (o *door) house(h *api.House) {
-	o.e.printf("%s  %s, %s", h.ID, h.Kind, h.Status)
+	o.e.printf("%s  %s, %s", called(h.ID, h.Name), h.Kind, h.Status)
 	if text := amounts(h.Shared); text != "" {
 		o.e.printf(", can spend together %s", text)
 	}
@@ -120,16 +149,19 @@ func (o *door) house(h *api.House) {
 		}
 	}
 	for _, p := range h.People {
-		o.e.printf("  %s  %s since %s", p.Member, p.Role, day(&p.Since))
+		o.e.printf("  %s  %s since %s", called(p.Member, p.Name), p.Role, day(&p.Since))
 		if text := amounts(p.Takes); text != "" {
 			o.e.printf(", takes along %s", text)
 		}
 		o.e.printf("\n")
 	}
 	for _, p := range h.Invited {
-		o.e.printf("  %s  invited as %s until %s\n", p.Member, p.Role, day(p.Until))
+		o.e.printf("  %s  invited as %s until %s\n", called(p.Member, p.Name), p.Role, day(p.Until))
 	}
 }
+
+// called writes an id with the name, where there is one.
+func called(id, name string) string { return strings.TrimSpace(id + "  " + name) }
 
 // amounts writes what there is of each unit: 40 star, 3 mile.
 func amounts(m map[string]api.Amount) string {

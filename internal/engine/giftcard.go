@@ -58,10 +58,10 @@ func takes(kind string, f Kind) bool {
 	case Person:
 		return f != Load
 	case Household:
-		return f == Enrolment || f == HouseK || f == Status || f == Due
+		return f == Enrolment || f == HouseK || f == ProfileK || f == Status || f == Due
 	case Organization:
 		switch f {
-		case Load, MergeOut, MergeIn, ProfileK, InvitedK, ThanksK, RecognitionK:
+		case Load, MergeOut, MergeIn, InvitedK, ThanksK, RecognitionK:
 			return false
 		}
 		return true

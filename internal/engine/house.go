@@ -186,6 +186,7 @@ func (w *work) openHouse(kind string) error {
 		return errs.Forbidden("organizations_off", "The program has no organizations.")
 	}
 	w.st.Kind, w.st.Status, w.st.JoinedAt, w.st.At = kind, Active, w.at, w.at
+	w.st.Zone, w.st.Language, w.st.Attributes = w.f.Enrolment.Zone, w.f.Enrolment.Language, w.f.Enrolment.Attributes
 	w.house().People = []HousePerson{{Member: b.Member, Role: program.Owner, Since: w.at}}
 	w.houseEvent(EvHouseOpened, b.Member, program.Owner)
 	if kind == Organization {

@@ -40,20 +40,23 @@ func foldName(s string) []string {
 	return words
 }
 
-// likeness is what two members have in common when they are probably one; a part that is not known is empty.
+// likeness is what two people have in common when they are probably one; a part that is not known is empty.
 type likeness struct{ birth, email, postcode string }
 
-func (f Profile) likeness() likeness {
+func (m Member) likeness() likeness {
 	var l likeness
-	name := foldName(f.DisplayName())
-	if len(name) > 0 && f.Birth != "" {
-		l.birth = strings.Join(name, " ") + "|" + f.Birth
+	if m.ID != "" && !isPerson(m.ID) {
+		return l
+	}
+	name := foldName(m.DisplayName())
+	if len(name) > 0 && m.Birth != "" {
+		l.birth = strings.Join(name, " ") + "|" + m.Birth
 	}
 	// A given name alone says little about who lives in a place.
-	if len(name) > 1 && f.Postcode != "" {
-		l.postcode = strings.Join(name, " ") + "|" + f.Country + "|" + strings.ReplaceAll(f.Postcode, " ", "")
+	if len(name) > 1 && m.Postcode != "" {
+		l.postcode = strings.Join(name, " ") + "|" + m.Country + "|" + strings.ReplaceAll(m.Postcode, " ", "")
 	}
-	l.email = canonicalEmail(f.Email)
+	l.email = canonicalEmail(m.Email)
 	return l
 }
 

@@ -43,7 +43,10 @@ func EnrolAll(ctx context.Context, tx *db.Tx, p *program.Compiled, in []New, now
 			out[k].Err = err
 			continue
 		}
-		id := ids.New(IDPrefix, now)
+		id := in[k].ID
+		if id == "" {
+			id = ids.New(IDPrefix, now)
+		}
 		at := now.UTC().Truncate(time.Microsecond)
 		inputs[k] = n
 		out[k].Member = Member{ID: id, Profile: n.Profile, Identifiers: n.all(), CreatedAt: at, UpdatedAt: at, Revision: 1}

@@ -1,6 +1,7 @@
 package member
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -91,7 +92,7 @@ func parseRef(p *program.Compiled, ref string) (i Identifier, id string, err err
 	bad := func(message string) error { return errs.Malformed("invalid_member_reference", message) }
 	kind, value, ok := strings.Cut(ref, ":")
 	if !ok {
-		if err := ids.Check(IDPrefix, ref); err != nil {
+		if err := checkID(ref); err != nil {
 			return i, "", bad(fmt.Sprintf("A member is named by its id (%s_…) or by KIND:VALUE, for example card:1001; the kinds here are %s.",
 				IDPrefix, strings.Join(Kinds(p), ", ")))
 		}
@@ -153,13 +154,13 @@ SELECT m.member_id, m.profile
 FROM want CROSS JOIN members m
 WHERE m.bucket = want.bucket AND m.program_id = want.program_id AND m.member_id = want.member_id`)
 
-// Births gives the birth dates of members, by id, of those who told one.
-func Births(ctx context.Context, tx *db.Tx, program string, members []string) (map[string]string, error) {
+// Profiles gives the profiles of members, households and organizations, by id.
+func Profiles(ctx context.Context, tx *db.Tx, program string, members []string) (map[string]Profile, error) {
 	args := make([]any, 0, 3*len(members))
 	for _, id := range members {
 		args = append(args, ids.Bucket(program, id), program, id)
 	}
-	out := map[string]string{}
+	out := map[string]Profile{}
 	err := tx.Find(ctx, db.Ask{Lookup: profiles, Args: args, Scan: func(row db.Scanner) error {
 		var id, text string
 		if err := row.Scan(&id, &text); err != nil {
@@ -169,9 +170,7 @@ func Births(ctx context.Context, tx *db.Tx, program string, members []string) (m
 		if err := json.Unmarshal([]byte(text), &f); err != nil {
 			return fmt.Errorf("read the profile of %s: %w", id, err)
 		}
-		if f.Birth != "" {
-			out[id] = f.Birth
-		}
+		out[id] = f
 		return nil
 	}})
 	return out, err
@@ -179,6 +178,8 @@ func Births(ctx context.Context, tx *db.Tx, program string, members []string) (m
 
 // Query narrows List.
 type Query struct {
+	// Kind is the type prefix of the ids that are listed: that of people when empty.
+	Kind string
 	// Search is words that all occur in a member's name, e-mail or identifiers, in any case and with or without accents.
 	Search string
 	// Merged gives the merged members too; with Search it has no effect, since they are not found by it.
@@ -193,14 +194,17 @@ const maxSearchWords = 8
 // List gives members in the order of enrolment, and the cursor to go on after; "" when there are no more.
 func List(ctx context.Context, tx *db.Tx, program string, in Query) (members []Member, next string, err error) {
 	limit := pageSize(in.Limit)
+	kind := cmp.Or(in.Kind, IDPrefix)
 	if in.After != "" {
-		if err := ids.Check(IDPrefix, in.After); err != nil {
+		if err := ids.Check(kind, in.After); err != nil {
 			return nil, "", errs.Malformed("invalid_cursor", "The cursor is not one that was given out.")
 		}
 	}
-	args := []any{program, in.After, limit + 1}
+	last := len(kind) - 1
+	args := []any{program, cmp.Or(in.After, kind+"_"), limit + 1, kind[:last] + string(kind[last]+1)}
 	var where strings.Builder
-	where.WriteString("program_id = $1 AND member_id > $2")
+	// The order of ids is that of their letters, whatever the database makes of the sign between.
+	where.WriteString("program_id = $1 AND member_id > $2 AND member_id < $4")
 	if !in.Merged {
 		where.WriteString(" AND merged_into = ''")
 	}

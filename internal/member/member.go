@@ -28,8 +28,25 @@ import (
 	"lojal.dev/lojal/internal/program"
 )
 
-// IDPrefix is the type prefix of member ids.
-const IDPrefix = "mem"
+// IDPrefix is the type prefix of members' ids. Households and organizations are kept as members are, under ids of their own types.
+const (
+	IDPrefix           = "mem"
+	HouseholdPrefix    = "hou"
+	OrganizationPrefix = "org"
+)
+
+// checkID sees that a text has the form of an id of one of them.
+func checkID(text string) error {
+	for _, prefix := range []string{HouseholdPrefix, OrganizationPrefix} {
+		if strings.HasPrefix(text, prefix+"_") {
+			return ids.Check(prefix, text)
+		}
+	}
+	return ids.Check(IDPrefix, text)
+}
+
+// isPerson says whether an id is that of a person.
+func isPerson(id string) bool { return strings.HasPrefix(id, IDPrefix+"_") }
 
 // The kinds of identifier that every program has. A program declares further ones in its document.
 const (
@@ -82,6 +99,8 @@ func (f Profile) DisplayName() string {
 // New is a member to enrol.
 type New struct {
 	Profile
+	// ID is that of a household or an organization; a person gets one.
+	ID string `json:"-"`
 	// Identifiers come besides the profile's e-mail, phone and external id.
 	Identifiers []Identifier `json:"identifiers,omitempty"`
 }
@@ -124,7 +143,7 @@ func (n New) all() []Identifier {
 // does not matter which way they come.
 func (n New) Normal(p *program.Compiled, today time.Time) (New, error) {
 	var m mistakes
-	out := New{Profile: n.Profile.normal(p, today, &m)}
+	out := New{Profile: n.Profile.normal(p, today, &m), ID: n.ID}
 	for k, i := range n.Identifiers {
 		at := "/identifiers/" + strconv.Itoa(k)
 		v, err := Normalize(p, i.Kind, i.Value)

@@ -19,18 +19,12 @@ import (
 // Households and organizations: who acts for whom is found before the transaction, so that the fact is one of the organization's from the start and
 // keeps to its bucket. What several of a household pay for is decided in one transaction over their accounts, which are all locked before it.
 
-// The type prefixes of the accounts of households and organizations.
-const (
-	HouseholdPrefix    = "hou"
-	OrganizationPrefix = "org"
-)
-
 // HousePrefix is the type prefix of the accounts of a kind of house.
 func HousePrefix(kind string) string {
 	if kind == engine.Organization {
-		return OrganizationPrefix
+		return member.OrganizationPrefix
 	}
-	return HouseholdPrefix
+	return member.HouseholdPrefix
 }
 
 // isHolder says whether an id is that of an account that is no member.
@@ -40,11 +34,11 @@ func isHolder(id string) bool {
 
 // IsHouse says whether an id is one of a household's or an organization's account, by its form.
 func IsHouse(id string) bool {
-	return ids.Check(HouseholdPrefix, id) == nil || ids.Check(OrganizationPrefix, id) == nil
+	return ids.Check(member.HouseholdPrefix, id) == nil || ids.Check(member.OrganizationPrefix, id) == nil
 }
 
 func isHouse(id string) bool {
-	return strings.HasPrefix(id, HouseholdPrefix+"_") || strings.HasPrefix(id, OrganizationPrefix+"_")
+	return strings.HasPrefix(id, member.HouseholdPrefix+"_") || strings.HasPrefix(id, member.OrganizationPrefix+"_")
 }
 
 // acting finds for whom the members of tasks act, and who is meant by those who are named besides the member. Whatever it reads it reads once for
@@ -175,7 +169,7 @@ func (p *people) find(program, ref, pointer string) (string, *engine.State, erro
 		id, st, err := Survivor(id, func(id string) (*engine.State, error) {
 			return &p.sheet.Folio(books.Ref{Program: program, Member: id}).State, nil
 		})
-		if err == nil && st.Seq > 0 {
+		if err == nil && st.Seq > 0 && st.Kind == engine.Person {
 			return id, st, nil
 		}
 	}

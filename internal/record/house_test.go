@@ -14,6 +14,7 @@ import (
 	"lojal.dev/lojal/internal/errand"
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/ids"
+	"lojal.dev/lojal/internal/member"
 	"lojal.dev/lojal/internal/money"
 	"lojal.dev/lojal/internal/record"
 	"lojal.dev/lojal/internal/verify"
@@ -201,7 +202,7 @@ func TestNobodyTakesTheKeysOfWhatFollows(t *testing.T) {
 			"adjustment": {Member: a, Fact: engine.Fact{Kind: engine.AdjustmentK, Adjustment: &engine.Adjustment{Unit: "point", Amount: &n, Reason: "x"}}},
 			"redemption": {Member: a, Fact: engine.Fact{Kind: engine.Redeem, Redemption: &engine.Redemption{Spend: cup}}},
 			"transfer":   {Member: a, Fact: engine.Fact{Kind: engine.TransferOut, Transfer: &engine.Transfer{Unit: "point", Amount: n, Other: b}}},
-			"house":      {Holder: ids.New(record.HouseholdPrefix, day(2)), Fact: engine.Fact{Kind: engine.Enrolment, Enrolment: &engine.EnrolmentBody{Kind: engine.Household}, House: &engine.HouseBody{Do: engine.HouseOpen, Member: a}}},
+			"house":      {Holder: ids.New(member.HouseholdPrefix, day(2)), Fact: engine.Fact{Kind: engine.Enrolment, Enrolment: &engine.EnrolmentBody{Kind: engine.Household}, House: &engine.HouseBody{Do: engine.HouseOpen, Member: a}}},
 			"gone":       {Holder: home, Fact: engine.Fact{Kind: engine.HouseK, House: &engine.HouseBody{Do: engine.HouseGone, Member: b}}},
 			"thanks":     {Member: a, Fact: engine.Fact{Kind: engine.ThanksK, Thanks: &engine.Thanks{From: b, Step: engine.ThanksEarned}}},
 			"home":       {Member: a, Fact: engine.Fact{Kind: engine.TransferIn, Transfer: &engine.Transfer{Unit: "point", Amount: n, Other: b, Home: &engine.MovedLot{Unit: "point", Amount: 1}}}},

@@ -404,16 +404,17 @@ func (r *Recorder) tellBirthdays(ctx context.Context, looked []*task, now time.T
 	}
 	told := 0
 	for _, id := range slices.Sorted(maps.Keys(unknown)) {
-		var births map[string]string
+		var profiles map[string]member.Profile
 		err := r.db.Read(ctx, func(tx *db.Tx) (err error) {
-			births, err = member.Births(ctx, tx, id, unknown[id])
+			profiles, err = member.Profiles(ctx, tx, id, unknown[id])
 			return err
 		})
 		if err != nil {
 			return told, err
 		}
-		reqs := make([]Request, 0, len(births))
-		for _, m := range slices.Sorted(maps.Keys(births)) {
+		maps.DeleteFunc(profiles, func(_ string, f member.Profile) bool { return f.Birth == "" })
+		reqs := make([]Request, 0, len(profiles))
+		for _, m := range slices.Sorted(maps.Keys(profiles)) {
 			reqs = append(reqs, Request{Program: id, Member: m, Fact: engine.Fact{Kind: engine.ProfileK}, Patch: &member.Patch{}, Now: now, Actor: System})
 		}
 		for _, o := range r.Batch(ctx, reqs) {

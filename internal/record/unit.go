@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -464,6 +465,9 @@ func (u *unit) resolveMembers(ctx context.Context, tasks []*task) error {
 		}
 		for i, a := range asks {
 			name, why := found[i].ID, found[i].Err
+			if isHouse(name) && a.into != &a.t.ref { // found by an identifier: what happens between people does not happen to it
+				name, why = "", errs.NotFound("member_not_found", "There is no such member.")
+			}
 			if name == "" {
 				name = u.enrolled[a.text]
 			}
@@ -639,6 +643,9 @@ func (u *unit) start(ctx context.Context, tasks []*task) error {
 		case !t.ready:
 			late = append(late, t)
 		}
+		if t.fact.Kind == engine.Enrolment && isHouse(t.req.Holder) { // its owner may be in late
+			enrol = append(enrol, t)
+		}
 		fresh = append(fresh, t)
 	}
 	if len(late) > 0 {
@@ -713,6 +720,9 @@ func (u *unit) enrol(ctx context.Context, tasks []*task) error {
 	byProgram := map[string][]*task{}
 	var order []string
 	for _, t := range tasks {
+		if t.state == done {
+			continue
+		}
 		if byProgram[t.req.Program] == nil {
 			order = append(order, t.req.Program)
 		}
@@ -723,7 +733,7 @@ func (u *unit) enrol(ctx context.Context, tasks []*task) error {
 		in := make([]member.New, len(list))
 		now := list[0].req.Now
 		for i, t := range list {
-			in[i] = *t.req.Enrol
+			in[i] = t.newcomer()
 			if t.req.Now.After(now) {
 				now = t.req.Now
 			}
@@ -743,16 +753,29 @@ func (u *unit) enrol(ctx context.Context, tasks []*task) error {
 	return nil
 }
 
+// newcomer is the profile with which a task enrols a person, or opens a household or an organization.
+func (t *task) newcomer() member.New {
+	var n member.New
+	if t.req.Enrol != nil {
+		n = *t.req.Enrol
+	}
+	n.ID = t.req.Holder
+	return n
+}
+
 // tryEnrol is enrol without a trace.
 func (u *unit) tryEnrol(ctx context.Context, tasks []*task) error {
 	for _, t := range tasks {
+		if t.state == done {
+			continue
+		}
 		p := u.programs[t.req.Program].Latest()
-		n, err := t.req.Enrol.Normal(p, t.req.Now)
+		n, err := t.newcomer().Normal(p, t.req.Now)
 		if err != nil {
 			t.fail(err)
 			continue
 		}
-		m := member.Member{ID: ids.New(member.IDPrefix, t.req.Now), Profile: n.Profile, Identifiers: n.Identifiers, CreatedAt: t.req.Now, UpdatedAt: t.req.Now}
+		m := member.Member{ID: cmp.Or(n.ID, ids.New(member.IDPrefix, t.req.Now)), Profile: n.Profile, Identifiers: n.Identifiers, CreatedAt: t.req.Now, UpdatedAt: t.req.Now}
 		for _, i := range []member.Identifier{{Kind: member.Email, Value: n.Email}, {Kind: member.Phone, Value: n.Phone}, {Kind: member.Ext, Value: n.ExternalID}} {
 			if i.Value != "" && !slices.Contains(m.Identifiers, i) {
 				m.Identifiers = append(m.Identifiers, i)

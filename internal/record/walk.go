@@ -81,13 +81,11 @@ func (w *walk) road() (*Result, error) {
 		r, err = w.housed(f)
 	case t.fact.Kind == engine.TransferOut, t.fact.Kind == engine.MergeOut:
 		r, err = w.pair(f)
-	case t.fact.Kind == engine.Enrolment, t.fact.Kind == engine.ProfileK: // their profiles are written already
-		r, err = w.one(f)
-		if refused(err) && !w.u.simulated {
-			err = &lateRefusal{t, err}
-		}
 	default:
 		r, err = w.one(f)
+	}
+	if t.enrols.ID != "" && refused(err) && !w.u.simulated { // the profile is written already
+		err = &lateRefusal{t, err}
 	}
 	if err != nil {
 		return nil, err
