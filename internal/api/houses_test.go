@@ -164,6 +164,7 @@ func TestKeysOfTheProgramItself(t *testing.T) {
 			h.do("POST", "/v1/households/"+home+"/steps", `{"do": "invite", "member": "ext:ola", `+key+`}`).refused(422, "reserved_source", "/source")
 			h.do("POST", "/v1/adjustments", `{"member": "ext:kari", "unit": "star", "amount": "1", "reason": "x", `+key+`}`).refused(422, "reserved_source", "/source")
 			h.do("POST", "/v1/purchases", `{"member": "ext:kari", "amount": "1.00", `+key+`}`).refused(422, "reserved_source", "/source")
+			h.do("POST", "/v1/claims", `{"amount": "1.00", `+key+`}`).refused(422, "reserved_source", "/source")
 		}
 		a := h.do("POST", "/v1/adjustments", `{"member": "ext:kari", "unit": "star", "amount": "5", "reason": "x"}`).want(201)
 		h.do("POST", "/v1/adjustments/"+a.text("id")+"/reverse", `{}`).want(201).is("-5", "adjusted", "star")
