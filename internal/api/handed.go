@@ -71,34 +71,6 @@ func (v view) prices(out *Reward, r *program.CompiledReward) {
 	}
 }
 
-// emptyPools says of rewards whose pool has no code that they cannot be had.
-func (s *Server) emptyPools(ctx context.Context, p *program.Compiled, offers []engine.Offer, now time.Time) error {
-	var asked []int
-	for i := range offers {
-		if p.Rewards[offers[i].Reward].Kind == program.KindCode {
-			asked = append(asked, i)
-		}
-	}
-	if len(asked) == 0 {
-		return nil
-	}
-	return s.DB.Read(ctx, func(tx *db.Tx) error {
-		for _, i := range asked {
-			n, err := reward.Left(ctx, tx, p.Doc.Program, p.Rewards[offers[i].Reward].Gives.Pool, now)
-			if err != nil {
-				return err
-			}
-			if n == 0 {
-				offers[i].Left = 0
-				if offers[i].Can {
-					offers[i].Can, offers[i].Reason = false, "out_of_stock"
-				}
-			}
-		}
-		return nil
-	})
-}
-
 type fulfilIn struct {
 	Call
 	RedemptionPath

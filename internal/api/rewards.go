@@ -77,9 +77,6 @@ func (s *Server) rewards(ctx context.Context, c *Call, ref string, own bool) ([]
 	} else if offers, err = s.offersToNobody(ctx, v.p, c.now); err != nil {
 		return nil, err
 	}
-	if err := s.emptyPools(ctx, v.p, offers, c.now); err != nil {
-		return nil, err
-	}
 	out := []Reward{}
 	for i := range v.p.Doc.Rewards {
 		r := v.p.Rewards[v.p.Doc.Rewards[i].ID]
@@ -114,7 +111,7 @@ func (s *Server) offersToNobody(ctx context.Context, p *program.Compiled, now ti
 		if err := sheet.Fetch(ctx, tx, []books.Deciding{deciding}); err != nil {
 			return err
 		}
-		offers = engine.Offers(p, f.Input(deciding).Account, now)
+		offers = engine.Offers(p, f.Input(deciding).Account, nil, now)
 		return nil
 	})
 	return offers, err

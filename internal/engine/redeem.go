@@ -714,18 +714,30 @@ type Offer struct {
 }
 
 // Offers says of every reward whether a member can have it now, and if not why. The account must be loaded as for a
-// Redeem fact of each reward (OfferNeeds).
-func Offers(p *program.Compiled, acc *Account, at time.Time) []Offer {
+// Redeem fact of each reward (OfferNeeds). stocked says of each pool (PoolsOf) whether it has a code; nil where nobody looked.
+func Offers(p *program.Compiled, acc *Account, stocked map[string]bool, at time.Time) []Offer {
 	out := make([]Offer, 0, len(p.Doc.Rewards))
+	var drawn *Drawn
+	if stocked != nil {
+		drawn = &Drawn{}
+		for _, pool := range PoolsOf(p) {
+			if stocked[pool] {
+				drawn.Pooled = append(drawn.Pooled, Trial(pool))
+			}
+		}
+	}
 	for i := range p.Doc.Rewards {
 		r := p.Rewards[p.Doc.Rewards[i].ID]
-		w := newWork(p, Input{Account: acc, Fact: Fact{OccurredAt: at, Kind: Redeem}})
+		w := newWork(p, Input{Account: acc, Fact: Fact{OccurredAt: at, Kind: Redeem, Drawn: drawn}})
 		o := Offer{Reward: r.ID, Price: r.Price, Left: -1}
 		for _, k := range w.inOrderOfEnd(r.ID, "") {
 			o.Granted += min(w.st.Grants[k].left(), maxHolding-o.Granted)
 		}
 		if r.Stock >= 0 {
 			o.Left = max(r.Stock-acc.Tallies[stockName(r.ID)]["all"], 0)
+		}
+		if r.Kind == program.KindCode && stocked != nil && !stocked[r.Gives.Pool] {
+			o.Left = 0
 		}
 		sc := w.scene()
 		o.Hidden = o.Granted == 0 && !sc.finds(r)
@@ -758,9 +770,19 @@ func Offers(p *program.Compiled, acc *Account, at time.Time) []Offer {
 	return out
 }
 
+// PoolsOf gives the pools that a program's rewards take codes from, each once.
+func PoolsOf(p *program.Compiled) (pools []string) {
+	for i := range p.Doc.Rewards {
+		if r := p.Rewards[p.Doc.Rewards[i].ID]; r.Kind == program.KindCode && !slices.Contains(pools, r.Gives.Pool) {
+			pools = append(pools, r.Gives.Pool)
+		}
+	}
+	return pools
+}
+
 // OffersFor is Offers to somebody who acts for an organization, whose account it is: what they may not spend for it they cannot have.
-func OffersFor(p *program.Compiled, acc *Account, by string, at time.Time) []Offer {
-	out := Offers(p, acc, at)
+func OffersFor(p *program.Compiled, acc *Account, by string, stocked map[string]bool, at time.Time) []Offer {
+	out := Offers(p, acc, stocked, at)
 	w := newWork(p, Input{Account: acc, Fact: Fact{OccurredAt: at, Kind: Redeem, Redemption: &Redemption{By: by}}})
 	if err := w.mayFor(); err != nil {
 		for i := range out {

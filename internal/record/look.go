@@ -14,6 +14,7 @@ import (
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/member"
 	"lojal.dev/lojal/internal/program"
+	"lojal.dev/lojal/internal/reward"
 )
 
 // SimOptions are choices of Simulate.
@@ -159,7 +160,24 @@ func (r *Recorder) Offers(ctx context.Context, id, member string, now time.Time)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	return engine.Offers(p, acc, now), acc, p, nil
+	stocked, err := r.stocked(ctx, p, now)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return engine.Offers(p, acc, stocked, now), acc, p, nil
+}
+
+// stocked looks which of the pools of a program have a code.
+func (r *Recorder) stocked(ctx context.Context, p *program.Compiled, now time.Time) (out map[string]bool, err error) {
+	pools := engine.PoolsOf(p)
+	if len(pools) == 0 {
+		return nil, nil //nolint:nilnil // there is nothing to look at
+	}
+	err = r.db.Read(ctx, func(tx *db.Tx) (err error) {
+		out, err = reward.Stocked(ctx, tx, p.Doc.Program, pools, now)
+		return err
+	})
+	return out, err
 }
 
 // Catalogue is Offers in the books that a redemption of the member would go to: those of the organization for which the member acts, unless
@@ -180,7 +198,11 @@ func (r *Recorder) Catalogue(ctx context.Context, id, member string, own bool, n
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	return engine.OffersFor(p, acc, by, now), acc, p, nil
+	stocked, err := r.stocked(ctx, p, now)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return engine.OffersFor(p, acc, by, stocked, now), acc, p, nil
 }
 
 // Benefits says of every benefit, or of the one that is named, whether the member may have it now, and at what value. opens, for

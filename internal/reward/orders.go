@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"lojal.dev/lojal/internal/code"
@@ -124,12 +125,14 @@ func orders(ctx context.Context, tx *db.Tx, query string, args ...any) ([]Order,
 // DueOrders gives orders of all programs for which something is to be done now, the longest due first; none from the providers named.
 func DueOrders(ctx context.Context, tx *db.Tx, now time.Time, limit int, without ...string) ([]Order, error) {
 	args := []any{now.UnixMicro(), limit}
-	query := dueOrders
+	var query strings.Builder
+	query.WriteString(dueOrders)
 	for _, name := range without {
 		args = append(args, name)
-		query += ` AND provider <> $` + strconv.Itoa(len(args))
+		query.WriteString(` AND provider <> $` + strconv.Itoa(len(args)))
 	}
-	return orders(ctx, tx, query+dueFirst, args...)
+	query.WriteString(dueFirst)
+	return orders(ctx, tx, query.String(), args...)
 }
 
 // OpenOrders gives a program's orders that are not over, the oldest first.

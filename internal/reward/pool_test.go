@@ -253,3 +253,38 @@ func TestTwoLoadsAtOnceCountTheirOwn(t *testing.T) {
 		}
 	})
 }
+
+func TestPoolsThatHaveACodeAreFoundTogether(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		past := noon.Add(-time.Hour)
+		pools := []string{"empty"}
+		want := map[string]bool{}
+		write(t, d, func(tx *db.Tx) error {
+			for i := range 120 { // more than go into one query
+				pool := fmt.Sprintf("pool-%d", i)
+				c := reward.NewCode{Text: "VENDOR-1"}
+				if i%2 == 1 {
+					c.EndsAt = &past
+				} else {
+					want[pool] = true
+				}
+				pools = append(pools, pool)
+				if _, err := reward.Load(t.Context(), tx, cafe, pool, "", []reward.NewCode{c}, noon); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		err := d.Read(t.Context(), func(tx *db.Tx) error {
+			got, err := reward.Stocked(t.Context(), tx, cafe, pools, noon)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Error(diff)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+}

@@ -12,6 +12,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"lojal.dev/lojal/internal/code"
@@ -166,6 +168,33 @@ func Left(ctx context.Context, tx *db.Tx, program, pool string, now time.Time) (
 		return 0, fmt.Errorf("count what is left in the pool %s: %w", pool, err)
 	}
 	return n, nil
+}
+
+// hasCode is a row with the pool where it has a code to be given out.
+const hasCode = `SELECT pool FROM (SELECT pool FROM code_pools
+WHERE bucket = $%d AND program_id = $1 AND pool = $%d AND taken_at IS NULL AND (ends_at IS NULL OR ends_at > $2) LIMIT 1) AS p%d`
+
+// Stocked gives those of the pools that have a code to be given out, in one query.
+func Stocked(ctx context.Context, tx *db.Tx, program string, pools []string, now time.Time) (map[string]bool, error) {
+	out := map[string]bool{}
+	for some := range slices.Chunk(pools, 100) {
+		args := []any{program, now.UnixMicro()}
+		parts := make([]string, len(some))
+		for i, pool := range some {
+			parts[i] = fmt.Sprintf(hasCode, len(args)+1, len(args)+2, i)
+			args = append(args, poolBucket(program, pool), pool)
+		}
+		err := db.Collect(ctx, tx, func(row db.Scanner) error {
+			var pool string
+			err := row.Scan(&pool)
+			out[pool] = true
+			return err
+		}, strings.Join(parts, " UNION ALL "), args...)
+		if err != nil {
+			return nil, fmt.Errorf("look into the pools of %s: %w", program, err)
+		}
+	}
+	return out, nil
 }
 
 const releaseCode = `UPDATE code_pools SET taken_by = '', taken_at = NULL WHERE bucket = $1 AND program_id = $2 AND pool = $3 AND hash = $4 AND taken_by = $5`

@@ -273,7 +273,7 @@ func (c *counter) view(ctx context.Context, member string, now time.Time) (*engi
 		if err != nil {
 			return nil, nil, nil, err
 		}
-		return acc, p, engine.Offers(p, acc, now), nil
+		return acc, p, engine.Offers(p, acc, nil, now), nil
 	}
 	offers, acc, p, err := c.recorder.Offers(ctx, c.id, member, now)
 	return acc, p, offers, err

@@ -234,7 +234,11 @@ func (m *memory) view(_ context.Context, member string, now time.Time) (*engine.
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	return acc, p, engine.Offers(p, acc, now), nil
+	stocked := map[string]bool{}
+	for pool, left := range m.desk.Pools {
+		stocked[pool] = len(left) > 0
+	}
+	return acc, p, engine.Offers(p, acc, stocked, now), nil
 }
 
 func (m *memory) benefits(_ context.Context, member string, now time.Time) ([]engine.Standing, error) {
