@@ -252,7 +252,9 @@ func (s *Server) listPools(ctx context.Context, in *poolsIn) (*Page[PoolView], e
 		for _, p := range list {
 			one := PoolView{Pool: p.Pool, Loaded: p.Loaded, Given: p.Given, Ended: p.Ended, Left: p.Left, LastAt: v.moment(p.LastAt)}
 			for i := range v.p.Doc.Rewards {
-				if r := &v.p.Doc.Rewards[i]; r.Gives.Pool == p.Pool {
+				r := &v.p.Doc.Rewards[i]
+				card := r.Gives.GiftCard
+				if r.Gives.Pool == p.Pool || card != nil && card.Provider != "" && reward.PoolOf(card.Provider, card.Product) == p.Pool {
 					one.Rewards = append(one.Rewards, r.ID)
 				}
 			}

@@ -36,7 +36,7 @@ func (l Level) Worse(than Level) bool { return slices.Index(levels, l) > slices.
 // Finding is what was seen of one thing.
 type Finding struct {
 	// Check names what was looked at: program, clock, zones, configuration, disk, file, settings, sessions, schema, versions, keys,
-	// work, deliveries, jobs, errands, seals, backups.
+	// work, deliveries, jobs, errands, seals, backups, pools.
 	Check string `json:"check"`
 	Level Level  `json:"level"`
 	// Message says what is so, Advice what to do about it; without one when it is well.

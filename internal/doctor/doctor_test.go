@@ -26,6 +26,7 @@ import (
 	"lojal.dev/lojal/internal/key"
 	"lojal.dev/lojal/internal/program"
 	"lojal.dev/lojal/internal/record"
+	"lojal.dev/lojal/internal/reward"
 	"lojal.dev/lojal/internal/seal"
 	"lojal.dev/lojal/internal/version"
 )
@@ -94,6 +95,25 @@ func (p *patient) tx(f func(tx *db.Tx) error) {
 	if err := p.d.Write(context.Background(), f); err != nil {
 		p.t.Fatal(err)
 	}
+}
+
+// store publishes a program that hands out codes and cards of others, with two of them in each of the pools named.
+func (p *patient) store(pools ...string) {
+	p.t.Helper()
+	doc, err := program.Parse([]byte("program: store\nname: Store\ntime_zone: Europe/Oslo\ncurrency: NOK\nunits: {point: {name: point}}\nrewards:\n"+
+		"  - {id: film, title: Film, price: {point: 1}, gives: {pool: cinema}}\n  - {id: spa, title: Spa, price: {point: 1}, gives: {gift_card: {money: 5.00, provider: cards, product: SPA}}}\n"), "store.yaml")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.tx(func(tx *db.Tx) error {
+		_, err := version.Publish(context.Background(), tx, version.PublishInput{Program: "store", Document: doc, By: "test", Now: now})
+		for _, pool := range pools {
+			if err == nil {
+				_, err = reward.Load(context.Background(), tx, "store", pool, "", []reward.NewCode{{Text: "CODE-1"}, {Text: "CODE-2"}}, now)
+			}
+		}
+		return err
+	})
 }
 
 func (p *patient) examine() *doctor.Report { return doctor.Examine(context.Background(), p.in) }
@@ -214,6 +234,23 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 		{"a pause that was forgotten", func(p *patient) {
 			p.tx(func(tx *db.Tx) error { return job.Pause(context.Background(), tx, "sweep", "test", now) })
 		}, "jobs", doctor.Warning, []string{"paused: sweep"}},
+		{"a pool without a code", func(p *patient) { p.store() }, "pools", doctor.Error, []string{"The pool cinema of store is empty: the reward film is out of stock", "lojal pool load cinema"}},
+		{"a pool that runs low", func(p *patient) {
+			p.store("cinema")
+		}, "pools", doctor.Warning, []string{"The pool cinema of store runs low: 2 codes left", "lojal pool load cinema"}},
+		{"a pool of gift cards that runs low", func(p *patient) {
+			p.store("SPA")
+		}, "pools", doctor.Warning, []string{"The pool SPA of store runs low: 2 codes left"}},
+		{"a pool of gift cards without a card", func(p *patient) {
+			p.store("SPA")
+			p.write(`UPDATE code_pools SET taken_at = 1, taken_by = 'order:red_1' WHERE pool = 'SPA'`)
+		}, "pools", doctor.Error, []string{"The pool SPA of store is empty: the reward spa is ordered, and waits"}},
+		{"an order that does not come", func(p *patient) {
+			p.tx(func(tx *db.Tx) error {
+				return reward.Place(tx, reward.Order{Program: "kaffebaren", Redemption: ids.New("red", now), Provider: "shop", CreatedAt: now.Add(-61 * time.Minute)})
+			})
+			p.write(`UPDATE code_orders SET error = 'the provider is closed'`)
+		}, "pools", doctor.Warning, []string{"more than an hour: 1", "the provider is closed", "lojal order cancel"}},
 		{"what follows from events and failed", func(p *patient) {
 			p.write(`INSERT INTO errand_places (bucket, program_id, stamp, n) VALUES ($1, 'kaffebaren', 9000000000000000000, 0)`, ids.Bucket("kaffebaren", ""))
 			p.write(`INSERT INTO follow_ups (bucket, program_id, key, event, stamp, n, member_id, status, reason, message, tries, next_at, at)

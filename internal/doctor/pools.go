@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"lojal.dev/lojal/internal/db"
@@ -31,20 +32,31 @@ func (e *exam) pools(ctx context.Context) error {
 		}
 		for i := range set.At(e.now).Doc.Rewards {
 			r := &set.At(e.now).Doc.Rewards[i]
-			if r.Gives.Pool == "" {
+			pool, so := r.Gives.Pool, "is out of stock"
+			if c := r.Gives.GiftCard; c != nil && c.Provider != "" {
+				// One that never had a code may be a provider over HTTP, which only the server knows.
+				if pool, so = reward.PoolOf(c.Provider, c.Product), "is ordered, and waits"; !loaded(list, pool) {
+					continue
+				}
+			}
+			if pool == "" {
 				continue
 			}
-			switch n := left[r.Gives.Pool]; {
+			switch n := left[pool]; {
 			case n == 0:
-				e.say("pools", Error, fmt.Sprintf("The pool %s of %s is empty: the reward %s is out of stock.", r.Gives.Pool, id, r.ID), "Load codes: lojal pool load "+r.Gives.Pool+" FILE.csv")
+				e.say("pools", Error, fmt.Sprintf("The pool %s of %s is empty: the reward %s %s.", pool, id, r.ID, so), "Load codes: lojal pool load "+pool+" FILE.csv")
 			case n < reward.Low:
-				e.say("pools", Warning, fmt.Sprintf("The pool %s of %s runs low: %s left.", r.Gives.Pool, id, lang.Things(int(n), "code")), "Load more: lojal pool load "+r.Gives.Pool+" FILE.csv")
+				e.say("pools", Warning, fmt.Sprintf("The pool %s of %s runs low: %s left.", pool, id, lang.Things(int(n), "code")), "Load more: lojal pool load "+pool+" FILE.csv")
 			default:
-				e.okf("pools", "The pool %s of %s has %s.", r.Gives.Pool, id, lang.Things(int(n), "code"))
+				e.okf("pools", "The pool %s of %s has %s.", pool, id, lang.Things(int(n), "code"))
 			}
 		}
 		return nil
 	})
+}
+
+func loaded(list []reward.Pool, pool string) bool {
+	return slices.ContainsFunc(list, func(p reward.Pool) bool { return p.Pool == pool })
 }
 
 // patience is how long an order may be under way before somebody should look.
@@ -66,7 +78,7 @@ func (e *exam) orders(ctx context.Context, tx *db.Tx, id string) error {
 	}
 	if late > 0 {
 		e.say("pools", Warning, fmt.Sprintf("Gift cards of %s have been on order for more than an hour: %d. What was said of the oldest: %q.", id, late, last),
-			"See that its provider is named with --provider and answers, or that its pool has codes. To call one off: POST /v1/redemptions/{redemption}/order/cancel.")
+			"See that its provider is named with --provider and answers, or that its pool has codes. See them: lojal order list. To call one off: lojal order cancel REDEMPTION.")
 	}
 	return nil
 }

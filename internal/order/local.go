@@ -19,13 +19,7 @@ import (
 // pool is the provider whose cards were bought beforehand and loaded as CSV: one pool for each product, or one for all.
 type pool struct{ db *db.DB }
 
-// poolOf names the pool that an order is taken from.
-func poolOf(o *reward.Order) string {
-	if o.Data.Product != "" {
-		return o.Data.Product
-	}
-	return o.Provider
-}
+func poolOf(o *reward.Order) string { return reward.PoolOf(o.Provider, o.Data.Product) }
 
 func (p pool) Order(ctx context.Context, o *reward.Order, now time.Time) (out Outcome, err error) {
 	err = p.db.Write(ctx, func(tx *db.Tx) error {

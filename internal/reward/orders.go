@@ -67,6 +67,14 @@ type Secret struct {
 	EndsAt *time.Time `json:"ends_at,omitempty"`
 }
 
+// PoolOf names the pool that a provider's cards come from where it is no provider over HTTP: one for each product, or one for all.
+func PoolOf(provider, product string) string {
+	if product != "" {
+		return product
+	}
+	return provider
+}
+
 var insertOrders = db.NewInsert("code_orders", []string{"bucket integer", "program_id text", "redemption text", "provider text", "status text", "request text",
 	"next_at bigint null", "created_at bigint", "updated_at bigint"}, "ON CONFLICT DO NOTHING")
 
