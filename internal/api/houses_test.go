@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"lojal.dev/lojal/internal/errand"
@@ -42,6 +43,15 @@ func TestAHouseholdOverHTTP(t *testing.T) {
 			t.Error(got)
 		}
 		h.do("POST", "/v1/redemptions/"+red.text("redemptions", 0, "id")+"/refund", "").want(201)
+		for _, of := range []string{home, "ext:kari", "ext:ola"} { // each step is told, and of whom
+			told := h.do("GET", "/v1/members/"+of+"/explanations?lang=nb", "").want(200)
+			for _, item := range told.items() {
+				one, _ := item.(map[string]any)
+				if s, _ := one["summary"].(string); s == "" && one["kind"] != "enrolment" || of == home && !strings.Contains(s, "mem_") {
+					t.Errorf("%s of %s is told as %q", one["kind"], of, s)
+				}
+			}
+		}
 		h.do("GET", "/v1/households/hou_01k9zjq3hfe1f8m6v7j0q3x5c4", "").want(404)
 		h.do("GET", "/v1/households/mem_01k9zjq3hfe1f8m6v7j0q3x5c4", "").want(404)
 		h.do("POST", "/v1/adjustments", `{"member": "`+home+`", "unit": "star", "amount": "5", "reason": "No"}`).want(422)

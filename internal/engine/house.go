@@ -188,6 +188,9 @@ func (w *work) openHouse(kind string) error {
 	w.st.Kind, w.st.Status, w.st.JoinedAt, w.st.At = kind, Active, w.at, w.at
 	w.st.Zone, w.st.Language, w.st.Attributes = w.f.Enrolment.Zone, w.f.Enrolment.Language, w.f.Enrolment.Attributes
 	w.house().People = []HousePerson{{Member: b.Member, Role: program.Owner, Since: w.at}}
+	args := inHouse(b.Member, program.Owner)
+	args["word"] = word(kind)
+	w.note(NoteHouseOpened, args)
 	w.houseEvent(EvHouseOpened, b.Member, program.Owner)
 	if kind == Organization {
 		w.st.Tallied = TallyNames(w.p)
@@ -198,6 +201,36 @@ func (w *work) openHouse(kind string) error {
 
 func houseFault(pointer, reason, message string) error {
 	return errs.Invalid("invalid_house", "That cannot be done so.", errs.Field{Pointer: pointer, Reason: reason, Message: message})
+}
+
+// inHouse names somebody in a house, with the role if there is one, for notes.
+func inHouse(member, role string) Args {
+	args := Args{"member": text(member)}
+	if role != "" {
+		args["role"] = word(role)
+	}
+	return args
+}
+
+// tellRole tells of a new role.
+func (w *work) tellRole(member, role string) {
+	w.note(NoteHouseRole, inHouse(member, role))
+	w.houseEvent(EvHouseRole, member, role)
+}
+
+// tellTogether says of each unit that was spent or reserved how much of it was one's own, where others of the household gave some.
+func (w *work) tellTogether(s *RedemptionState) {
+	for _, unit := range sortedUnits(s.Price) {
+		var others int64
+		for _, l := range s.Lots {
+			if l.Unit == unit && l.Owner != "" {
+				others += l.Amount
+			}
+		}
+		if others > 0 {
+			w.note(NoteTogether, Args{"amount": Units(unit, s.Price[unit]-others), "others": Units(unit, others)})
+		}
+	}
 }
 
 // houseEvent tells of somebody in a house, in the books of the house.
@@ -253,7 +286,7 @@ func (w *work) doHouse() error {
 			return err
 		}
 		h.People = append(h.People, HousePerson{Member: b.Member, Role: role, Since: w.at})
-		w.note(NoteHouseJoined, nil)
+		w.note(NoteHouseJoined, inHouse(b.Member, role))
 		w.houseEvent(EvHouseJoined, b.Member, role)
 	case HouseLeave, HouseRemove:
 		p := w.person(b.Member)
@@ -364,7 +397,9 @@ func (w *work) inviteTo(b *HouseBody) error {
 	}
 	until := stands.After(w.at, w.p.Zone)
 	h.Invited = append(h.Invited, HousePerson{Member: b.Member, Role: role, Since: w.at, Until: &until})
-	w.note(NoteHouseInvited, Args{"time": Time(until)})
+	args := inHouse(b.Member, role)
+	args["time"] = Time(until)
+	w.note(NoteHouseInvited, args)
 	w.houseEvent(EvHouseInvited, b.Member, role, "until", until.In(w.p.Zone).Format(time.RFC3339))
 	return nil
 }
@@ -401,6 +436,7 @@ func (w *work) uninvite(b *HouseBody) error {
 		return errs.NotFound("not_invited", "There is no such invitation, or it has ended.")
 	}
 	h.Invited = slices.Delete(h.Invited, i, i+1)
+	w.note(NoteHouseUninvited, inHouse(b.Member, ""))
 	w.houseEvent(EvHouseUninvited, b.Member, "")
 	return nil
 }
@@ -423,7 +459,7 @@ func (w *work) setRole(b *HouseBody) error {
 		return errs.Conflict("last_owner", "Somebody has to own it: make somebody else its owner first.")
 	}
 	w.assign(p, role)
-	w.houseEvent(EvHouseRole, b.Member, role)
+	w.tellRole(b.Member, role)
 	return nil
 }
 
@@ -448,7 +484,7 @@ func (w *work) goes(member, why string) {
 	role := p.Role
 	at := w.at
 	p.Until = &at // what they did comes late perhaps
-	w.note(NoteHouseLeft, nil)
+	w.note(NoteHouseLeft, inHouse(member, ""))
 	w.houseEvent(EvHouseLeft, member, role, "reason", why)
 	if w.st.Kind != Household || w.owners() > 0 {
 		return
@@ -463,7 +499,7 @@ func (w *work) goes(member, why string) {
 		return
 	}
 	w.person(left[0].Member).Role = program.Owner
-	w.houseEvent(EvHouseRole, left[0].Member, program.Owner)
+	w.tellRole(left[0].Member, program.Owner)
 }
 
 // dissolve takes everybody out of a house that is closed, and tells each of them.
@@ -479,6 +515,7 @@ func (w *work) dissolve() {
 			continue
 		}
 		p.Until = &at
+		w.note(NoteHouseLeft, inHouse(p.Member, ""))
 		w.houseEvent(EvHouseLeft, p.Member, p.Role, "reason", Closed)
 		w.event(EvBelongs, map[string]string{"kind": w.st.Kind, "house": w.f.Member, "do": HouseGone, "was": p.Member, "to": p.Member})
 	}
@@ -497,12 +534,13 @@ func (w *work) mergePerson(member, into string) {
 	if q := w.person(into); q != nil {
 		if p.Role == program.Owner && q.Role != program.Owner {
 			w.assign(q, program.Owner)
-			w.houseEvent(EvHouseRole, into, program.Owner)
+			w.tellRole(into, program.Owner)
 		}
 		w.goes(member, HouseMerged)
 	} else if w.wentSince(into) {
 		w.goes(member, HouseMerged)
 	} else {
+		w.note(NoteHouseMerged, Args{"member": text(into), "was": text(member)})
 		w.houseEvent(EvHouseMerged, into, p.Role, "was", member)
 	}
 	for i := range w.st.House.People {
@@ -537,17 +575,17 @@ func (w *work) belong(b *HouseBody) error {
 			return err
 		}
 		*place = &Belonging{House: b.House, Since: w.at}
-		w.note(NoteJoinedHouse, Args{"word": word(b.Kind)})
+		w.note(NoteJoinedHouse, Args{"word": word(b.Kind), "house": text(b.House)})
 	case HouseLeave, HouseRemove:
 		if *place == nil || (*place).House != b.House {
 			return errs.NotFound("not_in_house", "This member does not belong to it.")
 		}
 		w.leave(place, b.Kind)
-		w.note(NoteLeftHouse, Args{"word": word(b.Kind)})
+		w.note(NoteLeftHouse, Args{"word": word(b.Kind), "house": text(b.House)})
 	case HouseGone: // the house was closed; who left it meanwhile has nothing to leave
 		if *place != nil && (*place).House == b.House {
 			w.leave(place, b.Kind)
-			w.note(NoteLeftHouse, Args{"word": word(b.Kind)})
+			w.note(NoteLeftHouse, Args{"word": word(b.Kind), "house": text(b.House)})
 		}
 	}
 	return nil
@@ -795,7 +833,7 @@ func (w *work) chipIn() error {
 		w.d.Moved = append(w.d.Moved, moved(w.lots[l.Lot], l.Amount, ledger.Spendable))
 	}
 	w.touch(b.Unit)
-	w.note(NoteChippedIn, Args{"amount": Units(b.Unit, n)})
+	w.note(NoteChippedIn, Args{"amount": Units(b.Unit, n), "member": text(b.Other)})
 	w.unitEvent(EvChippedIn, b.Unit, n, "to", b.Other, "household", b.Household, "transfer", w.f.ID)
 	return nil
 }
@@ -811,7 +849,7 @@ func (w *work) borrow() error {
 			w.house().Lent = append(w.house().Lent, Lent{l.ID, b.Other})
 		}
 	}
-	w.note(NoteBorrowed, Args{"amount": Units(b.Unit, n)})
+	w.note(NoteBorrowed, Args{"amount": Units(b.Unit, n), "member": text(b.Other)})
 	return nil
 }
 
@@ -855,7 +893,7 @@ func (w *work) sendHome(owner, unit string, lot, n int64, from string, earned ti
 	if expires != nil {
 		data["expires_at"] = expires.UTC().Format(time.RFC3339Nano)
 	}
-	w.note(NoteSentHome, Args{"amount": Units(unit, n)})
+	w.note(NoteSentHome, Args{"amount": Units(unit, n), "member": text(owner)})
 	w.event(EvSentHome, data)
 }
 
@@ -865,7 +903,7 @@ func (w *work) comeHome() error {
 	n := b.Home.Amount
 	t := terms{unit: b.Home.Unit, earnedAt: b.Home.EarnedAt, expires: b.Home.ExpiresAt, fact: b.Home.Fact}
 	w.payDebt(w.put(t, n, ledger.Transferred, HomeRule))
-	w.note(NoteCameHome, Args{"amount": Units(b.Home.Unit, n)})
+	w.note(NoteCameHome, Args{"amount": Units(b.Home.Unit, n), "member": text(b.Other)})
 	w.unitEvent(EvCameHome, b.Home.Unit, n, "from", b.Other)
 	if w.st.Status == Closed {
 		w.empty(ledger.Closed, nil)

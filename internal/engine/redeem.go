@@ -366,6 +366,7 @@ func (w *work) doRedeem(reserve bool) error {
 	for _, unit := range sortedUnits(s.Price) {
 		w.note(noteOf(NoteReserved, &s), named(Args{"amount": Units(unit, s.Price[unit]), "time": Time(ends)}, &s))
 	}
+	w.tellTogether(&s)
 	if len(s.Grants) > 0 {
 		w.note(NoteGrantHeld, Args{"reward": {Reward: s.Reward}, "time": Time(ends)})
 	}
@@ -391,6 +392,7 @@ func (w *work) hand(s *RedemptionState) error {
 	for _, unit := range sortedUnits(s.Price) {
 		w.note(noteOf(NoteSpent, s), named(Args{"amount": Units(unit, s.Price[unit])}, s))
 	}
+	w.tellTogether(s)
 	for i := range s.Grants {
 		w.tellShared(EvShareUsed, &s.Grants[i].Grant, s.ID)
 	}

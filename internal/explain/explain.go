@@ -51,7 +51,7 @@ type table struct {
 	per, rounding, status map[string]string
 	// refused is why an invitation does not count.
 	refused map[string]string
-	// houses is what people belong to.
+	// houses is what people belong to, and the usual roles in it.
 	houses map[string]string
 	// periods are singular and plural of minute, hour, day, week, month, year.
 	periods map[string][2]string
@@ -159,8 +159,11 @@ func Summary(e *engine.Explanation, p *program.Compiled, language string, forMem
 	return strings.Join(slices.DeleteFunc(said, func(s string) bool { return s == "" }), " ")
 }
 
-// moved are the notes of points that went somewhere else than to the member for the first time.
-var moved = map[string]bool{engine.NoteSpent: true, engine.NoteReversed: true, engine.NoteKept: true, engine.NoteGivenBack: true}
+// moved are the notes of points and money that went somewhere else than to the member for the first time.
+var moved = map[string]bool{
+	engine.NoteSpent: true, engine.NoteTogether: true, engine.NoteMoneyPaid: true, engine.NoteReversed: true, engine.NoteKept: true,
+	engine.NoteGivenBack: true, engine.NoteSentHome: true, engine.NoteMoneyBack: true,
+}
 
 // earned says what rules gave.
 func (w *writer) earned(e *engine.Explanation) string {

@@ -407,7 +407,7 @@ var explanations = map[string]engine.Explanation{
 	"14-an-invitation": {
 		Notes: []note{
 			{Code: engine.NoteReferralOpen},
-			{Code: engine.NoteReferralRefused, Args: args{"word": wordOf("circular")}},
+			{Code: engine.NoteReferralRefused, Args: args{"word": wordOf("circular")}}, {Code: engine.NoteReferralRefused, Args: args{"word": wordOf("household")}},
 			{Code: engine.NoteReferralQualified},
 			{Code: engine.NoteReferralUndone},
 			{Code: engine.NoteReferralMissed},
@@ -464,11 +464,15 @@ var explanations = map[string]engine.Explanation{
 	},
 	"17-a-household": {
 		Notes: []note{
-			{Code: engine.NoteHouseInvited, Args: args{"time": when("2026-03-31T22:00:00Z")}}, {Code: engine.NoteHouseJoined}, {Code: engine.NoteHouseLeft},
-			{Code: engine.NoteJoinedHouse, Args: args{"word": wordOf("household")}}, {Code: engine.NoteJoinedHouse, Args: args{"word": wordOf("organization")}},
-			{Code: engine.NoteLeftHouse, Args: args{"word": wordOf("household")}},
-			{Code: engine.NoteChippedIn, Args: args{"amount": stars(17)}}, {Code: engine.NoteBorrowed, Args: args{"amount": stars(17)}},
-			{Code: engine.NoteSentHome, Args: args{"amount": stars(17)}}, {Code: engine.NoteCameHome, Args: args{"amount": stars(17)}},
+			{Code: engine.NoteHouseOpened, Args: args{"word": wordOf("household"), "member": text1("mem_1")}}, {Code: engine.NoteHouseInvited, Args: args{"member": text1("mem_2"), "time": when("2026-03-31T22:00:00Z")}},
+			{Code: engine.NoteHouseJoined, Args: args{"member": text1("mem_2"), "role": wordOf("buyer")}}, {Code: engine.NoteHouseJoined, Args: args{"member": text1("mem_2")}}, {Code: engine.NoteHouseJoined},
+			{Code: engine.NoteHouseUninvited, Args: args{"member": text1("mem_3")}}, {Code: engine.NoteHouseRole, Args: args{"member": text1("mem_2"), "role": wordOf("owner")}},
+			{Code: engine.NoteHouseMerged, Args: args{"member": text1("mem_4"), "was": text1("mem_2")}}, {Code: engine.NoteHouseLeft, Args: args{"member": text1("mem_4")}},
+			{Code: engine.NoteJoinedHouse, Args: args{"word": wordOf("household"), "house": text1("hou_1")}}, {Code: engine.NoteJoinedHouse, Args: args{"word": wordOf("organization")}},
+			{Code: engine.NoteLeftHouse, Args: args{"word": wordOf("household"), "house": text1("hou_1")}},
+			{Code: engine.NoteTogether, Args: args{"amount": stars(40), "others": stars(60)}},
+			{Code: engine.NoteChippedIn, Args: args{"amount": stars(17), "member": text1("mem_1")}}, {Code: engine.NoteBorrowed, Args: args{"amount": stars(17), "member": text1("mem_2")}},
+			{Code: engine.NoteSentHome, Args: args{"amount": stars(17), "member": text1("mem_2")}}, {Code: engine.NoteCameHome, Args: args{"amount": stars(17), "member": text1("mem_1")}},
 		},
 	},
 	"15-plans": {

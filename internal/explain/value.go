@@ -91,6 +91,9 @@ func (w *writer) special(code, name string, v engine.Value) (string, bool) {
 		return Coupon(w.p, v.Text, w.lang), v.Text != ""
 	case name == "text" && slices.Contains(aboutThanks, code):
 		return Praise(w.p, v.Text, w.lang), v.Text != ""
+	case code == engine.NoteReferralRefused && name == "word": // some of these words mean something else elsewhere
+		why := w.t.refused[v.Word]
+		return why, why != ""
 	case code == engine.NoteConfirm && name == "text":
 		return Activity(w.p, v.Text, w.lang), v.Text != ""
 	case (code == engine.CondMemberFor && name == "want") || name == "from" || name == "value" || name == "to":
@@ -228,7 +231,7 @@ func (w *writer) word(form, s string) string {
 	if i := slices.Index(weekdays, s); i >= 0 {
 		return lang.Weekday(w.lang, time.Weekday(i))
 	}
-	for _, m := range []map[string]string{w.t.rounding, w.t.status, w.t.houses, w.t.refused} {
+	for _, m := range []map[string]string{w.t.rounding, w.t.status, w.t.houses} {
 		if t, ok := m[s]; ok {
 			return t
 		}
