@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"lojal.dev/lojal/internal/audit"
 	"lojal.dev/lojal/internal/books"
 	"lojal.dev/lojal/internal/code"
 	"lojal.dev/lojal/internal/db"
@@ -310,6 +311,9 @@ func (s *Server) loadPool(ctx context.Context, in *loadPoolIn) (*Answered[PoolLo
 	}
 	reply, err := s.once(ctx, &in.Call, http.StatusCreated, func(tx *db.Tx) (any, error) {
 		n, err := reward.Load(ctx, tx, in.program(), in.Pool, in.Body.Batch, list, in.now)
+		if err == nil {
+			_, err = audit.Append(ctx, tx, audit.Entry{Program: in.program(), At: in.now, Actor: in.actor(), Action: "pool.loaded", Target: in.Pool})
+		}
 		return PoolLoaded{in.Pool, n.Added, n.Known}, err
 	}, nil)
 	return &Answered[PoolLoaded]{reply}, err

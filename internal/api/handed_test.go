@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -51,6 +52,27 @@ func TestACodeOfAPoolIsShownToItsMemberAlone(t *testing.T) {
 		h.do("POST", "/v1/pools/DAY/codes", `{"codes": [{"code": "DAY-0001"}]}`).want(201).is(1, "added") // a provider's product
 		h.do("POST", "/v1/pools/a%20day/codes", `{"codes": [{"code": "DAY-0001"}]}`).refused(422, "invalid_pool", "/pool")
 		h.prove()
+	})
+}
+
+// A pool is loaded with far more than one request usually holds, and it is written down who did.
+func TestALargePoolIsLoadedAndNoted(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := newHouse(t, d, Limits{})
+		var b strings.Builder
+		const codes = 15_000
+		for i := range codes {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			fmt.Fprintf(&b, `{"code": "FILM-%075d"}`, i)
+		}
+		h.do("POST", "/v1/pools/cinema/codes", `{"codes": [`+b.String()+`]}`).want(201).is(codes, "added")
+		h.do("GET", "/v1/audit?action=pool.loaded", "").want(200).is("cinema", "items", 0, "target")
+		if n := strings.Count(h.everything("audit"), "pool.loaded"); n != 1 {
+			t.Errorf("it is noted %d times", n)
+		}
 	})
 }
 

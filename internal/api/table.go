@@ -273,7 +273,7 @@ func table() []*Route {
 			Tag: cards, Summary: "List the pools of codes", Text: "How many codes of others were loaded, handed out, and are left.",
 		}),
 		route("POST", "/v1/pools/{pool}/codes", "giftcards:write", (*Server).loadPool, About{
-			Tag: cards, Summary: "Load codes into a pool", Status: http.StatusCreated, Example: []string{"cinema"},
+			Tag: cards, Summary: "Load codes into a pool", Status: http.StatusCreated, Batch: true, Example: []string{"cinema"},
 			Text: "Codes of somebody else, of which each redemption hands one out. A code that is in the pool already is not added again. They are kept sealed.",
 			Body: `{"batch": "autumn", "codes": [{"code": "FILM-7Q2M-0001", "ends_at": "2027-12-31T23:59:59+01:00"}]}`,
 		}),

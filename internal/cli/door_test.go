@@ -117,6 +117,10 @@ func TestTheRoutesOfTheAPIFromTheCommandLine(t *testing.T) {
 		s.ok(args("pool load cinema film.txt"))
 		s.ok(args("pool load DAY film.txt"), "1 code added to the pool DAY.")
 		s.fails(3, args("pool load a.day film.txt"), "cannot be a pool")
+		if pools := decode[[]map[string]any](s, "pool", "list"); len(pools) != 2 || pools[0]["pool"] != "DAY" || pools[1]["pool"] != "cinema" || pools[1]["loaded"] != 1.0 || pools[1]["left"] != 1.0 {
+			s.t.Errorf("the pools are %v", pools)
+		}
+		s.ok(args("pool list"), "1 left")
 		handed := s.ok(args("redemption make ext:1 film"), "Code FILM-1")
 		if strings.Contains(handed, "shown only now") {
 			t.Errorf("a code that can be shown again is told as one that cannot: %s", handed)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"lojal.dev/lojal/internal/api"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/lang"
@@ -144,36 +145,23 @@ func has(row []string, name string) bool {
 	return false
 }
 
-type poolListCmd struct {
-	jsonFlag
-	inProgram
-}
+type poolListCmd struct{ asking }
 
 func (poolListCmd) Help() string {
 	return `Examples:
 
-    lojal pool list`
+    lojal pool list
+    lojal pool list --json`
 }
 
-func (c *poolListCmd) Run(e *env) error { return c.on(e, c.run) }
-
-func (c *poolListCmd) run(e *env, d *db.DB, id string) error {
-	var list []reward.Pool
-	err := d.Read(e.ctx, func(tx *db.Tx) (err error) {
-		list, err = reward.Pools(e.ctx, tx, id, e.now())
-		return err
+func (c *poolListCmd) Run(e *env) error {
+	return c.ask(e, func(o *door) error {
+		return list(&c.asking, o, path("pools"), nil, 0, func(p *api.PoolView) {
+			e.printf("%-20s %8d left  %8d given  %8d ended  of %d", p.Pool, p.Left, p.Given, p.Ended, p.Loaded)
+			if len(p.Rewards) > 0 {
+				e.printf("  for %s", strings.Join(p.Rewards, ", "))
+			}
+			e.printf("\n")
+		})
 	})
-	if err != nil {
-		return err
-	}
-	if c.JSON {
-		return e.json(list)
-	}
-	if len(list) == 0 {
-		e.printf("There are no pools yet: `lojal pool load POOL FILE.csv` makes one.\n")
-	}
-	for _, p := range list {
-		e.printf("%-20s %8d left  %8d given  %8d ended  of %d\n", p.Pool, p.Left, p.Given, p.Ended, p.Loaded)
-	}
-	return nil
 }

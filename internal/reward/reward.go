@@ -2,7 +2,8 @@
 //
 // It owns the tables code_pools, code_orders and raffles. It does not own what a redemption costs and how far it is: that is in
 // the books of who redeemed. What always holds: a code of a pool is given out once, to the fact that the row names; what was given out and what
-// is left add up to what was loaded; a code stands nowhere in clear but in the answers that show it.
+// is left add up to what was loaded; a code stands nowhere in clear but in the answers that show it, for which it
+// stays sealed also once it was handed out.
 package reward
 
 import (
