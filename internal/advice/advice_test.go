@@ -69,6 +69,14 @@ func TestEachFaultIsFoundAlone(t *testing.T) {
 		"no_title":             units + base + "  - {id: bare, on: purchase, lines: {category: tea}, give: {unit: star, amount: 1, per: 10.00}, basis: {paid_with_points: excluded}}\n" + rewards,
 		"no_name":              units + base + "  - {id: bun, title: Buns, on: purchase, lines: {category: bun}, give: {unit: star, amount: 1, per: 10.00}, basis: {paid_with_points: excluded}}\n" + rewards,
 		"over":                 units + base + "  - {id: old, title: Old, on: purchase, lines: {category: tea}, until: 2025-12-31, give: {unit: star, amount: 1, per: 10.00}, basis: {paid_with_points: excluded}}\n" + rewards,
+		"never":                units + base + "  - {id: may, title: May, on: purchase, lines: {category: tea}, when: {dates: '2027-05-01..2027-05-31'}, until: 2027-04-30, give: {unit: star, amount: 1, per: 10.00}, basis: {paid_with_points: excluded}}\n" + rewards,
+		"fades_never":          units + base + rewards + "benefits:\n  - {id: off, title: Off, value: {percent: 5}, fades: {steps: [{after: 60 days, percent: 5}, {after: 120 days, percent: 0}], warn: 7 days}}\n",
+		"coupon_unlimited":     units + base + rewards + "coupons: [{id: summer, title: Summer, word: SUMMER10, percent: 10, until: 2027-08-31}]\n",
+		"coupon_endless":       units + base + rewards + "coupons: [{id: summer, title: Summer, word: SUMMER10, percent: 10, limit: {per: lifetime, times: 1}}]\n",
+		"coupon_pays_all":      units + base + rewards + "coupons: [{id: sorry, title: Sorry, word: SORRY50, money: 50.00, until: 2027-08-31, limit: {per: lifetime, times: 1}}]\n",
+		"share_unlimited":      units + base + rewards + "shares: [{id: pass-on, title: Mug, reward: mug, claim: 14 days}]\n",
+		"household_hopping":    units + base + rewards + "households: {most: 4, shares: [star], member_for: 30 days}\n",
+		"household_gifts":      units + base + "  - {id: hello, title: Hello, on: enrolment, give: {unit: star, amount: 5}}\n  - {id: year, title: Year, on: purchase, when: {member_for: 1 year}, lines: {category: tea}, give: {unit: star, amount: 1, per: 10.00}, basis: {paid_with_points: excluded}}\n" + rewards + "households: {most: 4, shares: [star], wait: 90 days}\n",
 		"multiplies_nothing":   units + "earn:\n  - {id: gift, title: Gift, on: purchase, when: {total: {from: 100.00}}, give: {unit: star, amount: 1}}\n  - {id: twice, title: Twice, on: purchase, multiply: 2}\n" + rewards,
 		"shadowed":             units + base + "  - {id: alone, title: Alone, on: purchase, stack: exclusive, give: {unit: star, amount: 1, per: 10.00}, basis: {paid_with_points: excluded}}\n" + rewards,
 		"never_earned":         strings.Replace(units, "units: {", "units: {mile: {name: {en: {one: mile, other: miles}}, status_only: true}, ", 1) + base + rewards,
@@ -135,6 +143,28 @@ func TestWordsOfActivitiesWantNames(t *testing.T) {
 	p := compiled(t, strings.Replace(head, "names: {tea: tea}\n", strings.Replace(named, "}", ", pieces: the number}", 1), 1)+rest)
 	if found := codes(Of(p, today, UsualOf(p), "en")); len(found) > 0 {
 		t.Errorf("%v", found)
+	}
+}
+
+// Whatever has a time can be over: rewards, challenges, coupons, benefits, and rules whose days are all behind.
+func TestWhatIsOverIsFoundWhereverItStands(t *testing.T) {
+	t.Parallel()
+	for ptr, text := range map[string]string{
+		"/rewards/2/until":    rewards + "  - {id: tea, title: Tea, price: {star: 90}, gives: {product: tea}, until: 2026-01-31}\n",
+		"/challenges/0/until": rewards + "challenges: [{id: hunt, title: Hunt, on: purchase, lines: {category: tea}, count: items, goal: 9, until: 2026-08-31, gives: {reward: coffee}}]\n",
+		"/coupons/0/until":    rewards + "coupons: [{id: summer, title: Summer, word: SUMMER10, percent: 10, until: 2026-08-31, limit: {per: lifetime, times: 1}}]\n",
+		"/benefits/0/until":   rewards + "benefits: [{id: off, title: Off, until: 2026-08-31}]\n",
+		"/earn/1/when/dates":  "  - {id: may, title: May, on: purchase, lines: {category: tea}, when: {dates: '2026-05-01..2026-05-31'}, give: {unit: star, amount: 1, per: 10.00}, basis: {paid_with_points: excluded}}\n" + rewards,
+	} {
+		p := compiled(t, head+units+base+text)
+		found := Of(p, today, UsualOf(p), "en")
+		if len(found) != 1 || found[0].Code != "over" || found[0].Pointer != ptr {
+			t.Errorf("%s: %+v", ptr, found)
+		}
+		early := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+		if found := Of(p, early, UsualOf(p), "en"); len(found) > 0 {
+			t.Errorf("%s: %+v before", ptr, found)
+		}
 	}
 }
 

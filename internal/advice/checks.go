@@ -41,15 +41,14 @@ func (l *look) unclear() {
 		if len(r.Title) == 0 {
 			l.find(Unclear, "no_title", atRule(r)+"/title", "rule", r.ID)
 		}
-		if r.Until != nil && r.Until.Before(l.at) {
-			l.find(Unclear, "over", atRule(r)+"/until", "rule", l.rule(r))
-		}
 		if why := l.unreachable(r); why != "" {
 			l.find(Unclear, why, atRule(r), "rule", l.rule(r))
 		}
 		l.unnamed(atRule(r), l.rule(r), r.Lines, r.When, nil)
 	}
 	l.unnamedElsewhere()
+	l.times()
+	l.fades()
 	for i := range l.p.Doc.Rewards {
 		if len(l.p.Doc.Rewards[i].Title) == 0 {
 			l.find(Unclear, "no_title", pointer("rewards", i, "title"), "rule", l.p.Doc.Rewards[i].ID)
@@ -496,6 +495,7 @@ func (l *look) leaky() {
 	for i := range l.p.Doc.Partners {
 		l.partner(i, &l.p.Doc.Partners[i])
 	}
+	l.handedOn()
 	l.stacked()
 	for i := range l.p.Doc.Rewards {
 		l.arbitrage(i, l.p.Rewards[l.p.Doc.Rewards[i].ID])

@@ -156,4 +156,36 @@ var texts = map[string]text{
 		[4]string{"{partner} får {price} for {unit} som er satt til {worth}.", "{partner} får {price} för {unit} som är satta till {worth}.", "{partner} får {price} for {unit}, der er sat til {worth}.", "{partner} gets {price} for {unit} that are put at {worth}."},
 		[4]string{"Avtal en lavere pris, eller si en høyere worth for poengene.", "Avtala ett lägre pris, eller sätt ett högre worth för poängen.", "Aftal en lavere pris, eller sig en højere worth for pointene.", "Agree on a lower price, or state a higher worth for the points."},
 	},
+	"never": {
+		[4]string{"«{rule}» gjelder aldri: dagene ligger utenfor tiden den varer.", "”{rule}” gäller aldrig: dagarna ligger utanför tiden den varar.", "”{rule}” gælder aldrig: dagene ligger uden for den tid, den varer.", "“{rule}” never counts: its days lie outside its own time."},
+		[4]string{"La dates ligge mellom from og until.", "Låt dates ligga mellan from och until.", "Lad dates ligge mellem from og until.", "Let dates lie between from and until."},
+	},
+	"fades_never": {
+		[4]string{"«{benefit}» synker ikke i dette trinnet: det er verdt like mye eller mer enn før.", "”{benefit}” sjunker inte i detta steg: det är värt lika mycket eller mer än förut.", "”{benefit}” falder ikke i dette trin: den er lige så meget værd som før, eller mere.", "“{benefit}” does not fall in this step: it is worth as much as before, or more."},
+		[4]string{"Skriv en lavere verdi enn i value og i trinnet før.", "Skriv ett lägre värde än i value och i steget innan.", "Skriv en lavere værdi end i value og i trinnet før.", "Write less than in value and in the step before."},
+	},
+	"coupon_unlimited": {
+		[4]string{"Alle som kjenner ordet til «{coupon}», kan bruke det så ofte de vil.", "Alla som känner till ordet för ”{coupon}” kan använda det hur ofta som helst.", "Alle, der kender ordet til ”{coupon}”, kan bruge det, så ofte de vil.", "Whoever knows the word of “{coupon}” can use it as often as they like."},
+		[4]string{"Skriv limit, for eksempel {per: lifetime, times: 1}, og gjerne en for alle til sammen: {each: program, per: lifetime, times: 5000}.", "Skriv limit, till exempel {per: lifetime, times: 1}, och gärna en för alla tillsammans: {each: program, per: lifetime, times: 5000}.", "Skriv limit, for eksempel {per: lifetime, times: 1}, og gerne en for alle tilsammen: {each: program, per: lifetime, times: 5000}.", "Write limit, for example {per: lifetime, times: 1}, and perhaps one for all together: {each: program, per: lifetime, times: 5000}."},
+	},
+	"coupon_endless": {
+		[4]string{"Ordet til «{coupon}» gjelder for alltid, og alle kan gi det videre.", "Ordet för ”{coupon}” gäller för alltid, och alla kan ge det vidare.", "Ordet til ”{coupon}” gælder for altid, og alle kan give det videre.", "The word of “{coupon}” counts for ever, and anybody can pass it on."},
+		[4]string{"Skriv until.", "Skriv until.", "Skriv until.", "Write until."},
+	},
+	"coupon_pays_all": {
+		[4]string{"«{coupon}» gir {worth}, også når det som kjøpes, ikke koster mer: da er alt gratis.", "”{coupon}” ger {worth}, även när det som köps inte kostar mer: då är allt gratis.", "”{coupon}” giver {worth}, også når det, der købes, ikke koster mere: så er det hele gratis.", "“{coupon}” gives {worth} also when what is bought costs no more: then all of it is free."},
+		[4]string{"Skriv least, det minste det må handles for.", "Skriv least, det minsta som måste handlas för.", "Skriv least, det mindste, der skal handles for.", "Write least, the least that must be bought for."},
+	},
+	"share_unlimited": {
+		[4]string{"«{share}» kan deles så ofte noen vil.", "”{share}” kan delas hur ofta som helst.", "”{share}” kan deles, så ofte nogen vil.", "“{share}” can be passed on as often as anyone likes."},
+		[4]string{"Skriv limit, for eksempel {per: month, times: 3}.", "Skriv limit, till exempel {per: month, times: 3}.", "Skriv limit, for eksempel {per: month, times: 3}.", "Write limit, for example {per: month, times: 3}."},
+	},
+	"household_hopping": {
+		[4]string{"Medlemmer kan gå fra husstand til husstand samme dag, og bruke poengene i hver av dem.", "Medlemmar kan gå från hushåll till hushåll samma dag och använda poängen i vart och ett.", "Medlemmer kan gå fra husstand til husstand samme dag og bruge pointene i hver af dem.", "Members can go from household to household on one day, and spend the points of each."},
+		[4]string{"Skriv wait under households, for eksempel 90 days.", "Skriv wait under households, till exempel 90 days.", "Skriv wait under households, for eksempel 90 days.", "Write wait under households, for example 90 days."},
+	},
+	"household_gifts": {
+		[4]string{"Velkomstgaven «{rule}» kan brukes av hele husstanden med en gang: oppdiktede medlemmer lønner seg.", "Välkomstgåvan ”{rule}” kan användas av hela hushållet direkt: påhittade medlemmar lönar sig.", "Velkomstgaven ”{rule}” kan bruges af hele husstanden med det samme: opdigtede medlemmer betaler sig.", "The welcome gift “{rule}” can be spent by the whole household at once: made-up members pay."},
+		[4]string{"Skriv member_for under households, for eksempel 30 days.", "Skriv member_for under households, till exempel 30 days.", "Skriv member_for under households, for eksempel 30 days.", "Write member_for under households, for example 30 days."},
+	},
 }
