@@ -335,6 +335,7 @@ func (w *work) refuse(s *Standing, sc *scene, gone bool) {
 	}
 	if w.st.Status != Active {
 		no(NotActive, Note{Code: NoteBenefitInactive})
+		s.From, s.Until = nil, nil // since when it was had is no time from which it will be
 		return
 	}
 	if b.Until != nil && w.at.After(*b.Until) {
@@ -380,9 +381,13 @@ func (w *work) refuse(s *Standing, sc *scene, gone bool) {
 	if s.Reason != "" && s.Reason != NotBegun {
 		s.Until = nil
 	}
+	if gone || s.Reason == NotBegun && len(s.Missing) > 0 {
+		s.From = nil
+	}
 	if gone {
 		no(FadedAway, Note{NoteBenefitGone, Args{"time": Time(w.fadeState(b.ID).Since)}})
 	} else if s.Reason == "" && s.Worth.Nothing() {
+		s.From = nil
 		no(NothingYet, Note{Code: NoteBenefitNothing})
 	}
 	w.used(s, no)

@@ -1,6 +1,8 @@
 package terms
 
 import (
+	"strings"
+
 	"lojal.dev/lojal/internal/explain"
 	"lojal.dev/lojal/internal/program"
 )
@@ -12,9 +14,14 @@ func (w *writer) benefits() []Item {
 		return nil
 	}
 	for _, b := range w.p.Benefits {
-		out = append(out, Item{Of: b.ID, Title: w.benefit(b.ID), Text: paragraph(sentence(w.text(b.Description)), w.value(b), w.whose(b), w.conditions(b.When), w.window(b.When, b.From, b.Until), w.grows(b), w.fades(b), w.limits(b.Limits, ""))})
+		out = append(out, Item{Of: b.ID, Title: w.benefit(b.ID), Text: paragraph(sentence(w.text(b.Description)), w.value(b), w.whose(b), w.unless(b), w.window(b.When, b.From, b.Until), w.grows(b), w.fades(b), w.limits(b.Limits, ""))})
 	}
 	return out
+}
+
+// onlyGiven says that nobody has a benefit but by what was given or passed on to them: its condition is false whoever asks.
+func onlyGiven(b *program.CompiledBenefit) bool {
+	return b.When != nil && strings.TrimSpace(b.When.Condition.Formula) == "false"
 }
 
 // whose says which tiers and plans bring a benefit.
@@ -31,12 +38,22 @@ func (w *writer) whose(b *program.CompiledBenefit) string {
 		names = append(names, w.quoted(explain.Plan(w.p, id, w.lang)))
 	}
 	switch {
+	case onlyGiven(b):
+		return sentence(w.say("benefit.given"))
 	case len(names) > 0:
 		return sentence(w.say("benefit.with", "x", w.and(names)))
 	case b.When == nil:
 		return sentence(w.say("benefit.all"))
 	}
 	return ""
+}
+
+// unless says what must hold for a benefit that one may have without being given it.
+func (w *writer) unless(b *program.CompiledBenefit) string {
+	if onlyGiven(b) {
+		return ""
+	}
+	return w.conditions(b.When)
 }
 
 func (w *writer) value(b *program.CompiledBenefit) string {

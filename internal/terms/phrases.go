@@ -270,6 +270,7 @@ var words = map[string][4]string{
 	"when.plan":         {"for deg som har {x}", "för dig som har {x}", "for dig, der har {x}", "for those who have {x}"},
 
 	"benefit.with":       {"hører til {x}", "hör till {x}", "hører til {x}", "comes with {x}"},
+	"benefit.given":      {"bare for den som har fått det av oss eller av en venn", "bara för den som har fått det av oss eller av en vän", "kun for den, der har fået det af os eller af en ven", "only for those who were given it by us or by a friend"},
 	"benefit.all":        {"for alle medlemmer", "för alla medlemmar", "for alle medlemmer", "for all members"},
 	"benefit.off":        {"{x} rabatt", "{x} rabatt", "{x} rabat", "{x} off"},
 	"benefit.ahead":      {"{x} før andre", "{x} före andra", "{x} før andre", "{x} before others"},

@@ -123,3 +123,15 @@ func TestWhereNobodyBuysThereAreNoReturns(t *testing.T) {
 		}
 	}
 }
+
+// What nobody has but by a gift is not told as something on terms of its own.
+func TestABenefitThatIsOnlyGivenIsToldSo(t *testing.T) {
+	t.Parallel()
+	const text = "benefits: [{id: friends, title: Friends, value: {percent: 20}, when: {formula: \"false\"}}]\n"
+	for l, want := range map[string]string{"nb": "Bare for den som har fått det", "sv": "Bara för den som har fått det", "da": "Kun for den, der har fået det", "en": "Only for those who were given it"} {
+		got := page(t, told+text, l)
+		if _, own, _ := strings.Cut(got, "**Friends.**"); !strings.Contains(own, want) || strings.Contains(own, map[string]string{"nb": "vilkår", "sv": "villkor", "da": "vilkår", "en": "terms"}[l]) {
+			t.Errorf("%s: %s", l, got)
+		}
+	}
+}
