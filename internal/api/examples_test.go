@@ -227,11 +227,11 @@ func exampleAnswers(tb testing.TB) map[string]json.RawMessage {
 		s.do("POST", "/v1/members", `{"external_id": "`+ext+`"}`).want(201)
 	}
 	s.real["hou"] = s.tell("postHouseholds").text("id")
-	for _, op := range []string{"postHouseholdsHouseSteps", "getHouseholdsHouse", "getMembersMemberHouses", "postHouseholdsHouseClose"} {
+	for _, op := range []string{"postHouseholdsHouseSteps", "getHouseholdsHouse", "getHouseholds", "getMembersMemberHouses", "postHouseholdsHouseClose"} {
 		s.tell(op)
 	}
 	s.real["org"] = s.tell("postOrganizations").text("id")
-	for _, op := range []string{"postOrganizationsHouseSteps", "getOrganizationsHouse", "postOrganizationsHouseClose"} {
+	for _, op := range []string{"postOrganizationsHouseSteps", "getOrganizationsHouse", "getOrganizations", "postOrganizationsHouseClose"} {
 		s.tell(op)
 	}
 	s.real["code"] = s.tell("postGiftCards").text("code")
@@ -264,6 +264,7 @@ func exampleAnswers(tb testing.TB) map[string]json.RawMessage {
 	s.tell("postRedemptionsRedemptionFulfilment")
 	s.real["red"] = s.do("POST", "/v1/redemptions", `{"member": "ext:4711", "reward": "card", "commit": true}`).want(201).text("redemptions", 0, "id")
 	s.tell("getRedemptionsRedemptionOrder")
+	s.tell("getOrders")
 	s.tell("postRedemptionsRedemptionOrderCancel")
 	s.real["code"] = s.tell("postClaims").text("code")
 	for _, op := range []string{"getClaimsClaim", "postClaimsClaim", "postMembersMemberClaims"} {

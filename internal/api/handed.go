@@ -3,7 +3,9 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"lojal.dev/lojal/internal/audit"
@@ -40,6 +42,9 @@ func (v view) handed(out *RedemptionView, r *engine.RedemptionState) {
 	}
 	if w := v.p.Handed(r.Reward, r.Chosen); w != nil && r.Status == engine.StatusCommitted {
 		out.Link = w.Gives.Link
+		if s := w.Gives.Seat; s != nil {
+			out.Place, out.StartsAt = s.Place.In(v.lang), v.moment(w.Starts)
+		}
 	}
 }
 
@@ -126,6 +131,49 @@ func (s *Server) getOrder(ctx context.Context, in *cancelOrderIn) (*OrderView, e
 	return &out, s.look(ctx, &in.Call, func(tx *db.Tx, v view, _ *version.Set) error {
 		o, err := reward.GetOrder(ctx, tx, in.program(), in.Redemption)
 		out = v.order(&o)
+		return err
+	})
+}
+
+type ordersIn struct {
+	Call
+	Paging
+	// Status keeps to waiting, sent, cancelling, delivered or failed, or to open ones, which are not over.
+	Status string `query:"status"`
+	// Provider keeps to those that are bought from one.
+	Provider string `query:"provider"`
+}
+
+// listOrders gives the orders of gift cards, the oldest first.
+func (s *Server) listOrders(ctx context.Context, in *ordersIn) (*Page[OrderView], error) {
+	limit, err := web.PageLimit(in.Limit, web.DefaultLimit, web.MaxLimit)
+	if err != nil {
+		return nil, err
+	}
+	known := []string{reward.OpenOrder, reward.OrderWaiting, reward.OrderSent, reward.OrderCancelling, reward.OrderDelivered, reward.OrderFailed}
+	if in.Status != "" && !slices.Contains(known, in.Status) {
+		text := "Write one of: " + strings.Join(known, ", ") + "."
+		return nil, errs.Malformed("invalid_parameter", "There is no such status. "+text, errs.Field{Pointer: "status", Reason: "wrong_value", Message: text})
+	}
+	var at struct {
+		Redemption string `json:"r"`
+	}
+	if err := web.ReadCursor("orders", in.Cursor, &at); err != nil {
+		return nil, err
+	}
+	out := &Page[OrderView]{}
+	return out, s.look(ctx, &in.Call, func(tx *db.Tx, v view, _ *version.Set) error {
+		list, err := reward.Orders(ctx, tx, in.program(), reward.OrderQuery{Status: in.Status, Provider: in.Provider, After: at.Redemption, Limit: limit + 1})
+		out.Items, out.Next = []OrderView{}, ""
+		if len(list) > limit {
+			list = list[:limit]
+			next := at
+			next.Redemption = list[limit-1].Redemption
+			out.Next = web.Cursor("orders", next)
+		}
+		for i := range list {
+			out.Items = append(out.Items, v.order(&list[i]))
+		}
 		return err
 	})
 }
@@ -293,6 +341,8 @@ type PoolLoaded struct {
 	// Added were new; Known ones were in the pool already.
 	Added int `json:"added"`
 	Known int `json:"known"`
+	// Unnamed says that no reward of the program names the pool: nothing hands its codes out, until one does.
+	Unnamed bool `json:"unnamed,omitempty"`
 }
 
 func (s *Server) loadPool(ctx context.Context, in *loadPoolIn) (*Answered[PoolLoaded], error) {
@@ -306,7 +356,12 @@ func (s *Server) loadPool(ctx context.Context, in *loadPoolIn) (*Answered[PoolLo
 	for i, c := range in.Body.Codes {
 		list[i] = reward.NewCode{Text: c.Code, EndsAt: c.EndsAt}
 	}
-	if _, err := s.current(ctx, &in.Call); err != nil {
+	unnamed := false
+	err := s.look(ctx, &in.Call, func(_ *db.Tx, v view, set *version.Set) error {
+		unnamed = !v.p.NamesPool(in.Pool) && !set.Latest().NamesPool(in.Pool)
+		return nil
+	})
+	if err != nil {
 		return nil, err
 	}
 	reply, err := s.once(ctx, &in.Call, http.StatusCreated, func(tx *db.Tx) (any, error) {
@@ -314,7 +369,7 @@ func (s *Server) loadPool(ctx context.Context, in *loadPoolIn) (*Answered[PoolLo
 		if err == nil {
 			_, err = audit.Append(ctx, tx, audit.Entry{Program: in.program(), At: in.now, Actor: in.actor(), Action: "pool.loaded", Target: in.Pool})
 		}
-		return PoolLoaded{in.Pool, n.Added, n.Known}, err
+		return PoolLoaded{in.Pool, n.Added, n.Known, unnamed}, err
 	}, nil)
 	return &Answered[PoolLoaded]{reply}, err
 }

@@ -3,10 +3,13 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
+	"lojal.dev/lojal/internal/books"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/program"
 	"lojal.dev/lojal/internal/raffle"
 	"lojal.dev/lojal/internal/reward"
 	"lojal.dev/lojal/internal/version"
@@ -20,15 +23,16 @@ type RaffleView struct {
 	// Prize is the reward that each winner is granted; Winners how many there are at most.
 	Prize   string `json:"prize"`
 	Winners int64  `json:"winners"`
-	// Status is open, drawing (the winners get their prizes) or drawn.
+	// Status is planned (the program has it, and no server has committed to a seed yet), open, drawing (the winners get their prizes) or drawn.
 	Status string `json:"status"`
 	// Commitment is the SHA-256 of the seed, told since CommittedAt; Seed is the seed, once it was drawn. Both are hexadecimal.
-	Commitment  string     `json:"commitment"`
-	CommittedAt *time.Time `json:"committed_at"`
+	Commitment  string     `json:"commitment,omitempty"`
+	CommittedAt *time.Time `json:"committed_at,omitempty"`
 	Seed        string     `json:"seed,omitempty"`
 	DrawnAt     *time.Time `json:"drawn_at,omitempty"`
-	// Tickets is how many took part, and TicketsHash the SHA-256 of their list, once it was drawn.
-	Tickets     int64  `json:"tickets,omitempty"`
+	// Tickets is how many take part: so far, of one raffle that is not drawn yet, and not in a list of them. TicketsHash is the SHA-256 of their
+	// list, once it was drawn.
+	Tickets     int64  `json:"tickets,omitzero"`
 	TicketsHash string `json:"tickets_hash,omitempty"`
 	// Outcome lists the tickets that came up, in order.
 	Outcome []RaffleTicket `json:"outcome,omitempty"`
@@ -60,6 +64,19 @@ func (v view) raffle(r *reward.Raffle, whole bool) RaffleView {
 	return out
 }
 
+// rafflePlanned is how a raffle stands to which no server has committed.
+const rafflePlanned = "planned"
+
+// planned tells a raffle as the program has it; ok is false where the reward is none. Reading commits to nothing: a server does, by its job, or whoever
+// draws it, and until then everybody can see that nobody has.
+func (v view) planned(r *program.CompiledReward) (out RaffleView, ok bool) {
+	if r == nil || r.Kind != program.KindRaffle || r.Draws == nil {
+		return out, false
+	}
+	at := r.Draws.Truncate(time.Microsecond) // as it is kept
+	return RaffleView{Reward: r.ID, DrawsAt: v.moment(&at), Prize: r.Gives.Raffle.Prize, Winners: max(r.Gives.Raffle.Winners, 1), Status: rafflePlanned}, true
+}
+
 type rafflesIn struct {
 	Call
 	Paging
@@ -87,6 +104,17 @@ func (s *Server) listRaffles(ctx context.Context, in *rafflesIn) (*Page[RaffleVi
 			next.DrawsAt, next.Reward = &list[limit-1].DrawsAt, list[limit-1].Reward
 			out.Next = web.Cursor("raffles", next)
 		}
+		for i := range v.p.Doc.Rewards {
+			one, ok := v.planned(v.p.Rewards[v.p.Doc.Rewards[i].ID])
+			if err != nil || !ok || in.Cursor != "" {
+				continue
+			}
+			var all []reward.Raffle
+			all, err = reward.RafflesOf(ctx, tx, in.program(), one.Reward)
+			if !slices.ContainsFunc(all, func(r reward.Raffle) bool { return r.DrawsAt.Equal(*one.DrawsAt) }) {
+				out.Items = append(out.Items, one)
+			}
+		}
 		for i := range list {
 			out.Items = append(out.Items, v.raffle(&list[i], false))
 		}
@@ -104,10 +132,24 @@ func (s *Server) getRaffle(ctx context.Context, in *raffleIn) (*RaffleView, erro
 	var out RaffleView
 	err := s.look(ctx, &in.Call, func(tx *db.Tx, v view, _ *version.Set) error {
 		r, err := reward.LastRaffle(ctx, tx, in.program(), in.Reward)
-		if errs.CodeOf(err) == errs.CodeNotFound {
+		planned, ok := v.planned(v.p.Rewards[in.Reward])
+		switch none := errs.CodeOf(err) == errs.CodeNotFound; {
+		case none && !ok:
 			return web.NotFound("raffle")
+		case err != nil && !none:
+			return err
+		case none, ok && r.DrawsAt.Before(*planned.DrawsAt): // its draw was moved since
+			out = planned
+		default:
+			out = v.raffle(&r, true)
 		}
-		out = v.raffle(&r, true)
+		if out.Status != rafflePlanned && out.Status != reward.RaffleOpen {
+			return nil
+		}
+		all, err := books.Tickets(ctx, tx, in.program())
+		for _, t := range all[books.Draw{Raffle: out.Reward, At: out.DrawsAt.UnixMicro()}] {
+			out.Tickets += t.N
+		}
 		return err
 	})
 	return &out, err

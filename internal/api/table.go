@@ -323,6 +323,10 @@ func table() []*Route {
 			Tag: redeeming, Summary: "Show the code that was handed out", Example: []string{red},
 			Text: "A code of somebody else, out of a pool or bought, for the member who has it. It is kept sealed, and is in no list, event or log.",
 		}),
+		route("GET", "/v1/orders", "redemptions:read", (*Server).listOrders, About{
+			Tag: redeeming, Summary: "List the orders of gift cards", Query: "status=open",
+			Text: "Of rewards that are gift cards, the oldest first. `?status=open` keeps to those that are not over, `?provider=` to those that are bought from one.",
+		}),
 		route("GET", "/v1/redemptions/{redemption}/order", "redemptions:read", (*Server).getOrder, About{
 			Tag: redeeming, Summary: "Get the order of a gift card", Example: []string{red},
 			Text: "Of a reward that is a gift card: how far its order is, and what the provider said last.",
@@ -364,7 +368,7 @@ func table() []*Route {
 
 		// Raffles
 		route("GET", "/v1/raffles", "rewards:read", (*Server).listRaffles, About{
-			Tag: "Rewards", Summary: "List raffles", Text: "The latest draw first, each with the hash of its seed, which is told before the draw, and once it was drawn with the seed and the winners.",
+			Tag: "Rewards", Summary: "List raffles", Text: "The latest draw first, before them those of the program that no server has committed to (`planned`); each with the hash of its seed, which is told before the draw, and once it was drawn with the seed and the winners.",
 		}),
 		route("GET", "/v1/raffles/{reward}", "rewards:read", (*Server).getRaffle, About{
 			Tag: "Rewards", Summary: "Get a raffle", Example: []string{"ticket"},

@@ -642,6 +642,9 @@ type RedemptionView struct {
 	Fulfilment *Fulfilment `json:"fulfilment,omitempty"`
 	// Link is the address of content.
 	Link string `json:"link,omitempty"`
+	// Place and StartsAt are those of a seat.
+	Place    string     `json:"place,omitempty"`
+	StartsAt *time.Time `json:"starts_at,omitempty"`
 	// Worth is the money off, Product what is handed over, Voucher the code that was issued.
 	Worth   Amount   `json:"worth,omitempty"`
 	Product string   `json:"product,omitempty"`

@@ -15,6 +15,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 	"lojal.dev/lojal/internal/bench"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/lang"
 	"lojal.dev/lojal/internal/version"
 )
 
@@ -63,6 +65,10 @@ type grammar struct {
 	Share        shareCmd        `cmd:"" help:"Pass something on to a friend for a member."`
 	Coupon       couponCmd       `cmd:"" help:"Issue, use and call off coupons."`
 	Redemption   redemptionCmd   `cmd:"" help:"Redeem rewards, and see to what was ordered."`
+	Raffle       raffleCmd       `cmd:"" help:"Look at raffles, draw them and prove the draw."`
+	Adjustment   adjustmentCmd   `cmd:"" help:"Change balances by hand."`
+	Transfer     transferCmd     `cmd:"" help:"Move points from one member to another."`
+	Benefit      benefitCmd      `cmd:"" help:"Record that benefits were used."`
 	Voucher      voucherCmd      `cmd:"" help:"Use vouchers, and look after their codes."`
 	Order        orderCmd        `cmd:"" help:"Look at gift cards that are on order, and call them off."`
 	Explain      explainCmd      `cmd:"" help:"Say why a fact was decided as it was."`
@@ -195,6 +201,9 @@ func (e *env) fail(err error) int {
 			at += ": "
 		}
 		fmt.Fprintf(e.Err, "  %s%s\n", at, field.Message)
+	}
+	if wait, err := strconv.ParseFloat(fmt.Sprint(f.Meta["retry_after"]), 64); err == nil && wait > 0 {
+		fmt.Fprintf(e.Err, "  Try again in %s.\n", lang.Things(int64(wait), "second"))
 	}
 	if cause := errors.Unwrap(f); cause != nil && f.Code == errs.CodeUnavailable && !errors.Is(cause, context.Canceled) {
 		fmt.Fprintf(e.Err, "  %s\n", strings.Join(strings.Fields(cause.Error()), " "))

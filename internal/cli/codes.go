@@ -82,23 +82,26 @@ func (e *env) presented(text string) (api.PresentedCode, error) {
 
 // code tells what a code is.
 func (o *door) code(s *api.CodeState) {
-	what := "unknown"
+	what := ""
 	switch {
 	case s.GiftCard != nil:
-		what = "gift card " + s.GiftCard.ID + ", " + string(s.GiftCard.Balance) + " " + s.GiftCard.Currency
+		what = "Gift card " + s.GiftCard.ID + ", " + string(s.GiftCard.Balance) + " " + s.GiftCard.Currency
 	case s.Redemption != "":
-		what = "voucher " + s.Redemption + " for " + s.Reward
+		what = "Voucher " + s.Redemption + " for " + s.Reward
 	case s.Coupon != "":
-		what = "coupon " + s.Coupon
-	case s.Kind != "":
-		what = strings.ReplaceAll(s.Kind, "_", " ")
+		what = "Coupon " + s.Coupon
+		if s.Title != "" {
+			what = s.Title + " (coupon " + s.Coupon + ")"
+		}
 	}
-	can := "can be used"
-	if !s.Usable {
-		can = "cannot be used: " + s.Message
+	switch {
+	case s.Usable && s.Amount != "":
+		o.e.printf("%s: can be used, takes %s\n", what, s.Amount)
+	case s.Usable:
+		o.e.printf("%s: can be used\n", what)
+	case what != "":
+		o.e.printf("%s: cannot be used. %s\n", what, s.Message)
+	default:
+		o.e.printf("%s\n", s.Message)
 	}
-	if s.Amount != "" {
-		can += ", takes " + string(s.Amount)
-	}
-	o.e.printf("%s: %s\n", what, can)
 }

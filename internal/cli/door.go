@@ -132,6 +132,9 @@ func (o *door) send(method, path string, query url.Values, body any) ([]byte, er
 		return nil, fmt.Errorf("read a failure: %w", err)
 	}
 	failed := &errs.Error{Code: errs.Code(p.Code), Reason: p.Reason, Message: p.Detail, Meta: p.Meta}
+	if wait := got.header.Get("Retry-After"); wait != "" && failed.Meta["retry_after"] == nil {
+		failed = failed.With("retry_after", wait)
+	}
 	for _, m := range p.Errors {
 		at := m.Parameter
 		if m.Pointer != nil {

@@ -1,11 +1,15 @@
 package cli_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
+
+	"lojal.dev/lojal/internal/cli"
 )
 
 const whole = `{program: shop, name: {en: Shop, nb: Butikk}, time_zone: Europe/Oslo, currency: NOK,
@@ -24,6 +28,8 @@ coupons: [{id: summer, title: {en: Summer}, word: SUMMER10, percent: 10}, {id: s
 plans: [{id: plus, title: {en: Plus, nb: Pluss}, price: 99.00, every: 1 month, trial: 14 days, grace: 7 days}],
 challenges: [{id: hunt, title: {en: The hunt, nb: Jakten}, on: purchase, count: purchases, goal: 3, join: true, leaderboard: true, gives: {reward: coffee}}],
 referral: {friend: {unit: point, amount: 10}, referrer: {unit: point, amount: 10}, late: 14 days},
+transfers: {units: point},
+benefits: [{id: lounge, title: {en: The lounge}, limit: {per: month, times: 1}}],
 partners: [{id: hotel, name: {en: The hotel}, awards: {point: 0.10}}],
 gift_cards: {unit: gift, min: 100.00, max: 5000.00, valid: 3 years}}`
 
@@ -53,7 +59,7 @@ func TestTheRoutesOfTheAPIFromTheCommandLine(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 		fresh := decode[map[string]string](s, "gift-card", "renew", card)["code"]
-		s.ok(args("code check "+code), "unknown: cannot be used: Another code stands in the place of this one.")
+		s.ok(args("code check "+code), "Another code stands in the place of this one.")
 		s.ok(args("code check "+fresh), card, "can be used")
 		asleep := decode[map[string]any](s, "gift-card", "issue", "100", "--inactive")["id"].(string)
 		s.ok(args("gift-card show "+asleep), "inactive")
@@ -61,6 +67,27 @@ func TestTheRoutesOfTheAPIFromTheCommandLine(t *testing.T) {
 		s.ok(args("gift-card list"), card, asleep)
 		if all := decode[[]map[string]any](s, "gift-card", "list", "--limit", "1"); len(all) != 1 {
 			t.Errorf("a list of one: %v", all)
+		}
+		s.ok(args("gift-card pay "+fresh+" 120.00 --source till --external-id R-1/card"), "120")
+		s.fails(6, args("gift-card pay "+fresh+" 999.00"), "too low")
+		s.fails(2, args("gift-card pay "+fresh), "--total")
+		if r := s.feed(fresh+"\n", "gift-card", "pay", "-", "--total", "30.00", "--reserve"); r.status != 0 || !strings.Contains(r.out, "reserved") {
+			t.Errorf("%+v", r)
+		}
+		s.write("cards.csv", "amount,to,reference\n150.00,Ola,e-1\n,Kari,e-2\n10.00,Liv,e-3\n")
+		made := s.run(args("gift-card batch xmas cards.csv --amount 300")...)
+		if n := strings.Count(made.out, "shown only now"); n != 2 || made.status != 3 || !strings.Contains(made.out, "card 3: ") || !strings.Contains(made.err, "1 card could not be made") {
+			t.Errorf("a batch with one card that is none: %+v", made)
+		}
+		s.write("odd.csv", "amount,colour\n150.00,red\n")
+		s.fails(3, args("gift-card batch odd odd.csv"), "Line 2", "colour")
+		named := strings.Fields(s.ok(args("gift-card list --batch xmas"), "reference e-1", "reference e-2"))[0]
+		if was := decode[map[string]any](s, "gift-card", "show", named)["to"]; was == nil {
+			t.Error("a card of the batch is for nobody")
+		}
+		s.ok(args("gift-card erase "+named), named)
+		if is := decode[map[string]any](s, "gift-card", "show", named)["to"]; is != nil {
+			t.Errorf("an erased card is for %v", is)
 		}
 		s.ok(args("gift-card close "+card), "closed")
 		s.fails(4, args("gift-card show gft_01k9zjq3hfe1f8m6v7j0q3x5c4"), "There is no such gift card")
@@ -115,7 +142,10 @@ func TestTheRoutesOfTheAPIFromTheCommandLine(t *testing.T) {
 		s.fails(5, args("redemption commit "+held), "cancelled")
 		s.write("film.txt", "FILM-1\n")
 		s.ok(args("pool load cinema film.txt"))
-		s.ok(args("pool load DAY film.txt"), "1 code added to the pool DAY.")
+		s.ok(args("pool load DAY film.txt"), "1 code added to the pool DAY.", "No reward of the program names the pool DAY")
+		if said := s.ok(args("pool load cinema film.txt")); strings.Contains(said, "No reward") {
+			t.Error(said)
+		}
 		s.fails(3, args("pool load a.day film.txt"), "cannot be a pool")
 		if pools := decode[[]map[string]any](s, "pool", "list"); len(pools) != 2 || pools[0]["pool"] != "DAY" || pools[1]["pool"] != "cinema" || pools[1]["loaded"] != 1.0 || pools[1]["left"] != 1.0 {
 			s.t.Errorf("the pools are %v", pools)
@@ -159,7 +189,7 @@ func TestTheRoutesOfTheAPIFromTheCommandLine(t *testing.T) {
 		}
 		s.ok(args("coupon issue sorry one --count 2"), batch[0]+"  was issued before")
 		s.fails(3, args("coupon issue summer one"), "/coupon")
-		s.ok(args("coupon check "+batch[1]+" --total 80.00"), "coupon sorry: can be used, takes 50")
+		s.ok(args("coupon check "+batch[1]+" --total 80.00"), "Sorry (coupon sorry): can be used, takes 50.00")
 		use := between(" "+s.ok(args("coupon use "+batch[1]+" --total 80.00"), "50.00 off"), " ", " ")
 		s.fails(5, args("coupon use "+batch[1]+" --total 80.00"))
 		s.ok(args("coupon undo " + use))
@@ -175,6 +205,20 @@ func TestTheRoutesOfTheAPIFromTheCommandLine(t *testing.T) {
 		}
 		s.ok(args("coupon cancel-batch one"), "0 codes of the batch one called off.")
 
+		// by hand
+		given := strings.Fields(s.ok(args("adjustment make ext:1 point 25 --reason Waited"), "25 points"))[0]
+		s.ok(args("adjustment reverse "+given+" --reason Mistake"), "25 points")
+		s.ok(args("adjustment make ext:2 point --to 100 --reason Opening"), "points")
+		s.fails(2, args("adjustment make ext:2 point --reason Opening"), "--to")
+		s.ok(args("adjustment make --reason Mistake ext:2 point -- -10"), "10 points")
+		moved := strings.Fields(s.ok(args("transfer make ext:2 ext:1 point 40 --message Coffee"), "40 points"))[0]
+		s.fails(6, args("transfer make ext:2 ext:1 point 400"), "too low")
+		s.ok(args("transfer reverse "+moved), "40 points")
+		s.fails(4, args("transfer make ext:2 ext:nobody point 4"), "/to")
+		s.ok(args("benefit use ext:1 lounge --store oslo --source till --external-id U-1"), "The lounge")
+		s.ok(args("benefit use ext:1 lounge --store oslo --source till --external-id U-1"), "recorded before")
+		s.fails(5, args("benefit use ext:1 lounge"))
+
 		// shares
 		shared := decode[map[string]any](s, "share", "make", "ext:1", "friend")
 		s.ok(args("share list ext:1"), shared["id"].(string)+"  A coffee for a friend (friend)", "to be claimed until")
@@ -188,7 +232,7 @@ func TestTheRoutesOfTheAPIFromTheCommandLine(t *testing.T) {
 
 		// recognition
 		s.fails(4, args("recognition give ext:nobody ext:2 5"), "/from")
-		given := strings.Fields(s.ok(args("recognition give ext:1 ext:2 5 --value helped --message Thanks"), "5 kudos"))[0]
+		given = strings.Fields(s.ok(args("recognition give ext:1 ext:2 5 --value helped --message Thanks"), "5 kudos"))[0]
 		s.ok(args("recognition undo "+given), "kudos")
 		waits := strings.Fields(s.ok(args("recognition give ext:1 ext:2 10 --value helped"), "kudos"))[0]
 		s.ok(args("recognition list --status waiting"), waits, "10 kudo", "Helped a customer", "waiting")
@@ -239,7 +283,7 @@ func TestTheRoutesOfTheAPIFromTheCommandLine(t *testing.T) {
 		// and the books hold, with cards told as cards
 		s.ok(args("member show ext:1"), "Plus: paid until", "13 points", "earned 18")
 		s.ok(args("member show ext:2 --lang nb"), "Invitert av mem_")
-		s.ok(args("verify"), "2 gift cards", "The books hold")
+		s.ok(args("verify"), "4 gift cards", "The books hold")
 	})
 }
 
@@ -254,4 +298,33 @@ func between(s, before, after string) string {
 	_, rest, _ := strings.Cut(s, before)
 	out, _, _ := strings.Cut(rest, after)
 	return out
+}
+
+// A raffle is drawn and proven by whoever has its seed and its tickets.
+func TestARaffleIsProvenFromTheCommandLine(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *shell) {
+		s.ok(args("migrate"))
+		raffle := strings.Replace(whole, `rewards: [`, `rewards: [{id: ticket, title: {en: A ticket}, price: {point: 5}, gives: {raffle: {draw: "DRAW", prize: coffee}}}, `, 1)
+		at := time.Now().Add(24 * time.Hour)
+		s.ok(args("program publish", s.write("shop.yaml", strings.Replace(raffle, "DRAW", at.Format(time.RFC3339), 1))))
+		s.ok(args("import members", s.write("members.csv", "number\n1\n2\n"), "--map", s.write("members.yaml", "import: members\nsource: old\nmember: {external_id: number}\n")))
+		for _, m := range []string{"ext:1", "ext:2"} {
+			s.ok(args("adjustment make " + m + " point 50 --reason Opening"))
+			s.ok(args("redemption make " + m + " ticket --quantity 3"))
+		}
+		s.ok(args("raffle list"), "ticket  ")
+		s.fails(5, args("raffle draw ticket"), "not drawn yet")
+		s.fails(5, args("raffle verify ticket"), "not drawn yet")
+		s.fails(4, args("raffle show coffee"), "raffle")
+		var out, wrong bytes.Buffer // a day later
+		next := func() time.Time { return at.Add(time.Hour) }
+		if status := cli.Run(t.Context(), args("raffle draw ticket", "--db", s.url), cli.Streams{In: strings.NewReader(""), Out: &out, Err: &wrong}, cli.Build{}, next); status != 0 {
+			t.Fatalf("%d: %s%s", status, out.String(), wrong.String())
+		}
+		ran{out: out.String()}.says(t, "ticket  drawn", "seed ", "6 tickets", "1. red_")
+		s.ok(args("raffle show ticket"), "1. red_", "mem_")
+		s.ok(args("raffle verify ticket"), "ticket: the seed has the hash that was told", "6 tickets", "1 ticket")
+		s.ok(args("verify"))
+	})
 }

@@ -1,6 +1,10 @@
 package cli
 
 import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -9,7 +13,9 @@ import (
 	"lojal.dev/lojal/internal/api"
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/giftcard"
+	"lojal.dev/lojal/internal/lang"
 	"lojal.dev/lojal/internal/money"
+	"lojal.dev/lojal/internal/web"
 )
 
 type giftCardCmd struct {
@@ -22,6 +28,9 @@ type giftCardCmd struct {
 	Block    cardBlockCmd    `cmd:"" help:"Keep a card from being used."`
 	Unblock  cardUnblockCmd  `cmd:"" help:"Let a blocked card be used again."`
 	Close    cardCloseCmd    `cmd:"" help:"End a card, and take what is on it out of the books, for good."`
+	Pay      cardPayCmd      `cmd:"" help:"Pay with a gift card, by its code."`
+	Batch    cardBatchCmd    `cmd:"" help:"Make many gift cards from a CSV file, and print their codes, once."`
+	Erase    cardEraseCmd    `cmd:"" help:"Forget who a card is for, who gives it and what was written on it, for good."`
 }
 
 // amount reads a flag or argument of money.
@@ -257,3 +266,169 @@ func (cardCloseCmd) Help() string {
 }
 
 func (c *cardCloseCmd) Run(e *env) error { return c.set(e, "closed") }
+
+type cardPayCmd struct {
+	asking
+	Code    string `arg:"" help:"Code of the card; - reads it from the standard input."`
+	Amount  string `arg:"" optional:"" help:"What is paid, such as 120.00."`
+	PIN     string `placeholder:"PIN" help:"PIN of the card, where it has one."`
+	Total   string `placeholder:"AMOUNT" help:"What there is to pay: as much of it as there is on the card, in place of an amount."`
+	Reserve bool   `help:"Only hold it, until the redemption is committed or cancelled."`
+	Store   string `placeholder:"STORE" help:"Where."`
+	keyed
+}
+
+func (cardPayCmd) Help() string {
+	return `What was paid is given back with: lojal redemption refund. What stands on a command line can be seen by others of the machine: give codes on the
+standard input.
+
+Examples:
+
+    lojal gift-card pay - 120.00 --source till-1 --external-id R-2001/card < code.txt
+    lojal gift-card pay 7KXQ-2M9D-4VWT-R80HE --total 420.00`
+}
+
+func (c *cardPayCmd) Run(e *env) error {
+	if (c.Amount == "") == (c.Total == "") {
+		return errs.Malformed("usage", "Give an amount, or --total.")
+	}
+	n, err := optional(c.Amount)
+	if err != nil {
+		return err
+	}
+	total, err := optional(c.Total)
+	if err != nil {
+		return err
+	}
+	code, err := e.presented(c.Code)
+	if err != nil {
+		return err
+	}
+	code.PIN = c.PIN
+	return c.ask(e, func(o *door) error {
+		in := api.GiftCardPayment{FactKey: c.key(), PresentedCode: code, Amount: n, Max: total != nil, Total: total, Reserve: c.Reserve, Store: c.Store}
+		return call(&c.asking, o, http.MethodPost, path("gift-cards", "pay"), nil, in, o.redeemed)
+	})
+}
+
+type cardBatchCmd struct {
+	asking
+	Batch    string `arg:"" help:"Name of the batch: the same again makes nothing twice."`
+	File     string `arg:"" type:"path" help:"CSV file with a header of amount, to, to_email, from, greeting, look, language, send_at, reference; - is the standard input."`
+	Amount   string `placeholder:"AMOUNT" help:"What is put on each card that says none."`
+	Greeting string `placeholder:"TEXT" help:"Greeting of each card that says none."`
+}
+
+func (cardBatchCmd) Help() string {
+	return `At most 1,000 cards at once. A card is one of its batch by its reference, or by its place in the file. The codes are shown this once: keep them, with
+--json as they come. Status 3 where a card could not be made.
+
+Examples:
+
+    lojal gift-card batch christmas-2026 cards.csv --amount 300.00 --json > codes.json`
+}
+
+func (c *cardBatchCmd) Run(e *env) error {
+	n, err := optional(c.Amount)
+	if err != nil {
+		return err
+	}
+	data, err := e.readInput(c.File)
+	if err != nil {
+		return err
+	}
+	cards, err := readCards(string(data))
+	if err != nil {
+		return err
+	}
+	return c.ask(e, func(o *door) error {
+		in := api.NewGiftCardBatch{Batch: c.Batch, Amount: n, Greeting: c.Greeting, Cards: cards}
+		text, err := o.send(http.MethodPost, path("gift-cards", "batches"), nil, in)
+		if err != nil {
+			return err
+		}
+		var out api.GiftCardBatch
+		if err := web.Unmarshal(text, &out); err != nil {
+			return fmt.Errorf("read an answer: %w", err)
+		}
+		if c.JSON {
+			err = e.json(json.RawMessage(text))
+		} else {
+			o.batch(&out)
+		}
+		if err == nil && out.Failed > 0 {
+			err = errs.Invalid("cards_refused", lang.Things(int64(out.Failed), "card")+" could not be made.")
+		}
+		return err
+	})
+}
+
+// batch tells the cards of one, each with its code.
+func (o *door) batch(b *api.GiftCardBatch) {
+	for i := range b.Cards {
+		one := &b.Cards[i]
+		if one.Error != nil {
+			o.e.printf("card %d: %s\n", one.Index+1, one.Error.Message)
+			continue
+		}
+		o.card(&one.Card.GiftCardView)
+		if one.Card.Duplicate {
+			o.e.printf("  made before\n")
+		}
+		o.opened(one.Card.Code, one.Card.PIN)
+	}
+	o.e.printf("%s made in %s.\n", lang.Things(int64(b.Issued), "card"), b.Batch)
+}
+
+// readCards reads gift cards from a CSV whose header names the fields.
+func readCards(text string) ([]api.NewGiftCard, error) {
+	r := csv.NewReader(strings.NewReader(strings.TrimPrefix(text, "\ufeff")))
+	r.TrimLeadingSpace = true
+	if first, _, _ := strings.Cut(text, "\n"); strings.Contains(first, ";") && !strings.Contains(first, ",") {
+		r.Comma = ';'
+	}
+	rows, err := r.ReadAll()
+	if err != nil {
+		return nil, errs.Invalid("invalid_csv", "The file cannot be read as CSV: "+err.Error())
+	}
+	if len(rows) < 2 {
+		return nil, errs.Invalid("invalid_csv", "The file has no card: its first line names the fields, and each line after it is a card.")
+	}
+	out := []api.NewGiftCard{}
+	for i, row := range rows[1:] {
+		fields := map[string]string{}
+		for k, name := range rows[0] {
+			if text := strings.TrimSpace(row[k]); text != "" {
+				fields[strings.ToLower(strings.TrimSpace(name))] = text
+			}
+		}
+		body, err := web.Marshal(fields)
+		if err != nil {
+			return nil, fmt.Errorf("write a card: %w", err)
+		}
+		var card api.NewGiftCard
+		d := json.NewDecoder(bytes.NewReader(body))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&card); err != nil {
+			return nil, errs.Invalid("invalid_csv", fmt.Sprintf("Line %d is no card: %s.", i+2, strings.TrimPrefix(err.Error(), "json: ")))
+		}
+		out = append(out, card)
+	}
+	return out, nil
+}
+
+type cardEraseCmd struct{ oneCard }
+
+func (cardEraseCmd) Help() string {
+	return `What is on it, its code and its look stay. It cannot be undone.
+
+Examples:
+
+    lojal gift-card erase gft_01k9zjq3hfe1f8m6v7j0q3x5c4`
+}
+
+func (c *cardEraseCmd) Run(e *env) error {
+	return c.ask(e, func(o *door) error {
+		return call(&c.asking, o, http.MethodPost, path("gift-cards", c.Card, "erase"), nil, nil, o.card)
+	})
+}

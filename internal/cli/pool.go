@@ -51,11 +51,12 @@ func (c *poolLoadCmd) run(e *env, d *db.DB, id string) error {
 	if err != nil {
 		return err
 	}
-	zone := time.UTC
+	zone, named := time.UTC, false
 	err = d.Read(e.ctx, func(tx *db.Tx) error {
 		set, err := version.Load(e.ctx, tx, id)
 		if err == nil {
-			zone = set.Latest().Zone
+			now := set.At(e.now())
+			zone, named = set.Latest().Zone, set.Latest().NamesPool(c.Pool) || now != nil && now.NamesPool(c.Pool)
 		}
 		return err
 	})
@@ -79,13 +80,16 @@ func (c *poolLoadCmd) run(e *env, d *db.DB, id string) error {
 		return err
 	}
 	if c.JSON {
-		return e.json(map[string]any{"pool": c.Pool, "added": out.Added, "known": out.Known})
+		return e.json(map[string]any{"pool": c.Pool, "added": out.Added, "known": out.Known, "unnamed": !named})
 	}
 	e.printf("%s added to the pool %s", lang.Things(out.Added, "code"), c.Pool)
 	if out.Known > 0 {
 		e.printf("; %s there already", lang.Things(out.Known, "code"))
 	}
 	e.printf(".\n")
+	if !named {
+		e.printf("No reward of the program names the pool %s: nothing hands these codes out, until one does.\n", c.Pool)
+	}
 	return nil
 }
 

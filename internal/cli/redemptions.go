@@ -1,16 +1,14 @@
 package cli
 
 import (
-	"encoding/json"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"lojal.dev/lojal/internal/api"
-	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/money"
-	"lojal.dev/lojal/internal/reward"
 )
 
 type redemptionCmd struct {
@@ -44,8 +42,27 @@ func (o *door) redemption(r *api.RedemptionView) {
 		o.e.printf(", until %s", day(r.ExpiresAt))
 	}
 	o.e.printf("\n")
+	switch {
+	case r.Product != "":
+		o.e.printf("  gives %s\n", r.Product)
+	case r.Link != "":
+		o.e.printf("  gives %s\n", r.Link)
+	}
+	if r.Place != "" || r.StartsAt != nil {
+		o.e.printf("  seat: %s\n", strings.Trim(r.Place+", "+day(r.StartsAt), ", "))
+	}
 	if f := r.Fulfilment; f != nil {
-		o.e.printf("  %s since %s", f.Status, day(&f.At))
+		o.e.printf("  %s", strings.ReplaceAll(f.Kind, "_", " "))
+		if f.Money != "" {
+			o.e.printf(" of %s", f.Money)
+		}
+		if f.Provider != "" {
+			o.e.printf(" from %s", f.Provider)
+		}
+		o.e.printf(", %s since %s", f.Status, day(&f.At))
+		if f.Tail != "" {
+			o.e.printf(", code …%s", f.Tail)
+		}
 		if f.Reference != "" {
 			o.e.printf(", reference %s", f.Reference)
 		}
@@ -70,6 +87,15 @@ func (o *door) redemption(r *api.RedemptionView) {
 	}
 	if c := r.Code; c != nil && c.Code != "" { // it is kept sealed, and can be shown again
 		o.e.printf("  Code %s\n", c.Code)
+	} else if c != nil {
+		o.e.printf("  code")
+		if c.Tail != "" {
+			o.e.printf(" …%s", c.Tail)
+		}
+		if c.Pool != "" {
+			o.e.printf(" of the pool %s", c.Pool)
+		}
+		o.e.printf("\n")
 	}
 }
 
@@ -271,7 +297,7 @@ func (c *redemptionCodeCmd) Run(e *env) error {
 }
 
 type orderCmd struct {
-	List   orderListCmd   `cmd:"" help:"List the orders of gift cards that are not over, the oldest first."`
+	List   orderListCmd   `cmd:"" help:"List the orders of gift cards, the oldest first."`
 	Show   orderShowCmd   `cmd:"" help:"Show how far the order of a redemption is, and what the provider said last."`
 	Cancel orderCancelCmd `cmd:"" help:"Ask the provider to let an order go."`
 }
@@ -300,7 +326,9 @@ func (o *door) order(v *api.OrderView) {
 
 type orderListCmd struct {
 	asking
-	Limit int `default:"50" placeholder:"N" help:"How many; ${default} when left out."`
+	Status   string `default:"open" enum:"open,waiting,sent,cancelling,delivered,failed,any" placeholder:"STATUS" help:"Only those that are open (the default: not over), waiting, sent, cancelling, delivered or failed; any for all."`
+	Provider string `placeholder:"NAME" help:"Only those that are bought from one provider."`
+	Limit    int    `default:"50" placeholder:"N" help:"How many; ${default} when left out."`
 }
 
 func (orderListCmd) Help() string {
@@ -309,28 +337,19 @@ func (orderListCmd) Help() string {
 Examples:
 
     lojal order list
-    lojal order list --limit 1000 --json`
+    lojal order list --status failed --provider cards --limit 1000 --json`
 }
 
 func (c *orderListCmd) Run(e *env) error {
 	return c.ask(e, func(o *door) error {
-		var open []reward.Order
-		err := o.db.Read(e.ctx, func(tx *db.Tx) (err error) {
-			open, err = reward.OpenOrders(e.ctx, tx, o.program, max(c.Limit, 1))
-			return err
-		})
-		if err != nil {
-			return err
+		q := url.Values{}
+		if c.Status != "any" {
+			q.Set("status", c.Status)
 		}
-		items := []json.RawMessage{}
-		for i := range open {
-			text, err := o.send(http.MethodGet, path("redemptions", open[i].Redemption, "order"), nil, nil)
-			if err != nil {
-				return err
-			}
-			items = append(items, text)
+		if c.Provider != "" {
+			q.Set("provider", c.Provider)
 		}
-		return told(&c.asking, o, items, o.order)
+		return list(&c.asking, o, path("orders"), q, max(c.Limit, 1), o.order)
 	})
 }
 

@@ -63,7 +63,7 @@ func loaded(list []reward.Pool, pool string) bool {
 const patience = time.Hour
 
 func (e *exam) orders(ctx context.Context, tx *db.Tx, id string) error {
-	list, err := reward.OpenOrders(ctx, tx, id, 1000)
+	list, err := reward.Orders(ctx, tx, id, reward.OrderQuery{Status: reward.OpenOrder, Limit: 1000})
 	if err != nil {
 		return err
 	}

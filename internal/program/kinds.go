@@ -396,5 +396,16 @@ func IsID(s string) bool { return idForm.MatchString(s) }
 // IsPool says whether a text can be the name of a pool: an id, or what a provider calls a product, which may have capital letters.
 func IsPool(s string) bool { return idForm.MatchString(strings.ToLower(s)) }
 
+// NamesPool says whether a reward of the program hands out the codes of a pool, itself or as the product of a gift card that a provider has in one.
+func (c *Compiled) NamesPool(pool string) bool {
+	for i := range c.Doc.Rewards {
+		g := &c.Doc.Rewards[i].Gives
+		if g.Pool == pool || g.GiftCard != nil && pool != "" && (g.GiftCard.Product == pool || g.GiftCard.Provider == pool) {
+			return true
+		}
+	}
+	return false
+}
+
 // EndOfTime reads a time with offset, or a date: then its last moment in the zone.
 func EndOfTime(s string, zone *time.Location) (time.Time, error) { return parseInstant(s, zone, true) }

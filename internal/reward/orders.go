@@ -98,7 +98,7 @@ const (
 	dueOrders    = `SELECT ` + orderColumns + ` FROM code_orders WHERE next_at IS NOT NULL AND next_at <= $1 `
 	dueFirst     = ` ORDER BY next_at, bucket, redemption LIMIT $2`
 	getOrder     = `SELECT ` + orderColumns + ` FROM code_orders WHERE bucket = $1 AND program_id = $2 AND redemption = $3`
-	openOrders   = `SELECT ` + orderColumns + ` FROM code_orders WHERE next_at IS NOT NULL AND program_id = $1 ORDER BY created_at, redemption LIMIT $2`
+	listOrders   = `SELECT ` + orderColumns + ` FROM code_orders WHERE program_id = $1 AND redemption > $2`
 )
 
 func scanOrder(row db.Scanner) (Order, error) {
@@ -143,9 +143,36 @@ func DueOrders(ctx context.Context, tx *db.Tx, now time.Time, limit int, without
 	return orders(ctx, tx, query.String(), args...)
 }
 
-// OpenOrders gives a program's orders that are not over, the oldest first.
-func OpenOrders(ctx context.Context, tx *db.Tx, program string, limit int) ([]Order, error) {
-	return orders(ctx, tx, openOrders, program, limit)
+// OpenOrder stands for all that is not over yet, in an [OrderQuery].
+const OpenOrder = "open"
+
+// OrderQuery keeps a list of orders to some.
+type OrderQuery struct {
+	// Status is one of the words above, or OpenOrder; all when left out. Provider is whom they are bought from.
+	Status, Provider string
+	// After is the redemption of the order to go on after.
+	After string
+	Limit int
+}
+
+// Orders gives a program's orders, the oldest first.
+func Orders(ctx context.Context, tx *db.Tx, program string, q OrderQuery) ([]Order, error) {
+	query, args := listOrders, []any{program, q.After, q.Limit}
+	and := func(column, value string) {
+		args = append(args, value)
+		query += " AND " + column + " = $" + strconv.Itoa(len(args))
+	}
+	switch q.Status {
+	case "":
+	case OpenOrder:
+		query += " AND next_at IS NOT NULL"
+	default:
+		and("status", q.Status)
+	}
+	if q.Provider != "" {
+		and("provider", q.Provider)
+	}
+	return orders(ctx, tx, query+" ORDER BY redemption LIMIT $3", args...)
 }
 
 // GetOrder gives the order of a redemption; not_found "order_not_found".
