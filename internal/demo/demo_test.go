@@ -69,6 +69,26 @@ func TestTheDemoIsPlausibleAndProved(t *testing.T) {
 	})
 }
 
+// Everybody who is told of has joined, also where the last of them join today and the day has just begun.
+func TestAllMembersOfTheDemoHaveJoined(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		rec := record.New(d, &version.Cache{})
+		defer rec.Close()
+		s, err := demo.Fill(t.Context(), demo.Input{DB: d, Recorder: rec, Now: time.Date(2026, 10, 7, 4, 30, 0, 0, time.UTC), Members: 100, Weeks: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := verify.Run(t.Context(), d, &version.Cache{}, s.Program, verify.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Members != int64(s.Members) || r.Err() != nil {
+			t.Errorf("%d members of %d: %v", r.Members, s.Members, r.Err())
+		}
+	})
+}
+
 // Every blueprint comes to life: what its rules speak of is bought, its activities are done, and the books prove themselves.
 func TestEachBlueprintComesToLife(t *testing.T) {
 	t.Parallel()

@@ -146,7 +146,9 @@ func (w *world) person(i int) *person {
 		p.joins, p.leaves, p.perWeek, p.early, p.ownCup, p.spends = w.from.Add(9*time.Hour), w.until, 3.5, 0.7, 0.7, 0.15
 		given, family = "Kari", "Nordmann"
 	}
-	p.joins = w.open(p.joins)
+	if p.joins = w.open(p.joins); p.joins.After(w.until) { // it would be later today
+		p.joins = w.until
+	}
 	languages := []string{"nb", "nb", "nb", "sv", "da", "en"}
 	p.new = member.New{Profile: member.Profile{GivenName: given, FamilyName: family, ExternalID: strconv.Itoa(1001 + i), Language: languages[r.IntN(len(languages))]},
 		Identifiers: []member.Identifier{{Kind: member.Card, Value: strconv.Itoa(70010000 + i)}}}
