@@ -725,20 +725,7 @@ func (s *Server) present(ctx context.Context, c *Call, prog *program.Compiled, b
 			continue
 		}
 		if k.Kind == code.GiftCard {
-			var card giftcard.Card
-			err := s.DB.Read(ctx, func(tx *db.Tx) (err error) {
-				card, err = giftcard.Get(ctx, tx, c.program(), k.Holder)
-				return err
-			})
-			if err != nil {
-				return nil, nil, err
-			}
-			cards, accounts, err := s.cards(ctx, c, []giftcard.Card{card})
-			if err != nil {
-				return nil, nil, err
-			}
-			one.GiftCard = &cards[0]
-			b.Card, b.State = k.Holder, &accounts[0].State
+			b.Card = k.Holder
 			found = append(found, b)
 			continue
 		}
@@ -757,7 +744,46 @@ func (s *Server) present(ctx context.Context, c *Call, prog *program.Compiled, b
 		}
 		found = append(found, b)
 	}
-	return found, out, nil
+	return found, out, s.presentCards(ctx, c, found, out)
+}
+
+// presentCards says what the gift cards among codes hold, all in one read.
+func (s *Server) presentCards(ctx context.Context, c *Call, found []broughtCode, out *CodesChecked) error {
+	var names []string
+	for i := range found {
+		if id := found[i].Card; id != "" && !slices.Contains(names, id) {
+			names = append(names, id)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	var some map[string]giftcard.Card
+	err := s.DB.Read(ctx, func(tx *db.Tx) (err error) {
+		some, err = giftcard.Some(ctx, tx, c.program(), names)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	list := make([]giftcard.Card, len(names))
+	for i, id := range names {
+		card, ok := some[id]
+		if !ok {
+			return web.NotFound("gift card")
+		}
+		list[i] = card
+	}
+	cards, accounts, err := s.cards(ctx, c, list)
+	if err != nil {
+		return err
+	}
+	for i := range found {
+		if k := slices.Index(names, found[i].Card); k >= 0 {
+			out.Codes[found[i].at].GiftCard, found[i].State = &cards[k], &accounts[k].State
+		}
+	}
+	return nil
 }
 
 // presentCoupon says what a coupon is in the books of an account, which is nobody's where it is "".
