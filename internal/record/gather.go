@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -100,9 +101,11 @@ func begin(batch []*waiting) {
 	}
 }
 
-// drain writes until nothing waits.
+// drain writes until nothing waits. Before it looks it lets all run who can: on a busy machine they bring requests that go along, and on an idle one
+// nobody is there to wait for.
 func (w *writer) drain() {
 	for {
+		runtime.Gosched()
 		w.mu.Lock()
 		n := min(len(w.queue), w.r.opts.Gather)
 		if n == 0 {
