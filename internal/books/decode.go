@@ -586,6 +586,8 @@ func decodeState(text string, s *engine.State) error {
 			d.object(func(kind string) { s.Moments[kind] = d.time() })
 		case "settled":
 			d.any(&s.Settled)
+		case "joined":
+			d.any(&s.Joined)
 		case "lot_due":
 			s.LotDue = d.timeAt()
 		case "due_at":

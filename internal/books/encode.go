@@ -525,6 +525,10 @@ func encodeState(s *engine.State) (string, error) {
 		e.named("settled")
 		e.any(s.Settled)
 	}
+	if len(s.Joined) > 0 {
+		e.named("joined")
+		e.any(s.Joined)
+	}
 	e.timeAt("lot_due", s.LotDue)
 	e.timeAt("due_at", s.DueAt)
 	e.raw("}")

@@ -81,10 +81,19 @@ type State struct {
 	Moments map[string]time.Time `json:"moments,omitempty"`
 	// Settled is what was given for what was bought in periods that are over, and for tiers.
 	Settled []Settlement `json:"settled,omitempty"`
+	// Joined is who was merged into this member, in order.
+	Joined []JoinedMember `json:"joined,omitempty"`
 	// LotDue is the earliest moment at which a lot changes (release, warning, expiry), as far as is known: never too late.
 	LotDue *time.Time `json:"lot_due,omitempty"`
 	// DueAt is the next moment at which anything changes by time alone; nil when nothing will.
 	DueAt *time.Time `json:"due_at,omitempty"`
+}
+
+// JoinedMember is somebody who was merged into a member.
+type JoinedMember struct {
+	Member string `json:"member"`
+	// Into is who it was merged into, where that member was merged into this one later; empty for this one.
+	Into string `json:"into,omitempty"`
 }
 
 // TierState is where a member stands in a tier set.

@@ -379,10 +379,11 @@ type Carried struct {
 	// Passed and Taken are as in the state.
 	Passed []PassedOn `json:"passed,omitempty"`
 	Taken  []string   `json:"taken,omitempty"`
-	// Birthday, Moments and Settled are as in the state.
+	// Birthday, Moments, Settled and Joined are as in the state.
 	Birthday string               `json:"birthday,omitempty"`
 	Moments  map[string]time.Time `json:"moments,omitempty"`
 	Settled  []Settlement         `json:"settled,omitempty"`
+	Joined   []JoinedMember       `json:"joined,omitempty"`
 	// House is what the member belonged to.
 	House *HouseState `json:"house,omitempty"`
 }

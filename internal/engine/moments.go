@@ -292,7 +292,8 @@ func BudgetsUntil(programs Programs, st *State, until time.Time) []TallyRange {
 // mostBudgets bounds the moments that BudgetsUntil looks at: an account that stood still for longer waits for its counters one by one.
 const mostBudgets = 400
 
-// inherit takes over what a merged member had of moments: whose birthday it is, when it last gave something, and what was settled.
+// inherit takes over what a merged member had of moments: whose birthday it is, when it last gave something, what was
+// settled, and who was merged into it.
 func (w *work) inherit(c *Carried) {
 	if w.st.Birthday == "" {
 		w.st.Birthday = c.Birthday
@@ -307,6 +308,13 @@ func (w *work) inherit(c *Carried) {
 		s.Lots = w.lotsHere(s, c.Lots)
 		w.st.Settled = append(w.st.Settled, s)
 	}
+	for _, j := range c.Joined {
+		if j.Into == "" {
+			j.Into = w.f.Merge.Other
+		}
+		w.st.Joined = append(w.st.Joined, j)
+	}
+	w.st.Joined = append(w.st.Joined, JoinedMember{Member: w.f.Merge.Other})
 }
 
 // lotsHere are the lots of this member that what was settled for a merged one came over in.

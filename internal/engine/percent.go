@@ -229,12 +229,17 @@ func (w *work) resettle(at time.Time, member string, change func(*program.Compil
 }
 
 // settles says whether a settlement is the one for what a member bought in its period: that member's own or, where the period ended after
-// the member was merged into this one, this one's.
+// the member was merged into another, that of the one it was merged into, and so on down to this one's.
 func (w *work) settles(s *Settlement, member string) bool {
-	if s.Member == member || s.Member != "" {
-		return s.Member == member
+	for member != "" && !slices.ContainsFunc(w.st.Settled, func(o Settlement) bool { return o.Member == member && o.Rule == s.Rule && o.Period == s.Period }) {
+		i := slices.IndexFunc(w.st.Joined, func(j JoinedMember) bool { return j.Member == member })
+		if i < 0 {
+			member = ""
+			break
+		}
+		member = w.st.Joined[i].Into
 	}
-	return !slices.ContainsFunc(w.st.Settled, func(o Settlement) bool { return o.Member == member && o.Rule == s.Rule && o.Period == s.Period })
+	return s.Member == member
 }
 
 // correct gives or takes back the difference that a change of what was bought makes.
@@ -321,7 +326,13 @@ func (w *work) settleLate(at time.Time, change func(*program.CompiledTierSet) (i
 		if err != nil {
 			return err
 		}
-		if n == 0 || w.acc.Tallies[tallyName(r.Bought)][period] != n {
+		bought := w.acc.Tallies[tallyName(r.Bought)][period]
+		for _, o := range w.st.Settled { // what merged members bought was counted here as they came, and is settled for them
+			if o.Rule == r.ID && o.Period == period {
+				bought -= o.Bought
+			}
+		}
+		if n == 0 || bought != n {
 			continue // nothing counts, or the rule was not there when the period ended
 		}
 		s := Settlement{Rule: r.ID, Unit: r.Give.Unit, Period: period, At: end, Version: w.p.Version, Fact: w.f.ID, Bought: n}

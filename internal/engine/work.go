@@ -108,7 +108,7 @@ func (s *State) clone() State {
 		c.Card = &card
 	}
 	c.House = s.House.clone()
-	c.Moments, c.Settled = maps.Clone(s.Moments), slices.Clone(s.Settled)
+	c.Moments, c.Settled, c.Joined = maps.Clone(s.Moments), slices.Clone(s.Settled), slices.Clone(s.Joined)
 	return c
 }
 

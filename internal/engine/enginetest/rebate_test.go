@@ -2,13 +2,13 @@ package enginetest
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
 
 	"lojal.dev/lojal/internal/engine"
-	"lojal.dev/lojal/internal/ledger"
 	"lojal.dev/lojal/internal/money"
 	"lojal.dev/lojal/internal/program"
 )
@@ -58,8 +58,8 @@ func TestARebateIsWhatStayedBought(t *testing.T) {
 		desk := New(p)
 		desk.Strict = true
 		clock := Start
-		take := func(f engine.Fact) *Taken {
-			f.Member, f.RecordedAt = "kari", clock
+		take := func(member string, f engine.Fact) *Taken {
+			f.Member, f.RecordedAt = member, clock
 			if f.OccurredAt.IsZero() {
 				f.OccurredAt = clock
 			}
@@ -69,17 +69,40 @@ func TestARebateIsWhatStayedBought(t *testing.T) {
 			}
 			return r
 		}
-		take(engine.Fact{Kind: engine.Enrolment, Enrolment: &engine.EnrolmentBody{}})
-		type sale struct {
-			id   string
-			week string
-			left int64
+		everyone := []string{"anne", "bo", "carl", "dina"}[:rapid.IntRange(1, 4).Draw(t, "members")]
+		there := slices.Clone(everyone)
+		for _, m := range everyone {
+			take(m, engine.Fact{Kind: engine.Enrolment, Enrolment: &engine.EnrolmentBody{}})
 		}
-		var sales []sale
-		bought := map[string]int64{}
+		type merge struct {
+			into string
+			at   time.Time
+		}
+		merged := map[string]merge{}
+		// What is bought in a week is settled for whoever stands for the buyer as the week ends, and for whom it is recorded where it comes later.
+		type share struct{ week, member string }
+		type sale struct {
+			id     string
+			member string
+			share  share
+			left   int64
+		}
+		standsFor := func(member string, until time.Time) string {
+			for m, gone := merged[member]; gone && m.at.Before(until); m, gone = merged[member] {
+				member = m.into
+			}
+			return member
+		}
+		var sales []*sale
+		bringBack := func(s *sale, back int64) {
+			amount := money.New(back, 2)
+			take(standsFor(s.member, clock.Add(1)), engine.Fact{Kind: engine.ReturnK, Parent: s.id, Return: &engine.Return{Amount: &amount}})
+			s.left -= back
+		}
+		ends := map[string]time.Time{}
 		for range rapid.IntRange(1, 25).Draw(t, "steps") {
 			clock = clock.Add(time.Duration(rapid.IntRange(0, 100).Draw(t, "hours")) * time.Hour)
-			switch rapid.IntRange(0, 3).Draw(t, "what") {
+			switch rapid.IntRange(0, 5).Draw(t, "what") {
 			case 0:
 				if _, err := desk.Sweep(clock); err != nil {
 					t.Fatal(err)
@@ -88,15 +111,19 @@ func TestARebateIsWhatStayedBought(t *testing.T) {
 				if len(sales) == 0 {
 					continue
 				}
-				i := rapid.IntRange(0, len(sales)-1).Draw(t, "which")
-				if sales[i].left == 0 {
+				if s := rapid.SampledFrom(sales).Draw(t, "which"); s.left > 0 {
+					bringBack(s, int64(rapid.IntRange(1, int(s.left)).Draw(t, "back")))
+				}
+			case 2:
+				if len(there) == 1 {
 					continue
 				}
-				back := int64(rapid.IntRange(1, int(sales[i].left)).Draw(t, "back"))
-				amount := money.New(back, 2)
-				take(engine.Fact{Kind: engine.ReturnK, Parent: sales[i].id, Return: &engine.Return{Amount: &amount}})
-				sales[i].left -= back
-				bought[sales[i].week] -= back
+				i := rapid.IntRange(0, len(there)-1).Draw(t, "who goes")
+				from := there[i]
+				there = slices.Delete(there, i, i+1)
+				into := rapid.SampledFrom(there).Draw(t, "into")
+				take(from, engine.Fact{Kind: engine.MergeOut, Merge: &engine.Merge{Other: into}})
+				merged[from] = merge{into, clock}
 			default:
 				at := clock.Add(-time.Duration(rapid.IntRange(0, 30).Draw(t, "days late")) * 24 * time.Hour)
 				if at.Before(Start) {
@@ -104,31 +131,60 @@ func TestARebateIsWhatStayedBought(t *testing.T) {
 				}
 				cents := int64(rapid.IntRange(1, 7000).Draw(t, "cents"))
 				amount := money.New(cents, 2)
-				r := take(engine.Fact{Kind: engine.PurchaseK, OccurredAt: at, Purchase: &engine.Purchase{Amount: &amount}})
+				who := rapid.SampledFrom(there).Draw(t, "who")
+				r := take(who, engine.Fact{Kind: engine.PurchaseK, OccurredAt: at, Purchase: &engine.Purchase{Amount: &amount}})
 				week := program.PeriodKey("week", at, p.Zone)
-				sales = append(sales, sale{r.Fact.ID, week, cents})
-				bought[week] += cents
+				ends[week] = program.EndOf("week", at, p.Zone)
+				sales = append(sales, &sale{r.Fact.ID, who, share{week, who}, cents})
 			}
 		}
 		clock = clock.AddDate(0, 0, 8)
 		if _, err := desk.Sweep(clock); err != nil {
 			t.Fatal(err)
 		}
-		var all int64
-		for week, cents := range bought {
-			all += rebateOf(cents, parts, round)
-			for _, s := range desk.Account("kari").State.Settled {
-				if s.Period == week && (s.Bought != cents || s.Paid != rebateOf(cents, parts, round)) {
-					t.Fatalf("for %s %d is given on %d; %d was bought, for which it is %d", week, s.Paid, s.Bought, cents, rebateOf(cents, parts, round))
+		for _, s := range sales {
+			s.share.member = standsFor(s.member, ends[s.share.week])
+		}
+		proved := func() {
+			t.Helper()
+			bought := map[share]int64{}
+			for _, s := range sales {
+				bought[s.share] += s.left
+			}
+			var all, there, earned int64
+			for _, cents := range bought {
+				all += rebateOf(cents, parts, round)
+			}
+			for _, m := range everyone {
+				acc := desk.Account(m)
+				if acc.State.Status == engine.Active {
+					for _, s := range acc.State.Settled {
+						of := share{s.Period, m}
+						if s.Member != "" {
+							of.member = s.Member
+						}
+						if cents := bought[of]; s.Bought != cents || s.Paid != rebateOf(cents, parts, round) {
+							t.Fatalf("for %v %d is given on %d; %d was bought, for which it is %d", of, s.Paid, s.Bought, cents, rebateOf(cents, parts, round))
+						}
+					}
+				}
+				if h := acc.State.Units["krone"]; h != nil {
+					there += h.Balance()
+					earned += h.Earned - h.Reversed
 				}
 			}
+			if there != all || earned != all {
+				t.Fatalf("%d is there, and %d were earned; it should be %d", there, earned, all)
+			}
 		}
-		h := desk.Account("kari").State.Units["krone"]
-		if h == nil {
-			h = &ledger.Holding{}
-		}
-		if h.Balance() != all || h.Earned-h.Reversed != all {
-			t.Fatalf("%d is there, and %d were earned; it should be %d", h.Balance(), h.Earned-h.Reversed, all)
+		proved()
+		if rapid.Bool().Draw(t, "all back") {
+			for _, s := range sales {
+				if s.left > 0 {
+					bringBack(s, s.left)
+				}
+			}
+			proved()
 		}
 		if err := desk.Verify(); err != nil {
 			t.Fatal(err)
