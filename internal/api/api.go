@@ -23,6 +23,7 @@ import (
 	"lojal.dev/lojal/internal/code"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/explain"
 	"lojal.dev/lojal/internal/health"
 	"lojal.dev/lojal/internal/ids"
 	"lojal.dev/lojal/internal/key"
@@ -272,6 +273,9 @@ func (s *Server) guard(r *Route) http.Handler {
 	inPath := strings.Contains(r.Path, "{member}")
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		now := s.Clock()
+		if l, err := languageOf(req); err == nil && l != "en" {
+			web.Say(req.Context(), func(e *errs.Error) *errs.Error { return explain.Refusal(l, e) })
+		}
 		k, err := s.who(w, req, now)
 		if err != nil {
 			web.Fail(w, req, err)

@@ -234,7 +234,7 @@ func (s *Server) refused(ctx context.Context, err error) Outcome {
 	if e.Code == errs.CodeInternal {
 		s.Logger.ErrorContext(ctx, "a fact of a list failed", "request_id", web.RequestID(ctx), "error", err.Error())
 	}
-	p := web.ProblemOf(e, web.RequestID(ctx))
+	p := web.ProblemOf(web.Said(ctx, e), web.RequestID(ctx))
 	return Outcome{Status: p.Status, Problem: &p}
 }
 

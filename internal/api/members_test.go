@@ -150,3 +150,17 @@ func TestTierByHand(t *testing.T) {
 		h.do("GET", "/v1/members/ext:1/tiers", "").want(200).is("member", "tiers", "club", "tier")
 	})
 }
+
+// Who is refused reads why in their own language; the reason and the figures are the same.
+func TestRefusalsAreToldInTheLanguageAskedFor(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.do("POST", "/v1/members", `{"external_id": "kari"}`).want(201)
+		const body = `{"member": "ext:kari", "reward": "mug", "commit": true}`
+		english := h.do("POST", "/v1/redemptions", body).refused(409, "balance_too_low").text("detail")
+		for lang, want := range map[string]string{"nb": "Saldoen er for lav til dette.", "sv": "Saldot räcker inte till det här.", "da": "Saldoen er for lav til dette.", "en": english, "fr": english} {
+			h.do("POST", "/v1/redemptions", body, "Accept-Language", lang).refused(409, "balance_too_low").is(want, "detail")
+		}
+		h.do("POST", "/v1/batches", `{"facts": [{"redemption": `+body+`}]}`, "Accept-Language", "sv").want(200).
+			is("balance_too_low", "results", 0, "problem", "reason").is("Saldot räcker inte till det här.", "results", 0, "problem", "detail")
+	})
+}

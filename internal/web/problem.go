@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"strings"
@@ -126,6 +127,17 @@ func title(c errs.Code) string {
 	return "Error"
 }
 
+// Say has refusals of this request put into words by says.
+func Say(ctx context.Context, says func(*errs.Error) *errs.Error) { scopeOf(ctx).says = says }
+
+// Said gives an error in the words of the request's language.
+func Said(ctx context.Context, e *errs.Error) *errs.Error {
+	if says := scopeOf(ctx).says; says != nil {
+		return says(e)
+	}
+	return e
+}
+
 // Fail answers with the problem document of err.
 func Fail(w http.ResponseWriter, r *http.Request, err error) {
 	e := errs.As(err)
@@ -135,7 +147,7 @@ func Fail(w http.ResponseWriter, r *http.Request, err error) {
 	if e.Code == errs.CodeInternal || e.Code == errs.CodeUnavailable {
 		scopeOf(r.Context()).failure = err // the log has what the answer does not tell
 	}
-	p := ProblemOf(e, RequestID(r.Context()))
+	p := ProblemOf(Said(r.Context(), e), RequestID(r.Context()))
 	h := w.Header()
 	switch e.Code {
 	case errs.CodeUnauthenticated:

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"time"
 
+	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/ids"
 )
 
@@ -27,6 +28,8 @@ type scope struct {
 	waits bool
 	// failure is why the request failed, where that is for the log alone.
 	failure error
+	// says puts a refusal into the caller's language; nil leaves it as it is.
+	says func(*errs.Error) *errs.Error
 }
 
 type scopeKey struct{}
