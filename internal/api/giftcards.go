@@ -67,8 +67,13 @@ func (s *Server) tellData(ctx context.Context, c *Call, cards []*GiftCardIssued)
 		if err != nil {
 			return err
 		}
+		codes, err := code.Of(ctx, tx, c.program(), names)
+		if err != nil {
+			return err
+		}
 		for _, one := range cards {
 			one.Data, one.Batch = found[one.ID].Data, found[one.ID].Batch
+			one.Tail, one.HasPIN = codes[one.ID].Tail, codes[one.ID].HasPIN
 		}
 		return nil
 	})
@@ -98,6 +103,7 @@ func (s *Server) newCard(c *Call, p *program.Compiled, n NewGiftCard, batch stri
 		_, b := renderResult(r, func() any {
 			out := issued(r)
 			out.Data, out.Batch, out.Code, out.PIN = n.Data, batch, code.Show(text), pin
+			out.Tail, out.HasPIN = code.Tail(text), pin != ""
 			return out
 		})
 		return b
@@ -175,7 +181,7 @@ func (s *Server) issueBatch(ctx context.Context, in *issueBatchIn) (*Answered[Gi
 	out.Reply, err = s.whole(ctx, &in.Call, http.StatusCreated, b, true, func() {
 		for _, r := range b.Cards {
 			if r.Card != nil {
-				r.Card.Data, r.Card.Batch, r.Card.Code, r.Card.PIN = giftcard.Data{}, "", "", ""
+				r.Card.Data, r.Card.Batch, r.Card.Code, r.Card.PIN, r.Card.Tail = giftcard.Data{}, "", "", "", ""
 			}
 		}
 	})
@@ -321,8 +327,12 @@ func (s *Server) cards(ctx context.Context, c *Call, list []giftcard.Card) ([]Gi
 		return nil, nil, err
 	}
 	var codes map[string]code.Code
+	var ended map[string]time.Time
 	err = s.DB.Read(ctx, func(tx *db.Tx) (err error) {
-		codes, err = code.Of(ctx, tx, c.program(), names)
+		if codes, err = code.Of(ctx, tx, c.program(), names); err != nil {
+			return err
+		}
+		ended, err = ends(ctx, tx, p, viewed, c.now)
 		return err
 	})
 	if err != nil {
@@ -338,8 +348,25 @@ func (s *Server) cards(ctx context.Context, c *Call, list []giftcard.Card) ([]Gi
 		out[i] = v.giftCard(card.ID, accounts[i])
 		out[i].Tail, out[i].HasPIN = codes[card.ID].Tail, codes[card.ID].HasPIN
 		out[i].Data, out[i].Batch, out[i].CreatedAt = card.Data, card.Batch, v.time(card.CreatedAt)
+		if at, over := ended[card.ID]; over {
+			out[i].ExpiredAt = v.moment(&at)
+		}
 	}
 	return out, accounts, nil
+}
+
+// ends gives when the last of what was on cards ended, of those on which nothing is left and time took some.
+func ends(ctx context.Context, tx *db.Tx, p *program.Compiled, viewed []record.Viewed, now time.Time) (map[string]time.Time, error) {
+	var of []books.Ref
+	for _, one := range viewed {
+		if one.Err == nil && one.Account.State.CardExpired(p) {
+			of = append(of, books.Ref{Program: p.Doc.Program, Member: one.Account.Member})
+		}
+	}
+	if len(of) == 0 {
+		return nil, nil //nolint:nilnil // the usual case: none ended
+	}
+	return books.LastEnds(ctx, tx, of, now)
 }
 
 func (v view) giftCard(id string, acc *engine.Account) GiftCardView {
@@ -780,7 +807,7 @@ func (s *Server) presentCards(ctx context.Context, c *Call, found []broughtCode,
 	}
 	for i := range found {
 		if k := slices.Index(names, found[i].Card); k >= 0 {
-			out.Codes[found[i].at].GiftCard, found[i].State = &cards[k], &accounts[k].State
+			out.Codes[found[i].at].GiftCard, found[i].State, found[i].Ended = &cards[k], &accounts[k].State, cards[k].ExpiredAt
 		}
 	}
 	return nil
@@ -967,8 +994,9 @@ type GiftCardView struct {
 	Inactive Amount `json:"inactive,omitempty"`
 	Reserved Amount `json:"reserved,omitempty"`
 	Currency string `json:"currency"`
-	// ExpiresAt is when the first part of the balance ends.
+	// ExpiresAt is when the first part of the balance ends; ExpiredAt when the last of it did, of a card on which nothing is left and time took some.
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	ExpiredAt *time.Time `json:"expired_at,omitempty"`
 	// Tail is the end of the code, by which a person knows the card.
 	Tail   string `json:"tail,omitempty"`
 	HasPIN bool   `json:"has_pin,omitempty"`

@@ -103,6 +103,89 @@ func TestAGiftCardIsPaidWithByItsCode(t *testing.T) {
 	})
 }
 
+// What is said of a card as it is made is what is said of it afterwards.
+func TestACardIsTheSameInTheAnswerThatMakesItAndAfterwards(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := newHouse(t, d, Limits{})
+		h.publish(strings.Replace(coffee, "valid: 3 years}", "valid: 3 years, pin: true}", 1))
+		h.pass(time.Minute)
+		for i, body := range []string{`{"amount": "500.00"}`, `{"amount": "500.00", "inactive": true}`, `{"amount": "500.00", "sample": true}`} {
+			key := fmt.Sprint("k", i)
+			made := h.do("POST", "/v1/gift-cards", body, "Idempotency-Key", key).want(201)
+			again := h.do("POST", "/v1/gift-cards", body, "Idempotency-Key", key).want(201)
+			card := h.do("GET", "/v1/gift-cards/"+made.text("id"), "").want(200)
+			for _, a := range []*answer{made, again, card} {
+				if a.get("has_pin") != true || a.text("tail") != card.text("tail") {
+					t.Errorf("%s answers %s", body, a.raw)
+				}
+			}
+			if len(made.text("pin")) != 4 {
+				t.Errorf("the PIN is missing in %s", made.raw)
+			}
+		}
+		body := `{"batch": "jul", "amount": "100.00", "cards": [{"to": "A"}]}`
+		for range 2 {
+			a := h.do("POST", "/v1/gift-cards/batches", body, "Idempotency-Key", "b").want(201)
+			card := h.do("GET", "/v1/gift-cards/"+a.text("cards", 0, "card", "id"), "").want(200)
+			if a.get("cards", 0, "card", "has_pin") != true || a.text("cards", 0, "card", "tail") != card.text("tail") {
+				t.Errorf("the batch answers %s", a.raw)
+			}
+		}
+	})
+}
+
+// A card with nothing on it is not as good as one with money: it says why nothing can be paid with it, and since when.
+func TestACardWithNothingOnItSaysWhy(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := newHouse(t, d, Limits{})
+		issue := func() (id, secret string) {
+			a := h.do("POST", "/v1/gift-cards", `{"amount": "100.00", "expires_at": "2026-12-01T00:00:00Z"}`).want(201)
+			return a.text("id"), a.text("code")
+		}
+		check := func(secret, reason string) *answer {
+			t.Helper()
+			a := h.do("POST", "/v1/codes/check", fmt.Sprintf(`{"code": %q, "total": "80.00"}`, secret)).want(200)
+			if a.get("codes", 0, "usable") != (reason == "") || reason != "" && (a.text("codes", 0, "reason") != reason || a.text("codes", 0, "message") == "") || reason != "" && a.text("total") != "80.00" {
+				t.Errorf("not %q: %s", reason, a.raw)
+			}
+			return a
+		}
+		_, spent := issue()
+		_, held := issue()
+		id, kept := issue()
+		h.do("POST", "/v1/gift-cards/pay", `{"code": "`+spent+`", "amount": "100.00"}`).want(201)
+		h.do("POST", "/v1/gift-cards/pay", `{"code": "`+held+`", "amount": "100.00", "reserve": true}`).want(201)
+		check(spent, "card_empty")
+		check(held, "card_reserved")
+		check(kept, "")
+		h.pass(30 * 24 * time.Hour)
+		over := func() {
+			t.Helper()
+			a := check(kept, "card_expired")
+			if a.text("codes", 0, "gift_card", "expired_at") != "2026-12-01T01:00:00+01:00" || !strings.Contains(a.text("codes", 0, "message"), "2026-12-01") {
+				t.Errorf("it ended as %s", a.raw)
+			}
+		}
+		over()
+		h.do("POST", "/v1/gift-cards/"+id+"/status", `{"to": "blocked"}`).want(201) // writes down what time did
+		h.do("POST", "/v1/gift-cards/"+id+"/status", `{"to": "active"}`).want(201)
+		over()
+		h.prove()
+	})
+}
+
+// Real money put on a sample could be paid with by nobody.
+func TestASampleTakesNoMoney(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := newHouse(t, d, Limits{})
+		id := h.do("POST", "/v1/gift-cards", `{"amount": "100.00", "sample": true}`).want(201).text("id")
+		h.do("POST", "/v1/gift-cards/"+id+"/loads", `{"amount": "100.00"}`).refused(403, "sample_card")
+	})
+}
+
 // Who may read members does not read cards: their accounts are no members.
 func TestAGiftCardIsNoMember(t *testing.T) {
 	t.Parallel()

@@ -247,6 +247,33 @@ func Postings(ctx context.Context, tx *db.Tx, ref Ref, page PostingPage) ([]Post
 	return out, nil
 }
 
+var lastEnds = db.NewLookup(append(slices.Clone(wantMember), "now bigint"), `
+SELECT l.member_id, MAX(l.expires_at)
+FROM want CROSS JOIN lots l
+WHERE l.bucket = want.bucket AND l.program_id = want.program_id AND l.member_id = want.member_id AND l.expires_at <= want.now
+	AND (l.gone > 0 OR l.spendable + l.pending > 0)
+GROUP BY l.member_id`)
+
+// LastEnds gives the latest end of what time took until now, by account, whether it is written down yet or not; those of which it took nothing are not there.
+func LastEnds(ctx context.Context, tx *db.Tx, of []Ref, now time.Time) (map[string]time.Time, error) {
+	var args []any
+	for _, ref := range of {
+		args = append(args, ref.Bucket(), ref.Program, ref.Member, now.UnixMicro())
+	}
+	out := map[string]time.Time{}
+	err := among(ctx, tx, lastEnds, args, func(row db.Scanner) error {
+		var account string
+		var at int64
+		err := row.Scan(&account, &at)
+		out[account] = toTime(at)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read when lots ended: %w", err)
+	}
+	return out, nil
+}
+
 const (
 	memberLots = `
 SELECT ` + lotColumns + `

@@ -105,6 +105,9 @@ func (o *door) card(v *api.GiftCardView) {
 	if v.ExpiresAt != nil {
 		parts = append(parts, "ends "+day(v.ExpiresAt))
 	}
+	if v.ExpiredAt != nil {
+		parts = append(parts, "ended "+day(v.ExpiredAt))
+	}
 	if v.Tail != "" {
 		parts = append(parts, "code …"+v.Tail)
 	}

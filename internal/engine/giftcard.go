@@ -117,6 +117,9 @@ func (w *work) doLoad() error {
 	if w.f.Card == nil {
 		return errs.Invalid("invalid_gift_card", "Say how much is loaded.", errs.Field{Pointer: "/amount", Reason: "required", Message: "is missing"})
 	}
+	if w.st.Card != nil && w.st.Card.Sample {
+		return errs.Forbidden("sample_card", "This card is a sample: nothing can be paid with it, so no money is put on it. Issue a gift card and load that.")
+	}
 	if g := w.p.Doc.GiftCards; g != nil && g.TopUp != nil && !*g.TopUp {
 		return errs.Forbidden("top_up_off", "The program's gift cards are not loaded again.")
 	}
@@ -210,6 +213,32 @@ func (s *State) CardUsable(p *program.Compiled) error {
 		return errs.Conflict("card_inactive", "This gift card was not activated yet.")
 	}
 	return nil
+}
+
+// CardExpired says that nothing is left on a gift card, and that time took some of it.
+func (s *State) CardExpired(p *program.Compiled) bool {
+	if p.GiftCards == nil {
+		return false
+	}
+	h := s.Units[p.GiftCards.Unit]
+	return h != nil && h.Expired > 0 && h.Spendable+h.Pending+h.Reserved == 0
+}
+
+// CardSpent is nil where there is something on a gift card to pay with; else why there is not. ended is when time took the last of it, where that is known.
+func (s *State) CardSpent(p *program.Compiled, ended *time.Time) error {
+	switch {
+	case s.CardBalance(p) > 0:
+		return nil
+	case s.CardExpired(p):
+		err := errs.Conflict("card_expired", "The time of what was left on this gift card is over.")
+		if ended != nil {
+			err = errs.Conflict("card_expired", "What was left on this gift card ended on "+ended.In(p.Zone).Format(time.DateOnly)+".").With("expired_at", ended.In(p.Zone).Format(time.RFC3339))
+		}
+		return err
+	case p.GiftCards != nil && s.Units[p.GiftCards.Unit] != nil && s.Units[p.GiftCards.Unit].Reserved > 0:
+		return errs.Conflict("card_reserved", "All that is left on this gift card is held for a payment that is not done yet.")
+	}
+	return errs.Conflict("card_empty", "There is nothing left on this gift card.")
 }
 
 // quoteCard works out a payment with a gift card: what is asked for, or as much of the total as there is.

@@ -258,9 +258,10 @@ type Presented struct {
 	// Redemption is that of a voucher, with its owner.
 	Redemption *RedemptionState
 	Owner      string
-	// Card is the id of a gift card, State its account.
+	// Card is the id of a gift card, State its account, Ended when the last of what was on it ended, where time took it.
 	Card  string
 	State *State
+	Ended *time.Time
 	// Coupon is the id of a coupon, Account whose books it would be used in, loaded as CouponNeeds says; nil where nobody says who pays.
 	Coupon  string
 	Account *Account
@@ -328,6 +329,9 @@ func PresentAll(p *program.Compiled, list []Presented, total int64, by string, a
 		}
 		if out.Why[i] = c.State.CardUsable(p); out.Why[i] == nil && cards[c.Card] {
 			out.Why[i] = errs.Conflict("card_twice", "The same gift card was named twice.")
+		}
+		if out.Why[i] == nil {
+			out.Why[i] = c.State.CardSpent(p, c.Ended)
 		}
 		if out.Why[i] != nil {
 			continue
