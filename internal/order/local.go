@@ -23,6 +23,9 @@ func poolOf(o *reward.Order) string { return reward.PoolOf(o.Provider, o.Data.Pr
 
 func (p pool) Order(ctx context.Context, o *reward.Order, now time.Time) (out Outcome, err error) {
 	err = p.db.Write(ctx, func(tx *db.Tx) error {
+		if err := o.Lock(ctx, tx); err != nil { // a pool that is loaded meanwhile has another node look at the order too: one of them takes
+			return err
+		}
 		k, err := code.MakeKey(ctx, tx, o.Program, now)
 		if err != nil {
 			return err

@@ -396,6 +396,74 @@ func TestACardOutOfAPool(t *testing.T) {
 	})
 }
 
+// A pool that is loaded brings the orders that wait for it at once, as many as it has codes for, the oldest first.
+func TestAPoolThatIsLoadedWakesTheOrdersThatWaitForIt(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d, nil)
+		load := func(pool string, codes ...string) {
+			h.write(func(tx *db.Tx) error {
+				var list []reward.NewCode
+				for _, c := range codes {
+					list = append(list, reward.NewCode{Text: c})
+				}
+				_, err := reward.Load(t.Context(), tx, "cards", pool, "", list, h.now)
+				return err
+			})
+		}
+		status := func(red string) string {
+			r, _, _, _ := h.see(red)
+			return r.Fulfilment.Status
+		}
+		first := h.redeem("book")
+		h.now = h.now.Add(time.Second)
+		second, other := h.redeem("book"), h.redeem("spa") // shop is no provider here, so SPA is a pool
+		for range 4 {
+			h.now = h.now.Add(10 * time.Minute)
+			h.work()
+		}
+		load("books", "BOOK-0001")
+		h.work()
+		if status(first) != engine.Delivered || status(second) != engine.Ordered || status(other) != engine.Ordered {
+			t.Errorf("one code brought %s, %s, %s", status(first), status(second), status(other))
+		}
+		load("SPA", "SPA-0001")
+		load("books", "BOOK-0002", "BOOK-0003")
+		h.work()
+		if status(second) != engine.Delivered || status(other) != engine.Delivered {
+			t.Errorf("then there came %s, %s", status(second), status(other))
+		}
+		h.prove()
+	})
+}
+
+// A pool that is loaded while an order is held, which found it empty a moment ago: the order is not put off after that.
+func TestAnOrderThatIsWokenWhileItIsHeldIsNotPutOff(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d, nil)
+		red := h.redeem("book")
+		_, o, _, _ := h.see(red)
+		h.write(func(tx *db.Tx) error {
+			mine, err := o.Hold(t.Context(), tx, h.now.Add(hold), h.now)
+			if !mine {
+				t.Error("the order is another's")
+			}
+			return err
+		})
+		h.write(func(tx *db.Tx) error {
+			_, err := reward.Load(t.Context(), tx, "cards", "books", "", []reward.NewCode{{Text: "BOOK-0001"}}, h.now)
+			return err
+		})
+		h.write(func(tx *db.Tx) error { return o.Later(t.Context(), tx, h.now.Add(longest), "", "empty", h.now) })
+		h.work()
+		if r, _, _, _ := h.see(red); r.Fulfilment.Status != engine.Delivered {
+			t.Errorf("it is %+v", r.Fulfilment)
+		}
+		h.prove()
+	})
+}
+
 func TestACardOfTheProgramsOwnIsIssuedOnce(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {

@@ -205,17 +205,64 @@ func (o *Order) Hold(ctx context.Context, tx *db.Tx, until, now time.Time) (bool
 		return false, fmt.Errorf("hold the order of %s: %w", o.Redemption, err)
 	}
 	n, err := res.RowsAffected()
+	if err == nil && n == 1 {
+		o.NextAt = &until
+	}
 	return n == 1, err
 }
 
-const laterOrder = `UPDATE code_orders SET next_at = $1, error = $2, reference = CASE WHEN $3 = '' THEN reference ELSE $3 END, updated_at = $4
+const laterOrder = `UPDATE code_orders SET next_at = CASE WHEN next_at = $8 THEN $1 ELSE next_at END, error = $2, reference = CASE WHEN $3 = '' THEN reference ELSE $3 END, updated_at = $4
 WHERE bucket = $5 AND program_id = $6 AND redemption = $7 AND next_at IS NOT NULL`
 
-// Later says when to ask again, and why.
+// Later says when to ask again, and why. An order that was woken or called off while it was held is looked at as that says.
 func (o *Order) Later(ctx context.Context, tx *db.Tx, at time.Time, reference, why string, now time.Time) error {
 	bucket, _ := ids.BucketOf(o.Redemption)
-	if _, err := tx.Exec(ctx, laterOrder, at.UnixMicro(), Clip(why), Clip(reference), now.UnixMicro(), bucket, o.Program, o.Redemption); err != nil {
+	if _, err := tx.Exec(ctx, laterOrder, at.UnixMicro(), Clip(why), Clip(reference), now.UnixMicro(), bucket, o.Program, o.Redemption, o.NextAt.UnixMicro()); err != nil {
 		return fmt.Errorf("put the order of %s off: %w", o.Redemption, err)
+	}
+	return nil
+}
+
+const (
+	waitingOrders = `
+SELECT bucket, redemption FROM code_orders
+WHERE program_id = $1 AND next_at > $2 AND status = 'sent' AND (request LIKE $3 ESCAPE '!' OR provider = $4 AND request NOT LIKE '%"product":"%')
+ORDER BY created_at, bucket, redemption LIMIT $5`
+
+	wakeOrder = `UPDATE code_orders SET next_at = $1 WHERE bucket = $2 AND program_id = $3 AND redemption = $4 AND next_at > $1 AND status = 'sent'`
+
+	lockOrder = `UPDATE code_orders SET updated_at = updated_at WHERE bucket = $1 AND program_id = $2 AND redemption = $3`
+)
+
+// wake has as many of the orders that wait for a pool looked at now as there are new codes, the oldest first.
+func wake(ctx context.Context, tx *db.Tx, program, pool string, most int, now time.Time) error {
+	type key struct {
+		bucket     int32
+		redemption string
+	}
+	var list []key
+	err := db.Collect(ctx, tx, func(row db.Scanner) error {
+		var k key
+		err := row.Scan(&k.bucket, &k.redemption)
+		list = append(list, k)
+		return err
+	}, waitingOrders, program, now.UnixMicro(), `%"product":"`+strings.ReplaceAll(pool, "_", "!_")+`"%`, pool, most)
+	for _, k := range list {
+		if err == nil {
+			_, err = tx.Exec(ctx, wakeOrder, now.UnixMicro(), k.bucket, program, k.redemption)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("wake the orders that wait for the pool %s: %w", pool, err)
+	}
+	return nil
+}
+
+// Lock has others who work on the order wait until the transaction is over.
+func (o *Order) Lock(ctx context.Context, tx *db.Tx) error {
+	bucket, _ := ids.BucketOf(o.Redemption)
+	if _, err := tx.Exec(ctx, lockOrder, bucket, o.Program, o.Redemption); err != nil {
+		return fmt.Errorf("lock the order of %s: %w", o.Redemption, err)
 	}
 	return nil
 }

@@ -45,7 +45,7 @@ var insertPool = db.NewInsert("code_pools", []string{"bucket integer", "program_
 // poolBucket is that of all rows of a pool.
 func poolBucket(program, pool string) int32 { return ids.Bucket(program, "pool:"+pool) }
 
-// Load puts codes into a pool. Loading the same again adds nothing.
+// Load puts codes into a pool, and has the orders that wait for them looked at now. Loading the same again adds nothing.
 func Load(ctx context.Context, tx *db.Tx, program, pool, batch string, list []NewCode, now time.Time) (Loaded, error) {
 	if len(list) > MaxLoad {
 		return Loaded{}, errs.Invalid("too_many_codes", fmt.Sprintf("At most %d codes are loaded at once: split the file.", MaxLoad))
@@ -79,6 +79,11 @@ func Load(ctx context.Context, tx *db.Tx, program, pool, batch string, list []Ne
 		return row.Scan(&one)
 	}); err != nil {
 		return Loaded{}, fmt.Errorf("load the pool %s: %w", pool, err)
+	}
+	if added > 0 {
+		if err := wake(ctx, tx, program, pool, added, now); err != nil {
+			return Loaded{}, err
+		}
 	}
 	return Loaded{Added: added, Known: len(list) - added}, nil
 }
