@@ -818,7 +818,7 @@ type PayRate struct {
 	// Points are worth Worth; they are taken in whole multiples.
 	Points Amount `json:"points"`
 	Worth  Amount `json:"worth"`
-	// Min and Max bound the points of one payment, Share the part of a purchase in percent.
+	// Min and Max bound the points of one payment, Max and Share (a part of the purchase in percent) all payments with the reward in one purchase.
 	Min   Amount `json:"min,omitempty"`
 	Max   Amount `json:"max,omitempty"`
 	Share Amount `json:"share,omitempty"`

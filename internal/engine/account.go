@@ -266,6 +266,8 @@ type RedemptionState struct {
 	// Chosen is the reward that was picked, Option the number of the price where it is not the first.
 	Chosen string `json:"chosen,omitempty"`
 	Option int64  `json:"option,omitempty"`
+	// On is how much of each line of the purchase it paid, as Decision.Lines, where the reward may pay only some lines; then it goes back with those.
+	On []int64 `json:"on,omitempty"`
 	// Money is what was paid besides the points, MoneyBack what was given back of it, in minor units.
 	Money     int64 `json:"money,omitempty"`
 	MoneyBack int64 `json:"money_back,omitempty"`

@@ -33,6 +33,9 @@ type basket struct {
 	payments  []bpayment
 	// total is what was to be paid: lines and shipping less discounts.
 	total int64
+	// on is what was paid of each line (shipping last) with points that only some lines take, nil where nothing was; net what each cost.
+	on  []int64
+	net []LineSum
 	// converted says that the amounts came in another currency.
 	from string
 	rate string
@@ -371,10 +374,19 @@ func (b *basket) basisOf(in []bool, scoped bool, basis *program.Basis, paidPoint
 			trace(Note{Code: StepTax, Args: Args{"tax": Money(tax)}})
 		}
 	}
-	sum := total(values)
-	if off := b.paid(d, paidPoints); off > 0 && b.total > 0 && sum > 0 {
-		keep := max(b.total-off, 0)
-		left, err := money.MulDiv(sum, keep, b.total, money.HalfUp)
+	sum, rest := total(values), b.total
+	if d.PaidWithPoints == "excluded" && b.on != nil {
+		if err := b.takePaid(values); err != nil {
+			return nil, 0, err
+		}
+		left := total(values)
+		if left != sum {
+			trace(Note{Code: StepPayments, Args: Args{"money": Money(sum - left)}})
+		}
+		sum, rest = left, rest-total(b.on)
+	}
+	if off := b.paid(d, paidPoints); off > 0 && rest > 0 && sum > 0 {
+		left, err := money.MulDiv(sum, max(rest-off, 0), rest, money.HalfUp)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -442,7 +454,7 @@ func (b *basket) takeDiscounts(values []int64, in []bool, scoped bool, whole str
 func (b *basket) paid(d program.Basis, points int64) int64 {
 	var off int64
 	if d.PaidWithPoints == "excluded" {
-		off = points
+		off = points - total(b.on)
 	}
 	for _, p := range b.payments {
 		if (d.PaidWithPoints == "excluded" && p.means == "points" && points == 0) || slices.Contains(d.WithoutPayments, p.means) {
@@ -450,6 +462,42 @@ func (b *basket) paid(d program.Basis, points int64) int64 {
 		}
 	}
 	return off
+}
+
+// payOn notes what was paid of each line with points that only some lines take.
+func (b *basket) payOn(on []int64) {
+	if on == nil {
+		return
+	}
+	if b.on == nil {
+		b.on = make([]int64, b.places())
+	}
+	for i := range min(len(on), len(b.on)) {
+		b.on[i] += on[i]
+	}
+}
+
+// paidBefore notes what the redemptions of a recorded purchase paid of its lines.
+func (b *basket) paidBefore(d Decision) {
+	for i := range d.Redemptions {
+		b.payOn(d.Redemptions[i].On)
+	}
+	b.net = d.Lines
+}
+
+// takePaid takes what was paid of each line with points out of what counts of it.
+func (b *basket) takePaid(values []int64) error {
+	for i, on := range b.on {
+		if on <= 0 || values[i] <= 0 || b.net[i].Amount <= 0 {
+			continue
+		}
+		off, err := money.MulDiv(values[i], min(on, b.net[i].Amount), b.net[i].Amount, money.HalfUp)
+		if err != nil {
+			return err
+		}
+		values[i] -= off
+	}
+	return nil
 }
 
 func total(values []int64) int64 {

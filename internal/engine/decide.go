@@ -455,12 +455,13 @@ func (w *work) doPurchase() error {
 	if w.d.Lines, err = b.sums(); err != nil {
 		return err
 	}
+	b.net = w.d.Lines
 	body := w.f.Purchase
 	if b.from != "" {
 		w.note(StepRate, Args{"from": text(b.from), "rate": Number(b.rate), "to": Money(b.total)})
 	}
 	w.event(EvPurchase, map[string]string{"total": money.Format(b.total, w.p.Exponent), "currency": w.p.Doc.Currency})
-	paid, err := w.link(body.Redemptions)
+	paid, err := w.link(b, body.Redemptions)
 	if err != nil {
 		return err
 	}
@@ -477,7 +478,7 @@ func (w *work) doPurchase() error {
 	}
 	first := w.spendsFirst()
 	if first {
-		n, err := w.spend(body, b.total-paid, w.scene())
+		n, err := w.spend(b, paid, w.scene())
 		if err != nil {
 			return err
 		}
@@ -513,7 +514,7 @@ func (w *work) doPurchase() error {
 		return err
 	}
 	if !first {
-		if _, err := w.spend(body, b.total-paid, w.scene()); err != nil {
+		if _, err := w.spend(b, paid, w.scene()); err != nil {
 			return err
 		}
 	}

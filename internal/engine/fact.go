@@ -267,7 +267,7 @@ type Activity struct {
 // Redemption is what a redemption step asks for.
 type Redemption struct {
 	Spend
-	// Total is the money to pay before points, for a reward with a rate and a share.
+	// Total is the money to pay before points: for a reward with a rate, and required where that has a share or lines; then what these lines come to.
 	Total *money.Decimal `json:"total,omitempty"`
 	// Hold overrides how long a reservation lasts, in seconds.
 	Hold    int64  `json:"hold_seconds,omitempty"`

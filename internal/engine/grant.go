@@ -372,7 +372,7 @@ func (w *work) openGrant(i int) bool {
 		return false
 	}
 	before := len(w.st.Grants)
-	q, err := w.quoteSpend(Spend{Reward: g.Reward, Quantity: g.left(), Grant: g.N}, -1, w.scene())
+	q, err := w.quoteSpend(Spend{Reward: g.Reward, Quantity: g.left(), Grant: g.N}, bill{whole: -1, left: -1}, w.scene())
 	if err != nil {
 		return false // what cannot be handed over now, for want of stock, stays the member's to fetch
 	}

@@ -92,10 +92,20 @@ type quote struct {
 	counters []Counter
 	// grants pay for a part of the quantity, or all of it.
 	grants []grantUses
+	// on is the money that each line is paid with, where only some lines may be.
+	on []int64
 }
 
-// quoteSpend works out price and worth, and checks everything but the balance. toPay is the money to pay, -1 if unknown.
-func (w *work) quoteSpend(s Spend, toPay int64, sc *scene) (*quote, error) {
+// bill is what a payment with points may go to.
+type bill struct {
+	// whole is what there was to pay, left what is left of it, in minor units; both -1 where it is not known.
+	whole, left int64
+	// basket is that of a purchase; nil where the till said no more than a total.
+	basket *basket
+}
+
+// quoteSpend works out price and worth, and checks everything but the balance.
+func (w *work) quoteSpend(s Spend, toPay bill, sc *scene) (*quote, error) {
 	r := w.p.Rewards[s.Reward]
 	q := &quote{r: r, quantity: max(s.Quantity, 1), price: map[string]int64{}}
 	var free int64
@@ -219,9 +229,40 @@ func (s *scene) finds(r *program.CompiledReward) bool {
 
 func stockName(reward string) string { return ProgramTally + "stock:" + reward }
 
-// quotePay works out a payment with points: what is asked for, within what the purchase allows, in whole multiples of the
-// rate; then the least is checked.
-func (w *work) quotePay(q *quote, s Spend, total int64) error {
+// soFar is what was paid of a unit with a reward in the purchase that is decided.
+func (w *work) soFar(reward, unit string) (points int64) {
+	for i := range w.d.Redemptions {
+		if s := &w.d.Redemptions[i]; s.Purchase == w.f.ID && s.Reward == reward {
+			points += s.Price[unit]
+		}
+	}
+	return points
+}
+
+// payable is what of a bill a reward may pay, and what of that is left; room is what is left of each line, where the reward names lines.
+func (w *work) payable(r *program.CompiledReward, of bill) (whole, left int64, room []int64) {
+	if r.Pay.Lines == nil || of.basket == nil {
+		return of.whole, of.left, nil
+	}
+	room = make([]int64, of.basket.places())
+	for i := range of.basket.lines {
+		l := &of.basket.lines[i]
+		if !r.Pay.Lines.Match(l.sku, l.category, l.brand, l.tags, w.f.Purchase.Store, w.f.Purchase.Channel) {
+			continue
+		}
+		whole += of.basket.net[i].Amount
+		room[i] = of.basket.net[i].Amount
+		if of.basket.on != nil {
+			room[i] -= of.basket.on[i]
+		}
+		room[i] = max(room[i], 0)
+	}
+	return max(whole, 0), max(min(of.left, total(room), whole), 0), room
+}
+
+// quotePay works out a payment with points: what is asked for, within what the purchase allows to all payments with the reward together, in
+// whole multiples of the rate; then the least is checked.
+func (w *work) quotePay(q *quote, s Spend, toPay bill) error {
 	r := q.r
 	unit := r.Pay.Unit
 	have := w.spendable(unit)
@@ -236,33 +277,42 @@ func (w *work) quotePay(q *quote, s Spend, total int64) error {
 			want = have
 		}
 	}
+	already := w.soFar(r.ID, unit)
 	if r.PayMax >= 0 {
-		want = min(want, r.PayMax)
+		want = min(want, r.PayMax-already)
 	}
-	if total >= 0 {
-		most, err := money.MulDiv(max(total, 0), r.Share, 10000, money.Down)
+	whole, left, room := w.payable(r, toPay)
+	if room != nil && whole == 0 {
+		return errs.Conflict("nothing_payable", "No line of this purchase may be paid with this reward.").With("reward", r.ID)
+	}
+	if whole >= 0 && r.PayWorth > 0 {
+		most, err := money.MulDiv(whole, r.Share, 10000, money.Down)
 		if err != nil {
 			return err
 		}
-		if r.PayWorth > 0 {
-			points, err := money.MulDiv(most, r.PayPoints, r.PayWorth, money.Down)
-			if err != nil {
-				return err
-			}
-			want = min(want, points)
+		if most, err = money.MulDiv(most, r.PayPoints, r.PayWorth, money.Down); err != nil {
+			return err
 		}
+		rest, err := money.MulDiv(max(left, 0), r.PayPoints, r.PayWorth, money.Down)
+		if err != nil {
+			return err
+		}
+		want = min(want, most-already, rest)
 	}
 	want -= want % r.PayPoints
 	if want <= 0 || (r.PayMin >= 0 && want < r.PayMin) {
 		return errs.Insufficient("below_minimum", "This comes to fewer points than can be paid with.").With("reward", r.ID).
-			With("unit", unit).With("points", w.amount(unit, want)).With("minimum", w.amount(unit, max(r.PayMin, r.PayPoints)))
+			With("unit", unit).With("points", w.amount(unit, max(want, 0))).With("minimum", w.amount(unit, max(r.PayMin, r.PayPoints)))
 	}
 	worth, err := money.MulDiv(want/r.PayPoints, r.PayWorth, 1, money.Down)
 	if err != nil {
 		return err
 	}
 	q.price[unit], q.worth = want, worth
-	return nil
+	if room != nil {
+		q.on, err = spread(worth, room)
+	}
+	return err
 }
 
 // afford checks that every unit of the price is there.
@@ -279,7 +329,7 @@ func (w *work) afford(q *quote) error {
 // redeem takes the price to an account and makes the redemption.
 func (w *work) redeem(q *quote, id, to string) RedemptionState {
 	s := RedemptionState{ID: id, Member: w.f.Member, Reward: q.r.ID, Quantity: q.quantity, Price: q.price, Worth: q.worth, At: w.at, Counters: q.counters,
-		Money: q.money, Option: q.option}
+		Money: q.money, Option: q.option, On: q.on}
 	if q.gives != nil && q.gives != q.r {
 		s.Chosen = q.gives.ID
 	}
@@ -317,6 +367,8 @@ func (w *work) doRedeem(reserve bool) error {
 	total := int64(-1)
 	if b.Total != nil {
 		total = r.money(b.Total, "/total", false)
+	} else if rw := w.p.Rewards[b.Spend.Reward]; !card && rw != nil && rw.Pay != nil && (rw.Share < 10000 || rw.Pay.Lines != nil) {
+		r.fail("/total", "required", "say what the purchase comes to: this reward pays a part of it only")
 	}
 	if b.Hold < 0 || time.Duration(b.Hold) > maxHold/time.Second {
 		r.fail("/hold_seconds", "out_of_range", "must be 0 (the reward's own) to 7,776,000 seconds, which is 90 days")
@@ -333,7 +385,7 @@ func (w *work) doRedeem(reserve bool) error {
 	} else {
 		sc := w.scene()
 		sc.store, sc.channel = b.Store, b.Channel
-		q, err = w.quoteSpend(b.Spend, total, sc)
+		q, err = w.quoteSpend(b.Spend, bill{whole: total, left: total}, sc)
 	}
 	if err != nil {
 		return err
@@ -643,11 +695,11 @@ func (w *work) drawnID(i int) string {
 	return w.f.ID + ":" + strconv.Itoa(i) // a simulation draws no ids
 }
 
-// spend redeems the rewards of a purchase, one after another; each lowers what is left to pay.
-func (w *work) spend(b *Purchase, total int64, sc *scene) (int64, error) {
+// spend redeems the rewards of a purchase, one after another; each lowers what is left to pay. paid is what was paid with others before.
+func (w *work) spend(b *basket, paid int64, sc *scene) (int64, error) {
 	var worth int64
-	for i, s := range b.Spend {
-		q, err := w.quoteSpend(s, total-worth, sc)
+	for i, s := range w.f.Purchase.Spend {
+		q, err := w.quoteSpend(s, bill{whole: max(b.total, 0), left: b.total - paid - worth, basket: b}, sc)
 		if err == nil {
 			err = w.afford(q)
 		}
@@ -664,12 +716,13 @@ func (w *work) spend(b *Purchase, total int64, sc *scene) (int64, error) {
 			return 0, e.With("pointer", "/spend/"+strconv.Itoa(i))
 		}
 		worth += q.worth
+		b.payOn(q.on)
 	}
 	return worth, nil
 }
 
 // link ties committed redemptions to the purchase, so that a return gives their points back too.
-func (w *work) link(ids []string) (int64, error) {
+func (w *work) link(b *basket, ids []string) (int64, error) {
 	var worth int64
 	for i, id := range ids {
 		r := w.in.Redemptions[id]
@@ -687,6 +740,14 @@ func (w *work) link(ids []string) (int64, error) {
 		}
 		s := *r
 		s.Purchase = w.f.ID
+		if rw := w.p.Rewards[s.Reward]; rw != nil && rw.Pay != nil && rw.Pay.Lines != nil {
+			_, left, room := w.payable(rw, bill{whole: b.total, left: max(b.total, 0), basket: b})
+			var err error
+			if s.On, err = spread(min(s.Worth, left), room); err != nil {
+				return 0, err
+			}
+			b.payOn(s.On)
+		}
 		w.d.Redemptions = append(w.d.Redemptions, s)
 		worth += s.Worth
 	}
@@ -802,7 +863,7 @@ func (w *work) quoteAny(r *program.CompiledReward, sc *scene) (first *quote, why
 	}
 	for _, id := range choices {
 		for option := range r.Prices {
-			q, err := w.quoteSpend(Spend{Reward: r.ID, Max: r.Pay != nil, Choose: id, Option: int64(option) + 1}, -1, sc)
+			q, err := w.quoteSpend(Spend{Reward: r.ID, Max: r.Pay != nil, Choose: id, Option: int64(option) + 1}, bill{whole: -1, left: -1}, sc)
 			switch {
 			case err != nil:
 				why = cmp.Or(why, err)

@@ -437,6 +437,9 @@ func (w *work) giveBackSpent(past *Past, bought, after []LineSum, pol program.Re
 				if target, err = money.MulDiv(s.Price[unit], max(min(back, paid), 0), paid, money.HalfUp); err != nil {
 					return err
 				}
+				if on := total(old.On); on > 0 {
+					target = backOn(s.Price[unit], old.On, on, bought, after)
+				}
 			}
 			n := target - s.Refunded[unit]
 			if n <= 0 {
@@ -452,12 +455,24 @@ func (w *work) giveBackSpent(past *Past, bought, after []LineSum, pol program.Re
 	return nil
 }
 
+// backOn is the share of a price that goes back with the lines it paid.
+func backOn(price int64, on []int64, sum int64, bought, after []LineSum) int64 {
+	part := new(big.Rat)
+	for k := range min(len(on), len(bought)) {
+		if on[k] > 0 {
+			part.Add(part, new(big.Rat).Mul(big.NewRat(on[k], sum), share(bought[k], after[k])))
+		}
+	}
+	return roundRat(part.Mul(part, big.NewRat(price, 1)), money.HalfUp)
+}
+
 // uncount takes what came back out of the tier metrics, at the day of the purchase.
 func (w *work) uncount(past *Past, bought, before, after []LineSum, whole bool) error {
 	b, fields := rereadPurchase(w.p, past.Fact.Purchase)
 	if len(fields) > 0 { // a later version may count in another currency; then the metric is left as it was
 		return nil
 	}
+	b.paidBefore(past.Decision)
 	at := past.Fact.OccurredAt
 	spend := func(t *program.CompiledTierSet) (int64, error) {
 		return spendBack(t, b, past, bought, before, after)
@@ -543,6 +558,7 @@ func rebuildReturn(p *program.Compiled, set *program.CompiledTierSet, ret, bough
 	}
 	if set.Metric == "spend" {
 		if b, fields := rereadPurchase(p, bought.Fact.Purchase); len(fields) == 0 {
+			b.paidBefore(bought.Decision)
 			if n, err := spendBack(set, b, bought, lines, before, after); err == nil {
 				add(at, n)
 			}

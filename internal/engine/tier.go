@@ -738,6 +738,7 @@ func spendOfFact(p *program.Compiled, t *program.CompiledTierSet, past Past) (in
 	if len(fields) > 0 {
 		return 0, money.ErrSyntax
 	}
+	b.paidBefore(past.Decision)
 	_, n, err := spendOf(t, b, past.Fact.Purchase.Store, past.Fact.Purchase.Channel, spentWorth(past.Decision))
 	return n, err
 }

@@ -1271,6 +1271,9 @@ func (c *checker) pay(ptr string, p *Pay) {
 	if p.Share != nil {
 		c.percent(ptr+"/share", *p.Share)
 	}
+	if p.Lines != nil {
+		c.lines(ptr+"/lines", p.Lines)
+	}
 }
 
 func (c *checker) ordered(ptr string, low, high *money.Decimal) {

@@ -467,11 +467,17 @@ type Pay struct {
 	// Points and Worth: this many points are worth this much money; points are taken in whole multiples. Required.
 	Points money.Decimal `json:"points"`
 	Worth  money.Decimal `json:"worth"`
-	// Min and Max bound the points of one payment.
+	// Min is the least points of one payment.
 	Min *money.Decimal `json:"min,omitempty"`
+	// Max is the most points of one payment, and of all payments with the reward in one purchase together.
 	Max *money.Decimal `json:"max,omitempty"`
-	// Share is the largest part of the purchase that may be paid so, in percent; 100 when left out.
+	// Share is the largest part of the purchase that may be paid so, in percent, whatever number of payments it is split into; 100 when left
+	// out. With it, a payment outside of a purchase must say what the purchase comes to (its total).
 	Share *money.Decimal `json:"share,omitempty"`
+	// Lines says which lines of a purchase may be paid so: all but delivery, unless it narrows them; Share is then the part of these
+	// lines. When goods come back, the points come back with the lines they paid. Without it, the whole purchase may be paid. A
+	// payment outside of a purchase must say what these lines come to, as its total.
+	Lines *Lines `json:"lines,omitempty"`
 }
 
 // Spending says how points are taken.

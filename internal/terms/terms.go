@@ -265,7 +265,10 @@ func (w *writer) means(words program.Words) []string {
 }
 
 // scope says which goods count.
-func (w *writer) scope(l *program.Lines) string {
+func (w *writer) scope(l *program.Lines) string { return w.scoped("scope", l) }
+
+// scoped says of lines what a phrase says: key for some, key.not for all but some, key.but for some but not all of those.
+func (w *writer) scoped(key string, l *program.Lines) string {
 	if l == nil {
 		return ""
 	}
@@ -276,11 +279,11 @@ func (w *writer) scope(l *program.Lines) string {
 	}
 	switch {
 	case s != "" && not != "":
-		return sentence(w.say("scope.but", "what", s, "not", not))
+		return sentence(w.say(key+".but", "what", s, "not", not))
 	case not != "":
-		return sentence(w.say("scope.not", "not", not))
+		return sentence(w.say(key+".not", "not", not))
 	case s != "":
-		return sentence(w.say("scope", "what", s))
+		return sentence(w.say(key, "what", s))
 	}
 	return ""
 }
@@ -658,8 +661,13 @@ func (w *writer) price(r *program.CompiledReward) string {
 		if r.PayMax >= 0 {
 			s = paragraph(s, sentence(w.say("pay.max", "points", w.points(r.Pay.Unit, r.PayMax))))
 		}
+		s = paragraph(s, w.scoped("pay.lines", r.Pay.Lines))
 		if r.Share < 10000 {
-			s = paragraph(s, sentence(w.say("pay.share", "n", w.share(r.Share))))
+			key := "pay.share"
+			if r.Pay.Lines != nil {
+				key = "pay.share.lines"
+			}
+			s = paragraph(s, sentence(w.say(key, "n", w.share(r.Share))))
 		}
 		return s
 	}

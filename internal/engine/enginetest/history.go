@@ -179,7 +179,7 @@ func Program(t *rapid.T, o Options) *program.Compiled {
 		"tiers: {club: {" + by + ", steps: " + steps + "}}\n" +
 		"rewards:\n  - {id: mug, title: Mug, price: {point: 20}, gives: {product: MUG}, stock: 12, limit: {per: week, times: 3}, hold: 3 days}\n" +
 		"  - {id: buns, title: Buns, price: {point: 3}, quantity: 2, gives: {product: BUN}, hold: 2 hours}\n" +
-		"  - {id: off, title: Off, pay: {unit: point, points: 2, worth: 0.10, share: 50}}\n" +
+		"  - {id: off, title: Off, pay: {unit: point, points: 2, worth: 0.10, share: 50" + pick("pay lines", []string{"", ", lines: {category: food}", ", lines: {not: {category: shoes}}, max: 60"}) + "}}\n" +
 		kindsOf(o) +
 		"  - {id: slip, title: Slip, price: {point: 2}, gives: {voucher: {money: 2.00, uses: 2, least: 3.00, valid: 20 days}}}\n" +
 		"spending: {order: " + pick("order", []string{"earliest expiry", "earliest earned"}) + ", short: " + pick("short", []string{"refuse", "use what there is"}) +
@@ -343,6 +343,9 @@ func (h *History) body(t *rapid.T, f *engine.Fact) bool {
 		}
 	case engine.Reserve, engine.Redeem:
 		f.Redemption = &engine.Redemption{Spend: h.spend(t)}
+		if f.Redemption.Spend.Reward == "off" && rapid.IntRange(0, 9).Draw(t, "says the total") > 0 {
+			f.Redemption.Total = cents(t, "to pay", 0, 9000)
+		}
 		if f.Member == h.Card {
 			f.Redemption = &engine.Redemption{Spend: engine.Spend{Points: cents(t, "paid", 1, 4000)}}
 			if rapid.Bool().Draw(t, "all of it") {
