@@ -103,6 +103,37 @@ func TestAGiftCardIsPaidWithByItsCode(t *testing.T) {
 	})
 }
 
+// Goods that were paid with a gift card come back one by one.
+func TestAPartOfAPaymentIsGivenBack(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := newHouse(t, d, Limits{})
+		made := h.do("POST", "/v1/gift-cards", `{"amount": "500.00"}`).want(201)
+		red := h.do("POST", "/v1/gift-cards/pay", `{"code": "`+made.text("code")+`", "amount": "120.50"}`).want(201).text("id")
+		back := func(body string) *answer { return h.do("POST", "/v1/redemptions/"+red+"/refund", body) }
+		for i, want := range []string{"399.50", "419.50"} {
+			for range 2 { // told twice, it counts once
+				back(fmt.Sprintf(`{"amount": "20.00", "source": "till", "external_id": "back-%d"}`, i))
+			}
+			if got := h.do("GET", "/v1/gift-cards/"+made.text("id"), "").want(200).text("balance"); got != want {
+				t.Errorf("the card has %s, not %s", got, want)
+			}
+		}
+		back(`{"amount": "80.51"}`).refused(422, "more_than_spent")
+		back(`{"amount": "1.00", "points": "1.00"}`).refused(422, "not_money")
+		back(`{}`).want(201)
+		back(`{"amount": "1.00"}`).refused(409, "redemption_refunded")
+		if got := h.do("GET", "/v1/gift-cards/"+made.text("id"), "").want(200).text("balance"); got != "500.00" {
+			t.Errorf("the card has %s", got)
+		}
+		red = h.voucher("mug", "4711").text("id")
+		back(`{"amount": "4.00"}`).refused(422, "not_money")
+		back(`{"points": "4"}`).want(201).is("4", "given_back", "star")
+		back(`{}`).want(201).is("6", "given_back", "star")
+		h.prove()
+	})
+}
+
 // What is said of a card as it is made is what is said of it afterwards.
 func TestACardIsTheSameInTheAnswerThatMakesItAndAfterwards(t *testing.T) {
 	t.Parallel()

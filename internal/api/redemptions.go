@@ -82,8 +82,24 @@ func (s *Server) cancelRedemption(ctx context.Context, in *redemptionStepIn) (*A
 	return s.redemptionStep(ctx, in, engine.Cancel)
 }
 
-func (s *Server) refundRedemption(ctx context.Context, in *redemptionStepIn) (*Answered[Recorded], error) {
-	return s.redemptionStep(ctx, in, engine.Refund)
+type refundIn struct {
+	Call
+	RedemptionPath
+	Included
+	Body *RedemptionRefund
+}
+
+func (s *Server) refundRedemption(ctx context.Context, in *refundIn) (*Answered[Recorded], error) {
+	if _, ok := ids.BucketOf(in.Redemption); !ok {
+		return nil, web.NotFound("redemption")
+	}
+	if in.Body == nil {
+		in.Body = &RedemptionRefund{}
+	}
+	f := in.Body.FactKey.fact(engine.Refund)
+	f.Parent = in.Redemption
+	f.Redemption = &engine.Redemption{Reason: in.Body.Reason, Spend: engine.Spend{Points: in.Body.Points, Money: in.Body.Amount}}
+	return s.recordFact(ctx, &in.Call, in.Include, "", f)
 }
 
 func (s *Server) redemptionStep(ctx context.Context, in *redemptionStepIn, kind engine.Kind) (*Answered[Recorded], error) {

@@ -268,7 +268,17 @@ type Redemption struct {
 	Commit bool `json:"commit,omitempty"`
 }
 
-// RedemptionStep commits, cancels or refunds.
+// RedemptionRefund gives back all that is left of a redemption, or a part of it.
+type RedemptionRefund struct {
+	FactKey
+	// Points is how many of the points are given back, of a price in one unit; all that is left when left out.
+	Points *money.Decimal `json:"points,omitempty"`
+	// Amount is the same of a payment with a gift card, in the program's currency.
+	Amount *money.Decimal `json:"amount,omitempty"`
+	Reason string         `json:"reason,omitempty"`
+}
+
+// RedemptionStep commits or cancels.
 type RedemptionStep struct {
 	FactKey
 	Reason string `json:"reason,omitempty"`

@@ -190,7 +190,7 @@ func (c *redemptionListCmd) Run(e *env) error {
 	})
 }
 
-// redemptionStep is what commit, cancel and refund have in common.
+// redemptionStep is what commit, cancel and refund have in common; refund says more.
 type redemptionStep struct {
 	oneRedemption
 	Reason string `placeholder:"TEXT" help:"Why, for its history."`
@@ -233,17 +233,34 @@ func (redemptionCancelCmd) Help() string {
 
 func (c *redemptionCancelCmd) Run(e *env) error { return c.do(e, "cancel", nil) }
 
-type redemptionRefundCmd struct{ redemptionStep }
+type redemptionRefundCmd struct {
+	redemptionStep
+	Points string `placeholder:"N" help:"How many of the points are given back; all that is left when left out."`
+	Amount string `placeholder:"AMOUNT" help:"How much of a payment with a gift card is given back; all that is left when left out."`
+}
 
 func (redemptionRefundCmd) Help() string {
-	return `The points come back to the lots they left, with their old ends.
+	return `What was paid comes back to the lots it left, with their old ends.
 
 Examples:
 
-    lojal redemption refund red_01k9zjq3hfe1f8m6v7j0q3x5c4 --reason "Machine broken"`
+    lojal redemption refund red_01k9zjq3hfe1f8m6v7j0q3x5c4 --reason "Machine broken"
+    lojal redemption refund red_01k9zjq3hfe1f8m6v7j0q3x5c4 --amount 40.00 --source till-1 --external-id R-2001/back`
 }
 
-func (c *redemptionRefundCmd) Run(e *env) error { return c.do(e, "refund", nil) }
+func (c *redemptionRefundCmd) Run(e *env) error {
+	in := api.RedemptionRefund{FactKey: c.key(), Reason: c.Reason}
+	var err error
+	if in.Points, err = optional(c.Points); err != nil {
+		return err
+	}
+	if in.Amount, err = optional(c.Amount); err != nil {
+		return err
+	}
+	return c.ask(e, func(o *door) error {
+		return call(&c.asking, o, http.MethodPost, path("redemptions", c.Redemption, "refund"), nil, in, o.redeemed)
+	})
+}
 
 type redemptionFulfilCmd struct {
 	oneRedemption

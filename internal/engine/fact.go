@@ -229,7 +229,8 @@ type Spend struct {
 	Option int64 `json:"option,omitempty"`
 	// Choose is the reward that is picked, where one may choose.
 	Choose string `json:"choose,omitempty"`
-	// Money is what was paid besides the points, for a reward that costs that too. A reservation asks for it as it is committed.
+	// Money is what was paid besides the points, for a reward that costs that too. A reservation asks for it as it is committed. In a refund it is the
+	// part of a payment with a gift card that is given back.
 	Money *money.Decimal `json:"money,omitempty"`
 }
 

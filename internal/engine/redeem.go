@@ -580,8 +580,16 @@ func (w *work) doRefund() error {
 	s := *r
 	s.Refunded = copyAmounts(r.Refunded)
 	var part *money.Decimal
-	if w.f.Redemption != nil {
-		part = w.f.Redemption.Points
+	pointer := "/points"
+	if b := w.f.Redemption; b != nil {
+		part = b.Points
+		if b.Money != nil {
+			part, pointer = b.Money, "/amount"
+			if w.st.Kind != GiftCard || b.Points != nil {
+				return errs.Invalid("not_money", "An amount of money is given back of a payment with a gift card.",
+					errs.Field{Pointer: pointer, Reason: "not_money", Message: "leave it out; a part of what was paid in points is said as points"})
+			}
+		}
 	}
 	if part != nil && len(s.Price) != 1 {
 		return errs.Invalid("several_units", "A price in several units is refunded whole.", errs.Field{Pointer: "/points", Reason: "several_units", Message: "leave it out"})
@@ -593,7 +601,7 @@ func (w *work) doRefund() error {
 			var err error
 			if n, err = part.Minor(w.p.Units[unit].Precision); err != nil || n <= 0 || n > left {
 				return errs.Invalid("more_than_spent", "That is not a part of what is left to refund.",
-					errs.Field{Pointer: "/points", Reason: "out_of_range", Message: "must be more than 0 and at most " + w.amount(unit, left)})
+					errs.Field{Pointer: pointer, Reason: "out_of_range", Message: "must be more than 0 and at most " + w.amount(unit, left)})
 			}
 		}
 		w.giveBack(&s, unit, n)
