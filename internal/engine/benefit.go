@@ -22,7 +22,7 @@ type UseBody struct {
 	Channel string `json:"channel,omitempty"`
 }
 
-// FadeState is how far a fading benefit has fallen for a member. There is none before the first warning.
+// FadeState is how far a fading benefit has fallen for a member. There is none before the first purchase or warning.
 type FadeState struct {
 	// Since is the purchase (or the joining) from which is counted.
 	Since time.Time `json:"since,omitzero"`
@@ -32,8 +32,8 @@ type FadeState struct {
 	// it was given.
 	ToldOf string     `json:"told_of,omitempty"`
 	ToldAt *time.Time `json:"told_at,omitempty"`
-	// By is the purchase that brought the benefit back, and Before what was so until then: it is so again when all of that
-	// purchase comes back.
+	// By is the purchase from which is counted, and Before what was so until then: it is so again when all of that purchase comes
+	// back. That purchases are remembered up to maxFades deep keeps somebody from buying and returning by turns.
 	By     string     `json:"by,omitempty"`
 	Before *FadeState `json:"before,omitempty"`
 }
@@ -618,18 +618,37 @@ func (w *work) bears(b *program.CompiledBenefit) bool {
 	return ok && err == nil
 }
 
+// maxFades is how many purchases in a row a fading benefit remembers, for what is so when they come back.
+const maxFades = 12
+
+// pinFades keeps from when fading benefits are counted before a purchase becomes the last one: it may have cost nothing, or come back.
+func (w *work) pinFades() {
+	for _, b := range w.p.Fading {
+		if w.st.Fades[b.ID] == nil {
+			s := w.fadeState(b.ID)
+			w.setFade(b.ID, &s)
+		}
+	}
+}
+
+// costs says that a purchase came to more than nothing: what was free is not bought.
+func costs(lines []LineSum) bool {
+	var sum int64
+	for i := range lines {
+		sum += lines[i].Amount
+	}
+	return sum > 0
+}
+
 // settleFades brings fading benefits back when something was bought, and, when time has come, warns or takes a step.
 func (w *work) settleFades() {
 	for _, b := range w.p.Fading {
 		s := w.st.Fades[b.ID]
 		switch {
-		case w.f.Kind == PurchaseK && s != nil && w.at.After(s.Since):
+		case w.f.Kind == PurchaseK && s != nil && w.at.After(s.Since) && costs(w.d.Lines):
 			w.restore(b, s)
-		case w.f.Kind == ReturnK && w.allBack && s != nil && s.By == w.in.Past.Fact.ID:
-			w.setFade(b.ID, s.Before)
-			if s.Before.Step != "" {
-				w.tellFade(EvBenefitFaded, NoteFadedAgain, b, nil)
-			}
+		case w.f.Kind == ReturnK && w.allBack && s != nil:
+			w.unrestore(b, s)
 		case w.f.Kind == Due && w.st.Status == Active:
 			w.fade(b)
 		}
@@ -637,21 +656,44 @@ func (w *work) settleFades() {
 }
 
 func (w *work) restore(b *program.CompiledBenefit, s *FadeState) {
-	if s.Step == "" && s.ToldAt == nil { // there is nothing to restore, and what can be worked out is not kept
-		delete(w.st.Fades, b.ID)
-		return
+	now := &FadeState{Since: w.at, By: w.f.ID, Before: s.clone()}
+	last := now
+	for range maxFades {
+		if last.Before == nil {
+			break
+		}
+		last = last.Before
 	}
-	before := *s
-	before.By, before.Before = "", nil
-	w.setFade(b.ID, &FadeState{Since: w.at, By: w.f.ID, Before: &before})
+	last.By, last.Before = "", nil
+	w.setFade(b.ID, now)
 	if s.Step == "" {
-		if w.bears(b) {
+		if s.ToldAt != nil && w.bears(b) {
 			w.note(NoteFadeStopped, Args{"benefit": {Benefit: b.ID}})
 		}
 		return
 	}
 	if w.bears(b) {
 		w.tellFade(EvBenefitRestored, NoteRestored, b, nil)
+	}
+}
+
+// unrestore takes a purchase that came back out of those from which a fading benefit is counted. What has fallen since stays so.
+func (w *work) unrestore(b *program.CompiledBenefit, s *FadeState) {
+	now := s.clone()
+	for at := &now; *at != nil; at = &(*at).Before {
+		if (*at).By != w.in.Past.Fact.ID || (*at).Before == nil {
+			continue
+		}
+		back := (*at).Before
+		if b.Fades.Behind((*at).Step) > b.Fades.Behind(back.Step) {
+			back.Step, back.ToldOf, back.ToldAt = (*at).Step, (*at).ToldOf, (*at).ToldAt
+		}
+		*at = back
+		w.setFade(b.ID, now)
+		if now.Step != s.Step {
+			w.tellFade(EvBenefitFaded, NoteFadedAgain, b, nil)
+		}
+		return
 	}
 }
 
@@ -755,11 +797,9 @@ func (w *work) inheritFades(theirs map[string]*FadeState, last *time.Time) {
 			}
 		}
 		if t.Since.After(mine.Since) {
-			if t.Step == "" && t.ToldAt == nil && t.By == "" {
-				delete(w.st.Fades, b.ID)
-			} else {
-				w.setFade(b.ID, t.clone())
-			}
+			w.setFade(b.ID, t.clone())
+		} else if last != nil {
+			w.setFade(b.ID, &mine)
 		}
 	}
 }

@@ -536,6 +536,7 @@ func (w *work) boughtLate(b *basket, paid int64) error {
 
 // countPurchase counts a purchase for tiers and for the member.
 func (w *work) countPurchase(b *basket, paid int64) error {
+	w.pinFades()
 	w.st.Purchases++
 	at := w.at
 	if w.st.FirstPurchaseAt == nil || at.Before(*w.st.FirstPurchaseAt) {

@@ -78,12 +78,21 @@ func (w *work) doReturn() error {
 	if err := w.uncount(past, bought, before, after, whole); err != nil {
 		return err
 	}
-	w.allBack = whole
+	w.allBack = whole || costs(bought) && !costs(unreturned(bought, after))
 	w.event(EvReturn, map[string]string{"purchase": past.Fact.ID})
 	if len(past.Decision.Counts) > 0 {
 		return w.uncountChallenges(past, bought, before, after)
 	}
 	return nil
+}
+
+// unreturned is what is left of the lines.
+func unreturned(bought, after []LineSum) []LineSum {
+	out := make([]LineSum, len(bought))
+	for i, l := range bought {
+		out[i] = LineSum{l.ID, l.Quantity - after[i].Quantity, l.Amount - after[i].Amount}
+	}
+	return out
 }
 
 // gone says that all of a line has come back: its last piece, or, by money, its last part.

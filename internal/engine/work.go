@@ -32,7 +32,7 @@ type work struct {
 	pools   map[string]int // how many of each pool's codes in Drawn.Pooled are used
 	// fired holds the limits that count how often, of the rules that fired.
 	fired map[string]bool
-	// allBack says that a return brought the last of its purchase back.
+	// allBack says that a return left nothing of its purchase, or nothing that cost anything.
 	allBack bool
 	// reached are the triggers of tiers that were come to and whose rules have not run yet.
 	reached []string

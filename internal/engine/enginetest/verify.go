@@ -59,7 +59,11 @@ func warned(past []engine.Past) error {
 		case engine.Enrolment: // a purchase at that very moment changes nothing
 			last = p.Fact.OccurredAt
 		case engine.PurchaseK:
-			if p.Fact.OccurredAt.After(last) {
+			var cost int64
+			for _, l := range p.Decision.Lines {
+				cost += l.Amount
+			}
+			if cost > 0 && p.Fact.OccurredAt.After(last) {
 				last = p.Fact.OccurredAt
 				clear(told) // what was told of is off
 			}
