@@ -507,6 +507,7 @@ func (w *work) doPurchase() error {
 	}
 	w.st.Purchases++
 	w.earned(append(done, more...))
+	w.welcomed()
 	if err := w.counts("purchase", s, done, paid); err != nil {
 		return err
 	}

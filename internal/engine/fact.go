@@ -357,7 +357,9 @@ type Merge struct {
 	Other string `json:"other"`
 	// Carried, on merge_in, is what left the merged member.
 	Carried *Carried `json:"carried,omitempty"`
-	Reason  string   `json:"reason,omitempty"`
+	// Circular, on merge_in, are those who invited one of the two and were themselves brought by one of them, as the flow saw it.
+	Circular []string `json:"circular,omitempty"`
+	Reason   string   `json:"reason,omitempty"`
 }
 
 // Carried is all that a merged member had: lots, grants, challenges, debt, tallies, tiers.

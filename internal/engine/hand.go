@@ -474,7 +474,7 @@ func (w *work) doMergeIn() error {
 			h.ActiveAt, h.InactiveWarned, h.InactiveEnds = &at, false, nil
 		}
 	}
-	w.inheritReferral(c.Referral, w.f.Merge.Other)
+	w.inheritReferral(c, w.f.Merge.Other)
 	w.inheritShares(c, w.f.Merge.Other)
 	w.inheritHouses(c.House, w.f.Merge.Other)
 	w.inheritPlans(c.Plans)

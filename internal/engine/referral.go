@@ -2,12 +2,14 @@ package engine
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/ledger"
 	"lojal.dev/lojal/internal/money"
 	"lojal.dev/lojal/internal/program"
 )
@@ -42,6 +44,18 @@ type ReferralState struct {
 	Until *time.Time `json:"until,omitempty"`
 	// Purchase is the fact that qualified.
 	Purchase string `json:"purchase,omitempty"`
+	// Gave is what the friend got for that purchase, by unit, and GaveAt its business time: it goes back when the two turn out to be one person.
+	Gave   map[string]int64 `json:"gave,omitempty"`
+	GaveAt time.Time        `json:"gave_at,omitzero"`
+}
+
+func (r *ReferralState) clone() *ReferralState {
+	if r == nil {
+		return nil
+	}
+	c := *r
+	c.Gave = maps.Clone(r.Gave)
+	return &c
 }
 
 // Invitation says who invited a member.
@@ -155,6 +169,20 @@ func (w *work) refer(s *scene) ([]*candidate, error) {
 	return w.earn(program.ReferralTrigger, newScene(w.p, w.st, w.at), 0)
 }
 
+// welcomed notes what the friend got for the purchase that qualified.
+func (w *work) welcomed() {
+	r := w.st.Referral
+	if r == nil || r.Status != ReferralQualified || r.Purchase != w.f.ID {
+		return
+	}
+	r.Gave, r.GaveAt = map[string]int64{}, w.f.OccurredAt
+	for _, a := range w.d.Awards {
+		if a.Rule == program.ReferralRule {
+			r.Gave[a.Unit] += a.Amount
+		}
+	}
+}
+
 // unrefer takes the friend's thanks back where too little of the purchase that counted is left.
 func (w *work) unrefer(past *Past, bought, after []LineSum, pol program.Returns) error {
 	r := w.st.Referral
@@ -229,7 +257,7 @@ func (w *work) undoReferral() {
 	r := w.st.Referral
 	w.event(EvReferralUndone, map[string]string{"by": r.By, "purchase": r.Purchase})
 	w.note(NoteReferralUndone, nil)
-	r.Status, r.Purchase = ReferralUndone, ""
+	r.Status, r.Purchase, r.Gave, r.GaveAt = ReferralUndone, "", nil, time.Time{}
 	if pol := w.p.Referral; pol != nil && !pol.First && (r.Until == nil || w.now.Before(*r.Until)) {
 		r.Status = ReferralOpen
 	}
@@ -254,36 +282,69 @@ func (s *State) referralDue() *time.Time {
 	return nil
 }
 
-// inheritReferral gives the survivor of a merge what the other one was invited by. That one of the two had invited the other shows
-// now that they were one person: what was given for it is called off.
-func (w *work) inheritReferral(theirs *ReferralState, other string) {
-	mine := w.st.Referral
-	if mine != nil && mine.By == other {
-		w.refuseReferral()
-	}
-	switch {
-	case theirs == nil:
-	case theirs.By == w.f.Member:
-		if w.st.Referral == nil || w.st.Referral.Status != ReferralQualified {
-			c := *theirs
-			w.st.Referral = &c
-			w.refuseReferral()
-		} else if theirs.Status == ReferralQualified {
-			w.event(EvReferralUndone, map[string]string{"by": theirs.By, "purchase": theirs.Purchase})
+// inheritReferral gives the survivor of a merge what the other one was invited by. Where it shows now that nobody new was brought, what was
+// given for it is called off, on both sides: one of the two had invited the other, or the one who invited was brought by the survivor, or one of the
+// two had bought before the other one was invited.
+func (w *work) inheritReferral(c *Carried, other string) {
+	disproved := func(r *ReferralState, by string, bought *time.Time) string {
+		switch {
+		case r.By == by:
+			return RefusedSelf
+		case slices.Contains(w.f.Merge.Circular, r.By):
+			return RefusedCircular
+		case bought != nil && bought.Before(r.At):
+			return RefusedKnown
 		}
-	case mine == nil && (theirs.Status != ReferralOpen || w.st.Purchases == 0):
-		c := *theirs
-		w.st.Referral = &c
+		return ""
+	}
+	mine, theirs := w.st.Referral, c.Referral.clone()
+	if mine != nil {
+		if why := disproved(mine, other, c.First); why != "" {
+			w.refuseReferral(mine, why)
+		}
+	}
+	if theirs == nil {
+		return
+	}
+	if why := disproved(theirs, w.f.Member, w.st.FirstPurchaseAt); why != "" {
+		w.refuseReferral(theirs, why)
+		if w.st.Referral == nil {
+			w.st.Referral = theirs
+		}
+		return
+	}
+	if mine == nil && (theirs.Status != ReferralOpen || w.st.Purchases == 0) {
+		w.st.Referral = theirs
 	}
 }
 
-func (w *work) refuseReferral() {
-	r := w.st.Referral
+// refuseReferral calls an invitation off that did not bring anybody new.
+func (w *work) refuseReferral(r *ReferralState, why string) {
 	if r.Status == ReferralQualified {
 		w.event(EvReferralUndone, map[string]string{"by": r.By, "purchase": r.Purchase})
+		for _, unit := range sortedUnits(r.Gave) {
+			w.takeWelcome(unit, r)
+		}
 	}
-	w.note(NoteReferralRefused, Args{"word": word(RefusedSelf)})
-	r.Status, r.Purchase = ReferralRefused, ""
+	w.note(NoteReferralRefused, Args{"word": word(why)})
+	r.Status, r.Purchase, r.Gave, r.GaveAt = ReferralRefused, "", nil, time.Time{}
+}
+
+// takeWelcome takes back what the friend got of a unit.
+func (w *work) takeWelcome(unit string, r *ReferralState) {
+	if w.p.Units[unit] == nil || r.Gave[unit] <= 0 {
+		return
+	}
+	var lots []*ledger.Lot
+	for _, l := range w.acc.Lots {
+		if l.Fact == r.Purchase && l.Unit == unit {
+			lots = append(lots, l)
+		}
+	}
+	if _, err := w.reverse(lots, unit, program.ReferralRule, r.Gave[unit], r.Purchase, w.thanksPolicy()); err != nil {
+		w.err = cmp.Or(w.err, err)
+	}
+	w.countUnit(unit, -r.Gave[unit], r.GaveAt)
 }
 
 // thanksRule is the rule whose awards thanks take back, by what they are for.

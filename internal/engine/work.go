@@ -99,7 +99,7 @@ func (s *State) clone() State {
 	c.Grants = slices.Clone(s.Grants)
 	c.Challenges = cloneChallenges(s.Challenges)
 	c.Tallied = slices.Clone(s.Tallied)
-	c.Referral = copied(s.Referral)
+	c.Referral = s.Referral.clone()
 	c.Card = copied(s.Card)
 	c.Thanks = slices.Clone(s.Thanks)
 	c.Passed, c.Taken = slices.Clone(s.Passed), slices.Clone(s.Taken)

@@ -115,9 +115,66 @@ func (u *unit) related(ctx context.Context, t *task, friend, by string) (string,
 	return relation(ctx, u.tx, t.req.Program, friend, by, t.enrols, at)
 }
 
+// states reads the states of a program's accounts, as the unit has them.
+func (u *unit) states(ctx context.Context, program string) func(string) (*engine.State, error) {
+	return func(id string) (*engine.State, error) {
+		ref := books.Ref{Program: program, Member: id}
+		if st, ok := u.state(ref); ok {
+			return st, nil
+		}
+		return stateOf(ctx, u.tx, ref)
+	}
+}
+
 // Related says why an invitation does not count now, by one of engine's Refused words; "" when it does.
 func Related(ctx context.Context, tx *db.Tx, program, friend, by string) (string, error) {
 	return relation(ctx, tx, program, friend, by, member.Member{}, StatesOf(ctx, tx, program))
+}
+
+// broughtBy says whether one of some was brought a member, by one whom they had invited, or by one whom that one had invited …
+func broughtBy(inviter string, st *engine.State, state func(string) (*engine.State, error), some ...string) (bool, error) {
+	up := inviter
+	for range farthest {
+		if st.Referral == nil || st.Referral.Status == engine.ReferralRefused {
+			break
+		}
+		var err error
+		if up, st, err = Survivor(st.Referral.By, state); err != nil {
+			return false, err
+		}
+		if slices.Contains(some, up) {
+			return true, nil
+		}
+		if up == inviter {
+			break // a circle of others
+		}
+	}
+	return false, nil
+}
+
+// Circles gives those who invited one of two that are merged and were themselves brought by one of the two.
+func Circles(f, g string, fs, gs *engine.State, state func(string) (*engine.State, error)) ([]string, error) {
+	var out []string
+	for _, st := range []*engine.State{fs, gs} {
+		if st.Referral == nil {
+			continue
+		}
+		up, above, err := Survivor(st.Referral.By, state)
+		if err != nil {
+			return nil, err
+		}
+		if up == f || up == g {
+			continue // that is seen from the two themselves
+		}
+		brought, err := broughtBy(up, above, state, f, g)
+		if err != nil {
+			return nil, err
+		}
+		if brought && !slices.Contains(out, st.Referral.By) {
+			out = append(out, st.Referral.By)
+		}
+	}
+	return out, nil
 }
 
 // farthest is how far up a chain of invitations is looked for the friend.
@@ -142,19 +199,8 @@ func relation(ctx context.Context, tx *db.Tx, program, friend, by string, newcom
 		return engine.RefusedHousehold, nil
 	}
 	inviter := up
-	for range farthest { // who invited the one who invited the one …
-		if st.Referral == nil || st.Referral.Status == engine.ReferralRefused {
-			break
-		}
-		if up, st, err = survivor(st.Referral.By); err != nil {
-			return "", err
-		}
-		if up == friend {
-			return engine.RefusedCircular, nil
-		}
-		if up == inviter {
-			break // a circle of others
-		}
+	if brought, err := broughtBy(up, st, state, friend); err != nil || brought {
+		return engine.RefusedCircular, err
 	}
 	same, perhaps, err := member.AlikeTo(ctx, tx, program, friend, newcomer)
 	switch {

@@ -436,6 +436,12 @@ func (w *walk) pair(f *books.Folio) (*Result, error) {
 	if fact, err = w.named(f, p, fact); err != nil {
 		return nil, err
 	}
+	var circular []string
+	if fact.Kind == engine.MergeOut {
+		if circular, err = Circles(f.Member, g.Member, &f.State, &g.State, w.u.states(w.ctx, t.req.Program)); err != nil {
+			return nil, err
+		}
+	}
 	undo, undoOther := f.Mark(), g.Mark()
 	d, err := w.decide(f, p, fact)
 	if err != nil {
@@ -450,7 +456,7 @@ func (w *walk) pair(f *books.Folio) (*Result, error) {
 		in.Transfer = &c
 	} else {
 		in.Kind = engine.MergeIn
-		in.Merge = &engine.Merge{Other: f.Member, Carried: d.Carried, Reason: fact.Merge.Reason}
+		in.Merge = &engine.Merge{Other: f.Member, Carried: d.Carried, Circular: circular, Reason: fact.Merge.Reason}
 	}
 	second, err := w.decide(g, p, in)
 	if err == nil {

@@ -436,6 +436,35 @@ func (d *Desk) gather(f engine.Fact, t *Taken) error {
 	return err
 }
 
+// circles are those who invited one of two that are merged and were brought by one of them.
+func (d *Desk) circles(a, b string) (out []string) {
+	now := func(id string) string {
+		for d.file(id).state.MergedInto != "" && id != b {
+			id = d.file(id).state.MergedInto
+		}
+		return id
+	}
+	for _, id := range []string{a, b} {
+		r := d.file(id).state.Referral
+		if r == nil || now(r.By) == a || now(r.By) == b {
+			continue
+		}
+		seen := map[string]bool{}
+		for up := now(r.By); !seen[up]; {
+			seen[up] = true
+			above := d.file(up).state.Referral
+			if above == nil || above.Status == engine.ReferralRefused {
+				break
+			}
+			if up = now(above.By); up == a || up == b {
+				out = append(out, r.By)
+				break
+			}
+		}
+	}
+	return out
+}
+
 // otherSide makes the fact of the one who receives.
 func (d *Desk) otherSide(f engine.Fact, dec engine.Decision) (engine.Fact, bool) {
 	o := engine.Fact{OccurredAt: f.OccurredAt, RecordedAt: f.RecordedAt, Parent: f.ID, Actor: f.Actor}
@@ -446,7 +475,7 @@ func (d *Desk) otherSide(f engine.Fact, dec engine.Decision) (engine.Fact, bool)
 		o.Kind, o.Member, o.Transfer = engine.TransferIn, f.Transfer.Other, &b
 	case engine.MergeOut:
 		o.Kind, o.Member = engine.MergeIn, f.Merge.Other
-		o.Merge = &engine.Merge{Other: f.Member, Carried: dec.Carried, Reason: f.Merge.Reason}
+		o.Merge = &engine.Merge{Other: f.Member, Carried: dec.Carried, Circular: d.circles(f.Member, o.Member), Reason: f.Merge.Reason}
 	case engine.HouseK, engine.Enrolment:
 		st := &d.file(f.Member).state
 		if f.House == nil || !f.House.TwoSided() || !engine.IsHouse(st.Kind) {
