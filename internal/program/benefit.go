@@ -65,7 +65,7 @@ type GrowthStep struct {
 }
 
 // Fading lets a benefit's value fall in steps, counted from the last purchase (or, before the first one, from joining). Buying
-// brings it back at once. A step waits until the member has been warned for as long as Warn says.
+// brings it back at once; what cost nothing is not buying, and a purchase of which nothing that cost anything is left was none. A step waits until the member has been warned for as long as Warn says.
 type Fading struct {
 	// Since is "purchase", which it is when left out.
 	Since string `json:"since,omitempty"`

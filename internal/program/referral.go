@@ -2,7 +2,8 @@ package program
 
 import "lojal.dev/lojal/internal/money"
 
-// Referral says what members get for bringing others. Both sides may be given something, or one.
+// Referral says what members get for bringing others. Both sides may be given something, or one. Where a merge of two members shows that
+// nobody new was brought (the two are one person, had bought before, or brought the one who invited), what both sides got goes back.
 type Referral struct {
 	// Title is shown to members.
 	Title Text `json:"title,omitempty"`

@@ -133,15 +133,15 @@ func Related(ctx context.Context, tx *db.Tx, program, friend, by string) (string
 
 // broughtBy says whether one of some was brought a member, by one whom they had invited, or by one whom that one had invited …
 func broughtBy(inviter string, st *engine.State, state func(string) (*engine.State, error), some ...string) (bool, error) {
-	up := inviter
 	for range farthest {
 		if st.Referral == nil || st.Referral.Status == engine.ReferralRefused {
 			break
 		}
-		var err error
-		if up, st, err = Survivor(st.Referral.By, state); err != nil {
+		up, above, err := Survivor(st.Referral.By, state)
+		if err != nil {
 			return false, err
 		}
+		st = above
 		if slices.Contains(some, up) {
 			return true, nil
 		}
