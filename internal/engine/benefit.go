@@ -395,17 +395,18 @@ func (w *work) refuse(s *Standing, sc *scene, gone bool) {
 
 // used counts the uses that are left.
 func (w *work) used(s *Standing, no func(string, ...Note)) {
-	sc := newScene(w.p, w.st, w.at)
+	asked := w.f.AskedAt()
+	sc := newScene(w.p, w.st, asked)
 	for _, l := range s.Benefit.Limits {
 		if l.Times < 0 {
 			continue
 		}
 		zone := sc.zone(l.Zone)
-		left := max(l.Times-w.acc.Tallies[limitName(l)+"/times"][program.PeriodKey(l.Per, w.at, zone)], 0)
+		left := max(l.Times-w.acc.Tallies[limitName(l)+"/times"][program.PeriodKey(l.Per, asked, zone)], 0)
 		if s.Left == nil || left < *s.Left {
 			s.Left, s.Renews = &left, nil
 			if l.Per != "lifetime" {
-				end := program.EndOf(l.Per, w.at, zone)
+				end := program.EndOf(l.Per, asked, zone)
 				s.Renews = &end
 			}
 		}
@@ -536,7 +537,7 @@ func (w *work) doUse() error {
 	sc := newScene(w.p, w.st, w.at)
 	for _, l := range b.Limits {
 		if l.Times >= 0 && own.Reason == "" {
-			w.tally(limitName(l)+"/times", program.PeriodKey(l.Per, w.at, sc.zone(l.Zone)), 1)
+			w.tally(limitName(l)+"/times", program.PeriodKey(l.Per, w.f.AskedAt(), sc.zone(l.Zone)), 1)
 		}
 	}
 	data := map[string]string{"benefit": b.ID}

@@ -71,7 +71,7 @@ func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
 			n.Redemptions = f.Purchase.Redemptions
 			for _, s := range f.Purchase.Spend {
 				n.Lots = true
-				n.Tallies = append(n.Tallies, rewardTallies(p, st, p.Rewards[s.Reward], f.OccurredAt)...)
+				n.Tallies = append(n.Tallies, rewardTallies(p, st, p.Rewards[s.Reward], f.AskedAt())...)
 			}
 		}
 	case ReturnK:
@@ -97,7 +97,7 @@ func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
 	case Redeem, Reserve:
 		n.Lots = true
 		if f.Redemption != nil {
-			n.Tallies = append(n.Tallies, rewardTallies(p, st, p.Rewards[f.Redemption.Reward], f.OccurredAt)...)
+			n.Tallies = append(n.Tallies, rewardTallies(p, st, p.Rewards[f.Redemption.Reward], f.AskedAt())...)
 		}
 	case VoucherK:
 		n.Redemptions = []string{f.Parent}
@@ -107,7 +107,7 @@ func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
 		n.Lots, n.Redemptions = true, []string{f.Parent}
 	case TransferOut:
 		n.Lots = true
-		n.Tallies = append(n.Tallies, limitTallies(p, st, p.TransferLimits, f.OccurredAt)...)
+		n.Tallies = append(n.Tallies, limitTallies(p, st, p.TransferLimits, f.AskedAt())...)
 	case MergeOut:
 		n.Lots, n.AllTallies = true, true
 	case Release:
@@ -122,7 +122,7 @@ func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
 		}
 	case ShareK:
 		if b := f.Share; b != nil && b.Do == ShareMake && p.Shares[b.Share] != nil {
-			n.Tallies = append(n.Tallies, limitTallies(p, st, p.Shares[b.Share].Limits, f.OccurredAt)...)
+			n.Tallies = append(n.Tallies, limitTallies(p, st, p.Shares[b.Share].Limits, f.AskedAt())...)
 		}
 		if f.Parent != "" {
 			n.Past = []string{f.Parent}
@@ -154,7 +154,7 @@ func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
 	case UseK:
 		if f.Use != nil {
 			if b := p.Benefit(f.Use.Benefit); b != nil {
-				n.Tallies = append(n.Tallies, limitTallies(p, st, b.Limits, f.OccurredAt)...)
+				n.Tallies = append(n.Tallies, limitTallies(p, st, b.Limits, f.AskedAt())...)
 			}
 		}
 	default: // enough for anything that may touch lots and tiers

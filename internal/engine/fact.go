@@ -112,6 +112,16 @@ type Fact struct {
 	Drawn *Drawn `json:"drawn,omitempty"`
 }
 
+// AskedAt is the time by whose period the limits on what people ask for count (thanks, transfers, redemptions, shares, uses): when it was
+// recorded, or its business time where that lies ahead. The business time alone is the asker's to say, and each month of the past would be
+// another limit.
+func (f *Fact) AskedAt() time.Time {
+	if f.RecordedAt.After(f.OccurredAt) {
+		return f.RecordedAt
+	}
+	return f.OccurredAt
+}
+
 // Drawn holds random things drawn by the flow.
 type Drawn struct {
 	// Secrets are what is kept of voucher codes, in order of use. Codes are the codes themselves, in facts of before there was a hash.

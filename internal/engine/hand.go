@@ -82,6 +82,9 @@ func (w *work) doAdjust() error {
 		case a.ExpiresAt != nil:
 			t.expires, t.warn = a.ExpiresAt, nil
 		}
+		if err := w.keepsAllowance(a, t.expires); err != nil {
+			return err
+		}
 		t.release = a.ReleaseAt
 		lot := w.put(t, n, ledger.Adjusted, "")
 		w.payDebt(lot)
@@ -95,6 +98,23 @@ func (w *work) doAdjust() error {
 	}
 	w.owe(a.Unit, missing, ledger.Adjusted, "")
 	return nil
+}
+
+// keepsAllowance sees that what is given by hand of the allowance of recognition ends no later than it would by itself.
+func (w *work) keepsAllowance(a *Adjustment, ends *time.Time) error {
+	if w.p.Recognition == nil || w.p.Recognition.Gives != a.Unit {
+		return nil
+	}
+	own := w.termsOf(nil, a.Unit, w.f.ID).expires
+	if own == nil || ends != nil && !ends.After(*own) {
+		return nil
+	}
+	at := "/expires_at"
+	if a.NeverExpires {
+		at = "/never_expires"
+	}
+	return errs.Invalid("invalid_adjustment", "The adjustment has mistakes.",
+		errs.Field{Pointer: at, Reason: "outlives_allowance", Message: "the allowance of recognition cannot be kept: leave it out, or say a time until " + w.stamp(*own)})
 }
 
 func (w *work) doGive() error {
@@ -166,12 +186,13 @@ func (w *work) transferLimits(b *Transfer, pol *program.Transfers, n int64) erro
 	if err := bound(pol.Max, false); err != nil {
 		return err
 	}
-	sc := newScene(w.p, w.st, w.at)
+	asked := w.f.AskedAt()
+	sc := newScene(w.p, w.st, asked)
 	for _, l := range w.p.TransferLimits {
 		if l.Per == "purchase" {
 			continue
 		}
-		period := program.PeriodKey(l.Per, w.at, sc.zone(l.Zone))
+		period := program.PeriodKey(l.Per, asked, sc.zone(l.Zone))
 		times, amount := w.acc.Tallies[limitName(l)+"/times"][period], w.acc.Tallies[limitName(l)+"/amount"][period]
 		if (l.Times >= 0 && times+1 > l.Times) || (l.Amount >= 0 && amount+n > l.Amount) {
 			return errs.Conflict("limit_reached", "The limit for giving to others is reached for this "+l.Per+".")

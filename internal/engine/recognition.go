@@ -82,7 +82,9 @@ func ThanksThatWait(p *program.Compiled, of *State, forThem func(id string) bool
 	}
 	period := program.PeriodKey(r.Between.Per, at, p.Zone)
 	for i := range of.Thanks {
-		if t := &of.Thanks[i]; t.Until.After(at) && program.PeriodKey(r.Between.Per, t.At, p.Zone) == period && forThem(t.To) {
+		t := &of.Thanks[i]
+		counts := func(c Counter) bool { return strings.HasPrefix(c.Name, withTally("")) && c.Period == period }
+		if t.Until.After(at) && slices.ContainsFunc(t.Counters, counts) && forThem(t.To) {
 			n++
 		}
 	}
@@ -95,9 +97,9 @@ func recognitionTallies(p *program.Compiled, st *State, f Fact) []TallyRange {
 	if r == nil || b == nil || b.Do != RecognitionGive {
 		return nil
 	}
-	out := limitTallies(p, st, r.Limits, f.OccurredAt)
+	out := limitTallies(p, st, r.Limits, f.AskedAt())
 	if r.Between != nil {
-		period := program.PeriodKey(r.Between.Per, f.OccurredAt, p.Zone)
+		period := program.PeriodKey(r.Between.Per, f.AskedAt(), p.Zone)
 		out = append(out, TallyRange{withTally(b.To), period, period})
 	}
 	return out
@@ -233,9 +235,10 @@ func (w *work) giveThanks(b *RecognitionBody) error {
 // recognitionLimits sees that what is given keeps to the limits, and gives what it counts.
 func (w *work) recognitionLimits(r *program.CompiledRecognition, b *RecognitionBody, n int64) ([]Counter, error) {
 	var out []Counter
-	sc := newScene(w.p, w.st, w.at)
+	asked := w.f.AskedAt()
+	sc := newScene(w.p, w.st, asked)
 	for _, l := range r.Limits {
-		period, name := program.PeriodKey(l.Per, w.at, sc.zone(l.Zone)), limitName(l)
+		period, name := program.PeriodKey(l.Per, asked, sc.zone(l.Zone)), limitName(l)
 		if l.Times >= 0 && w.acc.Tallies[name+"/times"][period]+1 > l.Times || l.Amount >= 0 && w.acc.Tallies[name+"/amount"][period]+n > l.Amount {
 			return nil, errs.Conflict("limit_reached", "The limit for thanking others is reached for this "+l.Per+".").With("per", l.Per)
 		}
@@ -247,7 +250,7 @@ func (w *work) recognitionLimits(r *program.CompiledRecognition, b *RecognitionB
 		}
 	}
 	if r.Between != nil {
-		period, name := program.PeriodKey(r.Between.Per, w.at, w.p.Zone), withTally(b.To)
+		period, name := program.PeriodKey(r.Between.Per, asked, w.p.Zone), withTally(b.To)
 		if w.acc.Tallies[name][period]+b.Waits+1 > r.Between.Times {
 			return nil, errs.Conflict("between_limit_reached", "These two have thanked each other as often as they may for this "+r.Between.Per+".").With("per", r.Between.Per)
 		}
@@ -440,7 +443,11 @@ func (w *work) thanked(b *Thanks) error {
 		return w.unthanked()
 	}
 	if r := w.p.Recognition; r != nil && r.Between != nil {
-		w.tally(withTally(b.From), program.PeriodKey(r.Between.Per, w.at, w.p.Zone), 1)
+		asked := w.at
+		if b.Asked != nil {
+			asked = *b.Asked
+		}
+		w.tally(withTally(b.From), program.PeriodKey(r.Between.Per, asked, w.p.Zone), 1)
 	}
 	return w.arrive(b)
 }

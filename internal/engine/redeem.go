@@ -166,7 +166,7 @@ func (w *work) quoteSpend(s Spend, toPay bill, sc *scene) (*quote, error) {
 		if l.Times < 0 {
 			continue
 		}
-		period := program.PeriodKey(l.Per, w.at, sc.zone(l.Zone))
+		period := program.PeriodKey(l.Per, w.f.AskedAt(), sc.zone(l.Zone))
 		name := limitName(l) + "/times"
 		used := w.acc.Tallies[name][period]
 		if l.Per == "purchase" {

@@ -97,9 +97,10 @@ func (w *work) makeShare(b *ShareBody) error {
 		}
 		return errs.Forbidden("share_not_allowed", "This member may not pass this on now.").With("share", s.ID).With("why", codes)
 	}
-	sc := newScene(w.p, w.st, w.at)
+	asked := w.f.AskedAt()
+	sc := newScene(w.p, w.st, asked)
 	for _, l := range s.Limits {
-		period, name := program.PeriodKey(l.Per, w.at, sc.zone(l.Zone)), limitName(l)+"/times"
+		period, name := program.PeriodKey(l.Per, asked, sc.zone(l.Zone)), limitName(l)+"/times"
 		if l.Times >= 0 && w.acc.Tallies[name][period]+1 > l.Times {
 			return errs.Conflict("limit_reached", "This has been passed on as often as it may be for this "+l.Per+".").With("per", l.Per)
 		}

@@ -320,7 +320,9 @@ type Rounding struct {
 	Once string `json:"once,omitempty"`
 }
 
-// Limit caps a rule.
+// Limit caps a rule, or something that members ask for. What a rule gives counts in the day, month or year in which it happened, also when it
+// is told late. What members ask for (thanks, transfers, rewards, things to share, uses of benefits) counts in the one in which it was
+// recorded, whatever time it is told to have happened at: else each month of the past would be another limit.
 type Limit struct {
 	// Each is "member" (the default) or "program": one budget for all members together.
 	Each string `json:"each,omitempty"`

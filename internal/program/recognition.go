@@ -11,7 +11,7 @@ import (
 type Recognition struct {
 	// Title is shown to members.
 	Title Text `json:"title,omitempty"`
-	// Gives is the unit of the allowance. It must come to its end by itself, and buys nothing. Required.
+	// Gives is the unit of the allowance. It must come to its end by itself, and buys nothing. Required. What gives it, a rule or staff, sets no later end.
 	Gives string `json:"gives"`
 	// Becomes is the unit in which it arrives, one for one. Required.
 	Becomes string `json:"becomes"`
@@ -102,6 +102,7 @@ func (c *checker) recognition(ptr string, r *Recognition) {
 			c.say(at("/units", r.Gives, "expires"), "the allowance of recognition never ends by itself, so it could be kept", "write for example expires: {end_of: month}")
 		}
 		c.keepsOut(r.Gives)
+		c.endsByItself(r.Gives)
 	}
 	seen := map[string]bool{}
 	for i := range r.Values {
@@ -166,6 +167,33 @@ func (c *checker) keepsOut(unit string) {
 	for i := range c.d.Partners {
 		if _, ok := c.d.Partners[i].Accepts[unit]; ok {
 			say(at("/partners", i, "accepts"))
+		}
+	}
+}
+
+// endsByItself sees that the allowance ends as its unit says, whatever it came of.
+func (c *checker) endsByItself(unit string) {
+	say := func(ptr string, given string, e *Expiry) {
+		if given == unit && e != nil {
+			c.say(ptr, fmt.Sprintf("%q is the allowance of recognition and ends as its unit says, or it could be kept", unit), "remove expires, and write the end at the unit")
+		}
+	}
+	for i := range c.d.Earn {
+		if g := c.d.Earn[i].Give; g != nil {
+			say(at("/earn", i, "expires"), g.Unit, c.d.Earn[i].Expires)
+		}
+	}
+	if r := c.d.Referral; r != nil {
+		if r.Friend != nil {
+			say("/referral/friend/expires", r.Friend.Unit, r.Friend.Expires)
+		}
+		if r.Referrer != nil {
+			say("/referral/referrer/expires", r.Referrer.Unit, r.Referrer.Expires)
+		}
+	}
+	for i := range c.d.Shares {
+		if t := c.d.Shares[i].Thanks; t != nil {
+			say(at("/shares", i, "thanks", "expires"), t.Unit, t.Expires)
 		}
 	}
 }

@@ -66,7 +66,7 @@ func (u *unit) waiting(ctx context.Context, t *task, to string) (int64, error) {
 			}
 		}
 		return id == giver
-	}, t.fact.OccurredAt)
+	}, t.fact.AskedAt())
 	return n, err
 }
 

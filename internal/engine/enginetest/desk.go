@@ -293,7 +293,7 @@ func (d *Desk) take(f engine.Fact) (_ *Taken, err error) {
 		b.To = d.survivor(b.To)
 		b.Refused = d.refused(f.Member, b.To)
 		if to, p := d.members[b.To], d.At(f.OccurredAt); to != nil && p != nil {
-			b.Waits = engine.ThanksThatWait(p, &to.state, func(id string) bool { return d.survivor(id) == f.Member }, f.OccurredAt)
+			b.Waits = engine.ThanksThatWait(p, &to.state, func(id string) bool { return d.survivor(id) == f.Member }, f.AskedAt())
 		}
 		f.Recognition = &b
 	case engine.HouseK, engine.Enrolment:
@@ -603,7 +603,7 @@ func (d *Desk) Follow() error {
 	for ; d.followed < len(d.log); d.followed++ {
 		p := d.log[d.followed]
 		for _, e := range p.Decision.Events {
-			f, ok := engine.FollowUp(e, p.Fact.Member, p.Fact.ID, p.Fact.OccurredAt)
+			f, ok := engine.FollowUp(e, p.Fact.Member, p.Fact.ID, p.Fact.OccurredAt, p.Fact.RecordedAt)
 			if !ok {
 				continue
 			}
