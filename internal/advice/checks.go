@@ -552,7 +552,28 @@ func (l *look) moments() {
 				l.find(Leaky, "grows_too_fast", atRule(r)+"/give", "rule", l.rule(r), "share", l.percent(year))
 			}
 		}
+		if ok && r.Give != nil && r.Base == "balance" && l.comesBack(r) {
+			l.find(Leaky, "grows_on_returns", atRule(r)+"/give/kept", "rule", l.rule(r))
+		}
 	}
+}
+
+// comesBack says whether a rule gives a part of what was earned by goods that may still come back: what was given for it stays then.
+func (l *look) comesBack(r *program.CompiledRule) bool {
+	pol := l.p.Doc.Returns
+	if pol.Accept != nil && !*pol.Accept || pol.Earned == "keep" {
+		return false
+	}
+	bought := func(o *program.CompiledRule) bool {
+		return o.On == "purchase" && o.Give != nil && o.Give.Unit == r.BaseUnit
+	}
+	if !slices.ContainsFunc(l.all(), bought) {
+		return false
+	}
+	if kept := r.Give.Kept; kept != nil {
+		return pol.Within != nil && kept.After(l.at, l.p.Zone).Before(pol.Within.After(l.at, l.p.Zone))
+	}
+	return true
 }
 
 // referral finds thanks that made-up friends would earn: without end, or for less than they are worth.

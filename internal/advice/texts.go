@@ -120,6 +120,10 @@ var texts = map[string]text{
 		[4]string{"Med «{rule}» vokser det som ligger, med {share} på et år.", "Med ”{rule}” växer det som ligger med {share} på ett år.", "Med ”{rule}” vokser det, der ligger, med {share} på et år.", "With “{rule}” what lies there grows by {share} in a year."},
 		[4]string{"Senk prosenten, eller la den komme sjeldnere.", "Sänk procenten, eller låt den komma mer sällan.", "Sænk procenten, eller lad den komme sjældnere.", "Lower the percent, or let it come less often."},
 	},
+	"grows_on_returns": {
+		[4]string{"«{rule}» gir også av poeng for varer som ennå kan leveres tilbake, og det blir stående når de kommer.", "”{rule}” ger också av poäng för varor som ännu kan lämnas tillbaka, och det står kvar när de kommer.", "”{rule}” giver også af point for varer, der endnu kan leveres tilbage, og det bliver stående, når de kommer.", "“{rule}” also gives a part of points for goods that may still come back, and that stays when they do."},
+		[4]string{"Skriv kept, minst så lenge varer kan leveres tilbake, for eksempel kept: 3 months.", "Skriv kept, minst så länge varor kan lämnas tillbaka, till exempel kept: 3 months.", "Skriv kept, mindst så længe varer kan leveres tilbage, for eksempel kept: 3 months.", "Write kept, at least as long as goods may come back, for example kept: 3 months."},
+	},
 	"referral_cheap": {
 		[4]string{"Å invitere gir {thanks} til sammen, og kjøpet som utløser det, kan være på {least}: oppdiktede venner lønner seg.", "Att bjuda in ger {thanks} tillsammans, och köpet som krävs kan vara på {least}: påhittade vänner lönar sig.", "At invitere giver {thanks} tilsammen, og købet, der udløser det, kan være på {least}: opdigtede venner betaler sig.", "Inviting gives {thanks} in all, and the purchase that brings it may be {least}: made-up friends pay."},
 		[4]string{"Skriv qualifies: {when: {total: {from: …}}}, minst det dobbelte.", "Skriv qualifies: {when: {total: {from: …}}}, minst det dubbla.", "Skriv qualifies: {when: {total: {from: …}}}, mindst det dobbelte.", "Write qualifies: {when: {total: {from: …}}}, at least twice as much."},

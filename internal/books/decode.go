@@ -575,6 +575,8 @@ func decodeState(text string, s *engine.State) error {
 			d.any(&s.Passed)
 		case "taken":
 			s.Taken = d.texts()
+		case "was":
+			s.Was = d.texts()
 		case "challenges":
 			d.any(&s.Challenges)
 		case "tallied":

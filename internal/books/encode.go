@@ -511,6 +511,7 @@ func encodeState(s *engine.State) (string, error) {
 		e.any(s.Passed)
 	}
 	e.textsAt("taken", s.Taken)
+	e.textsAt("was", s.Was)
 	if len(s.Challenges) > 0 {
 		e.named("challenges")
 		e.any(s.Challenges)

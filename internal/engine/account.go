@@ -71,6 +71,8 @@ type State struct {
 	// Passed is what this member passed on and nobody has claimed; Taken are the ids of what friends passed on to this member.
 	Passed []PassedOn `json:"passed,omitempty"`
 	Taken  []string   `json:"taken,omitempty"`
+	// Was are the ids of the members that were merged into this one, where the program has recognition.
+	Was []string `json:"was,omitempty"`
 	// Challenges by id: who joined, what was won.
 	Challenges map[string]*ChallengeState `json:"challenges,omitempty"`
 	// Tallied names the metrics whose days are complete from the member's first fact on.

@@ -161,6 +161,7 @@ func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
 		n.Lots = true
 		n.Tallies = append(n.Tallies, HandOverTallies(p, st, f.OccurredAt)...)
 		n.Tallies = append(n.Tallies, moreChallengeTallies(p, st, f)...)
+		n.Tallies = append(n.Tallies, mergedThanks(p, st, &f)...)
 		for _, id := range nextPlans(p, st, f.OccurredAt) {
 			rules("plan:" + id)
 		}

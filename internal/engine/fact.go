@@ -392,6 +392,8 @@ type Carried struct {
 	// Passed and Taken are as in the state.
 	Passed []PassedOn `json:"passed,omitempty"`
 	Taken  []string   `json:"taken,omitempty"`
+	// Was is as in the state.
+	Was []string `json:"was,omitempty"`
 	// Birthday, Moments, Settled and Joined are as in the state.
 	Birthday string               `json:"birthday,omitempty"`
 	Moments  map[string]time.Time `json:"moments,omitempty"`

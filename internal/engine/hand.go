@@ -462,6 +462,7 @@ func (w *work) doMergeOut() error {
 	w.empty(ledger.Transferred, func(l *ledger.Lot, n int64, where string) { c.Lots = append(c.Lots, moved(l, n, where)) })
 	c.Grants, w.st.Grants = w.st.Grants, nil
 	c.Passed, c.Taken, w.st.Passed = w.st.Passed, slices.Clone(w.st.Taken), nil
+	c.Was = slices.Clone(w.st.Was)
 	c.Challenges = cloneChallenges(w.st.Challenges)
 	w.leaveBoards()
 	w.d.Carried = c
@@ -497,6 +498,7 @@ func (w *work) doMergeIn() error {
 	}
 	w.inheritReferral(c, w.f.Merge.Other)
 	w.inheritShares(c, w.f.Merge.Other)
+	w.inheritThanks(c, w.f.Merge.Other)
 	w.inheritHouses(c.House, w.f.Merge.Other)
 	w.inheritPlans(c.Plans)
 	w.inheritFades(c.Fades, c.Last)

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"lojal.dev/lojal/internal/ledger"
 	"lojal.dev/lojal/internal/program"
 )
 
@@ -74,7 +75,7 @@ func (w *work) nextMoment(m *program.CompiledMoment) *time.Time {
 		return at
 	}
 	for _, unit := range m.Balances {
-		if h := w.st.Units[unit]; h != nil && h.Spendable+h.Pending+h.Reserved > 0 {
+		if something(w.st.Units[unit]) {
 			return at
 		}
 	}
@@ -83,6 +84,30 @@ func (w *work) nextMoment(m *program.CompiledMoment) *time.Time {
 	}
 	return nil
 }
+
+// missed begins the key under which State.Moments says until when the moments of a unit's balance are over.
+const missed = "balance:"
+
+// missMoments notes that moments went by while the member had nothing of which they would give a part: what is told late to have been there
+// gets nothing of them, as it gets nothing where they found something else, since the account's own clock is behind those.
+func (w *work) missMoments() {
+	if w.f.Kind == Due || !w.f.RecordedAt.After(w.at) {
+		return
+	}
+	for _, m := range w.p.Moments {
+		for _, unit := range m.Balances {
+			if was, is := w.in.Account.State.Units[unit], w.st.Units[unit]; something(was) || !something(is) {
+				continue
+			}
+			if at := momentAfter(w.p, m, w.st, w.at); at != nil && !at.After(w.f.RecordedAt) {
+				w.came(missed+unit, w.f.RecordedAt)
+			}
+		}
+	}
+}
+
+// something says whether there is anything of a unit, whatever may be done with it.
+func something(h *ledger.Holding) bool { return h != nil && h.Spendable+h.Pending+h.Reserved > 0 }
 
 // comes lists the triggers whose moment is at.
 func comes(p *program.Compiled, st *State, at time.Time) []*program.CompiledMoment {
@@ -330,8 +355,11 @@ func (w *work) lotsHere(s Settlement, moved []MovedLot) []int64 {
 }
 
 // spendableFor is what a percent of a balance counts at a moment: what could be spent then, but nothing that ends that day, that came
-// at the same moment, or that was not kept long enough.
+// at the same moment, that was not kept long enough, or that was told when the moment was over.
 func (w *work) spendableFor(r *program.CompiledRule) int64 {
+	if !w.at.After(w.st.Moments[missed+r.BaseUnit]) {
+		return 0
+	}
 	day := program.EndOf("day", w.at, w.p.Zone)
 	before := w.at
 	if r.Give.Kept != nil {

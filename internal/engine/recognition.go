@@ -41,6 +41,8 @@ type RecognitionBody struct {
 	Refused string `json:"refused,omitempty"`
 	// Waits is how many thanks of the other way wait, as the flow saw it: they count between the two, and are in the other's books alone so far.
 	Waits int64 `json:"waits,omitempty"`
+	// Was are the ids that who is thanked had before merges: thanks between the two counted by them.
+	Was []string `json:"was,omitempty"`
 }
 
 // RefusedBlocked is why thanks are refused, besides RefusedSelf, RefusedPerson, RefusedGone and RefusedHousehold: who would be thanked is blocked.
@@ -71,6 +73,10 @@ func (t *WaitingThanks) sum() (unit string, n int64) {
 // recognitionTally begins the names of the counters of recognition.
 const recognitionTally = program.RecognitionRule + ":"
 
+// fromTally names the counter of what a member was given by another one's thanks, for the time that the two prove to be one person. Its
+// periods are units.
+func fromTally(giver string) string { return recognitionTally + "from:" + giver }
+
 // withTally names the counter of thanks between a member and another, whoever of them gave.
 func withTally(other string) string { return recognitionTally + "with:" + other }
 
@@ -100,7 +106,9 @@ func recognitionTallies(p *program.Compiled, st *State, f Fact) []TallyRange {
 	out := limitTallies(p, st, r.Limits, f.AskedAt())
 	if r.Between != nil {
 		period := program.PeriodKey(r.Between.Per, f.AskedAt(), p.Zone)
-		out = append(out, TallyRange{withTally(b.To), period, period})
+		for _, id := range append([]string{b.To}, b.Was...) {
+			out = append(out, TallyRange{withTally(id), period, period})
+		}
 	}
 	return out
 }
@@ -251,7 +259,11 @@ func (w *work) recognitionLimits(r *program.CompiledRecognition, b *RecognitionB
 	}
 	if r.Between != nil {
 		period, name := program.PeriodKey(r.Between.Per, asked, w.p.Zone), withTally(b.To)
-		if w.acc.Tallies[name][period]+b.Waits+1 > r.Between.Times {
+		n := w.acc.Tallies[name][period]
+		for _, id := range b.Was {
+			n += w.acc.Tallies[withTally(id)][period]
+		}
+		if n+b.Waits+1 > r.Between.Times {
 			return nil, errs.Conflict("between_limit_reached", "These two have thanked each other as often as they may for this "+r.Between.Per+".").With("per", r.Between.Per)
 		}
 		out = append(out, Counter{name, period, 1})
@@ -468,6 +480,11 @@ func (w *work) arrive(b *Thanks) error {
 		args["text"] = text(b.Value)
 	}
 	w.note(NoteThanked, args)
+	if w.isMe(b.From) { // the two were merged meanwhile
+		w.note(NoteNothing, nil)
+		return nil
+	}
+	w.tally(fromTally(b.From), b.Unit, n)
 	done := []*candidate{{r: r.Rule, unit: b.Unit, total: n}}
 	w.award(done)
 	w.settleTiers(false)
@@ -481,6 +498,10 @@ func (w *work) unthanked() error {
 	past := w.in.Past
 	if past == nil {
 		return errs.NotFound("fact_not_found", "There is no such fact.")
+	}
+	if t := past.Fact.Thanks; t != nil && w.isMe(t.From) { // it went when the two were merged
+		w.note(NoteNothing, nil)
+		return nil
 	}
 	if err := w.takeThanks(past, program.RecognitionRule, w.thanksPolicy()); err != nil {
 		return err
@@ -506,6 +527,58 @@ func (w *work) unthanked() error {
 	w.uncountThanks(past)
 	w.note(NoteThanksTaken, nil)
 	return nil
+}
+
+// isMe says whether an id is this member's, or was that of a membership that was merged into this one.
+func (w *work) isMe(id string) bool { return id == w.f.Member || slices.Contains(w.st.Was, id) }
+
+// mergedThanks are what must be known of thanks before two memberships become one.
+func mergedThanks(p *program.Compiled, st *State, f *Fact) []TallyRange {
+	if p.Recognition == nil || f.Kind != MergeIn || f.Merge == nil || f.Merge.Carried == nil {
+		return nil
+	}
+	var out []TallyRange
+	for _, id := range slices.Concat([]string{f.Member, f.Merge.Other}, st.Was, f.Merge.Carried.Was) {
+		out = append(out, TallyRange{fromTally(id), "", allTallies})
+	}
+	return out
+}
+
+// inheritThanks takes what two memberships thanked each other with when they prove to be one person's: nobody thanks themselves.
+func (w *work) inheritThanks(c *Carried, other string) {
+	if w.p.Recognition == nil {
+		return
+	}
+	mine, theirs := append([]string{w.f.Member}, w.st.Was...), append([]string{other}, c.Was...)
+	w.st.Was = append(w.st.Was, theirs...)
+	sums := map[string]int64{}
+	for _, id := range theirs {
+		for unit, n := range w.acc.Tallies[fromTally(id)] {
+			sums[unit] += n
+		}
+	}
+	for _, id := range mine {
+		for unit, n := range c.Tallies[fromTally(id)] {
+			sums[unit] += n
+		}
+	}
+	for _, id := range slices.Concat(mine, theirs) { // those of both are together here now, and settled
+		for _, unit := range sortedUnits(w.acc.Tallies[fromTally(id)]) {
+			w.tally(fromTally(id), unit, -w.acc.Tallies[fromTally(id)][unit])
+		}
+	}
+	for _, unit := range sortedUnits(sums) {
+		n := sums[unit]
+		if n <= 0 || w.p.Units[unit] == nil {
+			continue
+		}
+		_, missing := w.take(unit, n, ledger.Reversed, program.RecognitionRule)
+		if w.thanksPolicy() != "clamp" {
+			w.owe(unit, missing, ledger.Reversed, program.RecognitionRule)
+		}
+		w.countUnit(unit, -n, w.at)
+		w.note(NoteThanksTaken, nil)
+	}
 }
 
 // uncountThanks gives back the limits that a fact used.

@@ -103,6 +103,7 @@ func (s *State) clone() State {
 	c.Card = copied(s.Card)
 	c.Thanks = slices.Clone(s.Thanks)
 	c.Passed, c.Taken = slices.Clone(s.Passed), slices.Clone(s.Taken)
+	c.Was = slices.Clone(s.Was)
 	if s.Card != nil {
 		card := *s.Card
 		c.Card = &card
@@ -453,6 +454,7 @@ func (w *work) seal() (Decision, *Account, error) {
 	w.endLent()
 	if w.st.earns() {
 		w.settleFades()
+		w.missMoments()
 	}
 	w.schedule()
 	return *w.d, w.acc, nil

@@ -31,7 +31,7 @@ func (u *unit) meet(ctx context.Context, tasks []*task) error {
 		case err == nil:
 			b := *said
 			b.To, b.Refused = to, why
-			if b.Waits, err = u.waiting(ctx, t, to); err != nil {
+			if b.Waits, b.Was, err = u.waiting(ctx, t, to); err != nil {
 				return err
 			}
 			t.fact.Recognition = &b
@@ -44,21 +44,22 @@ func (u *unit) meet(ctx context.Context, tasks []*task) error {
 	return nil
 }
 
-// waiting counts the thanks that wait the other way: they stand in the books of who gave them until they are approved.
-func (u *unit) waiting(ctx context.Context, t *task, to string) (int64, error) {
+// waiting counts the thanks that wait the other way: they stand in the books of who gave them until they are approved. was are the ids that
+// the other had before merges.
+func (u *unit) waiting(ctx context.Context, t *task, to string) (n int64, was []string, err error) {
 	p := u.programs[t.req.Program].At(t.fact.OccurredAt)
 	if p == nil {
-		return 0, nil // it is refused for that
+		return 0, nil, nil // it is refused for that
 	}
 	at := func(id string) (*engine.State, error) {
 		return u.stateAt(ctx, books.Ref{Program: t.req.Program, Member: id})
 	}
 	st, err := at(to)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	giver := u.survivor(t.ref).Member
-	n := engine.ThanksThatWait(p, st, func(id string) bool {
+	n = engine.ThanksThatWait(p, st, func(id string) bool {
 		if id != giver {
 			var failed error
 			if id, _, failed = Survivor(id, at); failed != nil {
@@ -67,7 +68,7 @@ func (u *unit) waiting(ctx context.Context, t *task, to string) (int64, error) {
 		}
 		return id == giver
 	}, t.fact.AskedAt())
-	return n, err
+	return n, st.Was, err
 }
 
 // meetFriend is meet for who claims what a member passed on.

@@ -294,6 +294,7 @@ func (d *Desk) take(f engine.Fact) (_ *Taken, err error) {
 		b.Refused = d.refused(f.Member, b.To)
 		if to, p := d.members[b.To], d.At(f.OccurredAt); to != nil && p != nil {
 			b.Waits = engine.ThanksThatWait(p, &to.state, func(id string) bool { return d.survivor(id) == f.Member }, f.AskedAt())
+			b.Was = to.state.Was
 		}
 		f.Recognition = &b
 	case engine.HouseK, engine.Enrolment:
