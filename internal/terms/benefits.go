@@ -83,7 +83,7 @@ func (w *writer) grows(b *program.CompiledBenefit) string {
 	}
 	by := w.say("benefit.grows.tier")
 	if g.Metric != nil {
-		by = w.say("benefit.grows", "what", w.metric(g.Metric))
+		by = w.clause("benefit.grows", w.metric(g.Metric))
 	}
 	steps := make([]string, len(g.Steps))
 	for i, s := range g.Steps {
@@ -96,7 +96,11 @@ func (w *writer) grows(b *program.CompiledBenefit) string {
 			steps[i] = w.say("benefit.step.from", "worth", w.worth(s.Worth), "x", w.reached(g.Metric, s.From))
 		}
 	}
-	return sentence(by + ": " + w.and(steps))
+	s := sentence(by + ": " + w.and(steps))
+	if g.Metric != nil {
+		s = paragraph(s, w.scope(g.Metric.By.Lines), w.basis(g.Metric.By.Basis))
+	}
+	return s
 }
 
 func (w *writer) fades(b *program.CompiledBenefit) string {

@@ -25,7 +25,11 @@ func (w *writer) gives(r *program.CompiledRule) string {
 	activity := w.quoted(explain.Activity(w.p, r.On, w.lang))
 	switch {
 	case g.Amount != nil && r.Amount == 0:
-		return sentence(w.say("gives.nothing", "unit", w.unit(g.Unit)))
+		nothing := w.say("gives.nothing", "unit", w.unit(g.Unit))
+		if strings.HasSuffix(w.text(r.Rule.Title), nothing) { // the title says it
+			return ""
+		}
+		return sentence(nothing)
 	case g.Formula != "" && r.On == "purchase":
 		return sentence(w.say("gives.formula", "unit", w.unit(g.Unit)))
 	case g.Formula != "" && kind != r.On:

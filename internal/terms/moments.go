@@ -2,6 +2,7 @@ package terms
 
 import (
 	"fmt"
+	"strings"
 
 	"lojal.dev/lojal/internal/explain"
 	"lojal.dev/lojal/internal/program"
@@ -31,7 +32,11 @@ func (w *writer) comesRound(r *program.CompiledRule, m program.Moment, amount st
 	case r.Amount == 0:
 		return sentence(w.say("gives.nothing", "unit", w.unit(r.Give.Unit)))
 	}
-	return sentence(w.say("gives.moment", "amount", amount, "when", when))
+	key := "gives.moment"
+	if strings.HasPrefix(when, "når ") {
+		key = "gives.moment.clause"
+	}
+	return sentence(w.say(key, "amount", amount, "when", when))
 }
 
 // percent says of what a rule gives a part, and how large it is.
@@ -56,7 +61,7 @@ func (w *writer) percent(r *program.CompiledRule, m program.Moment, when string)
 		shares, later = later, nil
 	}
 	if len(later) > 0 {
-		grows = sentence(w.say("benefit.grows", "what", w.say("metric.tenure")) + ": " + w.and(later))
+		grows = sentence(w.clause("benefit.grows", w.say("metric.tenure")) + ": " + w.and(later))
 	}
 	pairs := []string{"n", w.and(shares), "unit", w.unit(r.Give.Unit), "base", w.unit(r.BaseUnit), "when", when}
 	key := "gives.percent"

@@ -50,7 +50,7 @@ func TestMomentsAndPercentsAreTold(t *testing.T) {
 		},
 		"nb": {"100 stjerner på bursdagen din.", "24 stjerner hvert år 24. desember.", "500 stjerner når du blir Gull.", "av saldoen din i kroner, den første dagen i hvert kvartal."},
 		"sv": {"100 stjärnor på din födelsedag.", "500 stjärnor när du blir Guld."},
-		"da": {"100 stjerner på din fødselsdag.", "500 stjerner når du bliver Guld."},
+		"da": {"100 stjerner på din fødselsdag.", "500 stjerner, når du bliver Guld."},
 	} {
 		got := strings.ReplaceAll(terms.Markdown(p, l), "\u00a0", " ")
 		for _, s := range want {

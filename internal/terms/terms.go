@@ -312,7 +312,15 @@ func (w *writer) conditions(c *program.CompiledCondition) string {
 	if len(list) == 0 {
 		return ""
 	}
-	return sentence(w.say("when", "what", w.and(list)))
+	return sentence(w.clause("when", w.and(list)))
+}
+
+// clause ends a phrase with what may be a clause of its own, before which Danish has a comma.
+func (w *writer) clause(key, what string) string {
+	if strings.HasPrefix(what, "når ") || strings.HasPrefix(what, "hvor ") {
+		key += ".clause"
+	}
+	return w.say(key, "what", what)
 }
 
 // condition lists what must hold, in words that follow "counts".
@@ -526,6 +534,9 @@ func (w *writer) limits(limits []program.CompiledLimit, unit string) string {
 	var out []string
 	for _, l := range limits {
 		per := w.say("per." + l.Per)
+		if l.Per == "lifetime" && l.Each != "program" {
+			per = w.say("permember")
+		}
 		if l.Times >= 0 {
 			key := "limit.times"
 			switch l.Times {
@@ -672,6 +683,9 @@ func (w *writer) price(r *program.CompiledReward) string {
 		return s
 	}
 	if r.Granted {
+		if slices.ContainsFunc(w.p.Doc.Shares, func(s program.Shared) bool { return s.Reward == r.ID }) {
+			return sentence(w.say("reward.granted.shared"))
+		}
 		return sentence(w.say("reward.granted"))
 	}
 	if len(r.Price) == 0 {
@@ -766,7 +780,7 @@ func (w *writer) tiers() []Item {
 		for i := range t.Steps {
 			steps = append(steps, w.step(t, i))
 		}
-		out = append(out, Item{Of: id, Title: name, Text: paragraph(append([]string{sentence(w.say("follows.tier", "what", w.metric(t)))}, append(steps, w.down(t))...)...)})
+		out = append(out, Item{Of: id, Title: name, Text: paragraph(append([]string{sentence(w.clause("follows.tier", w.metric(t))), w.scope(t.By.Lines), w.basis(t.By.Basis)}, append(steps, w.down(t))...)...)})
 	}
 	return out
 }
@@ -881,10 +895,9 @@ func (w *writer) down(t *program.CompiledTierSet) string {
 	if (t.Window == "calendar" || t.Window == "anniversary") && t.Keep != "this period" {
 		s = paragraph(sentence(w.say("keep.next")), s)
 	}
-	if t.Down.Grace != nil {
-		s = paragraph(s, sentence(w.say("down.grace", "x", w.period(*t.Down.Grace))))
-	}
-	if t.Down.Warn != nil {
+	if t.Down.Grace != nil { // it begins with being told of it
+		s = paragraph(s, sentence(w.say("down.grace", "x", w.period(*t.Down.Grace))), sentence(w.say("down.told")))
+	} else if t.Down.Warn != nil {
 		s = paragraph(s, sentence(w.say("down.warn", "x", w.period(*t.Down.Warn))))
 	}
 	return s
