@@ -588,6 +588,8 @@ func decodeState(text string, s *engine.State) error {
 			d.object(func(kind string) { s.Moments[kind] = d.time() })
 		case "settled":
 			d.any(&s.Settled)
+		case "let_go":
+			d.any(&s.LetGo)
 		case "joined":
 			d.any(&s.Joined)
 		case "lot_due":

@@ -526,6 +526,10 @@ func encodeState(s *engine.State) (string, error) {
 		e.named("settled")
 		e.any(s.Settled)
 	}
+	if len(s.LetGo) > 0 {
+		e.named("let_go")
+		e.any(s.LetGo)
+	}
 	if len(s.Joined) > 0 {
 		e.named("joined")
 		e.any(s.Joined)

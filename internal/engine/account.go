@@ -83,12 +83,25 @@ type State struct {
 	Moments map[string]time.Time `json:"moments,omitempty"`
 	// Settled is what was given for what was bought in periods that are over, and for tiers.
 	Settled []Settlement `json:"settled,omitempty"`
+	// LetGo is what was to be taken back, had been spent and was let go, oldest first: it is paid from what comes back of what was spent before.
+	LetGo []LetGo `json:"let_go,omitempty"`
 	// Joined is who was merged into this member, in order.
 	Joined []JoinedMember `json:"joined,omitempty"`
 	// LotDue is the earliest moment at which a lot changes (release, warning, expiry), as far as is known: never too late.
 	LotDue *time.Time `json:"lot_due,omitempty"`
 	// DueAt is the next moment at which anything changes by time alone; nil when nothing will.
 	DueAt *time.Time `json:"due_at,omitempty"`
+}
+
+// LetGo is what could not be taken back since it had been spent, and is not owed.
+type LetGo struct {
+	Unit   string    `json:"unit"`
+	Amount int64     `json:"amount"`
+	At     time.Time `json:"at"`
+	// Rule gave it for Fact, Award is the place among the fact's awards; NoAward where it is none of them.
+	Rule  string `json:"rule,omitempty"`
+	Fact  string `json:"fact,omitempty"`
+	Award int    `json:"award"`
 }
 
 // JoinedMember is somebody who was merged into a member.

@@ -394,11 +394,12 @@ type Carried struct {
 	Taken  []string   `json:"taken,omitempty"`
 	// Was is as in the state.
 	Was []string `json:"was,omitempty"`
-	// Birthday, Moments, Settled and Joined are as in the state.
+	// Birthday, Moments, Settled, Joined and LetGo are as in the state.
 	Birthday string               `json:"birthday,omitempty"`
 	Moments  map[string]time.Time `json:"moments,omitempty"`
 	Settled  []Settlement         `json:"settled,omitempty"`
 	Joined   []JoinedMember       `json:"joined,omitempty"`
+	LetGo    []LetGo              `json:"let_go,omitempty"`
 	// House is what the member belonged to.
 	House *HouseState `json:"house,omitempty"`
 }

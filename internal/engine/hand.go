@@ -439,7 +439,7 @@ func (w *work) doMergeOut() error {
 	w.dropAllThanks("merged")
 	c := &Carried{Purchases: w.st.Purchases, First: w.st.FirstPurchaseAt, Last: w.st.LastPurchaseAt, JoinedAt: w.st.JoinedAt, Tiers: w.st.Tiers, Plans: w.st.Plans, Fades: w.st.Fades, Referral: w.st.Referral,
 		Active: map[string]time.Time{}, Debt: map[string]int64{}, Tallies: map[string]map[string]int64{}, Birthday: w.st.Birthday,
-		Moments: w.st.Moments, Settled: slices.Clone(w.st.Settled), Joined: slices.Clone(w.st.Joined), House: w.st.House.clone()}
+		Moments: w.st.Moments, Settled: slices.Clone(w.st.Settled), Joined: slices.Clone(w.st.Joined), LetGo: slices.Clone(w.st.LetGo), House: w.st.House.clone()}
 	w.st.House = nil
 	for unit, h := range w.st.Units {
 		if h.Debt > 0 {

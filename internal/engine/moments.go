@@ -333,6 +333,8 @@ func (w *work) inherit(c *Carried) {
 		s.Lots = w.lotsHere(s, c.Lots)
 		w.st.Settled = append(w.st.Settled, s)
 	}
+	w.st.LetGo = append(w.st.LetGo, c.LetGo...)
+	slices.SortStableFunc(w.st.LetGo, func(a, b LetGo) int { return a.At.Compare(b.At) })
 	for _, j := range c.Joined {
 		if j.Into == "" {
 			j.Into = w.f.Merge.Other

@@ -607,6 +607,7 @@ func (w *work) doRefund() error {
 		w.giveBack(&s, unit, n)
 	}
 	w.closeRefund(&s)
+	w.takeLetGo(s.At, "")
 	return nil
 }
 

@@ -71,7 +71,7 @@ func (w *work) doReturn() error {
 	if err := w.takeBack(past, bought, after, pol); err != nil {
 		return err
 	}
-	w.takeLetGo(past)
+	w.takeLetGo(past.Fact.OccurredAt, past.Fact.ID)
 	if err := w.unrefer(past, bought, after, pol); err != nil {
 		return err
 	}
@@ -282,6 +282,9 @@ func (w *work) takeBack(past *Past, bought, after []LineSum, pol program.Returns
 			return err
 		}
 		rev.Award = i
+		if rev.Spent > 0 && w.st.Status != Closed {
+			w.st.LetGo[len(w.st.LetGo)-1].Award = i
+		}
 		w.d.Reversals = append(w.d.Reversals, rev)
 		w.countUnit(a.Unit, -n, past.Fact.OccurredAt)
 		w.unlimit(a, already, n)
@@ -344,6 +347,7 @@ func (w *work) reverseTo(to string, lots []*ledger.Lot, unit, rule string, n int
 		case "clamp":
 			rev.Forgiven += n
 			rev.Spent = n
+			w.letGoOf(unit, rule, of, n)
 			w.note(NoteForgiven, Args{"amount": Units(unit, n)})
 		default:
 			rev.Owed += n
@@ -373,41 +377,65 @@ func (w *work) lotsOf(lot int64, unit, fact string) []*ledger.Lot {
 	return out
 }
 
-// takeLetGo takes what earlier returns of the purchase let go as spent, as far as it was spent on the purchase itself and came back just now.
-func (w *work) takeLetGo(past *Past) {
-	back := map[string]int64{}
+// letGoOf notes what was let go as spent, and forgets what was long ago.
+func (w *work) letGoOf(unit, rule, of string, n int64) {
+	if w.st.Status == Closed { // nothing comes back to who has left
+		return
+	}
+	cut := settledKept.Before(w.now, w.p.Zone)
+	w.st.LetGo = slices.DeleteFunc(w.st.LetGo, func(l LetGo) bool { return l.At.Before(cut) })
+	w.st.LetGo = append(w.st.LetGo, LetGo{Unit: unit, Amount: n, At: w.at, Rule: rule, Fact: of, Award: NoAward})
+}
+
+// takeLetGo takes what was let go as spent from what comes back just now of what was spent at a time: had it come back first, it would
+// have been there to be taken. about is the purchase whose return this is, if it is one: its own comes first.
+func (w *work) takeLetGo(spent time.Time, about string) {
+	if len(w.st.LetGo) == 0 {
+		return
+	}
+	back, lots := map[string]int64{}, []*ledger.Lot{}
 	for _, p := range w.d.Postings {
 		switch {
 		case p.From == ledger.Redeemed && p.To == ledger.Spendable:
 			back[p.Unit] += p.Amount
+			lots = append(lots, w.lots[p.Lot])
 		case p.From == ledger.Spendable:
 			back[p.Unit] -= p.Amount
 		}
 	}
-	for i, a := range past.Decision.Awards {
-		var n int64
-		for _, c := range past.Children {
-			for _, rev := range c.Decision.Reversals {
-				if rev.Award == i {
-					n += rev.Spent
+	for _, own := range []bool{true, false} {
+		for i := range w.st.LetGo {
+			if l := &w.st.LetGo[i]; (l.Fact == about) == own && !l.At.Before(spent) && back[l.Unit] > 0 {
+				n := w.takeFrom(append(slices.Clone(lots), w.openEver(l.Unit)...), l, back[l.Unit])
+				back[l.Unit] -= n
+				if !own && n > 0 {
+					w.d.Reversals[len(w.d.Reversals)-1].Award = NoAward
 				}
 			}
 		}
-		n = min(n, back[a.Unit])
-		var taken int64
-		for _, l := range append(w.lotsOf(a.Lot, a.Unit, past.Fact.ID), w.openEver(a.Unit)...) {
-			if k := min(n-taken, l.Spendable); k > 0 {
-				w.post(ledger.Posting{Unit: a.Unit, Lot: l.ID, From: ledger.Spendable, To: ledger.Reversed, Amount: k, Rule: a.Rule, Of: past.Fact.ID})
-				taken += k
-			}
+	}
+	w.st.LetGo = slices.DeleteFunc(w.st.LetGo, func(l LetGo) bool { return l.Amount == 0 })
+}
+
+// takeFrom takes what was let go from lots, at most so much of it.
+func (w *work) takeFrom(lots []*ledger.Lot, l *LetGo, most int64) (taken int64) {
+	n := min(l.Amount, most)
+	for _, lot := range lots {
+		if lot == nil || lot.Unit != l.Unit {
+			continue
 		}
-		if taken > 0 {
-			back[a.Unit] -= taken
-			w.d.Reversals = append(w.d.Reversals, Reversal{Award: i, Rule: a.Rule, Unit: a.Unit, Forgiven: -taken, Spent: -taken})
-			w.note(NoteReversed, Args{"amount": Units(a.Unit, taken), "rule": {Rule: a.Rule}})
-			w.unitEvent(EvReversed, a.Unit, taken, "fact", past.Fact.ID, "rule", a.Rule)
+		if k := min(n-taken, lot.Spendable); k > 0 {
+			w.post(ledger.Posting{Unit: l.Unit, Lot: lot.ID, From: ledger.Spendable, To: ledger.Reversed, Amount: k, Rule: l.Rule, Of: l.Fact})
+			taken += k
 		}
 	}
+	if taken > 0 {
+		l.Amount -= taken
+		w.d.Reversals = append(w.d.Reversals, Reversal{Award: l.Award, Rule: l.Rule, Unit: l.Unit, Forgiven: -taken, Spent: -taken})
+		w.note(NoteReversed, Args{"amount": Units(l.Unit, taken), "rule": {Rule: l.Rule}})
+		w.unitEvent(EvReversed, l.Unit, taken, "fact", l.Fact, "rule", l.Rule)
+	}
+	return taken
 }
 
 // giveBackSpent returns the share of the points that paid for the purchase: by money, or by pieces where the goods came to none.

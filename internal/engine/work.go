@@ -110,6 +110,7 @@ func (s *State) clone() State {
 	}
 	c.House = s.House.clone()
 	c.Moments, c.Settled, c.Joined = maps.Clone(s.Moments), slices.Clone(s.Settled), slices.Clone(s.Joined)
+	c.LetGo = slices.Clone(s.LetGo)
 	return c
 }
 

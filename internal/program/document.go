@@ -503,7 +503,7 @@ type Returns struct {
 	// Spent is "give back" (the default: to the lots they left, with their old expiry) or "keep".
 	Spent string `json:"spent,omitempty"`
 	// IfSpent, when what should be taken back is spent already: "debt" (the default: the next earning pays it), "clamp" (take what
-	// is there and forget the rest) or "refuse".
+	// is there and let the rest go; it is paid first from what comes back of what had been spent before) or "refuse".
 	IfSpent string `json:"if_spent,omitempty"`
 	// Round is how a part of what was earned is rounded: "nearest" (the default), "down" or "up". The last return takes the rest.
 	Round string `json:"round,omitempty"`

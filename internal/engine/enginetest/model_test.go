@@ -201,19 +201,17 @@ func (p *purse) giveBack(id string, n int, at time.Time) {
 	}
 }
 
-func first(yes bool) int {
-	if yes {
-		return 1
+// takeLetGo takes n free coins, those of some lots first.
+func (m *model) takeLetGo(p *purse, lots []int64, n int, at time.Time) {
+	for _, lot := range lots {
+		for _, c := range p.coins {
+			if c.lot == lot && c.at == free && n > 0 {
+				c.at = away
+				n--
+			}
+		}
 	}
-	return 0
-}
-
-// takeLetGo takes n free coins, those of a lot first.
-func (m *model) takeLetGo(p *purse, lot int64, n int, at time.Time) {
 	open := m.open(p, at, true)
-	slices.SortStableFunc(open, func(a, b *coin) int {
-		return first(b.lot == lot) - first(a.lot == lot)
-	})
 	for _, c := range open[:min(n, len(open))] {
 		c.at = away
 	}
@@ -284,14 +282,30 @@ func (m *model) take(t *Taken, past *engine.Past, before func(id string) int) {
 	}
 	for _, r := range d.Reversals {
 		switch {
-		case r.Unit != "point" || f.Kind != engine.ReturnK:
-		case r.Amount == 0 && r.Forgiven < 0: // it was let go before, and is there now
-			m.takeLetGo(p, past.Decision.Awards[r.Award].Lot, int(-r.Forgiven), at)
+		case r.Unit != "point" || f.Kind != engine.ReturnK || r.Amount == 0: // what was let go before is taken below, from what came back
 		default:
 			m.takeBack(p, past.Decision.Awards[r.Award].Lot, int(r.Amount), at)
 		}
 	}
 	m.put(p, f, d, t.Account)
+	letGo := func() {
+		var back []int64
+		var n int
+		for _, post := range d.Postings {
+			if post.From == ledger.Redeemed && post.To == ledger.Spendable {
+				back = append(back, post.Lot)
+			}
+		}
+		for _, r := range d.Reversals {
+			if r.Unit == "point" && r.Amount == 0 && r.Forgiven < 0 {
+				n -= int(r.Forgiven)
+			}
+		}
+		m.takeLetGo(p, back, n, at)
+	}
+	if f.Kind == engine.ReturnK {
+		letGo()
+	}
 	switch f.Kind {
 	case engine.ActivityK, engine.Release:
 		for _, post := range d.Postings {
@@ -322,6 +336,9 @@ func (m *model) take(t *Taken, past *engine.Past, before func(id string) int) {
 	}
 	if f.Kind != engine.ReturnK {
 		refund()
+	}
+	if f.Kind == engine.Refund {
+		letGo()
 	}
 	if !spendsFirst {
 		redeem()

@@ -252,24 +252,35 @@ func TestAReturnOfWhatPointsPaidLeavesEachLotAsItWas(t *testing.T) {
 	})
 }
 
-// Several purchases, each paid with what others earned, and all of them back in turns: nothing is won and nothing lost.
+// Several purchases and redemptions, each paid with what others earned, and all of them back in turns: nothing is won and nothing lost.
 func TestReturnsOfManyThatPaidForEachOtherComeToNothing(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		p := drawPaid(t, []string{"debt"})
+		p := drawPaid(t, []string{"debt", "clamp"})
 		before := sum(p.lots())
-		var sales []*Taken
+		var sales, bought []*Taken
 		for range rapid.IntRange(1, 5).Draw(t, "sales") {
 			if s := p.sale(); s != nil {
 				sales = append(sales, s)
 			}
+			r, err := p.take(engine.Fact{Kind: engine.Redeem, Redemption: &engine.Redemption{Spend: engine.Spend{Reward: "mug", Quantity: int64(rapid.IntRange(1, 3).Draw(t, "mugs alone"))}}})
+			if err == nil {
+				bought = append(bought, r)
+			}
 		}
+		p.clock = p.clock.Add(time.Minute)
 		for range rapid.IntRange(0, 8).Draw(t, "parts") {
 			if len(sales) > 0 {
 				p.someBack(rapid.SampledFrom(sales).Draw(t, "which"), false)
 			}
 		}
-		for len(sales) > 0 {
+		for len(sales)+len(bought) > 0 {
+			if len(sales) == 0 || len(bought) > 0 && rapid.Bool().Draw(t, "a redemption") {
+				i := rapid.IntRange(0, len(bought)-1).Draw(t, "refunded")
+				p.must(engine.Fact{Kind: engine.Refund, Parent: bought[i].Fact.ID})
+				bought = slices.Delete(bought, i, i+1)
+				continue
+			}
 			i := rapid.IntRange(0, len(sales)-1).Draw(t, "last")
 			p.someBack(sales[i], true)
 			sales = slices.Delete(sales, i, i+1)
