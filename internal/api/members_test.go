@@ -153,7 +153,7 @@ func TestTierByHand(t *testing.T) {
 
 // Who is refused reads why in their own language; the reason and the figures are the same.
 func TestRefusalsAreToldInTheLanguageAskedFor(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(_ *testing.T, h *house) {
 		h.do("POST", "/v1/members", `{"external_id": "kari"}`).want(201)
 		const body = `{"member": "ext:kari", "reward": "mug", "commit": true}`
 		english := h.do("POST", "/v1/redemptions", body).refused(409, "balance_too_low").text("detail")
