@@ -140,7 +140,7 @@ func (s *Server) listChallenges(ctx context.Context, in *memberChallengesIn) (*P
 	if err != nil {
 		return nil, err
 	}
-	_, acc, p, err := s.Recorder.Offers(ctx, in.program(), id, in.now) // it loads what progress needs
+	acc, p, err := s.Recorder.ViewProgress(ctx, in.program(), id, in.now)
 	if err != nil {
 		return nil, err
 	}

@@ -317,9 +317,7 @@ func (s *Server) houseOf(ctx context.Context, c *Call, id string) (*House, error
 	}
 	if st.Kind == engine.Organization {
 		out.Balances = v.balances(acc, false)
-		if out.Tiers, err = s.standing(ctx, c, id); err != nil {
-			return nil, err
-		}
+		out.Tiers = v.tiers(acc, c.now)
 	}
 	sums := map[string]int64{}
 	for i, one := range st.People() {

@@ -93,7 +93,7 @@ func (s *Server) addTiers(ctx context.Context, c *Call, reply *web.Reply) error 
 
 // standing is where a member stands in each tier set now.
 func (s *Server) standing(ctx context.Context, c *Call, id string) (map[string]Tier, error) {
-	_, acc, p, err := s.Recorder.Offers(ctx, c.program(), id, c.now) // it loads what progress needs
+	acc, p, err := s.Recorder.ViewProgress(ctx, c.program(), id, c.now)
 	if err != nil {
 		return nil, err
 	}

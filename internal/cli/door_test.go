@@ -257,8 +257,10 @@ func TestTheRoutesOfTheAPIFromTheCommandLine(t *testing.T) {
 		s.ok(args("household leave " + home + " ext:1"))
 		s.ok(args("member houses ext:1"), "There is none")
 		s.fails(4, args("household show org_01k9zjq3hfe1f8m6v7j0q3x5c4"))
-		firm := strings.Fields(s.ok(args("organization make ext:2 --source crm --external-id 7"), "  organization of ext:2"))[0]
-		s.ok(args("organization make ext:2 --source crm --external-id 7"), firm, "made before")
+		firm := strings.Fields(s.ok(args("organization make ext:2 --name Fjord --identifier ext:k-881 --source crm --external-id 7"), "  organization of ext:2"))[0]
+		s.ok(args("organization make ext:2 --name Fjord --identifier ext:k-881 --source crm --external-id 7"), firm, "made before")
+		s.ok(args("organization list --search fjord"), firm, "Fjord", "k-881")
+		s.ok(args("member show ext:k-881"), "Fjord  "+firm, "ext:k-881")
 		s.ok(args("organization invite " + firm + " ext:1 --role buyer --by ext:2"))
 		s.ok(args("organization accept " + firm + " ext:1"))
 		s.ok(args("organization show "+firm), "organization, active", "buyer since", "has 0 point")

@@ -108,24 +108,17 @@ func (c *memberShowCmd) run(e *env, d *db.DB, id string) (err error) {
 	var versions version.Cache
 	r := record.New(d, &versions)
 	defer r.Close()
-	acc, p, err := r.ViewLots(e.ctx, id, c.Ref, e.now())
+	acc, p, err := r.ViewProgress(e.ctx, id, c.Ref, e.now())
 	if err != nil {
 		return memberHint(err, c.Ref)
-	}
-	if len(p.Challenges) > 0 {
-		if _, acc, p, err = r.Offers(e.ctx, id, acc.Member, e.now()); err != nil { // it loads what is counted, too
-			return err
-		}
 	}
 	var m member.Member
 	var facts []books.Entry
 	var set *version.Set
 	var invited []string
 	err = d.Read(e.ctx, func(tx *db.Tx) (err error) {
-		if m.ID = acc.Member; !engine.IsHouse(acc.State.Kind) { // those have no profile
-			if m, err = member.Get(e.ctx, tx, id, acc.Member); err != nil {
-				return err
-			}
+		if m, err = member.Get(e.ctx, tx, id, acc.Member); err != nil {
+			return err
 		}
 		if set, err = versions.Get(e.ctx, tx, id); err != nil {
 			return err
@@ -226,11 +219,12 @@ func (c *memberShowCmd) shown(m member.Member, acc *engine.Account, p *program.C
 func (c *memberShowCmd) print(e *env, m member.Member, acc *engine.Account, p *program.Compiled, set *version.Set, facts []books.Entry, invited []string) {
 	name := m.DisplayName()
 	switch {
+	case name != "":
 	case acc.State.Kind == engine.Household:
 		name = explain.Say(c.Lang, explain.LabelHousehold)
 	case acc.State.Kind == engine.Organization:
 		name = explain.Say(c.Lang, explain.LabelOrganization)
-	case name == "":
+	default:
 		name = explain.Say(c.Lang, explain.LabelNameless)
 	}
 	e.printf("%s  %s\n", name, m.ID)

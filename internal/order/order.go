@@ -112,10 +112,10 @@ func (o *Orders) leave(name string, now time.Time) {
 	o.silent[name] = now.Add(rest)
 }
 
-// inTime says whether an error is another than that no answer came in time.
-func inTime(err error) bool {
+// timedOut says whether an error is that no answer came in time.
+func timedOut(err error) bool {
 	timeout, ok := errors.AsType[net.Error](err)
-	return !errors.Is(err, context.DeadlineExceeded) && (!ok || !timeout.Timeout())
+	return errors.Is(err, context.DeadlineExceeded) || ok && timeout.Timeout()
 }
 
 // Work does what is due, and says how many orders it looked at. Those of a provider that does not answer in time wait for a later round.
@@ -153,7 +153,7 @@ func (o *Orders) one(ctx context.Context, r *reward.Order, now time.Time) error 
 	why := ""
 	if err != nil {
 		why = err.Error()
-		if ctx.Err() == nil && !inTime(err) {
+		if ctx.Err() == nil && timedOut(err) {
 			o.leave(r.Provider, now)
 		}
 	}

@@ -32,11 +32,6 @@ func isHolder(id string) bool {
 	return strings.HasPrefix(id, giftcard.IDPrefix+"_") || strings.HasPrefix(id, code.CouponPrefix+"_") || isHouse(id)
 }
 
-// IsHouse says whether an id is one of a household's or an organization's account, by its form.
-func IsHouse(id string) bool {
-	return ids.Check(member.HouseholdPrefix, id) == nil || ids.Check(member.OrganizationPrefix, id) == nil
-}
-
 func isHouse(id string) bool {
 	return strings.HasPrefix(id, member.HouseholdPrefix+"_") || strings.HasPrefix(id, member.OrganizationPrefix+"_")
 }

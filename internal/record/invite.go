@@ -181,12 +181,11 @@ func Circles(f, g string, fs, gs *engine.State, state func(string) (*engine.Stat
 const farthest = 1000
 
 func relation(ctx context.Context, tx *db.Tx, program, friend, by string, newcomer member.Member, state func(string) (*engine.State, error)) (string, error) {
-	survivor := func(id string) (string, *engine.State, error) { return Survivor(id, state) }
-	friend, own, err := survivor(friend)
+	friend, own, err := Survivor(friend, state)
 	if err != nil {
 		return "", err
 	}
-	up, st, err := survivor(by)
+	up, st, err := Survivor(by, state)
 	switch {
 	case err != nil:
 		return "", err

@@ -122,7 +122,7 @@ func (r *Recorder) ViewHouse(ctx context.Context, id, house string, now time.Tim
 	var people []*task
 	err := r.db.Read(ctx, func(tx *db.Tx) error {
 		home, people = lookAt(id, house, now), nil
-		home.needs = withLots
+		home.needs = progress(now)
 		if err := r.newTrial(tx, []*task{home}, nil).run(ctx); err != nil || home.err != nil || home.result.Account.State.Kind != engine.Household {
 			return err
 		}
@@ -152,11 +152,23 @@ func (r *Recorder) ViewHouse(ctx context.Context, id, house string, now time.Tim
 	return home.result.Account, out, home.result.Program, nil
 }
 
+// ViewProgress is ViewLots with all that is counted towards tiers, challenges, rewards and limits.
+func (r *Recorder) ViewProgress(ctx context.Context, id, member string, now time.Time) (*engine.Account, *program.Compiled, error) {
+	return r.view(ctx, id, member, now, progress(now))
+}
+
+func progress(now time.Time) func(*program.Compiled, *books.Folio) engine.Needs {
+	return func(p *program.Compiled, f *books.Folio) engine.Needs { return engine.OfferNeeds(p, &f.State, now) }
+}
+
 // Offers says of every reward whether the member can have it now.
 func (r *Recorder) Offers(ctx context.Context, id, member string, now time.Time) ([]engine.Offer, *engine.Account, *program.Compiled, error) {
-	acc, p, err := r.view(ctx, id, member, now, func(p *program.Compiled, f *books.Folio) engine.Needs {
-		return engine.OfferNeeds(p, &f.State, now)
-	})
+	return r.offers(ctx, id, member, "", now)
+}
+
+// offers are those in the books of an account, for who acts for it; by is empty for one's own.
+func (r *Recorder) offers(ctx context.Context, id, account, by string, now time.Time) ([]engine.Offer, *engine.Account, *program.Compiled, error) {
+	acc, p, err := r.ViewProgress(ctx, id, account, now)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -164,7 +176,7 @@ func (r *Recorder) Offers(ctx context.Context, id, member string, now time.Time)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	return engine.Offers(p, acc, stocked, now), acc, p, nil
+	return engine.OffersFor(p, acc, by, stocked, now), acc, p, nil
 }
 
 // stocked looks which of the pools of a program have a code.
@@ -191,18 +203,7 @@ func (r *Recorder) Catalogue(ctx context.Context, id, member string, own bool, n
 	if house == "" || p.Doc.Organizations == nil {
 		return r.Offers(ctx, id, acc.Member, now)
 	}
-	by := acc.Member
-	acc, p, err = r.view(ctx, id, house, now, func(p *program.Compiled, f *books.Folio) engine.Needs {
-		return engine.OfferNeeds(p, &f.State, now)
-	})
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	stocked, err := r.stocked(ctx, p, now)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	return engine.OffersFor(p, acc, by, stocked, now), acc, p, nil
+	return r.offers(ctx, id, house, acc.Member, now)
 }
 
 // Benefits says of every benefit, or of the one that is named, whether the member may have it now, and at what value. opens, for
