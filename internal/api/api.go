@@ -419,7 +419,9 @@ func (s *Server) prepare(r *http.Request, body []byte, in any) error {
 		return err
 	}
 	switch r.URL.Query().Get("audience") {
-	case "", "staff":
+	case "":
+		_, c.member = in.(interface{ shown() })
+	case "staff":
 	case "member":
 		c.member = true
 	default:

@@ -171,7 +171,7 @@ type benefitsIn struct {
 	MemberPath
 	// Opens, for benefits that come ahead of others, is when what is asked for opens for everybody, with offset: opens_at then says when for this member.
 	Opens *time.Time `query:"opens"`
-	Spoken
+	Shown
 }
 
 func (s *Server) listBenefits(ctx context.Context, in *benefitsIn) (*Page[Benefit], error) {
@@ -187,7 +187,7 @@ type benefitIn struct {
 	// Opens, for a benefit that comes ahead of others, is when what is asked for opens for everybody, with offset: opens_at then says when for this
 	// member, and available whether it has.
 	Opens *time.Time `query:"opens"`
-	Spoken
+	Shown
 }
 
 func (s *Server) getBenefit(ctx context.Context, in *benefitIn) (*Benefit, error) {

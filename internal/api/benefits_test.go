@@ -10,7 +10,8 @@ func TestBenefits(t *testing.T) {
 		h.enrol("1")
 		h.do("POST", "/v1/purchases", `{"member": "ext:1", "amount": "2770.00"}`).want(201)
 		one := "/v1/members/ext:1/benefits/free_refill"
-		h.do("GET", one+"?lang=nb&audience=member", "").want(200).is(false, "available").is("not_granted", "reason").
+		h.do("GET", one+"?lang=nb&audience=staff", "").want(200).is("Det mangler 230,00\u00a0kr til Gull.", "why", 0)
+		h.do("GET", one+"?lang=nb", "").want(200).is(false, "available").is("not_granted", "reason").
 			is("club/gold", "missing", 0, "tier").is("Gull", "missing", 0, "tier_name").is("230.00", "missing", 0, "amount").is("230,00\u00a0kr til Gull.", "why", 0)
 		h.do("POST", one+"/uses", `{}`).refused(409, "benefit_not_available")
 		h.do("POST", "/v1/purchases", `{"member": "ext:1", "amount": "230.00"}`).want(201)

@@ -48,7 +48,7 @@ type forecastIn struct {
 	MemberPath
 	// Until is how far to look: a year when left out, five at most.
 	Until *time.Time `query:"until"`
-	Spoken
+	Shown
 }
 
 func (s *Server) getForecast(ctx context.Context, in *forecastIn) (*Forecast, error) {
@@ -124,7 +124,7 @@ type SettledPeriod struct {
 type targetsIn struct {
 	Call
 	MemberPath
-	Spoken
+	Shown
 }
 
 func (s *Server) getTargets(ctx context.Context, in *targetsIn) (*Targets, error) {

@@ -20,7 +20,7 @@ type rewardsIn struct {
 	Member string `query:"member"`
 	// Own looks at what the member has of their own, though the member acts for an organization.
 	Own bool `query:"own"`
-	Spoken
+	Shown
 }
 
 func (s *Server) listRewards(ctx context.Context, in *rewardsIn) (*Page[Reward], error) {
@@ -36,7 +36,7 @@ type rewardIn struct {
 	Member string `query:"member"`
 	// Own looks at what the member has of their own, though the member acts for an organization.
 	Own bool `query:"own"`
-	Spoken
+	Shown
 }
 
 func (s *Server) getReward(ctx context.Context, in *rewardIn) (*Reward, error) {

@@ -85,11 +85,11 @@ func table() []*Route {
 			Text: "What the member has of each unit, what it is worth, when it ends. `?at=` in the past gives what was held then, in business time and without lots; in the future what would be left if nothing happened.",
 		}),
 		route("GET", "/v1/members/{member}/forecast", "members:read", (*Server).getForecast, About{
-			Tag: members, Summary: "Look ahead", Example: []string{mem}, Query: "lang=nb&audience=member",
+			Tag: members, Summary: "Look ahead", Example: []string{mem}, Query: "lang=nb",
 			Text: "What the member will have at `?until=` if nothing happens but time: growth, gifts of the calendar, what is released and what ends, decided as it will be, and not kept.",
 		}),
 		route("GET", "/v1/members/{member}/targets", "members:read", (*Server).getTargets, About{
-			Tag: members, Summary: "Get progress towards rebates", Example: []string{mem}, Query: "lang=nb&audience=member",
+			Tag: members, Summary: "Get progress towards rebates", Example: []string{mem}, Query: "lang=nb",
 			Text: "For each rule that gives a percent of what is bought in a period: how much counts so far, what it would give, what is missing to the next step; and the periods that are over, as they stand after returns and late receipts.",
 		}),
 		route("GET", "/v1/members/{member}/postings", "members:read", (*Server).listPostings, About{

@@ -51,6 +51,16 @@ type Spoken struct {
 	Audience string `query:"audience"`
 }
 
+// Shown is what an answer takes that is made to be shown to the member it is about.
+type Shown struct {
+	// Lang is the language of sentences: nb, sv, da or en. Without it, Accept-Language counts.
+	Lang string `query:"lang"`
+	// Audience is member (when left out) or staff: who reads the sentences.
+	Audience string `query:"audience"`
+}
+
+func (Shown) shown() {}
+
 // MemberPath names a member.
 type MemberPath struct {
 	// Member is the member's id, or KIND:VALUE of one of its identifiers: ext:4711, phone:+4790000000, card:12345678, email:kari@example.org.

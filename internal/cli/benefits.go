@@ -21,6 +21,7 @@ type memberBenefitsCmd struct {
 	Ref     string `arg:"" name:"member" help:"Id (mem_…), or KIND:VALUE such as card:1001, phone:+4790000000, email:kari@example.org, ext:4711."`
 	Benefit string `arg:"" optional:"" help:"Only this one."`
 	Lang    string `default:"en" enum:"nb,sv,da,en" placeholder:"LANG" help:"Language of the sentences: nb, sv, da or en (the default)."`
+	For     string `default:"staff" enum:"staff,member" placeholder:"WHO" help:"Who reads it: staff (the default) or member."`
 	inProgram
 }
 
@@ -30,7 +31,7 @@ func (memberBenefitsCmd) Help() string {
 Examples:
 
     lojal member benefits card:1001
-    lojal member benefits ext:4711 free_delivery --lang nb`
+    lojal member benefits ext:4711 free_delivery --lang nb --for member`
 }
 
 // shownBenefit is a benefit of a member as JSON.
@@ -83,7 +84,7 @@ func (c *memberBenefitsCmd) shown(s *engine.Standing, p *program.Compiled) shown
 	out := shownBenefit{Benefit: s.Benefit.ID, Title: explain.Benefit(p, s.Benefit.ID, c.Lang), Available: s.Can, Reason: s.Reason,
 		Value: explain.Worth(p, s.Worth, c.Lang), From: s.From, Until: s.Until, Left: s.Left, Tiers: s.Tiers, Plans: s.Plans}
 	if !s.Can {
-		out.Why = explain.Standing(s.Why, p, c.Lang, false)
+		out.Why = explain.Standing(s.Why, p, c.Lang, c.For == "member")
 	}
 	if s.Fades != nil {
 		out.FallsAt = &s.Fades.At

@@ -339,7 +339,10 @@ func TestFilesComeInAndAreExplained(t *testing.T) {
 		s.fails(3, args("member forecast ext:2001 --until 2001-01-01"), "later than now")
 		s.fails(4, args("member forecast ext:none"), "There is no member")
 		s.ok(args("member benefits card:70020001"), "Birthday coffee", "no", "more to Silver")
-		s.ok(args("member benefits ext:2001 free_refill --lang nb"), "Gratis påfyll", "til Gull")
+		s.ok(args("member benefits ext:2001 free_refill --lang nb"), "Gratis påfyll", "Det mangler", "til Gull")
+		if got := decode[[]struct{ Why []string }](s, "member", "benefits", "ext:2001", "free_refill", "--lang", "nb", "--for", "member"); strings.HasPrefix(got[0].Why[0], "Det mangler") {
+			t.Errorf("a member reads %q", got[0].Why)
+		}
 		if got := decode[[]map[string]any](s, "member", "benefits", "ext:2001"); len(got) != 2 || got[0]["reason"] != "not_granted" {
 			t.Errorf("%v", got)
 		}

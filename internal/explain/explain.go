@@ -44,6 +44,8 @@ func (t text) members(alternatives ...string) text {
 // table is all that a language has to say.
 type table struct {
 	codes map[string]text
+	// now has the codes of conditions that read otherwise where somebody asks what holds now, and not what held for something that happened.
+	now map[string]text
 	// dryRun goes before what a rule on trial would have done; gave says what came of a purchase or activity.
 	dryRun string
 	gave   text
@@ -239,6 +241,8 @@ type writer struct {
 	member bool
 	// self is the rule that is spoken of.
 	self string
+	// present says that it is about now.
+	present bool
 }
 
 func newWriter(p *program.Compiled, language string, member bool) *writer {
@@ -316,6 +320,7 @@ func Statement(n engine.Note, p *program.Compiled, language string, forMember bo
 // Standing says in sentences why a member may not have a benefit. What failed of a condition makes one of them.
 func Standing(why []engine.Note, p *program.Compiled, language string, forMember bool) []string {
 	w := newWriter(p, language, forMember)
+	w.present = true
 	out := []string{}
 	var parts []engine.Note
 	for _, n := range why {
@@ -336,6 +341,9 @@ func (w *writer) note(n engine.Note) string { return w.say(n.Code, n.Args) }
 // say is the text of a code. A code without a text here comes of a newer engine: it is shown as it is to staff.
 func (w *writer) say(code string, args engine.Args) string {
 	t, ok := w.t.codes[code]
+	if n, have := w.t.now[code]; have && w.present {
+		t = n
+	}
 	if !ok {
 		if w.member {
 			return ""

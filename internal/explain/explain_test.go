@@ -127,6 +127,13 @@ func TestEveryLanguageSaysTheSameThings(t *testing.T) {
 			compare(language, code+" for staff", text.staff, table.codes[code].staff)
 			compare(language, code+" for members", text.member, table.codes[code].member)
 		}
+		for code, text := range en.now {
+			compare(language, code+" now for staff", text.staff, table.now[code].staff)
+			compare(language, code+" now for members", text.member, table.now[code].member)
+		}
+		if len(table.now) != len(en.now) {
+			t.Errorf("%s: %d conditions of now, English has %d", language, len(table.now), len(en.now))
+		}
 		compare(language, "gave", en.gave.staff, table.gave.staff)
 		compare(language, "gave for members", en.gave.member, table.gave.member)
 		compare(language, "dryRun", []string{en.dryRun}, []string{table.dryRun})
@@ -578,6 +585,28 @@ func TestTheGoldenFilesShowEveryCode(t *testing.T) {
 	for name, code := range codes(t) {
 		if !shown[code] {
 			t.Errorf("%s (%q) is in no golden file", name, code)
+		}
+	}
+}
+
+// What stands in the way now is no story of what was, and a forecast tells of what will be.
+func TestNowAndLaterAreNotToldAsPast(t *testing.T) {
+	t.Parallel()
+	p := kaffe(t)
+	why := []note{{Code: engine.CondTier, Args: args{"set": {Set: "club"}, "seen": engine.Value{Tier: "club/"}, "want": engine.Value{Tier: "club/gold"}}}}
+	for language, want := range map[string]string{
+		lang.Norwegian: "Den gjelder ikke deg nå: den er for Gull, og du har ikke noe nivå ennå.", lang.Swedish: "Den gäller inte dig nu: den är för Guld, och du har ingen nivå än.",
+		lang.Danish: "Den gælder ikke dig nu: den er for Guld, og du har ikke noget niveau endnu.", lang.English: "It is not for you now: it is for Gold, and you have no tier yet.",
+	} {
+		if got := Standing(why, p, language, true); len(got) != 1 || got[0] != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	for language, want := range map[string]string{
+		lang.Norwegian: "24 stjerner utløper: 6 stjerner", lang.Swedish: "24 stjärnor förfaller: 6 stjärnor", lang.Danish: "24 stjerner udløber: 6 stjerner", lang.English: "24 stars will expire: 6 stars",
+	} {
+		if got := strings.ReplaceAll(Change(&engine.Change{Unit: "star", Kind: engine.ChangeExpired, Amount: 24, Balance: 6}, p, language), "\u00a0", " "); got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }

@@ -126,19 +126,19 @@ var kinds = map[engine.Kind][4]string{
 	engine.Due:          {"Tiden gikk", "Tiden gick", "Tiden gik", "Time passed"},
 }
 
-// changes say what time does to an amount, in the order of lang.All.
+// changes say what time will do to an amount, in the order of lang.All.
 var changes = map[string][4]string{
-	engine.ChangeEarned:   {"opptjent", "intjänat", "optjent", "earned"},
-	engine.ChangePending:  {"opptjent, kan brukes senere", "intjänat, kan användas senare", "optjent, kan bruges senere", "earned, to be spent later"},
-	engine.ChangeReleased: {"kan brukes", "kan användas", "kan bruges", "can be spent"},
-	engine.ChangeExpired:  {"utløper", "förfaller", "udløber", "expired"},
-	engine.ChangeFreed:    {"er ledig igjen", "är fritt igen", "er fri igen", "free again"},
+	engine.ChangeEarned:   {"tjenes opp", "tjänas in", "optjenes", "will be earned"},
+	engine.ChangePending:  {"tjenes opp, kan brukes senere", "tjänas in, kan användas senare", "optjenes, kan bruges senere", "will be earned, to be spent later"},
+	engine.ChangeReleased: {"kan brukes fra da av", "kan användas från då", "kan bruges derfra", "can be spent from then on"},
+	engine.ChangeExpired:  {"utløper", "förfaller", "udløber", "will expire"},
+	engine.ChangeFreed:    {"blir ledig igjen", "blir fritt igen", "bliver fri igen", "will be free again"},
 }
 
 // by goes before the rule that gives.
 var by = [4]string{"for «%s»", "för ”%s”", "for ”%s”", "for “%s”"}
 
-// Change says in words what time does to an amount: the amount, what becomes of it and what for, and the balance after it.
+// Change says in words what time will do to an amount: the amount, what becomes of it and what for, and the balance after it.
 func Change(c *engine.Change, p *program.Compiled, language string) string {
 	i := place(language)
 	language = lang.All[i]
