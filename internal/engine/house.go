@@ -905,9 +905,7 @@ func (w *work) comeHome() error {
 	w.payDebt(w.put(t, n, ledger.Transferred, HomeRule))
 	w.note(NoteCameHome, Args{"amount": Units(b.Home.Unit, n), "member": text(b.Other)})
 	w.unitEvent(EvCameHome, b.Home.Unit, n, "from", b.Other)
-	if w.st.Status == Closed {
-		w.empty(ledger.Closed, nil)
-	}
+	w.endAgain()
 	return nil
 }
 

@@ -560,7 +560,7 @@ func (w *work) letGo(s RedemptionState, i int, status, note, event string) {
 // doRefund undoes a committed redemption: all that is left of it, or the points asked for.
 func (w *work) doRefund() error {
 	r := w.in.Redemptions[w.f.Parent]
-	if err := w.notClosed(); err != nil {
+	if err := w.notClosed(); err != nil && (r == nil || !r.othersGave()) {
 		return err
 	}
 	switch {
@@ -608,7 +608,21 @@ func (w *work) doRefund() error {
 	}
 	w.closeRefund(&s)
 	w.takeLetGo(s.At, "")
+	w.endAgain()
 	return nil
+}
+
+// othersGave says whether others of the household gave some of what was spent.
+func (s *RedemptionState) othersGave() bool {
+	return slices.ContainsFunc(s.Lots, func(l HeldLot) bool { return l.Owner != "" })
+}
+
+// endAgain ends what came back to who has left the program, as their membership ended all they had.
+func (w *work) endAgain() {
+	if w.st.Status == Closed {
+		w.endGrants()
+		w.empty(ledger.Closed, nil)
+	}
 }
 
 // giveBack puts n of a redemption's price back into the lots it left, the last taken first: those end last.

@@ -440,7 +440,7 @@ func (w *work) takeFrom(lots []*ledger.Lot, l *LetGo, most int64) (taken int64) 
 
 // giveBackSpent returns the share of the points that paid for the purchase: by money, or by pieces where the goods came to none.
 func (w *work) giveBackSpent(past *Past, bought, after []LineSum, pol program.Returns) error {
-	if pol.Spent == "keep" || w.st.Status == Closed {
+	if pol.Spent == "keep" {
 		return nil
 	}
 	var paid, back, pieces, backPieces int64
@@ -457,7 +457,7 @@ func (w *work) giveBackSpent(past *Past, bought, after []LineSum, pol program.Re
 	}
 	for _, old := range past.Decision.Redemptions {
 		r := w.in.Redemptions[old.ID]
-		if r == nil || r.Status != StatusCommitted {
+		if r == nil || r.Status != StatusCommitted || w.st.Status == Closed && !r.othersGave() { // nothing comes back to who has left
 			continue
 		}
 		if r.final(w.at) != nil { // what was handed out is not the program's to take back, so its price is not given back either
@@ -487,6 +487,7 @@ func (w *work) giveBackSpent(past *Past, bought, after []LineSum, pol program.Re
 		}
 		if changed || whole {
 			w.closeRefund(&s)
+			w.endAgain()
 		}
 	}
 	return nil
