@@ -58,7 +58,8 @@ func (p HouseProfile) newcomer() *member.New {
 // HouseStep is something that happens to who belongs to a household or an organization.
 type HouseStep struct {
 	FactKey
-	// Do is invite, join (by who was invited), no (declined, or taken back), leave, remove or role.
+	// Do is invite, join (by who was invited), no (declined, or taken back), leave, remove or role; in a household also keep (keep out of what is spent together)
+	// or share (be in it again), by the member alone or staff.
 	Do string `json:"do"`
 	// Member is whom it is about: an id, or KIND:VALUE of an identifier.
 	Member string `json:"member"`
@@ -95,6 +96,8 @@ type HousePerson struct {
 	Since  time.Time `json:"since"`
 	// Until is how long an invitation stands.
 	Until *time.Time `json:"until,omitempty"`
+	// KeepsOut says that they neither give to nor take of what the household spends together.
+	KeepsOut bool `json:"keeps_out,omitempty"`
 	// Takes is what one takes along who leaves the household now: what they brought and was not spent, by the units that are shared.
 	Takes map[string]Amount `json:"takes,omitempty"`
 }
@@ -170,9 +173,9 @@ func (s *Server) houseStep(ctx context.Context, in *houseStepIn, kind string) (*
 	}
 	b := in.Body
 	switch b.Do {
-	case engine.HouseInvite, engine.HouseJoin, engine.HouseNo, engine.HouseLeave, engine.HouseRemove, engine.HouseRole:
+	case engine.HouseInvite, engine.HouseJoin, engine.HouseNo, engine.HouseLeave, engine.HouseRemove, engine.HouseRole, engine.HouseKeep, engine.HouseShare:
 	default:
-		return nil, required("/do", "Say what happens: invite, join, no, leave, remove or role.")
+		return nil, required("/do", "Say what happens: invite, join, no, leave, remove, role, keep or share.")
 	}
 	if b.Member == "" {
 		return nil, required("/member", "Say which member it is about.")
@@ -324,6 +327,7 @@ func (s *Server) houseOf(ctx context.Context, c *Call, id string) (*House, error
 		person := HousePerson{Member: one.Member, Role: one.Role, Since: v.time(one.Since)}
 		if st.Kind == engine.Household {
 			person.Takes = v.units(takes(p, people[i], c.now, sums))
+			person.KeepsOut = keepsOut(people[i])
 		}
 		out.People = append(out.People, person)
 	}
@@ -364,7 +368,7 @@ func takes(p *program.Compiled, acc *engine.Account, now time.Time, sums map[str
 	}
 	can := engine.Spendables(p, acc, p.Doc.Households.Shares, now)
 	for _, unit := range p.Doc.Households.Shares {
-		if acc.State.Status == engine.Active {
+		if acc.State.Status == engine.Active && !keepsOut(acc) {
 			sums[unit] += can[unit]
 		}
 		if h := acc.State.Units[unit]; h != nil {
@@ -372,6 +376,11 @@ func takes(p *program.Compiled, acc *engine.Account, now time.Time, sums map[str
 		}
 	}
 	return out
+}
+
+func keepsOut(acc *engine.Account) bool {
+	in := acc.State.In(engine.Household)
+	return in != nil && in.Keeps
 }
 
 type memberHousesIn struct {

@@ -37,6 +37,11 @@ func TestAHouseholdOverHTTP(t *testing.T) {
 		if got := fmt.Sprint(a.get("shared", "star"), a.get("people", 1, "takes", "star"), a.get("people", 0, "role")); got != "100 60 owner" && got != "10060owner" {
 			t.Errorf("%s: %s", got, a.body)
 		}
+		step("keep", "ola", "ext:kari").refused(403, "not_yours")
+		step("keep", "ola", "ext:ola").want(201)
+		h.do("GET", "/v1/households/"+home, "").want(200).is(true, "people", 1, "keeps_out").is("40", "shared", "star").is("60", "people", 1, "takes", "star")
+		h.do("POST", "/v1/redemptions?lang=nb", `{"member": "ext:ola", "reward": "coffee", "commit": true, "household": true}`).refused(403, "keeps_out")
+		step("share", "ola", "").want(201)
 		red := h.do("POST", "/v1/redemptions", `{"member": "ext:kari", "reward": "coffee", "commit": true, "household": true}`).want(201)
 		h.do("GET", "/v1/members/ext:ola/houses", "").want(200)
 		step("leave", "ola", "").want(201)

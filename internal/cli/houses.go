@@ -52,6 +52,8 @@ type householdCmd struct {
 	Role    houseRoleCmd[aHousehold]    `cmd:"" help:"Make somebody an owner, or a member again."`
 	Leave   houseLeaveCmd[aHousehold]   `cmd:"" help:"Have a member leave."`
 	Remove  houseRemoveCmd[aHousehold]  `cmd:"" help:"Send a member away."`
+	Keep    houseKeepCmd                `cmd:"" help:"Keep a member's points out of what the household spends together."`
+	Share   houseShareCmd               `cmd:"" help:"Have a member be in what is spent together again."`
 	Close   houseCloseCmd[aHousehold]   `cmd:"" help:"Close a household, for good."`
 }
 
@@ -150,6 +152,9 @@ func (o *door) house(h *api.House) {
 	}
 	for _, p := range h.People {
 		o.e.printf("  %s  %s since %s", called(p.Member, p.Name), p.Role, day(&p.Since))
+		if p.KeepsOut {
+			o.e.printf(", keeps out of what is spent together")
+		}
 		if text := amounts(p.Takes); text != "" {
 			o.e.printf(", takes along %s", text)
 		}
@@ -256,6 +261,24 @@ func (houseRemoveCmd[K]) Help() string {
 
 func (c *houseRemoveCmd[K]) Run(e *env) error {
 	return c.do(e, wordsOf[K](), engine.HouseRemove, "", c.By)
+}
+
+type houseKeepCmd struct{ houseStep }
+
+func (houseKeepCmd) Help() string {
+	return houseExample[aHousehold]("They stay in the household, give nothing to what others spend, and spend nothing of theirs.", "keep HOUSE ext:4721")
+}
+
+func (c *houseKeepCmd) Run(e *env) error {
+	return c.do(e, wordsOf[aHousehold](), engine.HouseKeep, "", "")
+}
+
+type houseShareCmd struct{ houseStep }
+
+func (houseShareCmd) Help() string { return houseExample[aHousehold]("", "share HOUSE ext:4721") }
+
+func (c *houseShareCmd) Run(e *env) error {
+	return c.do(e, wordsOf[aHousehold](), engine.HouseShare, "", "")
 }
 
 type houseCloseCmd[K houseKind] struct {

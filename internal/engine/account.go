@@ -410,6 +410,8 @@ const (
 	EvHouseLeft           = "house.left"
 	EvHouseRole           = "house.role"
 	EvHouseMerged         = "house.merged"
+	EvHouseKeeps          = "house.keeps_out"
+	EvHouseShares         = "house.shares"
 	EvBelongs             = "house.membership"
 	EvChippedIn           = "household.gave"
 	EvSentHome            = "household.sent_home"

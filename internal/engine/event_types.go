@@ -251,6 +251,8 @@ var EventTypes = []EventType{
 	{EvHouseRole, 1, "Somebody has another role.", houseFields(houseRoleField)},
 	{EvHouseMerged, 1, "Somebody who belongs to it was merged into another member, who stands in their place.", houseFields(houseRoleField,
 		EventField{Name: "was", Text: "Who was merged.", Example: "mem_01k9zjq3hfe1f8m6v7j0q3x5c4"})},
+	{EvHouseKeeps, 1, "Somebody of a household keeps out of what it spends together.", houseFields()},
+	{EvHouseShares, 1, "Somebody of a household is in what it spends together again.", houseFields()},
 	{EvBelongs, 1, "The membership of somebody who belonged to a household or an organization ended, or was merged into this one: the house hears of it. Or the house was closed: each who belonged to it hears of it.", []EventField{
 		{Name: "kind", Text: "household or organization.", Example: "household"},
 		{Name: "house", Text: "Which.", Example: "hou_01k9zjq3hfe1f8m6v7j0q3x5c4"},

@@ -242,6 +242,10 @@ const (
 	NoteHouseLeft      = "house_left"      // member
 	NoteHouseRole      = "house_role"      // member, role
 	NoteHouseMerged    = "house_merged"    // member, was
+	NoteHouseKeeps     = "house_keeps"     // member
+	NoteHouseShares    = "house_shares"    // member
+	NoteKeepsOut       = "keeps_out"       // house
+	NoteSharesAgain    = "shares_again"    // house
 	NoteJoinedHouse    = "joined_house"    // word, house
 	NoteLeftHouse      = "left_house"      // word, house
 	NoteTogether       = "spent_together"  // amount (one's own), others

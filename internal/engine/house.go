@@ -55,6 +55,8 @@ type Belonging struct {
 	Since time.Time `json:"since"`
 	// Until is when it ended.
 	Until *time.Time `json:"until,omitempty"`
+	// Keeps says that the member keeps out of what is spent together.
+	Keeps bool `json:"keeps,omitempty"`
 }
 
 // HousePerson is somebody in a house, or invited to it.
@@ -142,6 +144,8 @@ const (
 	HouseLeave  = "leave"  // somebody goes
 	HouseRemove = "remove" // somebody is sent away
 	HouseRole   = "role"   // somebody gets another role
+	HouseKeep   = "keep"   // somebody keeps out of what is spent together
+	HouseShare  = "share"  // somebody is in it again
 	HouseGone   = "gone"   // somebody's membership ended; it follows that
 	HouseMerged = "merged" // somebody's membership was merged into another; it follows that
 )
@@ -149,7 +153,7 @@ const (
 // TwoSided says whether something happens in the books of the person too.
 func (b *HouseBody) TwoSided() bool {
 	switch b.Do {
-	case HouseOpen, HouseJoin, HouseLeave, HouseRemove:
+	case HouseOpen, HouseJoin, HouseLeave, HouseRemove, HouseKeep, HouseShare:
 		return true
 	}
 	return false
@@ -307,6 +311,8 @@ func (w *work) doHouse() error {
 		w.goes(b.Member, b.Do)
 	case HouseRole:
 		return w.setRole(b)
+	case HouseKeep, HouseShare:
+		return w.sharing(b)
 	default:
 		return houseFault("/do", "unknown", "there is no such thing to do")
 	}
@@ -463,6 +469,25 @@ func (w *work) setRole(b *HouseBody) error {
 	return nil
 }
 
+// sharing hears that somebody keeps out of what is spent together, or is in it again: that is for each to say for themselves.
+func (w *work) sharing(b *HouseBody) error {
+	switch {
+	case w.st.Kind != Household:
+		return houseFault("/do", "not_a_household", "only people of a household spend together")
+	case b.By != "" && b.By != b.Member:
+		return errs.Forbidden("not_yours", "Only the member may say so: it is about their own points.")
+	case w.person(b.Member) == nil:
+		return errs.NotFound("not_in_house", "This member does not belong to it.")
+	}
+	note, event := NoteHouseKeeps, EvHouseKeeps
+	if b.Do == HouseShare {
+		note, event = NoteHouseShares, EvHouseShares
+	}
+	w.note(note, inHouse(b.Member, ""))
+	w.houseEvent(event, b.Member, "")
+	return nil
+}
+
 // assign gives somebody another role. An organization keeps the one before, for what comes late.
 func (w *work) assign(p *HousePerson, role string) {
 	if w.st.Kind == Household {
@@ -582,6 +607,20 @@ func (w *work) belong(b *HouseBody) error {
 		}
 		w.leave(place, b.Kind)
 		w.note(NoteLeftHouse, Args{"word": word(b.Kind), "house": text(b.House)})
+	case HouseKeep, HouseShare:
+		keeps := b.Do == HouseKeep
+		switch {
+		case *place == nil || (*place).House != b.House:
+			return errs.NotFound("not_in_house", "This member does not belong to it.")
+		case (*place).Keeps == keeps:
+			return errs.Conflict("same_sharing", "That is so already.")
+		}
+		(*place).Keeps = keeps
+		note := NoteSharesAgain
+		if keeps {
+			note = NoteKeepsOut
+		}
+		w.note(note, Args{"house": text(b.House)})
 	case HouseGone: // the house was closed; who left it meanwhile has nothing to leave
 		if *place != nil && (*place).House == b.House {
 			w.leave(place, b.Kind)
@@ -663,6 +702,7 @@ func (w *work) inheritHouses(theirs *HouseState, other string) {
 			if has.Since.Before((*have).Since) {
 				(*have).Since = has.Since
 			}
+			(*have).Keeps = (*have).Keeps || has.Keeps
 		default:
 			do = HouseGone
 		}
@@ -949,19 +989,23 @@ type Chip struct {
 
 // Gather says what each of the others in a household gives to what a fact spends: what is lacking after all that the spender has, each the same
 // part of what they have, to the least part by largest remainder. in is loaded as for the fact, the others with their open lots, in the order in which they came.
-// One who is blocked gives nothing.
+// One who is blocked or keeps out gives nothing.
 func Gather(p *program.Compiled, in Input, others []*Account) ([]Chip, error) {
 	h := p.Doc.Households
 	if h == nil {
 		return nil, errs.Forbidden("households_off", "The program has no households.")
 	}
-	if in.Account.State.In(Household) == nil {
+	place := in.Account.State.In(Household)
+	switch {
+	case place == nil:
 		return nil, errs.Forbidden("no_household", "This member is in no household.")
+	case place.Keeps:
+		return nil, errs.Forbidden("keeps_out", "This member keeps out of what the household spends together, and spends nothing of the others' either.")
 	}
 	have := make([]map[string]int64, len(others))
 	all := map[string]int64{}
 	for i, acc := range others {
-		if acc.State.Status != Active || !SamePool(&in.Account.State, &acc.State) {
+		if acc.State.Status != Active || !SamePool(&in.Account.State, &acc.State) || acc.State.In(Household).Keeps {
 			continue
 		}
 		have[i] = Spendables(p, acc, h.Shares, in.Fact.OccurredAt)

@@ -613,8 +613,8 @@ func (w *work) doRefund() error {
 }
 
 // othersGave says whether others of the household gave some of what was spent.
-func (s *RedemptionState) othersGave() bool {
-	return slices.ContainsFunc(s.Lots, func(l HeldLot) bool { return l.Owner != "" })
+func (r *RedemptionState) othersGave() bool {
+	return slices.ContainsFunc(r.Lots, func(l HeldLot) bool { return l.Owner != "" })
 }
 
 // endAgain ends what came back to who has left the program, as their membership ended all they had.

@@ -477,6 +477,8 @@ var explanations = map[string]engine.Explanation{
 			{Code: engine.NoteHouseMerged, Args: args{"member": text1("mem_4"), "was": text1("mem_2")}}, {Code: engine.NoteHouseLeft, Args: args{"member": text1("mem_4")}},
 			{Code: engine.NoteJoinedHouse, Args: args{"word": wordOf("household"), "house": text1("hou_1")}}, {Code: engine.NoteJoinedHouse, Args: args{"word": wordOf("organization")}},
 			{Code: engine.NoteLeftHouse, Args: args{"word": wordOf("household"), "house": text1("hou_1")}},
+			{Code: engine.NoteHouseKeeps, Args: args{"member": text1("mem_2")}}, {Code: engine.NoteHouseShares, Args: args{"member": text1("mem_2")}},
+			{Code: engine.NoteKeepsOut, Args: args{"house": text1("hou_1")}}, {Code: engine.NoteSharesAgain, Args: args{"house": text1("hou_1")}},
 			{Code: engine.NoteTogether, Args: args{"amount": stars(40), "others": stars(60)}},
 			{Code: engine.NoteChippedIn, Args: args{"amount": stars(17), "member": text1("mem_1")}}, {Code: engine.NoteBorrowed, Args: args{"amount": stars(17), "member": text1("mem_2")}},
 			{Code: engine.NoteSentHome, Args: args{"amount": stars(17), "member": text1("mem_2")}}, {Code: engine.NoteCameHome, Args: args{"amount": stars(17), "member": text1("mem_1")}},

@@ -65,7 +65,7 @@ func (f *family) house() {
 	m := f.one(f.people, "member")
 	house := f.one(f.houses, "house")
 	do := rapid.SampledFrom([]string{engine.HouseOpen, engine.HouseInvite, engine.HouseInvite, engine.HouseJoin, engine.HouseJoin, engine.HouseJoin, engine.HouseNo, engine.HouseLeave,
-		engine.HouseRemove, engine.HouseRole}).Draw(f.t, "do")
+		engine.HouseRemove, engine.HouseRole, engine.HouseKeep, engine.HouseShare}).Draw(f.t, "do")
 	if _, err := f.d.Sweep(f.now); err != nil {
 		f.t.Fatal(err)
 	}
@@ -98,8 +98,17 @@ func (f *family) buy() {
 
 func (f *family) spend() {
 	kind := rapid.SampledFrom([]engine.Kind{engine.Redeem, engine.Reserve}).Draw(f.t, "kind")
-	if r := f.do(engine.Fact{Kind: kind, Member: f.one(f.people, "member"), Redemption: &engine.Redemption{Spend: engine.Spend{Reward: "cup", Household: true}}}); r != nil {
+	if _, err := f.d.Sweep(f.now); err != nil {
+		f.t.Fatal(err)
+	}
+	before, who := f.balances(), f.one(f.people, "member")
+	if r := f.do(engine.Fact{Kind: kind, Member: who, Redemption: &engine.Redemption{Spend: engine.Spend{Reward: "cup", Household: true}}}); r != nil {
 		f.spent = append(f.spent, r.Fact.ID)
+	}
+	for m, have := range f.balances() {
+		if in := f.d.Account(m).State.In(engine.Household); in != nil && in.Keeps && have != before[m] {
+			f.t.Fatalf("%s keeps out, had %s and has %s as %s spends", m, before[m], have, who)
+		}
 	}
 }
 
