@@ -113,9 +113,17 @@ func (s *summary) print() {
 // builds are the kinds of program that are built, each once a run when it is first asked for.
 var builds = map[string]func() (string, error){
 	"lojal":           sync.OnceValues(func() (string, error) { return build("lojal", "CGO_ENABLED=0") }),
-	"lojal-race":      sync.OnceValues(func() (string, error) { return build("lojal-race", "CGO_ENABLED=1", "-race") }),
+	"lojal-race":      sync.OnceValues(func() (string, error) { return build("lojal-race", "CGO_ENABLED=1", watched...) }),
 	"lojal-testclock": sync.OnceValues(func() (string, error) { return build("lojal-testclock", "CGO_ENABLED=0", "-tags", "testclock") }),
 	"lojal-next":      sync.OnceValues(buildNext),
+}
+
+// watched are the flags of a program with the race detector: those of scripts/test, which says why, so that what it compiled is not
+// compiled again.
+var watched = []string{
+	"-race", "-gcflags=modernc.org/...=-d=checkptr=0",
+	"-gcflags=modernc.org/sqlite/lib=-d=checkptr=0 -race=false", "-gcflags=modernc.org/libc/...=-d=checkptr=0 -race=false",
+	"-gcflags=modernc.org/memory=-d=checkptr=0 -race=false", "-gcflags=modernc.org/mathutil=-d=checkptr=0 -race=false",
 }
 
 // buildNext builds the program of a version to come: this one with one more migration.
