@@ -39,8 +39,6 @@ type RecognitionBody struct {
 	Reason string `json:"reason,omitempty"`
 	// Refused is why it cannot be given, as the flow saw it; one of the Refused words.
 	Refused string `json:"refused,omitempty"`
-	// Waits is how many thanks of the other way wait, as the flow saw it: they count between the two, and are in the other's books alone so far.
-	Waits int64 `json:"waits,omitempty"`
 	// Was are the ids that who is thanked had before merges: thanks between the two counted by them.
 	Was []string `json:"was,omitempty"`
 }
@@ -77,24 +75,22 @@ const recognitionTally = program.RecognitionRule + ":"
 // periods are units.
 func fromTally(giver string) string { return recognitionTally + "from:" + giver }
 
-// withTally names the counter of thanks between a member and another, whoever of them gave.
-func withTally(other string) string { return recognitionTally + "with:" + other }
+// betweenTally names the counter of thanks between two, whoever of them gave. It is the program's: so it is taken, and waited for, by who gives, and two who
+// thank each other in the same moment come one after the other.
+func betweenTally(a, b string) string {
+	return ProgramTally + recognitionTally + "between:" + min(a, b) + "|" + max(a, b)
+}
 
-// ThanksThatWait counts the thanks of one who wait for somebody, who is told by the id: those that count between the two at a moment.
-func ThanksThatWait(p *program.Compiled, of *State, forThem func(id string) bool, at time.Time) (n int64) {
-	r := p.Recognition
-	if r == nil || r.Between == nil {
-		return 0
-	}
-	period := program.PeriodKey(r.Between.Per, at, p.Zone)
-	for i := range of.Thanks {
-		t := &of.Thanks[i]
-		counts := func(c Counter) bool { return strings.HasPrefix(c.Name, withTally("")) && c.Period == period }
-		if t.Until.After(at) && slices.ContainsFunc(t.Counters, counts) && forThem(t.To) {
-			n++
+// betweenTallies names the counters of thanks between somebody, with the ids they had before merges, and whom they thank; that of the two as they are now is
+// the first.
+func betweenTallies(st *State, member string, b *RecognitionBody) []string {
+	var out []string
+	for _, mine := range append([]string{member}, st.Was...) {
+		for _, theirs := range append([]string{b.To}, b.Was...) {
+			out = append(out, betweenTally(mine, theirs))
 		}
 	}
-	return n
+	return out
 }
 
 // recognitionTallies are what must be known before somebody gives thanks.
@@ -104,10 +100,10 @@ func recognitionTallies(p *program.Compiled, st *State, f Fact) []TallyRange {
 		return nil
 	}
 	out := limitTallies(p, st, r.Limits, f.AskedAt())
-	if r.Between != nil {
+	if r.Between != nil && f.Member != "" { // before that it is not known yet whom this is about
 		period := program.PeriodKey(r.Between.Per, f.AskedAt(), p.Zone)
-		for _, id := range append([]string{b.To}, b.Was...) {
-			out = append(out, TallyRange{withTally(id), period, period})
+		for _, name := range betweenTallies(st, f.Member, b) {
+			out = append(out, TallyRange{name, period, period})
 		}
 	}
 	return out
@@ -258,15 +254,15 @@ func (w *work) recognitionLimits(r *program.CompiledRecognition, b *RecognitionB
 		}
 	}
 	if r.Between != nil {
-		period, name := program.PeriodKey(r.Between.Per, asked, w.p.Zone), withTally(b.To)
-		n := w.acc.Tallies[name][period]
-		for _, id := range b.Was {
-			n += w.acc.Tallies[withTally(id)][period]
+		period, names := program.PeriodKey(r.Between.Per, asked, w.p.Zone), betweenTallies(w.st, w.f.Member, b)
+		var n int64
+		for _, name := range names {
+			n += w.acc.Tallies[name][period]
 		}
-		if n+b.Waits+1 > r.Between.Times {
+		if n+1 > r.Between.Times {
 			return nil, errs.Conflict("between_limit_reached", "These two have thanked each other as often as they may for this "+r.Between.Per+".").With("per", r.Between.Per)
 		}
-		out = append(out, Counter{name, period, 1})
+		out = append(out, Counter{names[0], period, 1})
 	}
 	return out, nil
 }
@@ -454,17 +450,6 @@ func (w *work) thanked(b *Thanks) error {
 	if b.Step == ThanksUndone {
 		return w.unthanked()
 	}
-	if r := w.p.Recognition; r != nil && r.Between != nil {
-		asked := w.at
-		if b.Asked != nil {
-			asked = *b.Asked
-		}
-		w.tally(withTally(b.From), program.PeriodKey(r.Between.Per, asked, w.p.Zone), 1)
-	}
-	return w.arrive(b)
-}
-
-func (w *work) arrive(b *Thanks) error {
 	r := w.p.Recognition
 	u := w.p.Units[b.Unit]
 	if r == nil || u == nil || b.Amount == nil {

@@ -81,8 +81,6 @@ type Thanks struct {
 	Unit   string         `json:"unit,omitempty"`
 	Amount *money.Decimal `json:"amount,omitempty"`
 	Value  string         `json:"value,omitempty"`
-	// Asked is when the other member asked for it, where that is later than its business time: see Fact.AskedAt.
-	Asked *time.Time `json:"asked,omitempty"`
 }
 
 // The steps of thanks.
@@ -424,8 +422,8 @@ var FollowUps = map[string]bool{EvReferralJoined: true, EvReferralQualified: tru
 	EvSentHome: true, EvBelongs: true}
 
 // FollowUp gives the fact that an event of a member brings about for another one, and false when none does. It is always the same
-// for an event: its natural key says which, so that it counts once. at and told are when the event was, and when it was recorded.
-func FollowUp(e Event, member, fact string, at, told time.Time) (Fact, bool) {
+// for an event: its natural key says which, so that it counts once. at is when the event was.
+func FollowUp(e Event, member, fact string, at time.Time) (Fact, bool) {
 	if !FollowUps[e.Type] {
 		return Fact{}, false
 	}
@@ -451,10 +449,6 @@ func FollowUp(e Event, member, fact string, at, told time.Time) (Fact, bool) {
 			return Fact{}, false
 		}
 		f.Thanks.Unit, f.Thanks.Amount, f.Thanks.Value = e.Data["becomes"], &n, e.Data["value"]
-		if told.After(at) {
-			asked := told.UTC()
-			f.Thanks.Asked = &asked
-		}
 	}
 	return f, true
 }

@@ -279,7 +279,7 @@ func refused(err error) bool {
 
 // request makes the request for what follows from an event for another member.
 func request(ctx context.Context, tx *db.Tx, program string, e *books.Event, now time.Time) (record.Request, bool, error) {
-	f, ok := engine.FollowUp(engine.Event{Type: e.Type, Data: e.Data}, e.Member, e.Fact, e.OccurredAt, e.RecordedAt)
+	f, ok := engine.FollowUp(engine.Event{Type: e.Type, Data: e.Data}, e.Member, e.Fact, e.OccurredAt)
 	if !ok {
 		return record.Request{}, false, nil
 	}

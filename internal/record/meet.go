@@ -31,7 +31,7 @@ func (u *unit) meet(ctx context.Context, tasks []*task) error {
 		case err == nil:
 			b := *said
 			b.To, b.Refused = to, why
-			if b.Waits, b.Was, err = u.waiting(ctx, t, to); err != nil {
+			if b.Was, err = u.was(ctx, t, to); err != nil {
 				return err
 			}
 			t.fact.Recognition = &b
@@ -44,31 +44,13 @@ func (u *unit) meet(ctx context.Context, tasks []*task) error {
 	return nil
 }
 
-// waiting counts the thanks that wait the other way: they stand in the books of who gave them until they are approved. was are the ids that
-// the other had before merges.
-func (u *unit) waiting(ctx context.Context, t *task, to string) (n int64, was []string, err error) {
-	p := u.programs[t.req.Program].At(t.fact.OccurredAt)
-	if p == nil {
-		return 0, nil, nil // it is refused for that
-	}
-	at := func(id string) (*engine.State, error) {
-		return u.stateAt(ctx, books.Ref{Program: t.req.Program, Member: id})
-	}
-	st, err := at(to)
+// was gives the ids that somebody had before merges: thanks between the two counted by them.
+func (u *unit) was(ctx context.Context, t *task, member string) ([]string, error) {
+	st, err := u.stateAt(ctx, books.Ref{Program: t.req.Program, Member: member})
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
-	giver := u.survivor(t.ref).Member
-	n = engine.ThanksThatWait(p, st, func(id string) bool {
-		if id != giver {
-			var failed error
-			if id, _, failed = Survivor(id, at); failed != nil {
-				err = failed
-			}
-		}
-		return id == giver
-	}, t.fact.AskedAt())
-	return n, st.Was, err
+	return st.Was, nil
 }
 
 // meetFriend is meet for who claims what a member passed on.

@@ -2,6 +2,7 @@ package record_test
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -12,8 +13,10 @@ import (
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/db/dbtest"
 	"lojal.dev/lojal/internal/engine"
+	"lojal.dev/lojal/internal/errand"
 	"lojal.dev/lojal/internal/money"
 	"lojal.dev/lojal/internal/record"
+	"lojal.dev/lojal/internal/version"
 )
 
 var thankful = strings.NewReplacer("units:\n", `units:
@@ -133,6 +136,57 @@ func TestThanksAreUndoneOnceAfterAMerge(t *testing.T) {
 		k.must(step(engine.RecognitionUndo))
 		if _, err := k.take(step(engine.RecognitionUndo)); reason(err) != "recognition_settled" {
 			t.Errorf("they were taken back again: %v", err)
+		}
+	})
+}
+
+// Two who thank each other in the same moment, on two nodes, keep to the limit between the two: whoever comes second waits for the first, and is told.
+func TestTwoWhoThankEachOtherAtOnceKeepToTheirLimit(t *testing.T) {
+	t.Parallel()
+	dbtest.EachLayout(t, func(t *testing.T, d *db.DB) {
+		k := openWith(t, d, record.Options{}, strings.Replace(thankful, "  max: 50\n", "  max: 50\n  between: {per: month, times: 3}\n", 1))
+		other := record.NewWith(d, &version.Cache{}, record.Options{})
+		t.Cleanup(other.Close)
+		for round := range 4 {
+			a, b := k.enrol(fmt.Sprint("a", round)), k.enrol(fmt.Sprint("b", round))
+			amounts := []int64{5, 31} // those of 31 wait for approval, and count as well
+			got := make(chan error, 8)
+			begin := make(chan struct{})
+			for i := range cap(got) {
+				n := money.New(amounts[i/2%2], 0)
+				from, to, node := a, b, k.r
+				if i%2 == 1 {
+					from, to, node = b, "ext:a"+fmt.Sprint(round), other
+				}
+				go func() {
+					<-begin
+					_, err := node.Record(context.Background(), record.Request{Program: "shop", Member: from, Now: day(2), Fact: engine.Fact{Kind: engine.RecognitionK, OccurredAt: day(2),
+						Recognition: &engine.RecognitionBody{Do: engine.RecognitionGive, To: to, Amount: &n, Value: "helped"}}})
+					got <- err
+				}()
+			}
+			close(begin)
+			given := 0
+			for range cap(got) {
+				switch err := <-got; {
+				case err == nil:
+					given++
+				case reason(err) != "between_limit_reached":
+					t.Error(err)
+				}
+			}
+			if given != 3 {
+				t.Errorf("they thanked each other %d times", given)
+			}
+			if err := errand.CatchUp(t.Context(), d, k.r, "shop", day(3)); err != nil {
+				t.Fatal(err)
+			}
+			n := money.New(1, 0)
+			last := record.Request{Program: "shop", Member: b, Now: day(3), Fact: engine.Fact{Kind: engine.RecognitionK, OccurredAt: day(3),
+				Recognition: &engine.RecognitionBody{Do: engine.RecognitionGive, To: a, Amount: &n, Value: "helped"}}}
+			if _, err := k.take(last); reason(err) != "between_limit_reached" {
+				t.Error(err)
+			}
 		}
 	})
 }

@@ -292,8 +292,7 @@ func (d *Desk) take(f engine.Fact) (_ *Taken, err error) {
 		b := *f.Recognition
 		b.To = d.survivor(b.To)
 		b.Refused = d.refused(f.Member, b.To)
-		if to, p := d.members[b.To], d.At(f.OccurredAt); to != nil && p != nil {
-			b.Waits = engine.ThanksThatWait(p, &to.state, func(id string) bool { return d.survivor(id) == f.Member }, f.AskedAt())
+		if to := d.members[b.To]; to != nil {
 			b.Was = to.state.Was
 		}
 		f.Recognition = &b
@@ -604,7 +603,7 @@ func (d *Desk) Follow() error {
 	for ; d.followed < len(d.log); d.followed++ {
 		p := d.log[d.followed]
 		for _, e := range p.Decision.Events {
-			f, ok := engine.FollowUp(e, p.Fact.Member, p.Fact.ID, p.Fact.OccurredAt, p.Fact.RecordedAt)
+			f, ok := engine.FollowUp(e, p.Fact.Member, p.Fact.ID, p.Fact.OccurredAt)
 			if !ok {
 				continue
 			}
