@@ -149,6 +149,21 @@ func TestRedemptions(t *testing.T) {
 		rewards := h.do("GET", "/v1/rewards?member=ext:1&lang=nb", "").want(200)
 		rewards.is("En kaffe", "items", 0, "title").is(false, "items", 1, "for_member", "available").is("out_of_stock", "items", 1, "for_member", "reason").is(0, "items", 1, "stock_left")
 		h.do("GET", "/v1/rewards/mug", "").want(200).is(0, "stock_left").is("10", "price", "star")
+		rewards.is("Det er ingen igjen.", "items", 1, "for_member", "why", 0)
+		h.do("GET", "/v1/rewards/ticket?lang=nb", "").want(200).is("parcel", "raffle", "prize").is("En pakke", "raffle", "title").is(1, "raffle", "winners")
+		h.do("GET", "/v1/rewards/tenth", "").want(200).is(2, "voucher", "uses").is(true, "voucher", "bound").is("with others", "voucher", "stacks")
+		trees := h.do("GET", "/v1/rewards/trees?lang=nb", "").want(200).is("Skogen", "to").is("member", "limits", 0, "each").is(1, "limits", 0, "times").is(nil, "limits", 0, "left")
+		if !strings.Contains(trees.text("terms"), "Skogen") {
+			t.Errorf("%s", trees.raw)
+		}
+		h.do("GET", "/v1/rewards/trees?member=ext:1", "").want(200).is(1, "limits", 0, "left")
+		h.do("POST", "/v1/redemptions", `{"member": "ext:1", "reward": "trees", "commit": true}`).want(201)
+		h.do("GET", "/v1/rewards/trees?member=ext:1", "").want(200).is(0, "limits", 0, "left").is("2026-12-01T00:00:00+01:00", "limits", 0, "renews_at").
+			is("limit_reached", "for_member", "reason").is("You can have it once per month, and that is used up; again from 1 December 2026.", "for_member", "why", 0)
+		h.enrol("poor")
+		h.do("GET", "/v1/rewards/mug?member=ext:poor", "").want(200).is("out_of_stock", "for_member", "reason")
+		h.do("GET", "/v1/rewards/coffee?member=ext:poor", "").want(200).is("45 stars to go.", "for_member", "why", 0).is("45", "for_member", "missing", "star")
+		h.do("GET", "/v1/rewards/coffee?member=ext:poor&audience=staff", "").want(200).is("The member lacks 45 stars.", "for_member", "why", 0)
 		h.do("GET", "/v1/rewards/yacht", "").refused(404, "reward_not_found")
 		h.do("GET", "/v1/rewards?member=ext:none", "").want(404)
 		for _, step := range []string{"commit", "cancel", "refund"} {

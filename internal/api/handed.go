@@ -14,6 +14,7 @@ import (
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/explain"
 	"lojal.dev/lojal/internal/ids"
 	"lojal.dev/lojal/internal/program"
 	"lojal.dev/lojal/internal/reward"
@@ -57,6 +58,12 @@ func (v view) kind(out *Reward, r *program.CompiledReward) {
 	}
 	if s := r.Gives.Seat; s != nil {
 		out.Place = s.Place.In(v.lang)
+	}
+	if d := r.Gives.Donation; d != nil {
+		out.To = d.To.In(v.lang)
+	}
+	if f := r.Gives.Raffle; f != nil {
+		out.Raffle = &RaffleKind{Prize: f.Prize, Title: explain.Reward(v.p, f.Prize, v.lang), Winners: max(f.Winners, 1)}
 	}
 }
 

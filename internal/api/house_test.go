@@ -107,6 +107,7 @@ rewards:
     title: Pay
     pay: {unit: star, points: 1, worth: 0.50, share: 50}
   - {id: ticket, title: {nb: Et lodd, en: A ticket}, price: {star: 5}, gives: {raffle: {draw: "2026-11-30", prize: parcel}}}
+  - {id: trees, title: {nb: Ti trær, en: Ten trees}, price: {star: 2}, gives: {donation: {to: {nb: Skogen, en: The forest}, money: 10.00}}, limit: {per: month, times: 1}}
 transfers: {units: star}
 shares: [{id: friend20, title: {nb: 10 % til en venn, en: 10 % for a friend}, benefit: plus_discount, claim: 14 days, for: everybody, thanks: {unit: star, amount: 5}}]
 recognition: {title: {nb: Takk, en: Thanks}, gives: kudo, becomes: star, values: [{id: helped, name: {nb: Hjalp en kunde, en: Helped a customer}}], approval: {from: 5, within: 7 days}, undo: 15 minutes}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"lojal.dev/lojal/internal/explain"
 	"lojal.dev/lojal/internal/money"
 	"lojal.dev/lojal/internal/program"
+	"lojal.dev/lojal/internal/terms"
 	"lojal.dev/lojal/internal/version"
 	"lojal.dev/lojal/internal/web"
 )
@@ -78,10 +80,19 @@ func (s *Server) rewards(ctx context.Context, c *Call, ref string, own bool) ([]
 		return nil, err
 	}
 	out := []Reward{}
+	told := terms.Rewards(v.p, v.lang)
 	for i := range v.p.Doc.Rewards {
 		r := v.p.Rewards[v.p.Doc.Rewards[i].ID]
 		one := v.reward(r)
 		o := offers[i]
+		one.Terms = told[r.ID]
+		for _, l := range o.Limits {
+			limit := RewardLimit{Each: l.Each, Per: l.Per, Times: l.Times, RenewsAt: v.moment(l.Renews)}
+			if member != "" || l.Each == "program" {
+				limit.Left = &l.Left
+			}
+			one.Limits = append(one.Limits, limit)
+		}
 		if o.Left >= 0 && r.Stock >= 0 {
 			one.StockLeft = &o.Left
 		}
@@ -138,7 +149,10 @@ func (v view) reward(r *program.CompiledReward) Reward {
 		}
 	case r.Gives.Voucher != nil:
 		out.Gives = "voucher"
-		out.Voucher = &VoucherKind{}
+		out.Voucher = &VoucherKind{Uses: max(r.Gives.Voucher.Uses, 1), Bound: r.Gives.Voucher.Bound, Stacks: cmp.Or(r.Gives.Voucher.Stacks, "with others"), Group: r.Gives.Voucher.Group}
+		if l := r.Gives.Voucher.Least; l != nil {
+			out.Voucher.Least = decimal(*l)
+		}
 		if m := r.Gives.Voucher.Money; m != nil {
 			out.Voucher.Money = decimal(*m)
 		}
@@ -167,8 +181,8 @@ func (v view) offer(o engine.Offer) *RewardFor {
 	if o.Option > 1 {
 		out.Option = o.Option
 	}
-	for _, s := range explain.Sentences(&engine.Explanation{Notes: o.Why}, v.p, v.lang, v.forMember) {
-		out.Why = append(out.Why, s.Text)
+	if !o.Can {
+		out.Why = explain.Standing(o.Why, v.p, v.lang, v.forMember)
 	}
 	return out
 }

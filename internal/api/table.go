@@ -363,7 +363,7 @@ func table() []*Route {
 			Text: "With price and what is left. `?member=` says of each whether that member may have one now, and if not why: for who acts for an organization, out of its books, as a redemption would be, unless `?own=true`.",
 		}),
 		route("GET", "/v1/rewards/{reward}", "rewards:read", (*Server).getReward, About{
-			Tag: "Rewards", Summary: "Get a reward", Example: []string{"coffee"}, Query: "member=ext:4711",
+			Tag: "Rewards", Summary: "Get a reward", Example: []string{"tenth"}, Query: "member=ext:4711",
 		}),
 
 		// Raffles

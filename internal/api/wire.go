@@ -816,10 +816,18 @@ type Reward struct {
 	Choice   []string     `json:"choice,omitempty"`
 	Product  string       `json:"product,omitempty"`
 	Voucher  *VoucherKind `json:"voucher,omitempty"`
+	// To is who gets a donation.
+	To string `json:"to,omitempty"`
+	// Raffle is what can be won with a ticket.
+	Raffle *RaffleKind `json:"raffle,omitempty"`
+	// Terms is all that the program says of it, in sentences: what it costs and gives, whom it is for, when and how often.
+	Terms string `json:"terms,omitempty"`
 	// StockLeft is how many there are; not there when unlimited.
 	StockLeft *int64     `json:"stock_left,omitempty"`
 	From      *time.Time `json:"from,omitempty"`
 	Until     *time.Time `json:"until,omitempty"`
+	// Limits are how often it can be had.
+	Limits []RewardLimit `json:"limits,omitempty"`
 	// For is there on ?member=: whether that member may have one now.
 	For *RewardFor `json:"for_member,omitempty"`
 }
@@ -830,6 +838,33 @@ type VoucherKind struct {
 	Money   Amount `json:"money,omitempty"`
 	Percent Amount `json:"percent,omitempty"`
 	Valid   string `json:"valid,omitempty"`
+	// Uses is how often the code can be used. Bound says that only the member who redeemed it may use it; else whoever has the code.
+	Uses  int64 `json:"uses"`
+	Bound bool  `json:"bound"`
+	// Least is the least that must be bought for.
+	Least Amount `json:"least,omitempty"`
+	// Stacks is "with others", or "alone": no other voucher or coupon in the same purchase. Of those of one Group a purchase takes one.
+	Stacks string `json:"stacks"`
+	Group  string `json:"group,omitempty"`
+}
+
+// RaffleKind is what can be won with a ticket.
+type RaffleKind struct {
+	// Prize is the id of the reward that each winner is given, Title its title; Winners how many there are.
+	Prize   string `json:"prize"`
+	Title   string `json:"title,omitempty"`
+	Winners int64  `json:"winners"`
+}
+
+// RewardLimit is how often a reward can be had.
+type RewardLimit struct {
+	// Each is whose redemptions count: member, or program for those of all members together. Per is purchase, day, week, month, quarter, year or lifetime.
+	Each  string `json:"each"`
+	Per   string `json:"per"`
+	Times int64  `json:"times"`
+	// Left is what is left of it now, for the member who was asked for or for all; RenewsAt is when it can be had more often again.
+	Left     *int64     `json:"left,omitempty"`
+	RenewsAt *time.Time `json:"renews_at,omitempty"`
 }
 
 // PayRate is a rate from points to money.
@@ -849,7 +884,9 @@ type RewardFor struct {
 	// Member is whose books pay: the member's, or those of the organization for which the member acts.
 	Member    string `json:"member"`
 	Available bool   `json:"available"`
-	// Reason is that of the refusal, for example balance_too_low; Why says in sentences what stands in the way.
+	// Reason is that of the refusal: out_of_stock, reward_not_available (out of its time), raffle_drawn, reward_not_granted (it cannot be bought),
+	// reward_not_allowed (a condition), limit_reached, balance_too_low, below_minimum, role_may_not, member_blocked. Why says in sentences what
+	// stands in the way.
 	Reason string   `json:"reason,omitempty"`
 	Why    []string `json:"why,omitempty"`
 	// Missing is what is missing, by unit.

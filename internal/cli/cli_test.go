@@ -346,6 +346,8 @@ func TestFilesComeInAndAreExplained(t *testing.T) {
 		if got := decode[[]map[string]any](s, "member", "benefits", "ext:2001"); len(got) != 2 || got[0]["reason"] != "not_granted" {
 			t.Errorf("%v", got)
 		}
+		s.ok(args("member rewards ext:2001 --lang nb"), "stjerner", "ja")
+		s.fails(4, args("member rewards ext:2001 yacht"), "There is no reward yacht")
 		s.fails(4, args("member benefits ext:2001 sauna"), "There is no benefit sauna", "birthday_coffee")
 		s.ok(args("explain till/torggata/501"), "1 star for every 10 kroner", "5 stars before nine")
 		s.ok(args("explain till:torggata/501"), "1 star for every 10 kroner")

@@ -28,6 +28,7 @@ type memberCmd struct {
 	Show     memberShowCmd     `cmd:"" help:"Show a member: who, what they have, and the last facts."`
 	Forecast memberForecastCmd `cmd:"" help:"Look ahead: what a member will have if nothing happens but time."`
 	Benefits memberBenefitsCmd `cmd:"" help:"Show which benefits a member may have now, and what is missing to the others."`
+	Rewards  memberRewardsCmd  `cmd:"" help:"Show which rewards a member may have now, and what is missing to the others."`
 	Houses   memberHousesCmd   `cmd:"" help:"Show the household and the organization that a member belongs to."`
 }
 

@@ -294,6 +294,19 @@ const (
 	NoteTarget          = "target"           // rule, money, gave, until; missing, percent of the next step
 )
 
+// Notes of why a member cannot have a reward now.
+const (
+	NoteOfferNone     = "offer_none"      // there are none left
+	NoteOfferTime     = "offer_time"      // from, or until (both optional)
+	NoteOfferDrawn    = "offer_drawn"     // the draw is over
+	NoteOfferGranted  = "offer_granted"   // it cannot be bought
+	NoteOfferLimit    = "offer_limit"     // times, per, time (optional)
+	NoteOfferLimitAll = "offer_limit_all" // the same, of all members together
+	NoteOfferShort    = "offer_short"     // missing
+	NoteOfferLeast    = "offer_least"     // amount
+	NoteOfferRole     = "offer_role"      // the role may not spend for the organization
+)
+
 // Args are the values of a note.
 type Args = map[string]Value
 

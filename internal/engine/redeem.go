@@ -793,10 +793,13 @@ type Offer struct {
 	// Hidden says that the member does not find it: it is not for them.
 	Hidden bool
 	// Can says that the member can have it now; Reason is the refusal's reason and Missing what is missing of each unit.
-	Can     bool
-	Reason  string
+	Can    bool
+	Reason string
+	// Why says the reason for people: notes of offers, and of what failed of a condition.
 	Why     []Note
 	Missing map[string]int64
+	// Limits are how often it can be had, with what is left.
+	Limits []OfferLimit
 }
 
 // Offers says of every reward whether a member can have it now, and if not why. The account must be loaded as for a
@@ -827,9 +830,7 @@ func Offers(p *program.Compiled, acc *Account, stocked map[string]bool, at time.
 		}
 		sc := w.scene()
 		o.Hidden = o.Granted == 0 && !sc.finds(r)
-		if _, why, err := sc.holds(r.When); err == nil {
-			o.Why = why
-		}
+		o.Limits = w.limits(r, sc)
 		err := w.mayAct()
 		var q *quote
 		if err == nil {
@@ -840,9 +841,6 @@ func Offers(p *program.Compiled, acc *Account, stocked map[string]bool, at time.
 			err = w.afford(q)
 		}
 		o.Can = err == nil
-		if err != nil {
-			o.Reason = errs.As(err).Reason
-		}
 		for unit, n := range o.Price {
 			if have := w.spendable(unit); have < n {
 				if o.Missing == nil {
@@ -850,6 +848,10 @@ func Offers(p *program.Compiled, acc *Account, stocked map[string]bool, at time.
 				}
 				o.Missing[unit] = n - have
 			}
+		}
+		if err != nil {
+			o.Reason = errs.As(err).Reason
+			o.Why = w.whyNot(&o, r, sc, err)
 		}
 		out = append(out, o)
 	}
@@ -872,7 +874,7 @@ func OffersFor(p *program.Compiled, acc *Account, by string, stocked map[string]
 	w := newWork(p, Input{Account: acc, Fact: Fact{OccurredAt: at, Kind: Redeem, Redemption: &Redemption{By: by}}})
 	if err := w.mayFor(); err != nil {
 		for i := range out {
-			out[i].Can, out[i].Reason = false, errs.As(err).Reason
+			out[i].Can, out[i].Reason, out[i].Why = false, errs.As(err).Reason, []Note{{Code: NoteOfferRole}}
 		}
 	}
 	return out

@@ -49,6 +49,9 @@ const (
 	LabelInvited       Label = "invited"    // members
 	LabelFallsTo       Label = "falls to"   // value, time
 	LabelEnds          Label = "ends"       // time
+	LabelNoRewards     Label = "no rewards"
+	LabelOfferLeft     Label = "offer left" // times
+	LabelStockLeft     Label = "stock left" // number
 )
 
 // labels are in the order of lang.All, one below the other so that they can be read together.
@@ -86,6 +89,9 @@ var labels = map[Label][4]string{
 	LabelInvited:       {"Har invitert %s", "Har bjudit in %s", "Har inviteret %s", "Has invited %s"},
 	LabelFallsTo:       {"synker til %s %s, om ingenting kjøpes", "sjunker till %s %s, om inget köps", "falder til %s %s, hvis intet købes", "falls to %s on %s, unless something is bought"},
 	LabelEnds:          {"faller bort %s, om ingenting kjøpes", "upphör %s, om inget köps", "ophører %s, hvis intet købes", "ends on %s, unless something is bought"},
+	LabelNoRewards:     {"Programmet har ingen belønninger for dette medlemmet.", "Programmet har inga belöningar för den här medlemmen.", "Programmet har ingen belønninger til dette medlem.", "The program has no rewards for this member."},
+	LabelOfferLeft:     {"kan fås %s til", "kan fås %s till", "kan fås %s mere", "can be had %s more"},
+	LabelStockLeft:     {"%s igjen", "%s kvar", "%s tilbage", "%s left"},
 	LabelRefused:       {"Avvist: %s", "Avvisat: %s", "Afvist: %s", "Refused: %s"},
 }
 

@@ -907,4 +907,9 @@ func (pl *player) offer(prefix, id string, want offer, got []engine.Offer) {
 	if want.Left != nil && *want.Left != o.Left {
 		pl.differ(what+", left", strconv.FormatInt(*want.Left, 10), strconv.FormatInt(o.Left, 10))
 	}
+	if want.Says != nil {
+		if got := explain.Standing(o.Why, pl.p, "en", true); !slices.Equal(got, want.Says) {
+			pl.differ(what+", says", list(want.Says), list(got))
+		}
+	}
 }

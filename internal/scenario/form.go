@@ -555,6 +555,8 @@ type offer struct {
 	Left    *int64         `json:"left,omitzero"`
 	// Granted is how many of it the member may have for nothing.
 	Granted *int64 `json:"granted,omitzero"`
+	// Says are sentences for the member, in English.
+	Says words `json:"says,omitzero"`
 }
 
 // standsFor is how a benefit stands; a word alone is the reason why it cannot be had, or yes.

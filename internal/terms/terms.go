@@ -51,6 +51,18 @@ func Of(p *program.Compiled, language string) []Section {
 	return out
 }
 
+// Rewards tells each reward of a program by its id, as Of does.
+func Rewards(p *program.Compiled, language string) map[string]string {
+	if !slices.Contains(lang.All, language) {
+		language = lang.English
+	}
+	out := map[string]string{}
+	for _, item := range (&writer{p: p, lang: language, t: phrases[language]}).rewards() {
+		out[item.Of] = item.Text
+	}
+	return out
+}
+
 // heading names the points where there is one kind of them that can be used.
 func (w *writer) heading(id string) string { return w.say("title."+id, "unit", w.noun()) }
 
