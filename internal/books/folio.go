@@ -42,6 +42,9 @@ type Folio struct {
 	past map[string]*engine.Past
 	// history holds all facts that were read for rebuilding a metric, nil when none were.
 	history []engine.Past
+	// known is what is remembered of the account as it was read, and read what was read besides; nil where nothing is remembered.
+	known *remembered
+	read  *reading
 	// entries are the facts decided in this sheet, byID and children their places.
 	entries  []Entry
 	byID     map[string]int

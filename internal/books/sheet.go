@@ -25,6 +25,8 @@ type Sheet struct {
 	counters map[counterKey]*tally
 	receipts []Receipt
 	answers  []Answer
+	memory   *Memory // nil for none
+	base     *Sheet  // of the same transaction, with accounts as they were read; nil for none
 }
 
 type counterKey struct{ program, name string }
@@ -103,14 +105,33 @@ WHERE a.bucket = want.bucket AND a.program_id = want.program_id AND a.member_id 
 // Open reads the accounts that the sheet does not hold yet, and locks them in the order of their keys. An account that is
 // not there is one with Seq 0.
 func (s *Sheet) Open(ctx context.Context, tx *db.Tx, refs []Ref) error {
+	ask := s.AskOpen(refs)
+	var err error
+	if s.lock && tx.Dialect() != db.SQLite { // SQLite's one writer needs no lock on what it reads
+		err = tx.Insert(ctx, lockAccounts, ask.Args, ask.Scan)
+	} else {
+		err = tx.Find(ctx, ask)
+	}
+	if err != nil {
+		return fmt.Errorf("open accounts: %w", err)
+	}
+	return nil
+}
+
+// AskOpen is Open, of a sheet that reads only, as a look-up among others.
+func (s *Sheet) AskOpen(refs []Ref) db.Ask {
 	var open []*Folio
 	for _, ref := range refs {
-		if s.folios[ref] == nil {
-			open = append(open, s.folio(ref))
+		if s.folios[ref] != nil {
+			continue
 		}
-	}
-	if len(open) == 0 {
-		return nil
+		f := s.folio(ref)
+		if s.base != nil && s.base.folios[ref] != nil {
+			b := s.base.folios[ref]
+			f.stored, f.State, f.known = b.stored, b.State, b.known
+			continue
+		}
+		open = append(open, f)
 	}
 	slices.SortFunc(open, func(a, b *Folio) int {
 		return cmp.Or(cmp.Compare(a.bucket, b.bucket), strings.Compare(a.Program, b.Program), strings.Compare(a.Member, b.Member))
@@ -119,30 +140,31 @@ func (s *Sheet) Open(ctx context.Context, tx *db.Tx, refs []Ref) error {
 	for _, f := range open {
 		args = append(args, f.bucket, f.Program, f.Member)
 	}
-	scan := func(row db.Scanner) error {
-		var (
-			ref   Ref
-			seq   int64
-			state string
-		)
-		if err := row.Scan(&ref.Program, &ref.Member, &seq, &state); err != nil {
-			return err
-		}
-		f := s.folios[ref]
-		f.stored = seq
-		if err := readState(&f.State, state); err != nil {
-			return &Unreadable{ref, "accounts " + ref.String(), "", err}
-		}
+	return db.Ask{Lookup: readAccounts, Args: args, Scan: s.openRow}
+}
+
+// openRow takes an account as it is read.
+func (s *Sheet) openRow(row db.Scanner) error {
+	var (
+		ref   Ref
+		seq   int64
+		state string
+	)
+	if err := row.Scan(&ref.Program, &ref.Member, &seq, &state); err != nil {
+		return err
+	}
+	f := s.folios[ref]
+	f.stored = seq
+	if f.known = s.memory.find(ref, seq, state); f.known != nil {
+		f.State = f.known.state
 		return nil
 	}
-	var err error
-	if s.lock && tx.Dialect() != db.SQLite { // SQLite's one writer needs no lock on what it reads
-		err = tx.Insert(ctx, lockAccounts, args, scan)
-	} else {
-		err = among(ctx, tx, readAccounts, args, scan)
+	if err := readState(&f.State, state); err != nil {
+		return &Unreadable{ref, "accounts " + ref.String(), "", err}
 	}
-	if err != nil {
-		return fmt.Errorf("open accounts: %w", err)
+	if s.memory != nil {
+		f.known = &remembered{seq: seq, text: state, state: f.State}
+		s.memory.keep(ref, f.known)
 	}
 	return nil
 }
@@ -159,6 +181,7 @@ func (s *Sheet) Fetch(ctx context.Context, tx *db.Tx, all []Deciding) error {
 	if err := tx.Find(ctx, append(s.askLots(all), s.askTallies(all)...)...); err != nil {
 		return fmt.Errorf("read lots and counters: %w", err)
 	}
+	s.learn(all)
 	if err := s.LockCounters(ctx, tx, all); err != nil {
 		return err
 	}
@@ -192,10 +215,16 @@ func (s *Sheet) askLots(all []Deciding) []db.Ask {
 	asked := map[*Folio]map[int64]bool{}
 	for _, p := range all {
 		f := p.Folio
+		if f.known != nil {
+			f.Recall(p.Needs)
+		}
 		if p.Needs.Lots && !f.allOpen {
 			f.allOpen = true
 			if f.stored > 0 {
 				open = append(open, f.bucket, f.Program, f.Member)
+				if r := f.reads(); r != nil {
+					r.known = true
+				}
 			}
 		}
 		if f.whole {
@@ -231,12 +260,16 @@ func (s *Sheet) askLots(all []Deciding) []db.Ask {
 	}
 	var ref Ref
 	reader := newLotReader(&ref.Program, &ref.Member)
-	scan := func(row db.Scanner) error {
+	take := func(row db.Scanner, ofAll bool) error {
 		read, err := reader.read(row)
 		if err != nil {
 			return err
 		}
 		f := s.folios[ref]
+		if ofAll && f.read != nil {
+			stored := read
+			f.read.lots = append(f.read.lots, &stored)
+		}
 		if f.lots[read.ID] != nil {
 			return nil // changed in this sheet since, or read twice
 		}
@@ -247,7 +280,9 @@ func (s *Sheet) askLots(all []Deciding) []db.Ask {
 		}
 		return nil
 	}
-	return []db.Ask{{Lookup: openLots, Args: open, Scan: scan}, {Lookup: everyLot, Args: every, Scan: scan}, {Lookup: someLots, Args: some, Scan: scan}}
+	scan := func(row db.Scanner) error { return take(row, false) }
+	scanOpen := func(row db.Scanner) error { return take(row, true) }
+	return []db.Ask{{Lookup: openLots, Args: open, Scan: scanOpen}, {Lookup: everyLot, Args: every, Scan: scan}, {Lookup: someLots, Args: some, Scan: scan}}
 }
 
 // A tier's window may be hundreds of days: to hand each over as a row would cost more than all else that a purchase reads. So
@@ -301,6 +336,7 @@ func (s *Sheet) askTallies(all []Deciding) []db.Ask {
 			t.ranges = append(t.ranges, r)
 			if f.stored > 0 {
 				some = append(some, f.bucket, f.Program, f.Member, r.Name, r.From, lastPeriod(r.To))
+				f.reads().counts(r)
 			}
 		}
 	}
@@ -322,7 +358,8 @@ func (s *Sheet) askTallies(all []Deciding) []db.Ask {
 		if err := row.Scan(&ref.Program, &ref.Member, &name, &text); err != nil || text == "" {
 			return err
 		}
-		base := s.folios[ref].tally(name).base
+		f := s.folios[ref]
+		base := f.tally(name).base
 		for one := range strings.SplitSeq(text, ",") {
 			period, value, _ := strings.Cut(one, "=")
 			n, err := strconv.ParseInt(value, 10, 64)
@@ -330,6 +367,9 @@ func (s *Sheet) askTallies(all []Deciding) []db.Ask {
 				return fmt.Errorf("read the counter %s: %w", name, err)
 			}
 			base[period] = n
+			if f.read != nil {
+				f.read.tallies[name].values[period] = n
+			}
 		}
 		return nil
 	}

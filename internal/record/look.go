@@ -290,19 +290,7 @@ func (r *Recorder) lookAll(ctx context.Context, tasks []*task) {
 	defer cancel()
 	err := r.db.Read(ctx, func(tx *db.Tx) (err error) {
 		defer caught(&err)
-		var looks []*task
-		var runs []func(*db.Tx) error
-		for _, t := range tasks {
-			if t.trial == nil {
-				looks = append(looks, t)
-				continue
-			}
-			runs = append(runs, func(tx *db.Tx) error { return r.newTrial(tx, t.trial.tasks, t.trial.draft).run(ctx) })
-		}
-		if len(looks) > 0 {
-			runs = append(runs, func(tx *db.Tx) error { return r.newTrial(tx, looks, nil).run(ctx) })
-		}
-		return abreast(ctx, tx, runs)
+		return r.together(ctx, tx, tasks)
 	})
 	if err == nil {
 		return

@@ -22,6 +22,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"lojal.dev/lojal/internal/books"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/errs"
@@ -137,6 +138,8 @@ type Options struct {
 	// seconds when 0. Who comes then is refused at once, with code unavailable and reason overloaded.
 	Queue    int
 	Patience time.Duration
+	// Remember is how many bytes of accounts are remembered for looks and simulations, 32 MB when 0.
+	Remember int
 	// Metrics is where the recorder's meters are shown; nil shows them to nobody.
 	Metrics prometheus.Registerer
 }
@@ -151,6 +154,8 @@ type Recorder struct {
 	turn     atomic.Uint32
 	lanes    lanes
 	merged   merges // see unit
+	names    merges // see unit
+	memory   *books.Memory
 	meters   *meters
 	ctx      context.Context //nolint:containedctx // the transactions belong to the recorder, not to one of the callers they serve
 	cancel   context.CancelFunc
@@ -182,7 +187,10 @@ func NewWith(d *db.DB, versions *version.Cache, opts Options) *Recorder {
 			opts.Writers = 16
 		}
 	}
-	r := &Recorder{db: d, versions: versions, opts: opts}
+	if opts.Remember <= 0 {
+		opts.Remember = 32 << 20
+	}
+	r := &Recorder{db: d, versions: versions, opts: opts, names: merges{most: keptNames}, memory: books.NewMemory(opts.Remember)}
 	r.lanes = lanes{r: r, wait: map[int32][]*waiting{}, runs: map[int32]bool{}}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	for range opts.Writers {

@@ -32,6 +32,9 @@ type unit struct {
 	simulated bool
 	draft     *program.Compiled
 
+	// scout, of the same transaction, has found what the tasks name; nil for none.
+	scout *unit
+
 	sheet    *books.Sheet
 	programs map[string]programs
 	members  map[string]map[string]member.Resolved // by program and reference, as far as they were found beforehand
@@ -46,6 +49,8 @@ type unit struct {
 	// merged remembers who was merged into whom, over all units: where it is right it saves a second round of locks, and
 	// where it is wrong or lacks something nothing is lost.
 	merged *merges
+	// names remembers whom references named, for a guess.
+	names *merges
 }
 
 // programs are the versions of a program.
@@ -74,7 +79,7 @@ func (r *Recorder) newUnit(tx *db.Tx, tasks []*task) *unit {
 	for _, t := range tasks {
 		t.reset()
 	}
-	return &unit{tx: tx, versions: r.versions, merged: &r.merged, tasks: tasks, sheet: books.NewSheet(), programs: map[string]programs{},
+	return &unit{tx: tx, versions: r.versions, merged: &r.merged, names: &r.names, tasks: tasks, sheet: books.NewSheet(), programs: map[string]programs{},
 		first: map[books.FactOf]books.Entry{}, enrolled: map[string]string{}}
 }
 
@@ -82,6 +87,9 @@ func (r *Recorder) newUnit(tx *db.Tx, tasks []*task) *unit {
 func (r *Recorder) newTrial(tx *db.Tx, tasks []*task, draft *program.Compiled) *unit {
 	u := r.newUnit(tx, tasks)
 	u.sheet, u.simulated, u.draft = books.ReadSheet(), true, draft
+	if !tx.Distributed() { // where rows of one account might come from two snapshots
+		u.sheet.Remember(r.memory)
+	}
 	return u
 }
 
@@ -238,8 +246,13 @@ func (u *unit) lockCounters(ctx context.Context, tasks []*task) error {
 // ask reads in one go what the requests name: the versions of their programs, their keys, and their members, these by the
 // versions as they were last seen.
 func (u *unit) ask(ctx context.Context) error {
+	if u.scout != nil {
+		u.follow()
+		return nil
+	}
 	var (
 		ids      []string
+		guesses  []books.Ref
 		answers  []books.AnswerKey
 		naturals []books.NaturalKey
 		refs     = map[string][]string{}
@@ -251,6 +264,9 @@ func (u *unit) ask(ctx context.Context) error {
 		}
 		if t.req.Member != "" {
 			refs[id] = append(refs[id], t.req.Member)
+			if u.simulated {
+				guesses = u.guess(guesses, books.Ref{Program: id, Member: t.req.Member})
+			}
 		}
 		if t.req.Key != nil && !u.simulated {
 			answers = append(answers, t.answerKey())
@@ -261,6 +277,9 @@ func (u *unit) ask(ctx context.Context) error {
 	}
 	u.answers, u.receipts = map[books.AnswerKey]books.Answer{}, map[books.NaturalKey]books.Receipt{}
 	asks := []db.Ask{books.AskAnswers(answers, u.answers), books.AskReceipts(naturals, u.receipts)}
+	if len(guesses) > 0 {
+		asks = append(asks, u.sheet.AskOpen(guesses))
+	}
 	guessed := map[string]programs{}
 	u.members = map[string]map[string]member.Resolved{}
 	var found []func()
@@ -305,11 +324,7 @@ func (u *unit) ask(ctx context.Context) error {
 			delete(u.members, id) // a new version may name members otherwise
 		}
 	}
-	for _, t := range u.open() {
-		if u.programs[t.req.Program] == nil {
-			t.fail(version.NoProgram(t.req.Program))
-		}
-	}
+	u.noProgram()
 	var facts []books.FactOf
 	for _, r := range u.receipts {
 		facts = append(facts, books.FactOf{Program: r.Program, ID: r.Fact})
@@ -320,6 +335,26 @@ func (u *unit) ask(ctx context.Context) error {
 		return err
 	}
 	return u.followClaims(ctx)
+}
+
+// guess adds the account that a reference named when it was last looked up, or names by its id.
+func (u *unit) guess(list []books.Ref, ref books.Ref) []books.Ref {
+	if ids.Check(member.IDPrefix, ref.Member) == nil {
+		return append(list, ref)
+	}
+	if known, some := u.names.find(ref); some {
+		return append(list, known)
+	}
+	return list
+}
+
+// noProgram refuses the tasks of programs that are not there.
+func (u *unit) noProgram() {
+	for _, t := range u.open() {
+		if u.programs[t.req.Program] == nil {
+			t.fail(version.NoProgram(t.req.Program))
+		}
+	}
 }
 
 // resolveAll finds members by what the requests call them.
@@ -682,10 +717,27 @@ func (u *unit) start(ctx context.Context, tasks []*task) error {
 			continue
 		}
 		w := &walk{u: u, t: t, ctx: ctx}
+		if len(u.tasks) == 1 {
+			return u.alone(w)
+		}
 		t.state = runs
 		t.next, t.stop = iter.Pull(w.steps)
 	}
 	return nil
+}
+
+// alone takes the only task of the unit to its end. There is nobody to read together with, so that it needs no stack of its own.
+func (u *unit) alone(w *walk) error {
+	var failed error
+	w.steps(func(d books.Deciding) bool {
+		failed = u.sheet.Fetch(w.ctx, u.tx, []books.Deciding{d})
+		return failed == nil
+	})
+	if failed == nil && w.t.err != nil && !refused(w.t.err) {
+		failed = w.t.err
+	}
+	w.t.state = done
+	return failed
 }
 
 // step takes every running task on to where it needs something, and says how many are not done.
