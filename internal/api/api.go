@@ -111,8 +111,7 @@ const (
 // Server is the door. Close it when no request is under way any more.
 type Server struct {
 	Config
-	handler  http.Handler
-	document *document
+	handler http.Handler
 	// local is who asks where there are no keys.
 	local    *key.Key
 	perKey   *web.Buckets
@@ -136,7 +135,6 @@ func New(c Config) *Server {
 		mux.Handle(pattern, s.guard(r))
 		patterns = append(patterns, pattern)
 	}
-	s.document = newDocument()
 	pages := s.pages(mux)
 	s.handler = web.Wrap(mux, web.Outside{
 		Log: c.Logger, Now: c.Clock, Meters: web.NewMeters(c.Metrics, append(patterns, pages...)), Tracer: c.Tracer, Proxies: c.Proxies,

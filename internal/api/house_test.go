@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	gopath "path"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +20,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"lojal.dev/lojal/internal/books"
 	"lojal.dev/lojal/internal/db"
@@ -374,27 +378,117 @@ func (h *house) count() books.Totals {
 }
 
 // contract is the document with closed answers, and a mux that finds the operation of a request.
-var contract = sync.OnceValue(func() struct {
-	doc *openapi3.T
-	mux *http.ServeMux
-} {
+var contract = sync.OnceValue(func() *agreement {
 	d, err := makeDocument(true)
 	if err != nil {
 		panic(err)
 	}
-	doc, err := openapi3.NewLoader().LoadFromData(d.json)
+	c, err := agreed(d.json)
 	if err != nil {
 		panic(err)
 	}
-	mux := http.NewServeMux()
 	for _, r := range d.routes {
-		mux.Handle(r.Method+" "+r.Path, http.NotFoundHandler())
+		c.mux.Handle(r.Method+" "+r.Path, http.NotFoundHandler())
 	}
-	return struct {
-		doc *openapi3.T
-		mux *http.ServeMux
-	}{doc, mux}
+	return c
 })
+
+// agreement is a document whose schemas are compiled once each, when they are first needed: kin-openapi compiles one anew, with all
+// that it refers to, for every value.
+type agreement struct {
+	doc *openapi3.T
+	mux *http.ServeMux
+
+	mu       sync.Mutex
+	compiler *jsonschema.Compiler
+	schemas  map[string]*jsonschema.Schema
+}
+
+func agreed(text []byte) (*agreement, error) {
+	doc, err := openapi3.NewLoader().LoadFromData(text)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	c := jsonschema.NewCompiler()
+	c.DefaultDraft(jsonschema.Draft2020)
+	c.AssertFormat()
+	return &agreement{doc: doc, mux: http.NewServeMux(), compiler: c, schemas: map[string]*jsonschema.Schema{}}, c.AddResource("document.json", raw)
+}
+
+// valid says whether the value is what the schema at the place in the document allows.
+func (c *agreement) valid(place string, value any) error {
+	c.mu.Lock()
+	s := c.schemas[place]
+	if s == nil {
+		var err error
+		if s, err = c.compiler.Compile("document.json" + place); err != nil {
+			c.mu.Unlock()
+			return err
+		}
+		c.schemas[place] = s
+	}
+	c.mu.Unlock()
+	return s.Validate(value)
+}
+
+// place is a pointer into the document.
+func place(base string, parts ...string) string {
+	for _, p := range parts {
+		base += "/" + url.PathEscape(strings.ReplaceAll(strings.ReplaceAll(p, "~", "~0"), "/", "~1"))
+	}
+	return base
+}
+
+// answered says whether an answer is one that the document has for the operation: its status, its headers, its kind and its body.
+func (c *agreement) answered(req *http.Request, path, method string, w *httptest.ResponseRecorder) error {
+	item := c.doc.Paths.Value(path)
+	operation := item.GetOperation(method)
+	ref, status := operation.Responses.Status(w.Code), strconv.Itoa(w.Code)
+	if ref == nil {
+		return fmt.Errorf("the document has no status %d there", w.Code)
+	}
+	kind := w.Header().Get("Content-Type")
+	media, _, _ := strings.Cut(kind, ";")
+	if media != "application/json" && media != "application/problem+json" {
+		return openapi3filter.ValidateResponse(req.Context(), &openapi3filter.ResponseValidationInput{
+			RequestValidationInput: &openapi3filter.RequestValidationInput{
+				Request: req, Route: &routers.Route{Spec: c.doc, Path: path, PathItem: item, Method: method, Operation: operation},
+			},
+			Status: w.Code, Header: w.Header(), Body: io.NopCloser(bytes.NewReader(w.Body.Bytes())),
+			Options: &openapi3filter.Options{IncludeResponseStatus: true, MultiError: true},
+		})
+	}
+	base := place("#/paths", path, strings.ToLower(method), "responses", status)
+	if ref.Ref != "" {
+		base = ref.Ref
+	}
+	for name, header := range ref.Value.Headers {
+		said := w.Header().Get(name)
+		switch {
+		case said == "" && header.Value.Required:
+			return fmt.Errorf("no header %s", name)
+		case said != "" && header.Value.Schema.Value.Type.Is("integer"):
+			if _, err := strconv.Atoi(said); err != nil {
+				return fmt.Errorf("header %s: %w", name, err)
+			}
+		}
+	}
+	if len(ref.Value.Content) == 0 {
+		return nil
+	}
+	if ref.Value.Content[media] == nil {
+		return fmt.Errorf("the document has no %s there", kind)
+	}
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(w.Body.Bytes()))
+	if err != nil {
+		return err
+	}
+	return c.valid(place(base, "content", media, "schema"), value)
+}
 
 // conforms fails the test when an answer is not what the document says, and when a failure is no problem document.
 func conforms(t testing.TB, req *http.Request, w *httptest.ResponseRecorder) {
@@ -414,14 +508,7 @@ func conforms(t testing.TB, req *http.Request, w *httptest.ResponseRecorder) {
 	if item == nil || item.GetOperation(method) == nil {
 		return // HEAD
 	}
-	err := openapi3filter.ValidateResponse(t.Context(), &openapi3filter.ResponseValidationInput{
-		RequestValidationInput: &openapi3filter.RequestValidationInput{
-			Request: req,
-			Route:   &routers.Route{Spec: contract().doc, Path: path, PathItem: item, Method: method, Operation: item.GetOperation(method)},
-		},
-		Status: w.Code, Header: w.Header(), Body: io.NopCloser(bytes.NewReader(w.Body.Bytes())),
-		Options: &openapi3filter.Options{IncludeResponseStatus: true, MultiError: true},
-	})
+	err := contract().answered(req, path, method, w)
 	if err != nil {
 		t.Errorf("%s %s: the answer is not what the document says: %v\n%s", req.Method, req.URL, err, w.Body)
 	}

@@ -30,9 +30,11 @@ import (
 
 // document is the OpenAPI document in the forms in which it is served.
 type document struct {
-	json, yaml []byte
-	schemas    map[string]*jsonschema.Schema
-	routes     []*Route
+	json []byte
+	// yaml is made of json when it is first asked for.
+	yaml    func() []byte
+	schemas map[string]*jsonschema.Schema
+	routes  []*Route
 	// bodies and answers are the schemas by route.
 	bodies, answers map[*Route]*jsonschema.Schema
 	params          map[*Route][]parameter
@@ -165,9 +167,13 @@ func makeDocument(strict bool) (*document, error) {
 		return nil, err
 	}
 	d.json = pretty.Bytes()
-	if d.yaml, err = yaml.JSONToYAML(raw); err != nil {
-		return nil, err
-	}
+	d.yaml = sync.OnceValue(func() []byte {
+		text, err := yaml.JSONToYAML(raw)
+		if err != nil {
+			panic("api: " + err.Error()) // a fault of the program, which the test of the file in docs would meet
+		}
+		return text
+	})
 	return d, nil
 }
 

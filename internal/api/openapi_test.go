@@ -7,10 +7,13 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -47,7 +50,7 @@ func TestGenerated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	compare(t, openAPIFile, d.yaml)
+	compare(t, openAPIFile, d.yaml())
 }
 
 func compare(t *testing.T, file string, want []byte) {
@@ -161,23 +164,58 @@ func TestDocumentIsValid(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		loader := openapi3.NewLoader()
-		doc, err := loader.LoadFromData(d.json)
+		c, err := agreed(d.json)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := doc.Validate(t.Context()); err != nil {
+		// The examples are held against their schemas below, each of which is compiled once.
+		if err := c.doc.Validate(t.Context(), openapi3.DisableExamplesValidation()); err != nil {
 			t.Error(err)
+		}
+		var raw any
+		if err := json.Unmarshal(d.json, &raw); err != nil {
+			t.Fatal(err)
+		}
+		examples := 0
+		withExamples("#", raw, func(at string, example any) {
+			examples++
+			if err := c.valid(at+"/schema", example); err != nil {
+				t.Errorf("%s: the example: %v", at, err)
+			}
+		})
+		if examples < 2*len(d.routes) {
+			t.Errorf("%d examples of %d operations", examples, len(d.routes))
 		}
 		if strict { // is read by tests alone, as JSON
 			continue
 		}
-		yamlDoc, err := openapi3.NewLoader().LoadFromData(d.yaml)
+		yamlDoc, err := openapi3.NewLoader().LoadFromData(d.yaml())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if yamlDoc.Paths.Len() != doc.Paths.Len() {
-			t.Errorf("%d paths in YAML, %d in JSON", yamlDoc.Paths.Len(), doc.Paths.Len())
+		if yamlDoc.Paths.Len() != c.doc.Paths.Len() {
+			t.Errorf("%d paths in YAML, %d in JSON", yamlDoc.Paths.Len(), c.doc.Paths.Len())
+		}
+	}
+}
+
+// withExamples goes through all places of a document that have a schema and an example of it.
+func withExamples(at string, node any, do func(at string, example any)) {
+	switch node := node.(type) {
+	case map[string]any:
+		_, schema := node["schema"]
+		example, shown := node["example"]
+		if schema && shown {
+			do(at, example)
+		}
+		for name, sub := range node {
+			if !schema || name != "schema" && name != "example" {
+				withExamples(place(at, name), sub, do)
+			}
+		}
+	case []any:
+		for i, sub := range node {
+			withExamples(place(at, strconv.Itoa(i)), sub, do)
 		}
 	}
 }
@@ -234,5 +272,43 @@ func TestDocumentSaysEnough(t *testing.T) {
 		if s.Description == "" && !strings.HasPrefix(name, "Program") && !strings.HasSuffix(name, "Page") {
 			t.Errorf("schema %s has no description", name)
 		}
+	}
+}
+
+// What the tests hold answers against takes each example, and neither a key, a status nor a kind that the document does not have.
+func TestTheContractIsClosed(t *testing.T) {
+	t.Parallel()
+	closed := 0
+	for _, r := range newDocument().routes {
+		answered := func(status int, kind, body string) error {
+			w := httptest.NewRecorder()
+			w.Header().Set("Content-Type", kind)
+			w.WriteHeader(status)
+			w.WriteString(body)
+			return contract().answered(httptest.NewRequest(r.Method, "/", nil), r.Path, r.Method, w)
+		}
+		text := string(r.answer())
+		if !strings.HasPrefix(text, "{") || len(text) < 3 {
+			continue
+		}
+		closed++
+		if err := answered(r.Status, "application/json", text); err != nil {
+			t.Errorf("%s: the example: %v", r.operationID(), err)
+		}
+		if answered(r.Status, "application/json", `{"unheard_of": 1, `+text[1:]) == nil && r.answerType().Kind() == reflect.Struct {
+			t.Errorf("%s: any key is taken", r.operationID())
+		}
+		if answered(299, "application/json", text) == nil {
+			t.Errorf("%s: any status is taken", r.operationID())
+		}
+		if answered(r.Status, "application/problem+json", text) == nil {
+			t.Errorf("%s: any kind is taken", r.operationID())
+		}
+		if answered(http.StatusNotFound, "application/problem+json", `{"code": 1}`) == nil {
+			t.Errorf("%s: any problem is taken", r.operationID())
+		}
+	}
+	if closed < 50 {
+		t.Errorf("%d operations answer with an object", closed)
 	}
 }

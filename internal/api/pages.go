@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -19,8 +20,9 @@ import (
 	"lojal.dev/lojal/internal/web"
 )
 
-// The pages show the OpenAPI document to people. They are made once, hold no data of any program, and need nothing from
-// elsewhere: no script is needed to read them, the one there is copies an example.
+// The pages show the OpenAPI document to people. Each is made when it is first asked for, once, so that a process that nobody asks
+// starts without them. They hold no data of any program, and need nothing from elsewhere: no script is needed to read them, the one
+// there is copies an example.
 
 //go:embed page
 var pageFiles embed.FS
@@ -40,6 +42,32 @@ func newStill(kind string, body []byte) still {
 		s.zipped = web.Zip(body)
 	}
 	return s
+}
+
+// once is a still that is made when it is first asked for.
+func once(kind string, body func() []byte) http.HandlerFunc {
+	made := sync.OnceValue(func() still { return newStill(kind, body()) })
+	return func(w http.ResponseWriter, r *http.Request) { made().ServeHTTP(w, r) }
+}
+
+// constant are the pages that are the same in every server of a process; the others tell its build.
+var constant = []struct {
+	pattern string
+	http.Handler
+}{
+	{"GET /openapi.json", once("application/json", func() []byte { return newDocument().json })},
+	{"GET /openapi.yaml", once("application/yaml", func() []byte { return newDocument().yaml() })},
+	{"GET /docs/style.css", once("text/css; charset=utf-8", func() []byte { return pageFile("style.css") })},
+	{"GET /docs/script.js", once("text/javascript; charset=utf-8", func() []byte { return pageFile("script.js") })},
+	{"GET /{$}", http.RedirectHandler("/docs", http.StatusFound)},
+}
+
+func pageFile(name string) []byte {
+	b, err := pageFiles.ReadFile("page/" + name)
+	if err != nil {
+		panic("api: " + err.Error())
+	}
+	return b
 }
 
 func (p still) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -73,21 +101,12 @@ func (s *Server) pages(mux *http.ServeMux) (patterns []string) {
 		mux.Handle(pattern, h)
 		patterns = append(patterns, pattern)
 	}
-	file := func(name string) []byte {
-		b, err := pageFiles.ReadFile("page/" + name)
-		if err != nil {
-			panic("api: " + err.Error())
-		}
-		return b
+	for _, p := range constant {
+		put(p.pattern, p)
 	}
 	const html = "text/html; charset=utf-8"
-	put("GET /openapi.json", newStill("application/json", s.document.json))
-	put("GET /openapi.yaml", newStill("application/yaml", s.document.yaml))
-	put("GET /docs", newStill(html, s.document.page("reference.html", s.Build)))
-	put("GET /docs/errors", newStill(html, s.document.page("errors.html", s.Build)))
-	put("GET /docs/style.css", newStill("text/css; charset=utf-8", file("style.css")))
-	put("GET /docs/script.js", newStill("text/javascript; charset=utf-8", file("script.js")))
-	put("GET /{$}", http.RedirectHandler("/docs", http.StatusFound))
+	put("GET /docs", once(html, func() []byte { return newDocument().page("reference.html", s.Build) }))
+	put("GET /docs/errors", once(html, func() []byte { return newDocument().page("errors.html", s.Build) }))
 	return patterns
 }
 
