@@ -7,6 +7,7 @@ import (
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/explain"
+	"lojal.dev/lojal/internal/ids"
 	"lojal.dev/lojal/internal/program"
 	"lojal.dev/lojal/internal/web"
 )
@@ -93,6 +94,12 @@ type BenefitUse struct {
 	Store   string `json:"store,omitempty"`
 	Channel string `json:"channel,omitempty"`
 	FactKey
+}
+
+// BenefitUndo takes the use of a benefit back.
+type BenefitUndo struct {
+	FactKey
+	Reason string `json:"reason,omitempty"`
 }
 
 // BatchUse is the use of a benefit in a batch or simulation.
@@ -285,6 +292,27 @@ func (s *Server) useBenefit(ctx context.Context, in *useIn) (*Answered[Recorded]
 		in.Body = &BenefitUse{}
 	}
 	return s.recordFact(ctx, &in.Call, in.Include, in.Member, in.Body.fact(in.Benefit))
+}
+
+type undoUseIn struct {
+	Call
+	// Use is the use, by the id of its fact.
+	Use string `path:"use"`
+	Included
+	Body *BenefitUndo
+}
+
+func (s *Server) undoUse(ctx context.Context, in *undoUseIn) (*Answered[Recorded], error) {
+	if _, ok := ids.BucketOf(in.Use); !ok {
+		return nil, web.NotFound("fact")
+	}
+	if in.Body == nil {
+		in.Body = &BenefitUndo{}
+	}
+	f := in.Body.FactKey.fact(engine.UseK)
+	f.Parent = in.Use
+	f.Use = &engine.UseBody{Undo: true, Reason: in.Body.Reason}
+	return s.recordFact(ctx, &in.Call, in.Include, "", f)
 }
 
 type planEventIn struct {

@@ -34,7 +34,14 @@ func TestBenefits(t *testing.T) {
 			want(200).is(2, "recorded").is(2, "failed").is("benefit_not_available", "results", 2, "problem", "reason").is("/use/benefit", "results", 3, "problem", "errors", 0, "pointer")
 		h.do("GET", one, "").want(200).is("limit_reached", "reason").is("2026-12-01T00:00:00+01:00", "from").is(0, "left")
 
+		undo := "/v1/benefits/uses/" + used.text("id") + "/undo"
+		h.do("POST", undo+"?lang=nb&include=explanation", `{"reason": "Called off"}`).want(201).is("use", "kind")
+		h.do("POST", undo, "").refused(409, "undone_already")
+		h.do("GET", one, "").want(200).is(true, "available").is(1, "left")
+		h.do("POST", "/v1/benefits/uses/nothing/undo", "").want(404)
+
 		reader := h.key("kaffebaren", "benefits:read")
+		h.as(reader, "POST", undo, "").refused(403, "scope_missing")
 		h.as(reader, "GET", one, "").want(200)
 		h.as(reader, "POST", one+"/uses", `{}`).refused(403, "scope_missing")
 		h.as(h.key("kaffebaren", "members:read"), "GET", one, "").refused(403, "scope_missing")

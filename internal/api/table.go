@@ -393,6 +393,11 @@ func table() []*Route {
 			Text: "For benefits that may be used a limited number of times. One that the member may not have now is 409 benefit_not_available, with the reason in `why`.",
 			Body: `{"source": "till-1", "external_id": "U-1", "store": "oslo-1"}`,
 		}),
+		route("POST", "/v1/benefits/uses/{use}/undo", "benefits:write", (*Server).undoUse, About{
+			Tag: benefits, Summary: "Take a use of a benefit back", Status: http.StatusCreated, Also: again, Example: []string{use},
+			Text: "What its limits counted is free, what was used up of a grant is there again unless it has ended, and thanks for something that was passed on go back with its first use. Once: again is 409 undone_already.",
+			Body: `{"reason": "The visit was called off"}`,
+		}),
 		route("GET", "/v1/members/{member}/plans", "plans:read", (*Server).listPlans, About{
 			Tag: benefits, Summary: "List a member's plans", Text: "Every plan of the program, and where the member stands in it.", Example: []string{mem},
 		}),

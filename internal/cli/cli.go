@@ -68,7 +68,7 @@ type grammar struct {
 	Raffle       raffleCmd       `cmd:"" help:"Look at raffles, draw them and prove the draw."`
 	Adjustment   adjustmentCmd   `cmd:"" help:"Change balances by hand."`
 	Transfer     transferCmd     `cmd:"" help:"Move points from one member to another."`
-	Benefit      benefitCmd      `cmd:"" help:"Record that benefits were used."`
+	Benefit      benefitCmd      `cmd:"" help:"Record that benefits were used, and take uses back."`
 	Voucher      voucherCmd      `cmd:"" help:"Use vouchers, and look after their codes."`
 	Order        orderCmd        `cmd:"" help:"Look at gift cards that are on order, and call them off."`
 	Explain      explainCmd      `cmd:"" help:"Say why a fact was decided as it was."`

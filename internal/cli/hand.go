@@ -127,7 +127,8 @@ func (transferReverseCmd) Help() string {
 func (c *transferReverseCmd) Run(e *env) error { return c.do(e, "transfers", c.ID) }
 
 type benefitCmd struct {
-	Use benefitUseCmd `cmd:"" help:"Record that a member used a benefit."`
+	Use  benefitUseCmd  `cmd:"" help:"Record that a member used a benefit."`
+	Undo benefitUndoCmd `cmd:"" help:"Take a use of a benefit back."`
 }
 
 type benefitUseCmd struct {
@@ -149,5 +150,26 @@ func (c *benefitUseCmd) Run(e *env) error {
 	return c.ask(e, func(o *door) error {
 		in := api.BenefitUse{Store: c.Store, FactKey: c.key()}
 		return call(&c.asking, o, http.MethodPost, path("members", c.Member, "benefits", c.Benefit, "uses"), nil, in, o.happened)
+	})
+}
+
+type benefitUndoCmd struct {
+	asking
+	Use    string `arg:"" help:"Id of the use, as lojal benefit use prints it."`
+	Reason string `placeholder:"TEXT" help:"Why, for its history."`
+	keyed
+}
+
+func (benefitUndoCmd) Help() string {
+	return `What its limits counted is free, and what was given or passed on can be used again unless it has ended.
+
+Examples:
+
+    lojal benefit undo fct_01k9zjq3hfe1f8m6v7j0q3x5c4 --reason "The visit was called off"`
+}
+
+func (c *benefitUndoCmd) Run(e *env) error {
+	return c.ask(e, func(o *door) error {
+		return call(&c.asking, o, http.MethodPost, path("benefits", "uses", c.Use, "undo"), nil, api.BenefitUndo{FactKey: c.key(), Reason: c.Reason}, o.happened)
 	})
 }

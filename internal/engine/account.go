@@ -393,6 +393,7 @@ const (
 	EvBenefitFaded    = "benefit.faded"
 	EvBenefitRestored = "benefit.restored"
 	EvBenefitUsed     = "benefit.used"
+	EvBenefitUnused   = "benefit.use_undone"
 
 	EvRecognized          = "recognition.given"
 	EvShareMade           = "share.made"

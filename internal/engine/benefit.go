@@ -15,9 +15,12 @@ import (
 // Benefits are worked out from the program and the account whenever somebody asks. Just one thing of them is kept: which
 // warning of a fading one was given when, since no step may come before it.
 
-// UseBody says that a member used a benefit.
+// UseBody says that a member used a benefit, or that a use of it (Fact.Parent) is taken back.
 type UseBody struct {
-	Benefit string `json:"benefit"`
+	Benefit string `json:"benefit,omitempty"`
+	// Undo takes the use back; Reason is why.
+	Undo    bool   `json:"undo,omitempty"`
+	Reason  string `json:"reason,omitempty"`
 	Store   string `json:"store,omitempty"`
 	Channel string `json:"channel,omitempty"`
 }
@@ -518,6 +521,9 @@ func (w *work) lackNote(l *Lack) Note {
 
 // doUse counts that a benefit was used.
 func (w *work) doUse() error {
+	if w.f.Use.Undo {
+		return w.undoUse()
+	}
 	b := w.p.Benefit(w.f.Use.Benefit)
 	if b == nil {
 		return errs.Invalid("invalid_use", "The benefit cannot be used.", errs.Field{Pointer: "/benefit", Reason: "unknown_benefit", Message: "the program has no benefit " + strconv.Quote(w.f.Use.Benefit)})
@@ -546,6 +552,38 @@ func (w *work) doUse() error {
 	}
 	w.event(EvBenefitUsed, data)
 	w.note(NoteBenefitTaken, Args{"benefit": {Benefit: b.ID}})
+	return nil
+}
+
+// undoUse takes a use back, whole and once: what it counted is counted no more, what was used up of a grant is there again unless it has ended, and whoever
+// passed it on hears of it.
+func (w *work) undoUse() error {
+	if err := w.notClosed(); err != nil {
+		return err
+	}
+	past := w.in.Past
+	if past == nil || past.Fact.Use == nil || past.Fact.Use.Undo {
+		return errs.NotFound("fact_not_found", "There is no such use of a benefit.")
+	}
+	for _, child := range past.Children {
+		if child.Fact.Kind == UseK {
+			return errs.Conflict("undone_already", "This use was taken back already.").With("fact", child.Fact.ID)
+		}
+	}
+	id := past.Fact.Use.Benefit
+	w.note(NoteBenefitUnused, Args{"benefit": {Benefit: id}})
+	for _, c := range past.Decision.Counters {
+		w.tally(c.Name, c.Period, -c.Add)
+	}
+	for _, g := range past.Decision.Grants {
+		if g.Benefit != id {
+			continue
+		}
+		g.Used--
+		w.tellShared(EvShareUndone, &g, past.Fact.ID)
+		w.returnGrants(&RedemptionState{Member: past.Fact.Member, Grants: []GrantUse{{g, 1}}})
+	}
+	w.event(EvBenefitUnused, map[string]string{"benefit": id, "use": past.Fact.ID})
 	return nil
 }
 

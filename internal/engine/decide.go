@@ -152,6 +152,9 @@ func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
 			rules("plan:" + f.Plan.To)
 		}
 	case UseK:
+		if f.Parent != "" {
+			n.Past = []string{f.Parent}
+		}
 		if f.Use != nil {
 			if b := p.Benefit(f.Use.Benefit); b != nil {
 				n.Tallies = append(n.Tallies, limitTallies(p, st, b.Limits, f.AskedAt())...)

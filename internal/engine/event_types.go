@@ -297,6 +297,9 @@ var EventTypes = []EventType{
 	}},
 	{EvBenefitFaded, 1, "A benefit is worth less, or ended, since nothing was bought for a while.", []EventField{benefitField, kindField, valueField}},
 	{EvBenefitRestored, 1, "A benefit that had faded is back, since something was bought.", []EventField{benefitField, kindField, valueField}},
+	{EvBenefitUnused, 1, "A use of a benefit was taken back: it does not count any more.", []EventField{
+		benefitField, {Name: "use", Text: "The fact that used it.", Example: "fct_01k9zjq3hfe1f8m6v7j0q3x5c4"},
+	}},
 	{EvBenefitUsed, 1, "A member used a benefit.", []EventField{
 		benefitField, {Name: "left", Text: "How often it can still be used, where that is limited.", Example: "1", Optional: true},
 	}},

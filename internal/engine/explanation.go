@@ -267,12 +267,13 @@ const (
 	NotePlanChanges   = "plan_changes"     // plan, was, time
 	NotePlanEnded     = "plan_ended"       // plan, time
 
-	NoteFading       = "benefit_fading"   // benefit, time, value (now, optional), to (optional: without it, it ends)
-	NoteFaded        = "benefit_faded"    // benefit, value (optional)
-	NoteFadedAgain   = "benefit_faded_on" // benefit, value (optional): the purchase that had brought it back came back
-	NoteFadeStopped  = "benefit_kept"     // benefit: what was warned of will not come
-	NoteRestored     = "benefit_restored" // benefit, value (optional)
-	NoteBenefitTaken = "benefit_used"     // benefit
+	NoteFading        = "benefit_fading"   // benefit, time, value (now, optional), to (optional: without it, it ends)
+	NoteFaded         = "benefit_faded"    // benefit, value (optional)
+	NoteFadedAgain    = "benefit_faded_on" // benefit, value (optional): the purchase that had brought it back came back
+	NoteFadeStopped   = "benefit_kept"     // benefit: what was warned of will not come
+	NoteRestored      = "benefit_restored" // benefit, value (optional)
+	NoteBenefitTaken  = "benefit_used"     // benefit
+	NoteBenefitUnused = "benefit_unused"   // benefit
 )
 
 // Notes of why a member may not have a benefit.

@@ -192,6 +192,7 @@ var da = table{
 			members("”{benefit}” er {value} igen, da du leverede det købte tilbage.", "Du har ikke længere ”{benefit}”, da du leverede det købte tilbage."),
 		engine.NoteFadeStopped:     staff("”{benefit}” bliver, som den er: der blev handlet i tide.").members("Du beholder ”{benefit}”."),
 		engine.NoteRestored:        staff("”{benefit}” er tilbage på {value}.", "”{benefit}” er tilbage.").members("”{benefit}” er {value} for dig igen.", "Du har ”{benefit}” igen."),
+		engine.NoteBenefitUnused:   staff("Brugen af ”{benefit}” er taget tilbage.").members("Din brug af ”{benefit}” er taget tilbage."),
 		engine.NoteBenefitTaken:    staff("”{benefit}” blev brugt.").members("Du brugte ”{benefit}”."),
 		engine.NoteBenefitInactive: staff("Medlemskabet er ikke aktivt.").members("Dit medlemskab er ikke aktivt."),
 		engine.NoteBenefitFrom:     staff("Medlemmet har den fra {time:first}.").members("Du har den fra {time:first}."),

@@ -192,6 +192,7 @@ var en = table{
 			members("“{benefit}” is {value} again, since you brought back what you bought.", "You no longer have “{benefit}”, since you brought back what you bought."),
 		engine.NoteFadeStopped:     staff("“{benefit}” stays: something was bought in time.").members("You keep “{benefit}”."),
 		engine.NoteRestored:        staff("“{benefit}” is back at {value}.", "“{benefit}” is back.").members("“{benefit}” is {value} for you again.", "You have “{benefit}” again."),
+		engine.NoteBenefitUnused:   staff("The use of “{benefit}” was taken back.").members("Your use of “{benefit}” was taken back."),
 		engine.NoteBenefitTaken:    staff("“{benefit}” was used.").members("You used “{benefit}”."),
 		engine.NoteBenefitInactive: staff("The membership is not active.").members("Your membership is not active."),
 		engine.NoteBenefitFrom:     staff("The member has it from {time:first}.").members("You have it from {time:first}."),

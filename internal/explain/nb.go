@@ -192,6 +192,7 @@ var nb = table{
 			members("«{benefit}» er {value} igjen, siden du leverte tilbake det du kjøpte.", "Du har ikke lenger «{benefit}», siden du leverte tilbake det du kjøpte."),
 		engine.NoteFadeStopped:     staff("«{benefit}» blir som den er: det ble handlet i tide.").members("Du beholder «{benefit}»."),
 		engine.NoteRestored:        staff("«{benefit}» er tilbake på {value}.", "«{benefit}» er tilbake.").members("«{benefit}» er {value} for deg igjen.", "Du har «{benefit}» igjen."),
+		engine.NoteBenefitUnused:   staff("Bruken av «{benefit}» er tatt tilbake.").members("Bruken din av «{benefit}» er tatt tilbake."),
 		engine.NoteBenefitTaken:    staff("«{benefit}» ble brukt.").members("Du brukte «{benefit}»."),
 		engine.NoteBenefitInactive: staff("Medlemskapet er ikke aktivt.").members("Medlemskapet ditt er ikke aktivt."),
 		engine.NoteBenefitFrom:     staff("Medlemmet har den fra {time:first}.").members("Du har den fra {time:first}."),

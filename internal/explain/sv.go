@@ -192,6 +192,7 @@ var sv = table{
 			members("”{benefit}” är {value} igen, eftersom du lämnade tillbaka det du köpte.", "Du har inte längre ”{benefit}”, eftersom du lämnade tillbaka det du köpte."),
 		engine.NoteFadeStopped:     staff("”{benefit}” blir kvar: det handlades i tid.").members("Du behåller ”{benefit}”."),
 		engine.NoteRestored:        staff("”{benefit}” är tillbaka på {value}.", "”{benefit}” är tillbaka.").members("”{benefit}” är {value} för dig igen.", "Du har ”{benefit}” igen."),
+		engine.NoteBenefitUnused:   staff("Användningen av ”{benefit}” är återtagen.").members("Din användning av ”{benefit}” är återtagen."),
 		engine.NoteBenefitTaken:    staff("”{benefit}” användes.").members("Du använde ”{benefit}”."),
 		engine.NoteBenefitInactive: staff("Medlemskapet är inte aktivt.").members("Ditt medlemskap är inte aktivt."),
 		engine.NoteBenefitFrom:     staff("Medlemmen har den från {time:first}.").members("Du har den från {time:first}."),

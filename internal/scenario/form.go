@@ -155,6 +155,7 @@ type step struct {
 	Challenge  *engine.ChallengeBody `json:"challenge,omitzero"`
 	Plan       *billing              `json:"plan,omitzero"`
 	Use        string                `json:"use,omitzero"`
+	Unuse      string                `json:"unuse,omitzero"`
 	Profile    *changing             `json:"profile,omitzero"`
 	Status     string                `json:"status,omitzero"`
 	Merge      string                `json:"merge,omitzero"`

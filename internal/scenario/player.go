@@ -790,6 +790,9 @@ func (pl *player) body(s *step, f *engine.Fact) error {
 		return pl.bill(s.Plan, f)
 	case s.Use != "":
 		f.Kind, f.Use = engine.UseK, &engine.UseBody{Benefit: s.Use}
+	case s.Unuse != "":
+		f.Kind, f.Use = engine.UseK, &engine.UseBody{Undo: true, Reason: "scenario"}
+		return pl.parent(f, s.Unuse)
 	case s.Profile != nil:
 		f.Kind = engine.ProfileK
 	case s.Status != "":

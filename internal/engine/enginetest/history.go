@@ -229,6 +229,7 @@ type History struct {
 	thanked []engine.Fact
 	abroad  []engine.Fact // what partners did
 	lowered []engine.Fact // by coupons
+	used    []engine.Fact // of benefits
 	facts   int
 }
 
@@ -276,6 +277,8 @@ func (h *History) Took(f engine.Fact) {
 		h.abroad = append(h.abroad, f)
 	case engine.CouponK:
 		h.lowered = append(h.lowered, f)
+	case engine.UseK:
+		h.used = append(h.used, f)
 	}
 	if f.Kind == engine.Enrolment && f.Card == nil {
 		h.joined = append(h.joined, f.Member)
@@ -529,6 +532,10 @@ func (h *History) body(t *rapid.T, f *engine.Fact) bool {
 	case engine.UseK:
 		if h.Plain {
 			return false
+		}
+		if rapid.IntRange(0, 3).Draw(t, "taken back") == 0 {
+			f.Use = &engine.UseBody{Undo: true}
+			return about(h.used)
 		}
 		f.Use = &engine.UseBody{Benefit: rapid.SampledFrom([]string{"content", "lounge", "lounge"}).Draw(t, "benefit")}
 	case engine.CouponK:
