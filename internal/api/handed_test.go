@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -159,6 +160,35 @@ func TestAGiftCardThatWasRedeemed(t *testing.T) {
 		h.do("GET", "/v1/redemptions/"+red, "").want(200).is("failed", "fulfilment", "status").is("refunded", "status")
 		h.do("POST", "/v1/redemptions/"+red+"/order/cancel", "").refused(409, "order_over")
 		h.do("GET", "/v1/redemptions/"+second+"x/order", "").refused(404, "order_not_found")
+		h.prove()
+	})
+}
+
+// A version commits to its raffles as it is published, before anything else is asked or any server ran, also one that comes into force later; until then the
+// one on sale is told.
+func TestARaffleIsCommittedToAsItIsPublished(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := newHouse(t, d, Limits{})
+		publish := func(draw, from string) {
+			t.Helper()
+			body, err := json.Marshal(map[string]any{"source": strings.Replace(coffee, "2026-11-30", draw, 1)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if from != "" {
+				body = append(bytes.TrimSuffix(body, []byte("}")), `, "from": "`+from+`"}`...)
+			}
+			h.do("POST", "/v1/program/versions", string(body)).want(201)
+		}
+		publish("2026-12-15", "")
+		told := h.do("GET", "/v1/raffles/ticket", "").want(200).is("open", "status").is("2026-11-22T13:00:00+01:00", "committed_at").text("commitment")
+		publish("2026-12-31", "2026-12-20T00:00:00+01:00")
+		h.do("GET", "/v1/raffles/ticket", "").want(200).is(told, "commitment").is("2026-12-15T23:59:59.999999+01:00", "draws_at")
+		list := h.do("GET", "/v1/raffles", "").want(200).is("open", "items", 0, "status").is(told, "items", 1, "commitment").is(nil, "items", 2)
+		h.now = h.now.AddDate(0, 0, 29)
+		h.do("GET", "/v1/raffles/ticket", "").want(200).is("open", "status").is(list.text("items", 0, "commitment"), "commitment").is("2026-11-22T13:00:00+01:00", "committed_at")
+		h.do("POST", "/v1/program/rollback", `{"version": 1}`).want(201)
 		h.prove()
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/program"
+	"lojal.dev/lojal/internal/raffle"
 	"lojal.dev/lojal/internal/terms"
 	"lojal.dev/lojal/internal/version"
 	"lojal.dev/lojal/internal/web"
@@ -172,6 +173,9 @@ func (s *Server) publication(ctx context.Context, c *Call, action string, publis
 	reply, err := s.once(ctx, c, http.StatusCreated, func(tx *db.Tx) (any, error) {
 		p, err := publish(tx)
 		if err != nil {
+			return nil, err
+		}
+		if err := raffle.Keep(ctx, tx, p, c.now); err != nil {
 			return nil, err
 		}
 		if !p.Unchanged {

@@ -124,21 +124,28 @@ func (s *Server) listRaffles(ctx context.Context, in *rafflesIn) (*Page[RaffleVi
 
 type raffleIn struct {
 	Call
-	// Reward is the id of the reward that gives tickets. Where its draw was moved there are several raffles: the one with the latest draw is meant.
+	// Reward is the id of the reward that gives tickets. Where its draw was moved there are several raffles: that of the version in force is meant, or, where
+	// that has none, the one with the latest draw.
 	Reward string `path:"reward"`
 }
 
 func (s *Server) getRaffle(ctx context.Context, in *raffleIn) (*RaffleView, error) {
 	var out RaffleView
 	err := s.look(ctx, &in.Call, func(tx *db.Tx, v view, _ *version.Set) error {
-		r, err := reward.LastRaffle(ctx, tx, in.program(), in.Reward)
 		planned, ok := v.planned(v.p.Rewards[in.Reward])
+		var r reward.Raffle
+		var err error
+		if ok {
+			r, err = reward.GetRaffle(ctx, tx, in.program(), in.Reward, *planned.DrawsAt)
+		} else {
+			r, err = reward.LastRaffle(ctx, tx, in.program(), in.Reward)
+		}
 		switch none := errs.CodeOf(err) == errs.CodeNotFound; {
 		case none && !ok:
 			return web.NotFound("raffle")
 		case err != nil && !none:
 			return err
-		case none, ok && r.DrawsAt.Before(*planned.DrawsAt): // its draw was moved since
+		case none:
 			out = planned
 		default:
 			out = v.raffle(&r, true)

@@ -15,6 +15,7 @@ import (
 	"lojal.dev/lojal/internal/lang"
 	"lojal.dev/lojal/internal/money"
 	"lojal.dev/lojal/internal/program"
+	"lojal.dev/lojal/internal/raffle"
 	"lojal.dev/lojal/internal/terms"
 	"lojal.dev/lojal/internal/version"
 )
@@ -238,6 +239,9 @@ func (c *programPublishCmd) Run(e *env) (err error) {
 		if out, err = version.Publish(e.ctx, tx, in); err != nil || out.Unchanged {
 			return err
 		}
+		if err := raffle.Keep(e.ctx, tx, out, in.Now); err != nil {
+			return err
+		}
 		return note(e, tx, in.Program, "program.published", fmt.Sprint(out.Version), in.Now)
 	})
 	if err != nil {
@@ -446,6 +450,9 @@ func (c *programRollbackCmd) run(e *env, d *db.DB, id string) (err error) {
 			}
 		}
 		if out, err = version.Rollback(e.ctx, tx, id, c.Number, from, actor, now); err != nil || out.Unchanged {
+			return err
+		}
+		if err := raffle.Keep(e.ctx, tx, out, now); err != nil {
 			return err
 		}
 		return note(e, tx, id, "program.rolled_back", fmt.Sprint(out.Version), now)

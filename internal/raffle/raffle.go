@@ -128,6 +128,32 @@ func (d *Draws) open(ctx context.Context, now time.Time) (failed []error) {
 	return failed
 }
 
+// Keep commits to the seeds of a version's raffles in the transaction that publishes it, also of one that comes into force later: so no ticket is sold, and no
+// raffle told of, before its commitment is.
+func Keep(ctx context.Context, tx *db.Tx, v version.Published, now time.Time) error {
+	if v.Unchanged {
+		return nil
+	}
+	_, doc, err := version.Get(ctx, tx, v.Program, v.Version)
+	if err != nil {
+		return err
+	}
+	p, err := program.Compile(doc, v.Version)
+	if err != nil {
+		return fmt.Errorf("read version %d of %s: %w", v.Version, v.Program, err)
+	}
+	commit := reward.Commit
+	if v.EffectiveFrom.After(now) {
+		commit = reward.CommitAhead
+	}
+	for _, r := range toCome(p, now) {
+		if err := commit(ctx, tx, v.Program, r, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Draw draws the raffles of a reward whose time has come, and gives the last of them. Asked again it gives the same. Conflict "raffle_open"
 // before the time.
 func (d *Draws) Draw(ctx context.Context, programID, rewardID string, now time.Time) (*reward.Raffle, error) {

@@ -165,6 +165,14 @@ func committed(ctx context.Context, tx *db.Tx, programID string, r *program.Comp
 	return status != RaffleOpen || prize == r.Gives.Raffle.Prize && winners == max(r.Gives.Raffle.Winners, 1), true, nil
 }
 
+// CommitAhead is Commit for a version that is to come: a raffle that is there keeps what it gives until then.
+func CommitAhead(ctx context.Context, tx *db.Tx, programID string, r *program.CompiledReward, now time.Time) error {
+	if _, there, err := committed(ctx, tx, programID, r); err != nil || there {
+		return err
+	}
+	return Commit(ctx, tx, programID, r, now)
+}
+
 // Commit draws the seed of a raffle that has none yet and keeps what is told of it. Of one that is there and open it keeps what it gives now.
 func Commit(ctx context.Context, tx *db.Tx, programID string, r *program.CompiledReward, now time.Time) error {
 	bucket, draws, winners := raffleBucket(programID, r.ID), *r.Draws, max(r.Gives.Raffle.Winners, 1)
