@@ -116,6 +116,9 @@ func (s *Server) requestOf(c *Call, raw Raw[AnyFact], write bool) (record.Reques
 
 // under puts the name of a fact's kind before the pointers of a refusal, since the flow speaks of the body alone.
 func under(raw Raw[AnyFact], err error) error {
+	if err == nil {
+		return nil
+	}
 	var a AnyFact
 	if web.Unmarshal(raw.JSON, &a) != nil {
 		return err
@@ -168,6 +171,9 @@ func (s *Server) batch(ctx context.Context, in *batchIn) (*Answered[BatchResult]
 	outcomes := make([]Outcome, len(in.Body.Facts))
 	for i, raw := range in.Body.Facts {
 		req, err := s.requestOf(&in.Call, raw, true)
+		if err == nil {
+			err = under(raw, s.bring(ctx, &in.Call, req.Member, &req.Fact))
+		}
 		if err != nil {
 			outcomes[i] = s.refused(ctx, err)
 			continue
@@ -267,6 +273,9 @@ func (s *Server) simulate(ctx context.Context, in *simulateIn) (*SimulationResul
 	var places []int
 	for i, raw := range in.Body.Facts {
 		req, err := s.requestOf(&in.Call, raw, false)
+		if err == nil {
+			err = under(raw, s.bring(ctx, &in.Call, req.Member, &req.Fact))
+		}
 		if err != nil {
 			out.Results[i] = s.refused(ctx, err)
 			continue

@@ -397,6 +397,31 @@ type CouponUse struct {
 	Undone bool   `json:"undone,omitempty"`
 }
 
+// broughtWith is what was used with a purchase.
+func (v view) broughtWith(b *engine.Purchase) (out []BroughtCode, off Amount) {
+	var sum int64
+	for i := range b.Codes {
+		u := &b.Codes[i]
+		one := BroughtCode{Coupon: u.Coupon, Redemption: u.Redemption, Reward: u.Reward, Benefit: u.Benefit, Lines: u.Lines, Use: u.Use}
+		switch {
+		case v.p.Coupons[u.Coupon] != nil:
+			one.Title = v.p.Coupons[u.Coupon].Title.In(v.lang)
+		case v.p.Rewards[u.Reward] != nil:
+			one.Title = v.p.Rewards[u.Reward].Title.In(v.lang)
+		case u.Benefit != "" && v.p.Benefit(u.Benefit) != nil:
+			one.Title = v.p.Benefit(u.Benefit).Title.In(v.lang)
+		}
+		if u.Amount != nil {
+			if n, err := u.Amount.Minor(v.p.Exponent); err == nil {
+				sum += n
+				one.Amount = v.money(n)
+			}
+		}
+		out = append(out, one)
+	}
+	return out, v.money(sum)
+}
+
 // couponUse is what came of a fact about a coupon.
 func (v view) couponUse(d engine.Decision) *CouponUse {
 	for _, e := range d.Events {

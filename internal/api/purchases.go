@@ -6,11 +6,13 @@ import (
 	"time"
 
 	"lojal.dev/lojal/internal/books"
+	"lojal.dev/lojal/internal/code"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/ids"
 	"lojal.dev/lojal/internal/money"
+	"lojal.dev/lojal/internal/record"
 	"lojal.dev/lojal/internal/version"
 	"lojal.dev/lojal/internal/web"
 )
@@ -28,7 +30,38 @@ func (p Purchase) fact() engine.Fact {
 }
 
 func (s *Server) recordPurchase(ctx context.Context, in *purchaseIn) (*Answered[Recorded], error) {
-	return s.recordFact(ctx, &in.Call, in.Include, in.Body.Member, in.Body.fact())
+	return s.recordBought(ctx, &in.Call, in.Include, in.Body)
+}
+
+// recordBought records a purchase with what is brought with it.
+func (s *Server) recordBought(ctx context.Context, c *Call, include []string, p Purchase) (*Answered[Recorded], error) {
+	f := p.fact()
+	if f.Brings() {
+		if out, err := s.first(ctx, c, include); out != nil || err != nil {
+			return out, err
+		}
+		if err := s.bring(ctx, c, p.Member, &f); err != nil {
+			return nil, c.nobody(err, f.Kind)
+		}
+	}
+	return s.recordFact(ctx, c, include, p.Member, f)
+}
+
+// bring looks up what is brought with a purchase. The codes themselves go no further.
+func (s *Server) bring(ctx context.Context, c *Call, ref string, f *engine.Fact) error {
+	if !f.Brings() {
+		return nil
+	}
+	p, member, err := s.payer(ctx, c, ref)
+	if err != nil {
+		return err
+	}
+	b := *f.Purchase
+	b.Codes, err = record.Present(ctx, s.DB, c.program(), p, member, b.Codes, func(u engine.CodeUse) (code.Code, error) {
+		return s.brought(ctx, c, PresentedCode{Code: u.Code, Address: u.Address}, code.Voucher, code.Coupon, code.GiftCard, code.Share)
+	})
+	f.Purchase = &b
+	return err
 }
 
 // ReceiptPath is a purchase's natural key.
@@ -49,7 +82,7 @@ type putPurchaseIn struct {
 func (s *Server) putPurchase(ctx context.Context, in *putPurchaseIn) (*Answered[Recorded], error) {
 	b := in.Body
 	p := Purchase{Head{b.Member, FactKey{in.Source, in.ExternalID, b.OccurredAt}}, b.Purchase}
-	return s.recordFact(ctx, &in.Call, in.Include, p.Member, p.fact())
+	return s.recordBought(ctx, &in.Call, in.Include, p)
 }
 
 // PurchasePath names a purchase.

@@ -132,7 +132,7 @@ func table() []*Route {
 		// Purchases
 		route("POST", "/v1/purchases", "purchases:write", (*Server).recordPurchase, About{
 			Tag: purchases, Summary: "Record a purchase", Status: http.StatusCreated, Also: guest,
-			Text: "Decides what the purchase earns by the program version in force at its business time. Give `source` and `external_id` (the till and its receipt number): the same receipt counts once, however often it is sent. A purchase without a member is decided and not kept. `spend` redeems rewards in the same stroke.",
+			Text: "Decides what the purchase earns by the program version in force at its business time. Give `source` and `external_id` (the till and its receipt number): the same receipt counts once, however often it is sent. A purchase without a member is decided and not kept. `spend` redeems rewards in the same stroke. `codes` are what lowers the price: coupons and vouchers by their codes, benefits by their ids. They are used with the purchase or not at all; the answer says under `codes` what each took off the goods, and that is not to be in the amounts that are sent.",
 			Body: `{"member": "ext:4711", "source": "till-1", "external_id": "R-1001", "occurred_at": "2026-11-20T14:03:00+01:00", "store": "oslo-1", "lines": [{"id": "1", "sku": "C-01", "name": "Cappuccino", "category": "coffee", "quantity": 2, "amount": "98.00", "tax": "12.78"}, {"id": "2", "sku": "B-07", "name": "Bun", "category": "food/bread", "amount": "42.00"}], "payments": [{"means": "card", "amount": "140.00"}]}`,
 		}),
 		route("PUT", "/v1/purchases/{source}/{external_id}", "purchases:write", (*Server).putPurchase, About{

@@ -328,6 +328,9 @@ func (v view) fact(f engine.Fact, d engine.Decision) Recorded {
 	if f.Kind == engine.CouponK {
 		r.Coupon = v.couponUse(d)
 	}
+	if f.Brings() {
+		r.Codes, r.Off = v.broughtWith(f.Purchase)
+	}
 	for _, e := range d.Events {
 		switch e.Type {
 		case engine.EvTierUp:

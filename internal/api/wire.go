@@ -568,6 +568,9 @@ type Recorded struct {
 	TierChanges []TierChange     `json:"tier_changes,omitempty"`
 	// Coupon is what a coupon took off.
 	Coupon *CouponUse `json:"coupon,omitempty"`
+	// Codes are what was used with a purchase, with what each took off; Off is that together, in the program's currency.
+	Codes []BroughtCode `json:"codes,omitempty"`
+	Off   Amount        `json:"off,omitempty"`
 	// Balances are those after it, brought up to now.
 	Balances map[string]Balance `json:"balances,omitempty"`
 	// Facts are all that were recorded on the way: what time had brought due comes first.
@@ -575,6 +578,20 @@ type Recorded struct {
 	// Tiers and Explanation are there on ?include=tiers,explanation.
 	Tiers       map[string]Tier `json:"tiers,omitempty"`
 	Explanation *Explanation    `json:"explanation,omitempty"`
+}
+
+// BroughtCode is what was used with a purchase: a coupon, a voucher or a benefit.
+type BroughtCode struct {
+	Coupon     string `json:"coupon,omitempty"`
+	Redemption string `json:"redemption,omitempty"`
+	Reward     string `json:"reward,omitempty"`
+	Benefit    string `json:"benefit,omitempty"`
+	Title      string `json:"title,omitempty"`
+	// Amount is what it took off, in the program's currency; Lines are those it was for, all goods when left out.
+	Amount Amount   `json:"amount"`
+	Lines  []string `json:"lines,omitempty"`
+	// Use is the fact by which it was used.
+	Use string `json:"use,omitempty"`
 }
 
 // FactNames is when a fact happened and how it is known.

@@ -635,6 +635,10 @@ func encodePurchase(p *engine.Purchase) ([]byte, error) {
 		e.any(p.Spend)
 	}
 	e.textsAt("redemptions", p.Redemptions)
+	if len(p.Codes) > 0 {
+		e.named("codes")
+		e.any(p.Codes)
+	}
 	e.textAt("by", p.By)
 	if p.Own {
 		e.named("own")

@@ -44,6 +44,8 @@ func (n *New) check(p *program.Compiled, set *version.Set) (err error) {
 			errs.Field{Pointer: "/external_id", Reason: "required", Message: "Give source and external_id: by them the receipt counts once."})
 	case len(n.Purchase.Spend) > 0 || len(n.Purchase.Redemptions) > 0:
 		return errs.Invalid("invalid_purchase", "The purchase has mistakes.", errs.Field{Pointer: "/spend", Reason: "no_member", Message: "goes only with a member"})
+	case len(n.Purchase.Codes) > 0:
+		return errs.Invalid("invalid_purchase", "The purchase has mistakes.", errs.Field{Pointer: "/codes", Reason: "no_member", Message: "goes only with a member: use the code by itself, and send what it took off among the discounts"})
 	case n.OccurredAt.After(n.Now.Add(record.Ahead)):
 		return errs.Invalid("in_the_future", "The time lies in the future.", errs.Field{Pointer: "/occurred_at", Reason: "in_the_future", Message: "must not lie more than 5 minutes ahead"})
 	}

@@ -64,6 +64,7 @@ type grammar struct {
 	Organization organizationCmd `cmd:"" help:"Make organizations, and say who belongs to them in what role."`
 	Share        shareCmd        `cmd:"" help:"Pass something on to a friend for a member."`
 	Coupon       couponCmd       `cmd:"" help:"Issue, use and call off coupons."`
+	Purchase     purchaseCmd     `cmd:"" help:"Record purchases with what is used with them, and returns."`
 	Redemption   redemptionCmd   `cmd:"" help:"Redeem rewards, and see to what was ordered."`
 	Raffle       raffleCmd       `cmd:"" help:"Look at raffles, draw them and prove the draw."`
 	Adjustment   adjustmentCmd   `cmd:"" help:"Change balances by hand."`

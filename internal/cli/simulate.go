@@ -8,6 +8,8 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"lojal.dev/lojal/internal/api"
+	"lojal.dev/lojal/internal/code"
+	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/explain"
@@ -72,6 +74,11 @@ func (c *simulateCmd) Run(e *env) (err error) {
 		reqs[i].Now, reqs[i].Actor = e.now(), actor
 	}
 	var versions version.Cache
+	for i := range reqs {
+		if err := bring(e, d, &versions, id, opts.Draft, &reqs[i]); err != nil {
+			return err
+		}
+	}
 	r := record.New(d, &versions)
 	defer r.Close()
 	outs, err := r.Simulate(e.ctx, id, reqs, opts)
@@ -175,6 +182,49 @@ func (e *env) facts(path string) ([]api.AnyFact, error) {
 }
 
 var errOneKind = errors.New("it must have exactly one of enrolment, purchase, return, activity, redemption, adjustment, transfer, plan, use")
+
+// bring looks up what is brought with a purchase: whoever sits at the database need not guess.
+func bring(e *env, d *db.DB, versions *version.Cache, id string, draft *program.Compiled, req *record.Request) error {
+	if !req.Fact.Brings() {
+		return nil
+	}
+	p, who := draft, ""
+	err := d.Read(e.ctx, func(tx *db.Tx) error {
+		set, err := versions.Get(e.ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if p == nil {
+			p = set.Latest()
+		}
+		if req.Member == "" {
+			return nil
+		}
+		found, err := member.ResolveAll(e.ctx, tx, p, []string{req.Member})
+		if err == nil {
+			who = found[0].ID
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	b := *req.Fact.Purchase
+	b.Codes, err = record.Present(e.ctx, d, id, p, who, b.Codes, func(u engine.CodeUse) (c code.Code, err error) {
+		err = d.Read(e.ctx, func(tx *db.Tx) error {
+			k, err := code.KeyOf(e.ctx, tx, id)
+			if err != nil {
+				return err
+			}
+			hash, _ := k.Hash(u.Code)
+			c, err = code.ByHash(e.ctx, tx, id, hash)
+			return err
+		})
+		return c, err
+	})
+	req.Fact.Purchase = &b
+	return err
+}
 
 // requestOf makes a request of a fact in the API's form.
 func requestOf(a api.AnyFact) (record.Request, error) {

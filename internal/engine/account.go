@@ -379,6 +379,7 @@ const (
 	EvCouponIssued      = "coupon.issued"
 	EvCouponUsed        = "coupon.used"
 	EvCouponUndone      = "coupon.undone"
+	EvCodeBack          = "purchase.code_back"
 	EvCardIssued        = "gift_card.issued"
 	EvCardLoaded        = "gift_card.loaded"
 

@@ -50,7 +50,8 @@ type bline struct {
 
 type bdiscount struct {
 	amount int64
-	lines  []int // empty: the whole purchase
+	lines  []int   // empty: the whole purchase
+	parts  []int64 // of each line, where that is known; else it is shared by what the lines cost
 }
 
 type bpayment struct {
@@ -159,6 +160,7 @@ func readGoods(p *program.Compiled, b *Purchase) (*basket, *reader) {
 			tax: r.money(b.Shipping.Tax, "/shipping/tax", false)}
 	}
 	r.discounts(b, out)
+	r.codes(b, out)
 	for i, pay := range b.Payments {
 		at := "/payments/" + strconv.Itoa(i)
 		if pay.Means == "" {
@@ -436,9 +438,12 @@ func (b *basket) takeDiscounts(values []int64, in []bool, scoped bool, whole str
 				weights[len(weights)-1] = 1
 			}
 		}
-		parts, err := money.Split(dis.amount, weights)
-		if err != nil {
-			return 0, err
+		parts := dis.parts
+		if parts == nil {
+			var err error
+			if parts, err = money.Split(dis.amount, weights); err != nil {
+				return 0, err
+			}
 		}
 		for i := range values {
 			if in[i] {

@@ -23,6 +23,7 @@ type UseBody struct {
 	Reason  string `json:"reason,omitempty"`
 	Store   string `json:"store,omitempty"`
 	Channel string `json:"channel,omitempty"`
+	PartOfPurchase
 }
 
 // FadeState is how far a fading benefit has fallen for a member. There is none before the first purchase or warning.
@@ -550,6 +551,20 @@ func (w *work) doUse() error {
 	if s.Left != nil {
 		data["left"] = strconv.FormatInt(*s.Left-1, 10)
 	}
+	if part := w.f.Use.PartOfPurchase; part.Purchase != "" {
+		left, err := part.left(maxMoney, w.p.Exponent)
+		if err != nil {
+			return err
+		}
+		off, err := worthOff(s.Worth, left)
+		if err != nil {
+			return err
+		}
+		data["purchase"] = part.Purchase
+		if s.Worth.Kind == program.WorthPercent || s.Worth.Kind == program.WorthMoney {
+			data["amount"] = money.Format(off, w.p.Exponent)
+		}
+	}
 	w.event(EvBenefitUsed, data)
 	w.note(NoteBenefitTaken, Args{"benefit": {Benefit: b.ID}})
 	return nil
@@ -570,21 +585,40 @@ func (w *work) undoUse() error {
 			return errs.Conflict("undone_already", "This use was taken back already.").With("fact", child.Fact.ID)
 		}
 	}
-	id := past.Fact.Use.Benefit
+	if err := w.usedWith(past.Fact.Use.Purchase); err != nil {
+		return err
+	}
+	w.giveUseBack(past)
+	return nil
+}
+
+// worthOff is what a benefit takes off what is left to pay: a part of it, rounded half up, or money, never more than it; what is no discount takes nothing.
+func worthOff(worth program.Worth, left int64) (int64, error) {
+	switch worth.Kind {
+	case program.WorthPercent:
+		return money.MulDiv(left, worth.Amount, 10000, money.HalfUp)
+	case program.WorthMoney:
+		return min(worth.Amount, left), nil
+	}
+	return 0, nil
+}
+
+// giveUseBack takes the use of a benefit back: its limits, and what it used of something that was given or passed on.
+func (w *work) giveUseBack(used *Past) {
+	id := used.Fact.Use.Benefit
 	w.note(NoteBenefitUnused, Args{"benefit": {Benefit: id}})
-	for _, c := range past.Decision.Counters {
+	for _, c := range used.Decision.Counters {
 		w.tally(c.Name, c.Period, -c.Add)
 	}
-	for _, g := range past.Decision.Grants {
+	for _, g := range used.Decision.Grants {
 		if g.Benefit != id {
 			continue
 		}
 		g.Used--
-		w.tellShared(EvShareUndone, &g, past.Fact.ID)
-		w.returnGrants(&RedemptionState{Member: past.Fact.Member, Grants: []GrantUse{{g, 1}}})
+		w.tellShared(EvShareUndone, &g, used.Fact.ID)
+		w.returnGrants(&RedemptionState{Member: used.Fact.Member, Grants: []GrantUse{{g, 1}}})
 	}
-	w.event(EvBenefitUnused, map[string]string{"benefit": id, "use": past.Fact.ID})
-	return nil
+	w.event(EvBenefitUnused, map[string]string{"benefit": id, "use": used.Fact.ID})
 }
 
 // Fading.

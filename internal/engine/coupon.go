@@ -38,6 +38,7 @@ type CouponStep struct {
 	Store   string   `json:"store,omitempty"`
 	Channel string   `json:"channel,omitempty"`
 	Reason  string   `json:"reason,omitempty"`
+	PartOfPurchase
 }
 
 // couponTally begins the names of the counters of coupons.
@@ -60,8 +61,8 @@ func couponNeeds(p *program.Compiled, st *State, f Fact) Needs {
 	if f.Coupon == nil {
 		return Needs{}
 	}
-	n := CouponNeeds(p, st, f.Coupon.Coupon, f.OccurredAt)
-	if f.Parent != "" {
+	n := CouponNeeds(p, st, f.Coupon.Coupon, f.AskedAt())
+	if f.Parent != "" && f.Coupon.Do != CouponUsed {
 		n.Past = []string{f.Parent}
 	}
 	return n
@@ -79,8 +80,9 @@ func couponOf(p *program.Compiled, st *State, named string) (*program.CompiledCo
 	return c, nil
 }
 
-// CouponUsable gives the coupon that can be used at a time by an account, which must be loaded as CouponNeeds says; else why not.
-func CouponUsable(p *program.Compiled, acc *Account, coupon string, at time.Time) (*program.CompiledCoupon, error) {
+// CouponUsable gives the coupon that can be used at a time by an account, which must be loaded as CouponNeeds says for the time asked by whose
+// periods its limits count; else why not.
+func CouponUsable(p *program.Compiled, acc *Account, coupon string, at, asked time.Time) (*program.CompiledCoupon, error) {
 	st := &acc.State
 	c, err := couponOf(p, st, coupon)
 	switch {
@@ -101,9 +103,9 @@ func CouponUsable(p *program.Compiled, acc *Account, coupon string, at time.Time
 	case st.Kind == CouponCode && st.Card.Used >= max(c.Uses, 1):
 		return nil, errs.Conflict("coupon_used", "This code was used.").With("uses", max(c.Uses, 1))
 	}
-	sc := newScene(p, st, at)
+	sc := newScene(p, st, asked)
 	for _, l := range c.Limits {
-		if l.Times >= 0 && acc.Tallies[limitName(l)+"/times"][program.PeriodKey(l.Per, at, sc.zone(l.Zone))] >= l.Times {
+		if l.Times >= 0 && acc.Tallies[limitName(l)+"/times"][program.PeriodKey(l.Per, asked, sc.zone(l.Zone))] >= l.Times {
 			return nil, errs.Conflict("limit_reached", "The limit of this coupon is reached.").With("each", l.Each).With("per", l.Per).With("times", l.Times)
 		}
 	}
@@ -162,9 +164,12 @@ func (w *work) doCoupon() error {
 }
 
 func (w *work) useCoupon(b *CouponStep) error {
-	c, err := CouponUsable(w.p, w.acc, b.Coupon, w.at)
+	c, err := CouponUsable(w.p, w.acc, b.Coupon, w.at, w.f.AskedAt())
 	if err != nil {
 		return err
+	}
+	if c.LooksAtPurchase() && b.Purchase == "" {
+		return errPurchaseFirst()
 	}
 	if b.Total == nil {
 		return errs.Invalid("invalid_coupon", "Say what there is to pay.", errs.Field{Pointer: "/total", Reason: "required", Message: "is missing"})
@@ -180,17 +185,22 @@ func (w *work) useCoupon(b *CouponStep) error {
 	if err := others.refuses(couponID(w.st, w.f.Member, c), c.Stacking(), total, w.p.Exponent); err != nil {
 		return err
 	}
-	off, err := CouponOff(c, total)
+	left, err := b.left(total, w.p.Exponent)
+	if err != nil {
+		return err
+	}
+	off, err := CouponOff(c, left)
 	if err != nil {
 		return err
 	}
 	if w.st.Kind == CouponCode {
 		w.st.Card.Used++
 	}
-	sc := newScene(w.p, w.st, w.at)
+	asked := w.f.AskedAt()
+	sc := newScene(w.p, w.st, asked)
 	for _, l := range c.Limits {
 		if l.Times >= 0 {
-			w.tally(limitName(l)+"/times", program.PeriodKey(l.Per, w.at, sc.zone(l.Zone)), 1)
+			w.tally(limitName(l)+"/times", program.PeriodKey(l.Per, asked, sc.zone(l.Zone)), 1)
 		}
 	}
 	w.note(NoteCouponUsed, Args{"money": Money(off), "text": text(c.ID)})
@@ -198,8 +208,15 @@ func (w *work) useCoupon(b *CouponStep) error {
 	if b.By != "" {
 		data["by"] = b.By
 	}
+	if b.Purchase != "" {
+		data["purchase"] = b.Purchase
+	}
 	w.event(EvCouponUsed, data)
 	return nil
+}
+
+func errPurchaseFirst() error {
+	return errs.Conflict("coupon_with_purchase", "This coupon looks at what is bought: send its code with the purchase, under codes. A simulation of the purchase says what it takes off.")
 }
 
 // undoCoupon takes a use back, whole and once: what it counted is counted no more.
@@ -218,11 +235,10 @@ func (w *work) undoCoupon() error {
 			return errs.Conflict("undone_already", "This use was taken back already.").With("fact", child.Fact.ID)
 		}
 	}
-	for _, c := range past.Decision.Counters {
-		if strings.HasPrefix(strings.TrimPrefix(c.Name, ProgramTally), couponTally) {
-			w.tally(c.Name, c.Period, -c.Add)
-		}
+	if err := w.usedWith(past.Fact.Coupon.Purchase); err != nil {
+		return err
 	}
+	w.uncoupon(&past.Decision)
 	id := past.Fact.Coupon.Coupon
 	if w.st.Kind == CouponCode {
 		w.st.Card.Used--
@@ -231,6 +247,15 @@ func (w *work) undoCoupon() error {
 	w.note(NoteCouponUnused, Args{"text": text(id)})
 	w.event(EvCouponUndone, map[string]string{"coupon": id})
 	return nil
+}
+
+// uncoupon counts the use of a coupon no more.
+func (w *work) uncoupon(used *Decision) {
+	for _, c := range used.Counters {
+		if strings.HasPrefix(strings.TrimPrefix(c.Name, ProgramTally), couponTally) {
+			w.tally(c.Name, c.Period, -c.Add)
+		}
+	}
 }
 
 // couponID tells one coupon from another in a purchase: a code is itself, a word is its coupon.

@@ -152,7 +152,7 @@ func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
 			rules("plan:" + f.Plan.To)
 		}
 	case UseK:
-		if f.Parent != "" {
+		if f.Parent != "" && f.Use != nil && f.Use.Undo {
 			n.Past = []string{f.Parent}
 		}
 		if f.Use != nil {
@@ -337,6 +337,10 @@ func (w *work) guest() (Decision, *Account, error) {
 	if w.f.Kind != PurchaseK {
 		return Decision{}, nil, errs.Invalid("member_required", "Say which member this is about.", errs.Field{Pointer: "/member", Reason: "required", Message: "is missing"})
 	}
+	if w.f.Brings() {
+		return Decision{}, nil, errs.Invalid("member_required", "What is used with a purchase is kept with it, and a purchase of nobody is not kept: say who buys, or use the code by itself.",
+			errs.Field{Pointer: "/member", Reason: "required", Message: "is missing"})
+	}
 	b, err := w.basket()
 	if err != nil {
 		return Decision{}, nil, err
@@ -465,6 +469,11 @@ func (w *work) doPurchase() error {
 		w.note(StepRate, Args{"from": text(b.from), "rate": Number(b.rate), "to": Money(b.total)})
 	}
 	w.event(EvPurchase, map[string]string{"total": money.Format(b.total, w.p.Exponent), "currency": w.p.Doc.Currency})
+	if len(body.Codes) > 0 {
+		if err := w.broughtCodes(body); err != nil {
+			return err
+		}
+	}
 	paid, err := w.link(b, body.Redemptions)
 	if err != nil {
 		return err
@@ -472,7 +481,7 @@ func (w *work) doPurchase() error {
 	if w.st.Status == Blocked {
 		w.none("purchase", WhyBlocked)
 		w.note(NoteNothing, nil)
-		if len(body.Spend) > 0 {
+		if len(body.Spend) > 0 || len(body.Codes) > 0 {
 			return w.mayAct()
 		}
 		if err := w.countPurchase(b, paid); err != nil {
@@ -499,6 +508,11 @@ func (w *work) doPurchase() error {
 	for _, id := range w.p.TierIDs {
 		if w.p.Tiers[id].CurrentPurchase == "next" {
 			s.tier[id] = before[id]
+		}
+	}
+	if len(body.Codes) > 0 {
+		if err := w.mayBring(s); err != nil {
+			return err
 		}
 	}
 	done, err := w.earn("purchase", s, paid)

@@ -169,7 +169,7 @@ var EventTypes = []EventType{
 		{Name: "friend", Text: "The other member.", Example: "mem_01k9zjq3hfe1f8m6v7j0q3x5c4"},
 	}},
 	{EvVoucherUsed, 1, "A voucher was used.", []EventField{
-		redemptionField, rewardField, {Name: "amount", Text: "What it took off, in the program's currency.", Example: "50.00"},
+		redemptionField, rewardField, {Name: "amount", Text: "What it took off, in the program's currency.", Example: "50.00"}, withPurchase,
 	}},
 	{EvVoucherUndone, 1, "A use of a voucher was taken back: it can be used again.", []EventField{redemptionField, rewardField}},
 	{EvVoucherVoid, 1, "A voucher was called off.", []EventField{redemptionField, rewardField}},
@@ -210,9 +210,17 @@ var EventTypes = []EventType{
 	{EvCouponIssued, 1, "A code of a coupon was issued. The member of the event is the code's account. The code is not in the event.", []EventField{couponField}},
 	{EvCouponUsed, 1, "A coupon was used. The member of the event is who used a word, or the account of a code.", []EventField{
 		couponField, {Name: "amount", Text: "What it took off, in the program's currency.", Example: "50.00"},
-		{Name: "by", Text: "The member who used a code, where that was told.", Example: "mem_01k9zjq3hfe1f8m6v7j0q3x5c4", Optional: true},
+		{Name: "by", Text: "The member who used a code, where that was told.", Example: "mem_01k9zjq3hfe1f8m6v7j0q3x5c4", Optional: true}, withPurchase,
 	}},
 	{EvCouponUndone, 1, "A use of a coupon was taken back: it can be used again.", []EventField{couponField}},
+	{EvCodeBack, 1, "All of a purchase came back, and with it the use of a code that stands in the books of another.", []EventField{
+		{Name: "purchase", Text: "The id of the purchase.", Example: "pur_01k9zjq3hfe1f8m6v7j0q3x5c4"},
+		{Name: "use", Text: "The id of the fact by which it was used.", Example: "fct_01k9zjq3hfe1f8m6v7j0q3x5c4"},
+		{Name: "holder", Text: "In whose books that is.", Example: "cpn_01k9zjq3hfe1f8m6v7j0q3x5c4"},
+		{Name: "coupon", Text: "The coupon, where it is one.", Example: "sorry", Optional: true},
+		{Name: "redemption", Text: "The redemption of the voucher, where it is one.", Example: "red_01k9zjq3hfe1f8m6v7j0q3x5c4", Optional: true},
+		{Name: "reward", Text: "What the voucher was redeemed for.", Example: "ten-off", Optional: true},
+	}},
 	{EvPartnerAward, 1, "A partner gave a member points.", []EventField{unitField, amountField, partnerField}},
 	{EvPartnerAccept, 1, "A member paid with points at a partner.", []EventField{unitField, amountField, partnerField}},
 	{EvPartnerUndo, 1, "What was done at a partner was taken back.", []EventField{
@@ -302,8 +310,11 @@ var EventTypes = []EventType{
 	}},
 	{EvBenefitUsed, 1, "A member used a benefit.", []EventField{
 		benefitField, {Name: "left", Text: "How often it can still be used, where that is limited.", Example: "1", Optional: true},
+		{Name: "amount", Text: "What it took off the purchase it was used with, in the program's currency.", Example: "50.00", Optional: true}, withPurchase,
 	}},
 }
+
+var withPurchase = EventField{Name: "purchase", Text: "The id of the purchase it was used with, where that was said in one.", Example: "pur_01k9zjq3hfe1f8m6v7j0q3x5c4", Optional: true}
 
 var couponField = EventField{Name: "coupon", Text: "The coupon.", Example: "summer"}
 

@@ -273,6 +273,7 @@ const (
 	NoteFadeStopped   = "benefit_kept"     // benefit: what was warned of will not come
 	NoteRestored      = "benefit_restored" // benefit, value (optional)
 	NoteBenefitTaken  = "benefit_used"     // benefit
+	NoteBenefitOff    = "benefit_off"      // benefit, money: what it took off the purchase it was used with
 	NoteBenefitUnused = "benefit_unused"   // benefit
 )
 

@@ -177,6 +177,9 @@ type Purchase struct {
 	Spend []Spend `json:"spend,omitempty"`
 	// Redemptions are the ids of committed redemptions that belong to this purchase: a return gives their points back too.
 	Redemptions []string `json:"redemptions,omitempty"`
+	// Codes are what is used with it to lower its price: codes of coupons and vouchers, and benefits of the member's own. All of them are used with the
+	// purchase, or the purchase is refused. What each takes off is said in the answer; it is not yet inside the lines' amounts.
+	Codes []CodeUse `json:"codes,omitempty"`
 	// By is who bought it for an organization.
 	By string `json:"by,omitempty"`
 	// Own keeps it in the member's own books, though the member acts for an organization.

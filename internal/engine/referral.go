@@ -419,13 +419,16 @@ func OwnSource(source string) bool {
 // FollowUps are the types of events that something follows from, for somebody else.
 var FollowUps = map[string]bool{EvReferralJoined: true, EvReferralQualified: true, EvReferralUndone: true, EvRecognized: true, EvRecognitionUndone: true,
 	EvShareClaimed: true, EvShareUsed: true, EvShareUndone: true,
-	EvSentHome: true, EvBelongs: true}
+	EvSentHome: true, EvBelongs: true, EvCodeBack: true}
 
 // FollowUp gives the fact that an event of a member brings about for another one, and false when none does. It is always the same
 // for an event: its natural key says which, so that it counts once. at is when the event was.
 func FollowUp(e Event, member, fact string, at time.Time) (Fact, bool) {
 	if !FollowUps[e.Type] {
 		return Fact{}, false
+	}
+	if e.Type == EvCodeBack {
+		return codeFollowUp(e, member, Fact{OccurredAt: at})
 	}
 	if e.Type == EvSentHome || e.Type == EvBelongs {
 		return houseFollowUp(e, member, fact, at)

@@ -78,6 +78,9 @@ func (w *work) doReturn() error {
 	if err := w.uncount(past, bought, before, after, whole); err != nil {
 		return err
 	}
+	if whole && len(past.Fact.Purchase.Codes) > 0 {
+		w.codesBack(past)
+	}
 	w.allBack = whole || costs(bought) && !costs(unreturned(bought, after))
 	w.event(EvReturn, map[string]string{"purchase": past.Fact.ID})
 	if len(past.Decision.Counts) > 0 {

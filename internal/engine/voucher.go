@@ -37,6 +37,7 @@ type VoucherStep struct {
 	Store   string `json:"store,omitempty"`
 	Channel string `json:"channel,omitempty"`
 	Reason  string `json:"reason,omitempty"`
+	PartOfPurchase
 }
 
 // Beside is another voucher or coupon of the same purchase: what it stacks with is what its reward or coupon says.
@@ -53,6 +54,8 @@ type VoucherUse struct {
 	Fact   string    `json:"fact"`
 	At     time.Time `json:"at"`
 	Amount int64     `json:"amount"` // what it took off, in minor units
+	// Purchase is what it was used with, where that was said in one.
+	Purchase string `json:"purchase,omitempty"`
 }
 
 // most is how often a voucher can be used.
@@ -152,11 +155,18 @@ func (w *work) doVoucher() error {
 		if err := others.refuses(s.ID, rulesOf(w.p, s.Reward), total, w.p.Exponent); err != nil {
 			return err
 		}
-		off, err := v.Off(total)
+		left, err := b.left(total, w.p.Exponent)
 		if err != nil {
 			return err
 		}
-		v.Used = append(v.Used, VoucherUse{Fact: w.f.ID, At: w.at, Amount: off})
+		off, err := v.Off(left)
+		if err != nil {
+			return err
+		}
+		v.Used = append(v.Used, VoucherUse{Fact: w.f.ID, At: w.at, Amount: off, Purchase: b.Purchase})
+		if b.Purchase != "" {
+			data["purchase"] = b.Purchase
+		}
 		data["amount"] = money.Format(off, w.p.Exponent)
 		w.note(NoteVoucherUsed, Args{"money": Money(off), "reward": {Reward: s.Reward}})
 		w.event(EvVoucherUsed, data)
@@ -167,6 +177,9 @@ func (w *work) doVoucher() error {
 		}
 		if at < 0 {
 			return errs.Conflict("voucher_not_used", "There is no such use of this voucher to take back.")
+		}
+		if err := w.usedWith(v.Used[at].Purchase); err != nil {
+			return err
 		}
 		v.Used = slices.Delete(v.Used, at, at+1)
 		w.note(NoteVoucherUnused, Args{"reward": {Reward: s.Reward}})
@@ -287,7 +300,10 @@ func (c *Presented) lowering(p *program.Compiled, by string, at time.Time) (id s
 	if c.Account == nil {
 		return "", rules, nil, errs.Forbidden("member_required", "Members alone may use this word: say who pays.")
 	}
-	coupon, err := CouponUsable(p, c.Account, c.Coupon, at)
+	coupon, err := CouponUsable(p, c.Account, c.Coupon, at, at)
+	if err == nil && coupon.LooksAtPurchase() {
+		err = errPurchaseFirst()
+	}
 	if err != nil {
 		return "", rules, nil, err
 	}

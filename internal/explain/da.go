@@ -194,6 +194,7 @@ var da = table{
 		engine.NoteRestored:        staff("”{benefit}” er tilbage på {value}.", "”{benefit}” er tilbage.").members("”{benefit}” er {value} for dig igen.", "Du har ”{benefit}” igen."),
 		engine.NoteBenefitUnused:   staff("Brugen af ”{benefit}” er taget tilbage.").members("Din brug af ”{benefit}” er taget tilbage."),
 		engine.NoteBenefitTaken:    staff("”{benefit}” blev brugt.").members("Du brugte ”{benefit}”."),
+		engine.NoteBenefitOff:      staff("”{benefit}” gav {money} i rabat.").members("”{benefit}” gav dig {money} i rabat."),
 		engine.NoteBenefitInactive: staff("Medlemskabet er ikke aktivt.").members("Dit medlemskab er ikke aktivt."),
 		engine.NoteBenefitFrom:     staff("Medlemmet har den fra {time:first}.").members("Du har den fra {time:first}."),
 		engine.NoteBenefitOver:     both("Den gjaldt {time:upto}."),

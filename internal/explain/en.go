@@ -194,6 +194,7 @@ var en = table{
 		engine.NoteRestored:        staff("“{benefit}” is back at {value}.", "“{benefit}” is back.").members("“{benefit}” is {value} for you again.", "You have “{benefit}” again."),
 		engine.NoteBenefitUnused:   staff("The use of “{benefit}” was taken back.").members("Your use of “{benefit}” was taken back."),
 		engine.NoteBenefitTaken:    staff("“{benefit}” was used.").members("You used “{benefit}”."),
+		engine.NoteBenefitOff:      staff("“{benefit}” took {money} off.").members("“{benefit}” saved you {money}."),
 		engine.NoteBenefitInactive: staff("The membership is not active.").members("Your membership is not active."),
 		engine.NoteBenefitFrom:     staff("The member has it from {time:first}.").members("You have it from {time:first}."),
 		engine.NoteBenefitOver:     both("It ran {time:upto}."),

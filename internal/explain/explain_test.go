@@ -455,6 +455,7 @@ var explanations = map[string]engine.Explanation{
 			{Code: engine.NoteFadeStopped, Args: args{"benefit": benefitOf("discount")}},
 			{Code: engine.NoteRestored, Args: args{"benefit": benefitOf("discount"), "value": {Percent: "15"}}},
 			{Code: engine.NoteBenefitTaken, Args: args{"benefit": benefitOf("discount")}}, {Code: engine.NoteBenefitUnused, Args: args{"benefit": benefitOf("discount")}},
+			{Code: engine.NoteBenefitOff, Args: args{"benefit": benefitOf("discount"), "money": m(5000)}},
 			{Code: engine.NoteBenefitInactive},
 			{Code: engine.NoteBenefitFrom, Args: args{"time": when("2026-03-31T22:00:00Z")}},
 			{Code: engine.NoteBenefitOver, Args: args{"time": when("2026-03-31T22:00:00Z")}},

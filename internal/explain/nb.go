@@ -194,6 +194,7 @@ var nb = table{
 		engine.NoteRestored:        staff("«{benefit}» er tilbake på {value}.", "«{benefit}» er tilbake.").members("«{benefit}» er {value} for deg igjen.", "Du har «{benefit}» igjen."),
 		engine.NoteBenefitUnused:   staff("Bruken av «{benefit}» er tatt tilbake.").members("Bruken din av «{benefit}» er tatt tilbake."),
 		engine.NoteBenefitTaken:    staff("«{benefit}» ble brukt.").members("Du brukte «{benefit}»."),
+		engine.NoteBenefitOff:      staff("«{benefit}» ga {money} i avslag.").members("«{benefit}» ga deg {money} i avslag."),
 		engine.NoteBenefitInactive: staff("Medlemskapet er ikke aktivt.").members("Medlemskapet ditt er ikke aktivt."),
 		engine.NoteBenefitFrom:     staff("Medlemmet har den fra {time:first}.").members("Du har den fra {time:first}."),
 		engine.NoteBenefitOver:     both("Den varte {time:upto}."),

@@ -194,6 +194,7 @@ var sv = table{
 		engine.NoteRestored:        staff("”{benefit}” är tillbaka på {value}.", "”{benefit}” är tillbaka.").members("”{benefit}” är {value} för dig igen.", "Du har ”{benefit}” igen."),
 		engine.NoteBenefitUnused:   staff("Användningen av ”{benefit}” är återtagen.").members("Din användning av ”{benefit}” är återtagen."),
 		engine.NoteBenefitTaken:    staff("”{benefit}” användes.").members("Du använde ”{benefit}”."),
+		engine.NoteBenefitOff:      staff("”{benefit}” gav {money} i rabatt.").members("”{benefit}” gav dig {money} i rabatt."),
 		engine.NoteBenefitInactive: staff("Medlemskapet är inte aktivt.").members("Ditt medlemskap är inte aktivt."),
 		engine.NoteBenefitFrom:     staff("Medlemmen har den från {time:first}.").members("Du har den från {time:first}."),
 		engine.NoteBenefitOver:     both("Den gällde {time:upto}."),

@@ -219,7 +219,22 @@ type CompiledReferral struct {
 
 // FollowsUp says whether something can follow for one member from what another one does.
 func (c *Compiled) FollowsUp() bool {
-	return c.Referral != nil || c.Recognition != nil || len(c.Shares) > 0 || c.HasHouses()
+	return c.Referral != nil || c.Recognition != nil || len(c.Shares) > 0 || c.HasHouses() || c.givesCodes()
+}
+
+// givesCodes says whether there are codes that whoever has them may use: a use of them stands in the books of another one than the buyer.
+func (c *Compiled) givesCodes() bool {
+	for _, d := range c.Coupons {
+		if d.Word == "" {
+			return true
+		}
+	}
+	for _, r := range c.Rewards {
+		if r.Gives.Voucher != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // CompiledPartner is a partner with its prices in millionths of the currency for the smallest part of a unit.

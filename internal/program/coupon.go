@@ -23,8 +23,13 @@ type Coupon struct {
 	Money *money.Decimal `json:"money,omitempty"`
 	// Percent is the part off, 0 to 100.
 	Percent *money.Decimal `json:"percent,omitempty"`
-	// Least is the least that must be bought for.
+	// Least is the least that must be bought for, of the lines that it is for.
 	Least *money.Decimal `json:"least,omitempty"`
+	// Lines says which lines of a purchase it lowers: all goods, unless it narrows them. Such a coupon is used with a purchase, never by itself.
+	Lines *Lines `json:"lines,omitempty"`
+	// When must hold of the purchase and of who buys, as for rules: tier, total, member_for, attribute, weekdays, formula. Such a coupon is used with a
+	// purchase, never by itself.
+	When *Condition `json:"when,omitempty"`
 	// From and Until bound the time of use, as for rules.
 	From  string `json:"from,omitempty"`
 	Until string `json:"until,omitempty"`
@@ -46,7 +51,11 @@ type CompiledCoupon struct {
 	Money       int64
 	From, Until *time.Time
 	Limits      []CompiledLimit
+	When        *CompiledCondition
 }
+
+// LooksAtPurchase says whether it can be used with a purchase only, since it looks at what is bought and by whom.
+func (c *CompiledCoupon) LooksAtPurchase() bool { return c.Coupon.Lines != nil || c.When != nil }
 
 // Stacking is by what rules it goes with vouchers and other coupons.
 func (c *CompiledCoupon) Stacking() Voucher {
@@ -57,7 +66,7 @@ func (k *compiler) coupons() {
 	k.c.Coupons, k.c.Words = map[string]*CompiledCoupon{}, map[string]string{}
 	for i := range k.d.Coupons {
 		d := &k.d.Coupons[i]
-		c := &CompiledCoupon{Coupon: d, Limits: k.limits("coupon:"+d.ID, d.Limit, 0)}
+		c := &CompiledCoupon{Coupon: d, Limits: k.limits("coupon:"+d.ID, d.Limit, 0), When: k.condition("purchase", d.When)}
 		c.From, c.Until = k.window(d.From, d.Until)
 		if d.Money != nil {
 			c.Money = k.minor(*d.Money, k.c.Exponent)
@@ -113,6 +122,12 @@ func (c *checker) coupon(ptr string, d *Coupon) {
 	}
 	if d.Least != nil {
 		c.money(ptr+"/least", *d.Least, "least", moreThanZero)
+	}
+	if d.Lines != nil {
+		c.lines(ptr+"/lines", d.Lines)
+	}
+	if d.When != nil {
+		c.condition(ptr+"/when", d.When, "purchase")
 	}
 	c.window(ptr, d.From, d.Until)
 	if d.Uses < 0 || d.Uses > 1_000_000 {

@@ -222,6 +222,7 @@ func (u *unit) lockCounters(ctx context.Context, tasks []*task) error {
 		}
 		if p := u.programs[t.req.Program].At(t.fact.OccurredAt); p != nil && t.fact.Kind != look {
 			wanted = append(wanted, books.Deciding{Folio: f, Needs: engine.NeedsOf(p, &f.State, t.fact)})
+			wanted = append(wanted, u.lendersWant(t, f, p)...)
 		}
 		if p := u.programs[t.req.Program].At(t.fact.OccurredAt); p != nil && len(f.State.Grants) > 0 {
 			wanted = append(wanted, books.Deciding{Folio: f, Needs: engine.Needs{Tallies: engine.HandOverTallies(p, &f.State, t.fact.OccurredAt)}})
@@ -577,6 +578,7 @@ func (u *unit) openAccounts(ctx context.Context, tasks []*task) error {
 			continue
 		}
 		wanted := append([]books.Ref{t.ref, t.other, t.by}, t.others...)
+		wanted = append(wanted, t.lenders()...)
 		if r, ok := u.receipts[t.naturalKey()]; ok && t.natural {
 			wanted = append(wanted, books.Ref{Program: r.Program, Member: r.Member})
 		}
@@ -643,7 +645,7 @@ func (u *unit) holds(t *task) []any {
 			keys = append(keys, u.survivor(ref))
 		}
 	}
-	for _, ref := range t.others {
+	for _, ref := range append(t.lenders(), t.others...) {
 		keys = append(keys, u.survivor(ref))
 	}
 	if t.req.Key != nil && !u.simulated {

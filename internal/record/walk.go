@@ -121,8 +121,17 @@ func (w *walk) one(f *books.Folio) (*Result, error) {
 		}
 	}
 	undo := func() {}
+	if fact.Brings() {
+		if fact, undo, err = w.brings(f, p, fact); err != nil {
+			undo()
+			return nil, err
+		}
+	}
 	if fact.Pooled() {
-		if undo, err = w.gather(f, p, fact); err != nil {
+		used := undo
+		home, err := w.gather(f, p, fact)
+		undo = func() { home(); used() }
+		if err != nil {
 			undo()
 			return nil, err
 		}

@@ -218,6 +218,9 @@ func (pl *player) fact(out *outcome, past []engine.Past, want *expectation) erro
 				off = e.Data["amount"]
 			}
 		}
+		if out != nil && out.fact.Purchase != nil {
+			off = offOf(out.fact.Purchase)
+		}
 		if got, err := money.Parse(off); err != nil || got.Cmp(*want.Off) != 0 {
 			pl.differ("off", want.Off.String(), off)
 		}
@@ -226,6 +229,19 @@ func (pl *player) fact(out *outcome, past []engine.Past, want *expectation) erro
 		pl.redemption(want.Redemption, d.Redemptions)
 	}
 	return nil
+}
+
+// offOf is what was taken off a purchase by what was brought with it.
+func offOf(b *engine.Purchase) string {
+	sum, decimals := int64(0), 2
+	for i := range b.Codes {
+		if a := b.Codes[i].Amount; a != nil {
+			if n, err := a.Minor(decimals); err == nil {
+				sum += n
+			}
+		}
+	}
+	return money.Format(sum, decimals)
 }
 
 func (pl *player) flag(what string, want *bool, got bool) {

@@ -357,7 +357,7 @@ type expectation struct {
 	Notes      []string          `json:"notes,omitzero"`
 	Says       map[string]words  `json:"says,omitzero"`
 	Redemption *redemption       `json:"redemption,omitzero"`
-	// Off is what a coupon took off.
+	// Off is what a coupon took off, or all that was brought with a purchase.
 	Off       *money.Decimal       `json:"off,omitzero"`
 	Duplicate *bool                `json:"duplicate,omitzero"`
 	Replayed  *bool                `json:"replayed,omitzero"`

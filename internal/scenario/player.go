@@ -694,6 +694,24 @@ func (pl *player) coupon(s *couponing, f *engine.Fact) error {
 	return pl.parent(f, s.Undo)
 }
 
+// brought looks up what is used with a purchase: code is what a step called the code of a coupon, redemption the redemption of a voucher.
+func (pl *player) brought(list []engine.CodeUse) []engine.CodeUse {
+	out := slices.Clone(list)
+	for i := range out {
+		u := &out[i]
+		if past, ok := pl.names[u.Code]; ok && past.Card != nil {
+			u.Code, u.Coupon, u.Holder = "", past.Card.Coupon, past.Member
+		}
+		if past, ok := pl.names[u.Redemption]; ok {
+			u.Redemption, u.Holder = redemptionOf(past), past.Member
+			if past.Redemption != nil {
+				u.Reward = past.Redemption.Reward
+			}
+		}
+	}
+	return out
+}
+
 func (pl *player) body(s *step, f *engine.Fact) error {
 	switch {
 	case s.Purchase != nil:
@@ -704,6 +722,7 @@ func (pl *player) body(s *step, f *engine.Fact) error {
 				b.Redemptions[i] = redemptionOf(past)
 			}
 		}
+		b.Codes = pl.brought(b.Codes)
 		f.Kind, f.Purchase = engine.PurchaseK, &b
 	case s.Voucher != nil:
 		f.Kind = engine.VoucherK

@@ -13,7 +13,7 @@ func (w *writer) coupons() []Item {
 		if c.Word != "" {
 			lines = []string{sentence(w.say("coupon.word", "word", w.quoted(c.Word), "x", worth))}
 		}
-		lines = append(lines, w.least(c.Stacking()), w.window(nil, c.From, c.Until))
+		lines = append(lines, w.scoped("coupon.lines", c.Coupon.Lines), w.least(c.Stacking()), w.conditions(c.When), w.window(c.When, c.From, c.Until))
 		if c.Uses > 1 {
 			lines = append(lines, sentence(w.say("coupon.uses", "n", w.count(c.Uses))))
 		}

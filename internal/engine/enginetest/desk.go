@@ -332,6 +332,11 @@ func (d *Desk) take(f engine.Fact) (_ *Taken, err error) {
 			f.Drawn.Redemptions = append(f.Drawn.Redemptions, d.ID("red"))
 		}
 	}
+	if f.Brings() {
+		if err := d.brings(&f, t); err != nil {
+			return nil, err
+		}
+	}
 	if f.Pooled() {
 		if err := d.gather(f, t); err != nil {
 			return nil, err
@@ -410,6 +415,30 @@ func otherOf(f engine.Fact) string {
 		}
 	}
 	return ""
+}
+
+// brings uses what is brought with a purchase.
+func (d *Desk) brings(f *engine.Fact, t *Taken) error {
+	var no engine.CodeRefusals
+	if err := engine.Check(t.Program, *f); err != nil {
+		return err
+	}
+	for n := range f.Purchase.Codes {
+		use, err := engine.UseOf(t.Program, f, n)
+		if err != nil {
+			no.Add(n, err)
+			continue
+		}
+		u, err := d.take(use)
+		if err != nil {
+			no.Add(n, err)
+			continue
+		}
+		if f.Purchase, err = f.Took(t.Program, n, u.Fact.ID, u.Decision); err != nil {
+			return err
+		}
+	}
+	return no.Err()
 }
 
 // gather has the others of a household give what is lacking for a fact.
