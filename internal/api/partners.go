@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"slices"
 	"time"
 
@@ -15,6 +18,7 @@ import (
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/ids"
+	"lojal.dev/lojal/internal/lang"
 	"lojal.dev/lojal/internal/ledger"
 	"lojal.dev/lojal/internal/member"
 	"lojal.dev/lojal/internal/money"
@@ -69,7 +73,7 @@ type PartnerMember struct {
 	Status string `json:"status"`
 	// Spendable is what the member could pay with here now.
 	Spendable map[string]Amount `json:"spendable,omitempty"`
-	// Benefits are those of the partner's that the member's tiers bring.
+	// Benefits are those of the partner's that the member may have now: by tier, by plan or given, with their conditions.
 	Benefits []string `json:"benefits"`
 }
 
@@ -84,11 +88,15 @@ type NewPayment struct {
 
 // Statement is a partner's month.
 type Statement struct {
-	Program  string `json:"program"`
-	Partner  string `json:"partner"`
-	Name     string `json:"name"`
-	Month    string `json:"month"`
-	Currency string `json:"currency"`
+	Program string `json:"program"`
+	Partner string `json:"partner"`
+	Name    string `json:"name"`
+	Month   string `json:"month"`
+	// MonthName is the month for people, in the language that was asked for.
+	MonthName string `json:"month_name"`
+	Currency  string `json:"currency"`
+	// Text is the whole statement in a few lines.
+	Text string `json:"text"`
 	// From and Until bound what was recorded, until not inside. Over says that the month is, by more than a minute, so that nothing of this changes any more.
 	From  time.Time `json:"from"`
 	Until time.Time `json:"until"`
@@ -108,12 +116,14 @@ type Statement struct {
 	Due     money.Decimal `json:"due"`
 }
 
-// StatementSum is what postings of one sort, unit and price come to.
+// StatementSum is what a partner did of one sort, unit and price comes to.
 type StatementSum struct {
-	// Sort is awarded, award_undone, accepted or accept_undone.
-	Sort string `json:"sort"`
-	Unit string `json:"unit"`
-	// Price is that of one, Count the number of postings.
+	// Sort is awarded, award_undone, accepted or accept_undone. SortName and UnitName are for people.
+	Sort     string `json:"sort"`
+	SortName string `json:"sort_name"`
+	Unit     string `json:"unit"`
+	UnitName string `json:"unit_name"`
+	// Price is that of one, Count how often: an award that went to several lots is one.
 	Price money.Decimal `json:"price"`
 	Count int64         `json:"count"`
 	// Amount is in the unit. Money is what it comes to: above zero the partner owes it, below zero it is owed to the partner.
@@ -123,9 +133,11 @@ type StatementSum struct {
 
 // StatementDay is what one day comes to.
 type StatementDay struct {
-	Day   string        `json:"day"`
-	Count int64         `json:"count"`
-	Money money.Decimal `json:"money"`
+	Day string `json:"day"`
+	// DayName is the day for people.
+	DayName string        `json:"day_name"`
+	Count   int64         `json:"count"`
+	Money   money.Decimal `json:"money"`
 }
 
 // PartnerPayment is a payment that was taken.
@@ -290,7 +302,7 @@ func (s *Server) partnerMember(ctx context.Context, in *partnerMemberIn) (*Partn
 	if err != nil {
 		return nil, err
 	}
-	acc, p, err := s.Recorder.ViewLots(ctx, in.program(), id, in.now)
+	benefits, acc, p, err := s.Recorder.Benefits(ctx, in.program(), id, "", nil, in.now)
 	if err != nil {
 		return nil, err
 	}
@@ -310,11 +322,20 @@ func (s *Server) partnerMember(ctx context.Context, in *partnerMemberIn) (*Partn
 		}
 		out.Spendable[unit] = v.unit(unit, n)
 	}
-	for _, set := range p.TierIDs {
+	if acc.State.Status != engine.Active {
+		return out, nil
+	}
+	var declared []string
+	for _, b := range benefits {
+		if declared = append(declared, b.Benefit.ID); b.Can && slices.Contains(c.Benefits, b.Benefit.ID) {
+			out.Benefits = append(out.Benefits, b.Benefit.ID)
+		}
+	}
+	for _, set := range p.TierIDs { // a benefit that only a tier names has no conditions
 		t := p.Tiers[set]
-		if place := t.Place(tierOf(acc, set)); place >= 0 && acc.State.Status == engine.Active {
+		if place := t.Place(tierOf(acc, set)); place >= 0 {
 			for _, b := range t.Steps[place].Benefits {
-				if slices.Contains(c.Benefits, b) && !slices.Contains(out.Benefits, b) {
+				if slices.Contains(c.Benefits, b) && !slices.Contains(declared, b) && !slices.Contains(out.Benefits, b) {
 					out.Benefits = append(out.Benefits, b)
 				}
 			}
@@ -378,15 +399,15 @@ func (s *Server) getStatement(ctx context.Context, in *statementIn) (*Statement,
 		return nil, err
 	}
 	out := &Statement{
-		Program: st.Program, Partner: st.Partner, Name: st.Name, Month: st.Month, Currency: st.Currency, From: st.From, Until: st.Until, Over: st.Over, Pays: st.Pays,
+		Program: st.Program, Partner: st.Partner, Name: st.Name, Month: st.Month, MonthName: st.MonthName(in.lang), Text: partner.Text(st, in.lang), Currency: st.Currency, From: st.From, Until: st.Until, Over: st.Over, Pays: st.Pays,
 		Sums: []StatementSum{}, Days: []StatementDay{}, Payments: []PartnerPayment{},
 		Opening: st.Opening, Billed: st.Billed, Paid: st.Paid, Closing: st.Closing, Due: st.Due,
 	}
 	for _, x := range st.Sums {
-		out.Sums = append(out.Sums, StatementSum{x.Sort, x.Unit, x.Price, x.Count, x.Amount, x.Money})
+		out.Sums = append(out.Sums, StatementSum{x.Sort, partner.SortName(x.Sort, in.lang), x.Unit, x.UnitName, x.Price, x.Count, x.Amount, x.Money})
 	}
 	for _, x := range st.Days {
-		out.Days = append(out.Days, StatementDay{x.Day, x.Count, x.Money})
+		out.Days = append(out.Days, StatementDay{x.Day, lang.Day(in.lang, x.Day), x.Count, x.Money})
 	}
 	for _, x := range st.Payments {
 		out.Payments = append(out.Payments, PartnerPayment{x.Reference, x.Amount, x.PaidAt, x.RecordedAt, x.Note})
@@ -424,15 +445,72 @@ func (s *Server) statementPDF(w http.ResponseWriter, req *http.Request, c *Call)
 	return nil
 }
 
-// statementCSV sends every posting of the month.
+// spool holds what is sent once it is whole: in memory as long as it is small, and in a file that nobody else sees above that.
+type spool struct {
+	small bytes.Buffer
+	file  *os.File
+}
+
+// maxSmall is how much of a spool is in memory.
+const maxSmall = 1 << 20
+
+func (s *spool) Write(p []byte) (int, error) {
+	if s.file == nil && s.small.Len()+len(p) <= maxSmall {
+		return s.small.Write(p)
+	}
+	if s.file == nil {
+		f, err := os.CreateTemp("", "lojal-")
+		if err != nil {
+			return 0, fmt.Errorf("make room for what is sent: %w", err)
+		}
+		s.file = f
+	}
+	return s.file.Write(p)
+}
+
+// reset begins anew.
+func (s *spool) reset() error {
+	s.small.Reset()
+	return s.close()
+}
+
+func (s *spool) close() error {
+	if s.file == nil {
+		return nil
+	}
+	err := errors.Join(s.file.Close(), os.Remove(s.file.Name()))
+	s.file = nil
+	return err
+}
+
+func (s *spool) send(w io.Writer) error {
+	if _, err := s.small.WriteTo(w); err != nil || s.file == nil {
+		return err
+	}
+	if _, err := s.file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	_, err := io.Copy(w, s.file)
+	return err
+}
+
+// statementCSV sends a row for each thing that the partner did in the month. It is sent when it is whole, so that nobody is billed by a part of
+// it, and the database waits for no slow reader.
 func (s *Server) statementCSV(w http.ResponseWriter, req *http.Request, c *Call) error {
 	id, month := req.PathValue("partner"), req.PathValue("month")
 	if err := c.own(id); err != nil {
 		return err
 	}
-	var all bytes.Buffer // not the connection: a reading that is tried again would write what it has read twice
+	var all spool // not the connection: a reading that is tried again would write what it has read twice
+	defer func() {
+		if err := all.close(); err != nil {
+			s.Logger.Warn("put a statement away", "partner", id, "error", err)
+		}
+	}()
 	err := s.look(req.Context(), c, func(tx *db.Tx, v view, _ *version.Set) error {
-		all.Reset()
+		if err := all.reset(); err != nil {
+			return err
+		}
 		out := csv.NewWriter(&all)
 		if err := out.Write(partner.Header(v.p.Doc.Currency)); err != nil {
 			return err
@@ -451,7 +529,7 @@ func (s *Server) statementCSV(w http.ResponseWriter, req *http.Request, c *Call)
 	h.Set("Content-Type", "text/csv; charset=utf-8")
 	h.Set("Content-Disposition", `attachment; filename="`+id+"-"+month+`.csv"`)
 	h.Set("Cache-Control", "no-store")
-	if _, err = all.WriteTo(w); err != nil {
+	if err = all.send(w); err != nil {
 		s.Logger.Warn("send a statement", "partner", id, "error", err)
 	}
 	return nil

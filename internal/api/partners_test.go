@@ -53,6 +53,16 @@ func TestAPartnersKeyIsForThePartner(t *testing.T) {
 		if who.text("spendable", "star") != "145" || who.get("email") != nil || who.get("given_name") != nil {
 			t.Errorf("a partner is told of a member: %s", who.raw)
 		}
+		// What a tier brings has its own condition beside it, and a use that is used up is no benefit now.
+		if n := len(who.get("benefits").([]any)); n != 0 {
+			t.Errorf("a partner is told of benefits that the member does not have: %s", who.raw)
+		}
+		h.do("POST", "/v1/purchases", `{"member": "ext:4711", "amount": "3000.00"}`).want(201)
+		h.as(hotel, "GET", "/v1/partners/hotel/members/ext:4711", "").want(200).is("free_refill", "benefits", 0)
+		for range 4 {
+			h.do("POST", "/v1/members/ext:4711/benefits/free_refill/uses", `{}`).want(201)
+		}
+		h.as(hotel, "GET", "/v1/partners/hotel/members/ext:4711", "").want(200).is(nil, "benefits", 0)
 		// A till cannot take the partner's numbers.
 		h.do("POST", "/v1/purchases", `{"member": "ext:4711", "source": "partner:hotel", "external_id": "stay-2", "amount": "5.00"}`).refused(422, "reserved_source")
 	})
@@ -75,7 +85,7 @@ func TestAPartnerIsToldOfItsOwnAwardAlone(t *testing.T) {
 					t.Errorf("a partner is told %s: %s", field, a.raw)
 				}
 			}
-			if a.text("summary") != "" || amounts[0] != "earned" && len(a.get("earned").(map[string]any)) != 0 {
+			if !strings.Contains(a.text("summary"), "Harbour Hotel") || strings.Contains(a.text("summary"), "mile") || amounts[0] != "earned" && len(a.get("earned").(map[string]any)) != 0 {
 				t.Errorf("a partner is told %s", a.raw)
 			}
 			if own := a.get(amounts[0]).(map[string]any); len(own) != 1 || own["star"] != amounts[1] {

@@ -14,6 +14,7 @@ import (
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/explain"
 	"lojal.dev/lojal/internal/record"
 	"lojal.dev/lojal/internal/version"
 	"lojal.dev/lojal/internal/web"
@@ -181,7 +182,7 @@ func (c *Call) recorded(r *record.Result, include []string) Recorded {
 	out := v.fact(r.Fact, r.Decision)
 	out.Duplicate = r.Duplicate
 	if c.key.Partner != "" {
-		return forPartner(&out, &r.Decision)
+		return v.forPartner(&out, &r.Decision)
 	}
 	for _, d := range r.Dues {
 		out.Facts = append(out.Facts, v.ref(d.Fact, d.Decision))
@@ -202,7 +203,7 @@ func (c *Call) recorded(r *record.Result, include []string) Recorded {
 
 // forPartner is what a partner is told of a fact: which it is, and what the partner itself gave, took or had back by it. What else came of
 // it is nothing to a partner, and so it is built of what may be said, not cleared of what may not.
-func forPartner(whole *Recorded, d *engine.Decision) Recorded {
+func (v view) forPartner(whole *Recorded, d *engine.Decision) Recorded {
 	out := Recorded{ID: whole.ID, Kind: whole.Kind, Member: whole.Member, FactNames: whole.FactNames, Version: whole.Version, Duplicate: whole.Duplicate, Earned: map[string]Amount{}}
 	out.Actor = ""
 	for _, e := range d.Events {
@@ -216,6 +217,12 @@ func forPartner(whole *Recorded, d *engine.Decision) Recorded {
 			out.TakenBack = own
 		case e.Type == engine.EvPartnerUndo:
 			out.GivenBack = own
+		}
+	}
+	for _, n := range d.Explanation.Notes {
+		switch n.Code {
+		case engine.NotePartnerAward, engine.NotePartnerAccept, engine.NotePartnerUndo:
+			out.Summary = explain.Statement(n, v.p, v.lang, v.forMember)
 		}
 	}
 	return out

@@ -558,7 +558,7 @@ func table() []*Route {
 			Tag: partners, Summary: "Get a statement as PDF", Example: []string{"hotel", "2026-11"}, Media: "application/pdf",
 		}),
 		raw[statementIn, string]("GET", "/v1/partners/{partner}/statements/{month}/csv", "partners:read", (*Server).statementCSV, About{
-			Tag: partners, Summary: "Get a statement as CSV", Text: "A row for each posting.", Example: []string{"hotel", "2026-11"}, Media: "text/csv",
+			Tag: partners, Summary: "Get a statement as CSV", Text: "A row for each award, payment and undoing.", Example: []string{"hotel", "2026-11"}, Media: "text/csv",
 		}),
 		// Facts
 		route("GET", "/v1/facts/{fact}", "members:read", (*Server).getFact, About{

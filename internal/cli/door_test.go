@@ -272,7 +272,8 @@ func TestTheRoutesOfTheAPIFromTheCommandLine(t *testing.T) {
 		s.ok(args("partner pay hotel 500.00 --reference bank-1"), "Noted: bank-1, 500")
 		paid := s.ok(args("partner pay hotel 500.00 --reference bank-1 --json"))
 		month := regexp.MustCompile(`"recorded_at": "(\d{4}-\d\d)`).FindStringSubmatch(paid)[1] // that of the program's zone
-		s.ok(args("partner statement hotel "+month), "The hotel (hotel)", "paid 500", "due -500")
+		s.ok(args("partner statement hotel "+month), "The hotel", "Statement", "500.00", "To be paid to the partner")
+		s.ok(args("partner statement hotel "+month+" --lang nb"), "Oppgjør", "Partneren skal ha")
 		s.ok(args("partner statement hotel "+month+" --csv"), ",")
 		s.ok(args("partner statement hotel "+month+" --pdf --output s.pdf --lang nb"), "Wrote s.pdf")
 		if text, err := os.ReadFile(filepath.Join(s.dir, "s.pdf")); err != nil || !strings.HasPrefix(string(text), "%PDF-") {

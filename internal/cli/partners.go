@@ -105,7 +105,7 @@ type partnerStatementCmd struct {
 	asking
 	Partner string `arg:"" help:"Id of the partner in the program."`
 	Month   string `arg:"" help:"Month, such as 2026-11."`
-	CSV     bool   `name:"csv" help:"Print a row for each posting."`
+	CSV     bool   `name:"csv" help:"Print a row for each award, payment and undoing."`
 	PDF     bool   `name:"pdf" help:"Write the statement as PDF."`
 	Output  string `short:"o" placeholder:"FILE" help:"File for --csv or --pdf; the standard output when left out."`
 }
@@ -116,7 +116,7 @@ recorded.
 
 Examples:
 
-    lojal partner statement hotel 2026-11
+    lojal partner statement hotel 2026-11 --lang nb
     lojal partner statement hotel 2026-11 --pdf --lang nb --output hotel-2026-11.pdf
     lojal partner statement hotel 2026-11 --csv > hotel.csv`
 }
@@ -146,17 +146,4 @@ func (c *partnerStatementCmd) Run(e *env) error {
 }
 
 // statement tells a month in a few lines.
-func (o *door) statement(s *api.Statement) {
-	state := "so far"
-	if s.Over {
-		state = "final"
-	}
-	o.e.printf("%s (%s), %s, %s\n", s.Name, s.Partner, s.Month, state)
-	for _, n := range s.Sums {
-		o.e.printf("  %-14s %6d × %14s %-12s at %10s  %14s\n", strings.ReplaceAll(n.Sort, "_", " "), n.Count, n.Amount, n.Unit, n.Price, n.Money)
-	}
-	for _, p := range s.Payments {
-		o.e.printf("  %-14s %s  %s\n", "paid", p.Reference, p.Amount)
-	}
-	o.e.printf("  carried over %s, billed %s, paid %s; due %s %s\n", s.Opening, s.Billed, s.Paid, s.Due, s.Currency)
-}
+func (o *door) statement(s *api.Statement) { o.e.printf("%s", s.Text) }

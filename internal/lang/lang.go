@@ -228,6 +228,9 @@ func DateTime(lang string, t time.Time, zone *time.Location) string {
 // Month gives the name of a month, in small letters where the language has them so.
 func Month(lang string, m time.Month) string { return of(lang).months[m-1] }
 
+// YearMonth writes a month of a year: "november 2026", "November 2026".
+func YearMonth(lang string, m time.Month, year int) string { return Month(lang, m) + " " + itoa(year) }
+
 // Weekday gives the name of a day of the week.
 func Weekday(lang string, d time.Weekday) string { return of(lang).days[d] }
 

@@ -8,6 +8,7 @@
 package partner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/engine"
 	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/explain"
 	"lojal.dev/lojal/internal/ids"
 	"lojal.dev/lojal/internal/money"
 	"lojal.dev/lojal/internal/program"
@@ -208,12 +210,14 @@ func sortOf(given, undoes bool) string {
 	return Accepted
 }
 
-// Sum is what postings of one sort, unit and price come to.
+// Sum is what a partner did of one sort, unit and price comes to.
 type Sum struct {
 	// Sort is awarded, award_undone, accepted or accept_undone.
 	Sort string `json:"sort"`
 	Unit string `json:"unit"`
-	// Price is that of one, Count the number of postings.
+	// UnitName is for people, in the language of the statement.
+	UnitName string `json:"unit_name"`
+	// Price is that of one, Count how often: an award that went to several lots is one.
 	Price money.Decimal `json:"price"`
 	Count int64         `json:"count"`
 	// Amount is in the unit. Money is what it comes to: above zero the partner owes it, below zero it is owed to the partner.
@@ -221,6 +225,7 @@ type Sum struct {
 	Money  money.Decimal `json:"money"`
 
 	amount, micro int64
+	fact          string
 }
 
 // Day is what one day comes to.
@@ -230,6 +235,7 @@ type Day struct {
 	Money money.Decimal `json:"money"`
 
 	micro int64
+	fact  string
 }
 
 // Statement is a partner's month.
@@ -245,6 +251,8 @@ type Statement struct {
 	Over  bool      `json:"over"`
 	// Pays is afterwards or ahead.
 	Pays string `json:"pays"`
+	// ProgramName is the program's name.
+	ProgramName string `json:"program_name"`
 	// Sums are by sort, unit and price; Days by the day of recording.
 	Sums     []Sum     `json:"sums"`
 	Days     []Day     `json:"days"`
@@ -258,12 +266,14 @@ type Statement struct {
 	Due     money.Decimal `json:"due"`
 }
 
-// Line is one posting of a statement.
+// Line is one thing that a partner did.
 type Line struct {
 	RecordedAt, OccurredAt time.Time
 	Fact, Member, Sort     string
 	Unit                   string
 	Amount, Price, Money   money.Decimal
+
+	amount, micro int64
 }
 
 // settling is how long after its end a month may still get what was written down before it: a fact carries the time at which its
@@ -304,10 +314,31 @@ func Make(ctx context.Context, tx *db.Tx, p *program.Compiled, id, month, lang s
 	return fold(ctx, tx, p, id, month, lang, now, nil)
 }
 
-// Lines calls visit for each posting of the month's statement, in the order in which they were recorded.
+// Lines calls visit for each thing that the partner did in the month, in the order in which they were recorded: what one fact posted of one
+// sort, unit and price is one line, whatever number of lots it went to.
 func Lines(ctx context.Context, tx *db.Tx, p *program.Compiled, id, month string, visit func(*Line) error) error {
-	_, err := fold(ctx, tx, p, id, month, "en", time.Time{}, visit)
-	return err
+	var open *Line
+	_, err := fold(ctx, tx, p, id, month, "en", time.Time{}, func(l *Line) error {
+		if open != nil && open.same(l) {
+			open.amount, open.micro = open.amount+l.amount, open.micro+l.micro
+			open.Amount, open.Money = money.New(open.amount, p.Units[l.Unit].Precision), dec(open.micro)
+			return nil
+		}
+		last := open
+		open = l
+		if last == nil {
+			return nil
+		}
+		return visit(last)
+	})
+	if err != nil || open == nil {
+		return err
+	}
+	return visit(open)
+}
+
+func (l *Line) same(o *Line) bool {
+	return l.Fact == o.Fact && l.Sort == o.Sort && l.Unit == o.Unit && l.Price.Cmp(o.Price) == 0
 }
 
 func fold(ctx context.Context, tx *db.Tx, p *program.Compiled, id, month, lang string, now time.Time, visit func(*Line) error) (*Statement, error) {
@@ -320,7 +351,7 @@ func fold(ctx context.Context, tx *db.Tx, p *program.Compiled, id, month, lang s
 		return nil, err
 	}
 	s := &Statement{Program: p.Doc.Program, Partner: id, Name: name(c, lang), Month: month, Currency: p.Doc.Currency, From: from, Until: until, Over: now.After(until.Add(settling)),
-		Pays: c.Pays, Sums: []Sum{}, Days: []Day{}}
+		Pays: c.Pays, Sums: []Sum{}, Days: []Day{}, ProgramName: cmp.Or(p.Doc.Name.In(lang), p.Doc.Program)}
 	if s.Pays == "" {
 		s.Pays = "afterwards"
 	}
@@ -348,7 +379,7 @@ func fold(ctx context.Context, tx *db.Tx, p *program.Compiled, id, month, lang s
 			return nil
 		}
 		return visit(&Line{RecordedAt: b.RecordedAt.In(p.Zone), OccurredAt: b.OccurredAt.In(p.Zone), Fact: b.Fact, Member: b.Member, Sort: sortOf(b.Given, b.Undoes), Unit: b.Unit,
-			Amount: money.New(b.Amount, p.Units[b.Unit].Precision), Price: price, Money: dec(micro)})
+			Amount: money.New(b.Amount, p.Units[b.Unit].Precision), Price: price, Money: dec(micro), amount: b.Amount, micro: micro})
 	})
 	if err != nil {
 		return nil, err
@@ -377,6 +408,9 @@ func fold(ctx context.Context, tx *db.Tx, p *program.Compiled, id, month, lang s
 		}
 		return a.Price.Cmp(b.Price)
 	})
+	for i := range s.Sums {
+		s.Sums[i].UnitName = explain.Unit(p, s.Sums[i].Unit, lang, false)
+	}
 	closing := opening + billed - paid
 	s.Opening, s.Billed, s.Paid, s.Closing = dec(opening), dec(billed), dec(paid), dec(closing)
 	s.Due, err = rounded(closing, p.Exponent)
@@ -414,13 +448,19 @@ func (s *Statement) add(p *program.Compiled, b *books.PartnerPosting, price mone
 		s.Sums = append(s.Sums, Sum{Sort: sort, Unit: b.Unit, Price: price})
 	}
 	x := &s.Sums[i]
-	x.Count, x.amount, x.micro = x.Count+1, x.amount+b.Amount, x.micro+micro
+	if x.fact != b.Fact { // postings of one fact come one after the other
+		x.Count++
+	}
+	x.fact, x.amount, x.micro = b.Fact, x.amount+b.Amount, x.micro+micro
 	x.Amount, x.Money = money.New(x.amount, p.Units[b.Unit].Precision), dec(x.micro)
 	day := b.RecordedAt.In(p.Zone).Format(time.DateOnly)
 	if n := len(s.Days); n == 0 || s.Days[n-1].Day != day {
 		s.Days = append(s.Days, Day{Day: day})
 	}
 	d := &s.Days[len(s.Days)-1]
-	d.Count, d.micro = d.Count+1, d.micro+micro
+	if d.fact != b.Fact {
+		d.Count++
+	}
+	d.fact, d.micro = b.Fact, d.micro+micro
 	d.Money = dec(d.micro)
 }
