@@ -78,6 +78,8 @@ type Limits struct {
 	PerKey web.Rate
 	// FailedAuth is how often one address may come with a wrong key before it is told to wait. A right key always passes.
 	FailedAuth web.Rate
+	// PartnerMisses is how many members that are none the key of a partner may name at a node before it is told to wait.
+	PartnerMisses web.Rate
 	// MaxBody and MaxBatchBody bound bodies in bytes.
 	MaxBody, MaxBatchBody int64
 	// MaxUpload bounds the files of one upload; importer.MaxUpload when 0.
@@ -90,6 +92,8 @@ type Limits struct {
 var (
 	DefaultPerKey     = web.Rate{Burst: 60_000, Window: 10 * time.Second}
 	DefaultFailedAuth = web.Rate{Burst: 30, Window: time.Minute}
+	// DefaultPartnerMisses lets a hotel mistype all day, and nobody go through the phone book.
+	DefaultPartnerMisses = web.Rate{Burst: 60, Window: 10 * time.Minute}
 )
 
 const (
@@ -115,6 +119,7 @@ type Server struct {
 	// local is who asks where there are no keys.
 	local    *key.Key
 	perKey   *web.Buckets
+	misses   *web.Buckets // of members that partners name
 	failed   *web.Buckets
 	waiting  chan struct{} // one for each long poll
 	bodies   *web.Budget
@@ -170,6 +175,9 @@ func newServer(c Config) *Server {
 	if c.Limits.FailedAuth.Burst == 0 {
 		c.Limits.FailedAuth = DefaultFailedAuth
 	}
+	if c.Limits.PartnerMisses.Burst == 0 {
+		c.Limits.PartnerMisses = DefaultPartnerMisses
+	}
 	if c.Limits.MaxBody <= 0 {
 		c.Limits.MaxBody = defaultMaxBody
 	}
@@ -192,7 +200,7 @@ func newServer(c Config) *Server {
 	if c.Health == nil {
 		c.Health = health.New(c.DB)
 	}
-	return &Server{Config: c, perKey: web.NewBuckets(c.Limits.PerKey), failed: web.NewBuckets(c.Limits.FailedAuth), waiting: make(chan struct{}, mostWaiting), bodies: web.NewBudget(c.Limits.Bodies)}
+	return &Server{Config: c, perKey: web.NewBuckets(c.Limits.PerKey), failed: web.NewBuckets(c.Limits.FailedAuth), misses: web.NewBuckets(c.Limits.PartnerMisses), waiting: make(chan struct{}, mostWaiting), bodies: web.NewBudget(c.Limits.Bodies)}
 }
 
 // ServeHTTP answers a request.

@@ -24,6 +24,7 @@ import (
 	"lojal.dev/lojal/internal/money"
 	"lojal.dev/lojal/internal/partner"
 	"lojal.dev/lojal/internal/version"
+	"lojal.dev/lojal/internal/web"
 )
 
 // PartnerPath names a partner.
@@ -250,7 +251,34 @@ func (s *Server) atPartner(ctx context.Context, in *partnerAwardIn, do string) (
 	if in.Body.OccurredAt != nil {
 		f.OccurredAt = *in.Body.OccurredAt
 	}
-	return s.recordFact(ctx, &in.Call, in.included(in.Include), in.Body.Member, f)
+	if err := s.mayName(&in.Call); err != nil {
+		return nil, err
+	}
+	out, err := s.recordFact(ctx, &in.Call, in.included(in.Include), in.Body.Member, f)
+	return out, s.missed(&in.Call, err)
+}
+
+// mayName refuses a partner's key that has named too many members who are none: who may name them one after the other learns which phone
+// numbers are members'. It is counted in memory, so that an award never waits for a row.
+func (s *Server) mayName(c *Call) error {
+	if c.key.Partner == "" {
+		return nil
+	}
+	q := s.misses.Take(c.key.ID, 0, c.now)
+	if q.OK {
+		return nil
+	}
+	e := *errs.As(web.TooMany(q))
+	e.Reason, e.Message = "too_many_members", "This key has named many members who are none: wait, and ask for the card or the phone number again."
+	return &e
+}
+
+// missed counts a member who is none that a partner's key named.
+func (s *Server) missed(c *Call, err error) error {
+	if c.key.Partner != "" && (errs.Is(err, errs.CodeNotFound, "member_not_found") || errs.Is(err, errs.CodeInvalid, "invalid_member_reference")) {
+		s.misses.Take(c.key.ID, 1, c.now)
+	}
+	return err
 }
 
 // included is what may be asked for besides: nothing by a partner.
@@ -291,6 +319,9 @@ func (s *Server) partnerMember(ctx context.Context, in *partnerMemberIn) (*Partn
 	if err := in.own(in.Partner); err != nil {
 		return nil, err
 	}
+	if err := s.mayName(&in.Call); err != nil {
+		return nil, err
+	}
 	var id string
 	err := s.look(ctx, &in.Call, func(tx *db.Tx, v view, _ *version.Set) (err error) {
 		if v.p.Partners[in.Partner] == nil {
@@ -300,7 +331,7 @@ func (s *Server) partnerMember(ctx context.Context, in *partnerMemberIn) (*Partn
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, s.missed(&in.Call, err)
 	}
 	benefits, acc, p, err := s.Recorder.Benefits(ctx, in.program(), id, "", nil, in.now)
 	if err != nil {

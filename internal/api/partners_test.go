@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"encoding/csv"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -13,8 +14,10 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 
 	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/db/dbtest"
 	"lojal.dev/lojal/internal/money"
 	"lojal.dev/lojal/internal/verify"
+	"lojal.dev/lojal/internal/web"
 )
 
 // The statement as PDF is not looked into by the document's schema.
@@ -221,5 +224,29 @@ func TestAStatementAddsUpToThePostings(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
+	})
+}
+
+// Who may name members one after the other learns which phone numbers are members'.
+func TestAPartnerWhoGuessesAtMembersIsToldToWait(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := newHouse(t, d, Limits{PartnerMisses: web.Rate{Burst: 6, Window: 10 * time.Minute}})
+		h.enrol("4711")
+		hotel := h.do("POST", "/v1/keys", `{"name": "Hotel", "partner": "hotel", "scopes": ["awards:write", "partners:read"]}`).want(201).text("secret")
+		award := func(ref string, n int) *answer {
+			return h.as(hotel, "POST", "/v1/partners/hotel/awards", fmt.Sprintf(`{"member": "ext:%s", "unit": "star", "amount": "1", "external_id": "stay-%d"}`, ref, n))
+		}
+		for i := range 3 {
+			award("4711", 100+i).want(201) // who is a member does not count
+			h.as(hotel, "GET", fmt.Sprintf("/v1/partners/hotel/members/ext:%d", i), "").refused(404, "member_not_found")
+			award(fmt.Sprint(i), i).refused(404, "member_not_found")
+		}
+		h.as(hotel, "GET", "/v1/partners/hotel/members/ext:4711", "").refused(429, "too_many_members")
+		award("4711", 1000).refused(429, "too_many_members")
+		h.do("GET", "/v1/partners/hotel/members/ext:4711", "").want(200) // staff are not held up by the partner
+		h.pass(11 * time.Minute)
+		h.as(hotel, "GET", "/v1/partners/hotel/members/ext:4711", "").want(200)
+		award("4711", 1000).want(201)
 	})
 }
