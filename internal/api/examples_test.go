@@ -109,6 +109,7 @@ var (
 	anySequence = regexp.MustCompile(`"sequence":"[^"]*"`)
 	anyPrefix   = regexp.MustCompile(`"prefix":"lj_(live|test)_[^"]*"`)
 	anyCode     = regexp.MustCompile(`"code":"[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{5}"`)
+	anyEntrance = regexp.MustCompile(`"invitation":"[0-9A-Z]{27}"`)
 	anyInvite   = regexp.MustCompile(`"(code|value)":"[0-9A-Z]{11}"`)
 	anyHash     = regexp.MustCompile(`"(commitment|seed|tickets_hash)":"[0-9a-f]{64}"`)
 	anyTail     = regexp.MustCompile(`"tail":"[^"]*"`)
@@ -145,6 +146,7 @@ func fixed(raw []byte) []byte {
 		}[name] + `"`)
 	})
 	raw = anyTail.ReplaceAll(raw, []byte(`"tail":"80HE"`))
+	raw = anyEntrance.ReplaceAll(raw, []byte(`"invitation":"8H2QK7QW2M9D4VXZT6BR5NJCW3F"`))
 	raw = anyInvite.ReplaceAll(raw, []byte(`"${1}":"K7QW2M9D4VX"`))
 	return anyCursor.ReplaceAll(raw, []byte(`"next_cursor":"eyJzIjoxfQ"`))
 }
@@ -282,7 +284,7 @@ func exampleAnswers(tb testing.TB) map[string]json.RawMessage {
 		"getMembersMemberChallenges", "postMembersMemberChallengesChallenge", "getChallengesChallengeLeaderboard", "getMembersMemberChallengesChallengePlace", "postMembersMemberGrants", "getMembersMemberGrants",
 		"postMembersMemberGrantsGrantTakeBack", "postMembersMemberBlock", "postMembersMemberUnblock", "getEvents", "postWebhooks", "getWebhooks", "patchWebhooksWebhook", "getWebhooksWebhook", "postWebhooksWebhookRotate",
 		"postWebhooksWebhookDisable", "postWebhooksWebhookEnable", "postWebhooksWebhookTest", "getWebhooksWebhookDeliveriesEvent", "postWebhooksWebhookDeliveriesEventReplay", "getWebhooksWebhookDeliveries",
-		"postWebhooksWebhookReplay", "deleteWebhooksWebhook", "postImports", "getImports", "postImportsImportCancel", "getMe", "postKeys", "getKeysKey", "postKeysKeyRotate", "getKeys", "postKeysKeyRevoke", "getAudit",
+		"postWebhooksWebhookReplay", "deleteWebhooksWebhook", "postImports", "getImports", "postImportsImportCancel", "getMe", "postKeys", "getKeysKey", "postKeysKeyRotate", "getKeys", "postKeysKeyRevoke", "postStaff", "getStaff", "getStaffStaff", "postStaffStaffRole", "postStaffStaffInvite", "deleteStaffStaff", "getAudit",
 		"getProgram", "getProgramVersions", "getProgramVersionsVersion", "postMembersMemberMerge",
 	} {
 		if op == "getKeys" { // when keys were used is written beside the requests

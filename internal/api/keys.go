@@ -29,6 +29,9 @@ func withoutSecret(answer any) any {
 	case Webhook:
 		a.Secret = ""
 		return a
+	case Staff:
+		a.Invitation = ""
+		return a
 	}
 	return answer
 }

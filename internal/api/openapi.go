@@ -220,6 +220,7 @@ var tagTexts = [][2]string{
 	{"Webhooks", "Who is told of events, and what came of telling."},
 	{"Imports", "Files that are taken in."},
 	{"Keys and audit", "API keys and who changed what."},
+	{"Staff", "The people who run the program, and what each may do."},
 	{"Health", "Whether the program can work."},
 }
 

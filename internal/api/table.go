@@ -28,6 +28,7 @@ func table() []*Route {
 		hooks       = "Webhooks"
 		imports     = "Imports"
 		keys        = "Keys and audit"
+		people      = "Staff"
 	)
 	const (
 		mem = "ext:4711"
@@ -45,6 +46,7 @@ func table() []*Route {
 		whk = "whk_01k9zjq3hfe1f8m6v7j0q3x5c4"
 		evt = "evt_01k9zjq3hfe1f8m6v7j0q3x5c4"
 		imp = "imp_01k9zjq3hfe1f8m6v7j0q3x5c4"
+		stf = "stf_01k9zjq3hfe1f8m6v7j0q3x5c4"
 	)
 	again := []Also{{http.StatusOK, "The same was recorded before under its source and external id: this is what was decided then."}}
 	guest := []Also{{http.StatusOK, "The same was recorded before under its source and external id, or it is the purchase of a guest, which is decided and not kept."}}
@@ -695,7 +697,24 @@ func table() []*Route {
 			Text: "Makes a successor with the same name and scopes; the old key goes on working for the overlap.",
 			Body: `{"overlap_seconds": 86400}`,
 		}),
-		route("GET", "/v1/audit", "admin", (*Server).listAudit, About{Tag: keys, Summary: "List changes", Text: "Who changed programs, keys and profiles, the newest first. Facts say themselves who recorded them."}),
+		route("GET", "/v1/audit", "audit:read", (*Server).listAudit, About{Tag: keys, Summary: "List changes", Text: "Who changed programs, keys and profiles, the newest first. Facts say themselves who recorded them."}),
+
+		// Staff
+		route("GET", "/v1/staff", "admin", (*Server).listStaff, About{Tag: people, Summary: "List staff", Text: "Who runs the program, the widest role first."}),
+		route("POST", "/v1/staff", "admin", (*Server).addStaff, About{
+			Tag: people, Summary: "Add somebody to the staff", Status: http.StatusCreated, Body: `{"email": "kari@example.no", "name": "Kari Nordmann", "role": "store"}`,
+			Text: "The invitation is in this answer and nowhere else; send the person the address of the console with it. Who runs another program here already signs in as before, and gets none.",
+		}),
+		route("GET", "/v1/staff/{staff}", "admin", (*Server).getStaff, About{Tag: people, Summary: "Get somebody of the staff", Example: []string{stf}}),
+		route("POST", "/v1/staff/{staff}/role", "admin", (*Server).setStaffRole, About{
+			Tag: people, Summary: "Change a role", Example: []string{stf}, Body: `{"role": "marketer"}`, Text: "It holds from the next page on. A program keeps at least one owner.",
+		}),
+		route("POST", "/v1/staff/{staff}/invite", "admin", (*Server).inviteStaff, About{
+			Tag: people, Summary: "Invite again", Example: []string{stf}, Text: "For who lost the invitation, or the password: the earlier one ends, the new one is in this answer alone.",
+		}),
+		route("DELETE", "/v1/staff/{staff}", "admin", (*Server).removeStaff, About{
+			Tag: people, Summary: "Take somebody off the staff", Example: []string{stf}, Text: "Sessions end at once. What the person did stays in the books and the audit log.",
+		}),
 
 		// Health
 		route("GET", "/healthz", Open, (*Server).health, About{

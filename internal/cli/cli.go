@@ -47,6 +47,7 @@ type grammar struct {
 	Serve        serveCmd        `cmd:"" help:"Serve the API."`
 	Program      programCmd      `cmd:"" help:"Check, compare, publish and look at program documents."`
 	Key          keyCmd          `cmd:"" help:"Make and revoke API keys."`
+	Staff        staffCmd        `cmd:"" help:"Say who runs the program, and what each may do."`
 	Pool         poolCmd         `cmd:"" help:"Load codes of others that rewards hand out."`
 	Webhook      webhookCmd      `cmd:"" help:"Tell other systems of what happens."`
 	Import       importCmd       `cmd:"" help:"Take members, purchases or activities from a file."`

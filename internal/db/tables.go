@@ -26,6 +26,11 @@ var tables = []Table{
 	{"webhooks", false},
 	{"webhook_secrets", false},
 	{"code_keys", false},
+	{"staff", false},
+	{"staff_roles", false},
+	{"staff_sessions", false},
+	{"staff_passes", false},
+	{"staff_passkeys", false},
 
 	{"members", true},
 	{"identifiers", true},

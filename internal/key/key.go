@@ -44,6 +44,7 @@ var Scopes = []string{
 	"webhooks:read", "webhooks:write",
 	"imports:read", "imports:write",
 	"simulations:write",
+	"audit:read",
 	Admin,
 }
 

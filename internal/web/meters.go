@@ -1,13 +1,13 @@
 package web
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
 // Meters count the requests of a door by the pattern of their route, never by their path: paths hold the names of
@@ -28,20 +28,19 @@ type routeMeters struct {
 // requestBuckets reach from an answer out of memory to the longest wait, in seconds.
 var requestBuckets = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}
 
-// NewMeters makes meters for the patterns of a mux, "METHOD /path", and for what matches none. With a nil registry they are
+// NewMeters makes meters, together with those of other doors in the same registry, for the patterns of a mux, "METHOD /path", and for what matches none. With a nil registry they are
 // counted for nobody.
 func NewMeters(reg prometheus.Registerer, patterns []string) *Meters {
-	auto := promauto.With(reg)
-	requests := auto.NewCounterVec(prometheus.CounterOpts{
+	requests := shared(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "lojal_http_requests_total", Help: "Requests answered, by route, method and class of status. What matches no route is other.",
-	}, []string{"route", "method", "status"})
-	took := auto.NewHistogramVec(prometheus.HistogramOpts{
+	}, []string{"route", "method", "status"}))
+	took := shared(reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "lojal_http_request_seconds", Help: "Time from the request's head to the end of the answer, by route and method.", Buckets: requestBuckets,
-	}, []string{"route", "method"})
+	}, []string{"route", "method"}))
 	m := &Meters{
 		routes:   make(map[string]*routeMeters, len(patterns)),
-		away:     auto.NewCounter(prometheus.CounterOpts{Name: "lojal_http_turned_away_total", Help: "Requests that were answered 503 overloaded before anything was done."}),
-		inFlight: auto.NewGauge(prometheus.GaugeOpts{Name: "lojal_http_requests_in_flight", Help: "Requests that are being answered."}),
+		away:     shared(reg, prometheus.NewCounter(prometheus.CounterOpts{Name: "lojal_http_turned_away_total", Help: "Requests that were answered 503 overloaded before anything was done."})),
+		inFlight: shared(reg, prometheus.NewGauge(prometheus.GaugeOpts{Name: "lojal_http_requests_in_flight", Help: "Requests that are being answered."})),
 	}
 	for _, p := range patterns {
 		method, path, _ := strings.Cut(p, " ")
@@ -49,6 +48,23 @@ func NewMeters(reg prometheus.Registerer, patterns []string) *Meters {
 	}
 	m.other = newRouteMeters(requests, took, "other", "any")
 	return m
+}
+
+// shared registers a collector, or gives the one that another door of the process has registered.
+func shared[C prometheus.Collector](reg prometheus.Registerer, c C) C {
+	if reg == nil {
+		return c
+	}
+	err := reg.Register(c)
+	if there, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
+		if same, ok := there.ExistingCollector.(C); ok {
+			return same
+		}
+	}
+	if err != nil {
+		panic("web: " + err.Error()) // two meters by one name: a mistake in the program
+	}
+	return c
 }
 
 func newRouteMeters(requests *prometheus.CounterVec, took *prometheus.HistogramVec, route, method string) *routeMeters {

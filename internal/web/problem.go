@@ -127,6 +127,9 @@ func title(c errs.Code) string {
 	return "Error"
 }
 
+// Failed has the log of the request say why it failed.
+func Failed(ctx context.Context, err error) { scopeOf(ctx).failure = err }
+
 // Say has refusals of this request put into words by says.
 func Say(ctx context.Context, says func(*errs.Error) *errs.Error) { scopeOf(ctx).says = says }
 
