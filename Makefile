@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup check build test race lint fix fmt vet storeys generated generate fuzz search real faults bench bench-go clean
+.PHONY: help setup check build test race lint fix fmt vet storeys generated generate shots vendor fuzz search real faults bench bench-go clean
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 30s
@@ -53,6 +53,13 @@ generate: ## make generated files again
 generated: ## check that generated files are up to date
 	@scripts/generated
 
+shots: ## take pictures of the pages into shots/, at the width of a phone and of a desktop
+	@mkdir -p shots
+	LOJAL_SHOTS=$(CURDIR)/shots go test -count=1 ./test/browser
+
+vendor: ## fetch again what pages use of others, at the versions in scripts/vendor
+	@scripts/vendor
+
 fuzz: ## fuzz every target, FUZZTIME each (default 30s)
 	@scripts/fuzz $(FUZZTIME)
 
@@ -72,4 +79,4 @@ faults: ## break things around the real program for an hour or so, and prove its
 	@scripts/faults $(FAULTS)
 
 clean: ## remove what was built
-	rm -rf bin dist
+	rm -rf bin dist shots

@@ -62,9 +62,9 @@ func (c *demoCmd) Run(e *env) error {
 	if err := c.make(e); err != nil {
 		return err
 	}
-	var id, secret string
+	var id, secret, code string
 	var s sample
-	run := &server{c: &c.listening, t: &tuning{LogRequests: 1, SlowAfter: time.Second}, e: e}
+	run := &server{demo: true, c: &c.listening, t: &tuning{LogRequests: 1, SlowAfter: time.Second}, e: e}
 	run.open = func(opts db.Options) (d *db.DB, err error) {
 		opts.Migrate = true
 		if d, err = db.Open(e.ctx, c.DB, opts); err != nil {
@@ -74,6 +74,9 @@ func (c *demoCmd) Run(e *env) error {
 			secret, err = demoKey(e, d, id)
 		}
 		if err == nil {
+			code, err = demoStaff(e, d, id)
+		}
+		if err == nil {
 			s, err = samples(e, d, id)
 		}
 		if err != nil {
@@ -81,7 +84,7 @@ func (c *demoCmd) Run(e *env) error {
 		}
 		return d, nil
 	}
-	return run.serve(func(_ *db.DB, url string) { c.welcome(e, url, id, secret, s) })
+	return run.serve(func(_ *db.DB, url string) { c.welcome(e, url, id, secret, code, s) })
 }
 
 // writable says whether files can be made in a folder.
@@ -264,9 +267,10 @@ func samples(e *env, d *db.DB, id string) (s sample, err error) {
 	return s, err
 }
 
-func (c *demoCmd) welcome(e *env, url, id, secret string, s sample) {
+func (c *demoCmd) welcome(e *env, url, id, secret, code string, s sample) {
 	e.printf(`lojal serves the demo %[2]s at %[1]s
 
+  Console         %[1]s/console/enter?code=%[12]s
   API reference   %[1]s/docs
 
 In another terminal, in this folder:
@@ -290,7 +294,7 @@ In another terminal, in this folder:
   %[9]s verify
 
 Stop with Ctrl-C.
-`, url, id, secret, s.ref, s.purchase, s.member, c.DB, s.again, calledAs(os.Args[0]), s.about, s.path)
+`, url, id, secret, s.ref, s.purchase, s.member, c.DB, s.again, calledAs(os.Args[0]), s.about, s.path, code)
 }
 
 // calledAs is what to write to run this program again as it was run now: by go run, by its path, or by its name.

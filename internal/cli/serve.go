@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -15,6 +16,7 @@ import (
 // listening is what serve and demo have in common.
 type listening struct {
 	Addr       string        `env:"LOJAL_ADDR" default:"127.0.0.1:8321" placeholder:"HOST:PORT" help:"Address to listen on, ${default} when left out; port 0 takes a free one."`
+	URL        string        `name:"url" env:"LOJAL_URL" placeholder:"URL" help:"Address by which people reach the server, such as https://lojal.example.no: for links that are sent, and for cookies that are kept to https."`
 	OpsAddr    string        `name:"ops-addr" env:"LOJAL_OPS_ADDR" placeholder:"HOST:PORT" help:"Address for metrics, health and profiles, such as 127.0.0.1:9321. It has no key: keep it from the public. There is none when left out."`
 	LogFormat  string        `name:"log-format" env:"LOJAL_LOG_FORMAT" default:"text" enum:"text,json" placeholder:"FORM" help:"Form of the log on the error output: text (the default) or json."`
 	LogLevel   string        `name:"log-level" env:"LOJAL_LOG_LEVEL" default:"${level}" enum:"debug,info,warn,error" placeholder:"LEVEL" help:"Least level that is logged: debug, info, warn or error; ${default} when left out."`
@@ -84,7 +86,12 @@ func (c *serveCmd) Run(e *env) error {
 		return d, hint(err)
 	}
 	return s.serve(func(d *db.DB, url string) {
-		e.printf("lojal serves %s (API: %s/docs)\n", url, url)
+		e.printf("lojal serves %s (console: %s/console, API: %s/docs)\n", url, url, url)
+		if code, err := setUpCode(e, d); err != nil {
+			s.log.Error("make a code for the set-up", "error", err)
+		} else if code != "" {
+			e.printf("Set it up in a browser: %s/console/set-up?code=%s\n", cmp.Or(strings.TrimRight(c.URL, "/"), url), code)
+		}
 		e.printf("%s\n", c.next(e, d))
 	})
 }

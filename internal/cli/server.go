@@ -19,6 +19,7 @@ import (
 	"lojal.dev/lojal/internal/api"
 	"lojal.dev/lojal/internal/claim"
 	"lojal.dev/lojal/internal/code"
+	"lojal.dev/lojal/internal/console"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errand"
 	"lojal.dev/lojal/internal/errs"
@@ -47,6 +48,8 @@ type server struct {
 	t       *tuning
 	e       *env
 	proxies *web.Proxies
+	// demo says that the data are a sample.
+	demo bool
 	// open opens the database with what the server adds to its options.
 	open func(db.Options) (*db.DB, error)
 
@@ -57,6 +60,7 @@ type server struct {
 	health   *health.State
 	recorder *record.Recorder
 	door     *api.Server
+	console  *console.Console
 	relay    *relay.Relay
 	jobs     *job.Runner
 	versions *version.Cache
@@ -199,7 +203,7 @@ func (s *server) run(files int, ready func(url string)) error {
 // public is the server that callers reach.
 func (s *server) public() (*http.Server, error) {
 	p := &http.Server{
-		Handler:           letGo(s.stopping, s.door),
+		Handler:           letGo(s.stopping, s.doors()),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      (api.MaxWait + 30) * time.Second,

@@ -1,0 +1,229 @@
+// Package console is the door for those who run a program: pages under /console, made on the server, that read without a script.
+//
+// It owns pages, forms and what is said on them. It decides nothing and reads nothing of a program but through the routes of the API, in
+// the right of who is signed in: see the table of pages for what each asks. What always holds: a page needs a session, and the scope that its line of
+// the table names; whatever changes something is sent by POST from this very site; a form that is refused is shown again with what was typed and what is
+// wrong beside each field.
+package console
+
+//go:generate go run github.com/a-h/templ/cmd/templ@v0.3.977 generate -log-level error
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/page"
+	"lojal.dev/lojal/internal/trace"
+	"lojal.dev/lojal/internal/version"
+	"lojal.dev/lojal/internal/web"
+)
+
+// Config is what the door stands on. DB, API, As and Versions are required.
+type Config struct {
+	DB       *db.DB
+	Versions *version.Cache
+	// API is the API's door from inside, and As gives a context the right of who is signed in there.
+	API http.Handler
+	As  func(ctx context.Context, id, program, name string, scopes []string) context.Context
+	// Clock gives the real time; time.Now when nil.
+	Clock  func() time.Time
+	Logger *slog.Logger
+	// URL is where people reach the server, such as https://lojal.example.no; cookies are kept to it when it is https.
+	URL     string
+	Metrics prometheus.Registerer
+	Tracer  *trace.Tracer
+	Proxies *web.Proxies
+	// LogEvery and Slow are those of the API's door.
+	LogEvery int64
+	Slow     time.Duration
+	// Demo says that the data are a sample, which is said on every page.
+	Demo bool
+}
+
+// Console is the door.
+type Console struct {
+	Config
+	handler http.Handler
+	secure  bool
+	same    *http.CrossOriginProtection
+	tries   *web.Buckets
+}
+
+// triesPerAddress is how often one address may try to sign in; people behind one address are many, a machine that guesses is quicker.
+var triesPerAddress = web.Rate{Burst: 60, Window: 10 * time.Minute}
+
+// New makes the door.
+func New(c Config) *Console {
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Console{Config: c, secure: strings.HasPrefix(c.URL, "https://"), same: http.NewCrossOriginProtection(), tries: web.NewBuckets(triesPerAddress)}
+	mux := http.NewServeMux()
+	var patterns []string
+	for _, p := range table() {
+		mux.Handle(p.pattern, s.serve(p))
+		patterns = append(patterns, p.pattern)
+	}
+	s.handler = web.Wrap(mux, web.Outside{
+		Log: c.Logger, Now: c.Clock, Meters: web.NewMeters(c.Metrics, patterns), Tracer: c.Tracer, Proxies: c.Proxies, LogEvery: c.LogEvery, Slow: c.Slow,
+	})
+	return s
+}
+
+// ServeHTTP answers a request.
+func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.handler.ServeHTTP(w, r) }
+
+// Words in place of a scope.
+const (
+	// nobody needs to be signed in.
+	nobody = "-"
+	// halfway is who has given the password and not yet the second step.
+	halfway = "half"
+	// anybody on the staff.
+	anybody = ""
+)
+
+// line is a page, or what a form of it does.
+type line struct {
+	pattern string
+	// needs is the scope that it asks for, or one of the words above.
+	needs string
+	show  func(*Console, *visit) error
+}
+
+// table is the contents of the console.
+func table() []line {
+	return []line{
+		{"GET /console", anybody, (*Console).first},
+		{"GET /console/sign-in", nobody, (*Console).signInPage},
+		{"POST /console/sign-in", nobody, (*Console).signIn},
+		{"GET /console/second-step", halfway, (*Console).secondStepPage},
+		{"POST /console/second-step", halfway, (*Console).secondStep},
+		{"POST /console/sign-out", nobody, (*Console).signOut},
+		{"GET /console/set-up", nobody, (*Console).setUpPage},
+		{"POST /console/set-up", nobody, (*Console).setUp},
+		{"GET /console/invitation", nobody, (*Console).invitationPage},
+		{"POST /console/invitation", nobody, (*Console).accept},
+		{"GET /console/enter", nobody, (*Console).enterPage},
+		{"POST /console/enter", nobody, (*Console).enter},
+		{"POST /console/look", nobody, (*Console).look},
+
+		{"GET /console/members", "members:read", (*Console).members},
+		{"GET /console/members/{member}", "members:read", (*Console).member},
+
+		{"GET /console/me", anybody, (*Console).me},
+		{"POST /console/me/profile", anybody, (*Console).setProfile},
+		{"POST /console/me/password", anybody, (*Console).setPassword},
+		{"GET /console/me/second-step", anybody, (*Console).newSecondStep},
+		{"POST /console/me/second-step", anybody, (*Console).keepSecondStep},
+		{"POST /console/me/second-step/off", anybody, (*Console).dropSecondStep},
+		{"POST /console/me/sessions/end", anybody, (*Console).endSessions},
+		{"POST /console/program", anybody, (*Console).move},
+
+		{"GET /console/staff", "admin", (*Console).staff},
+		{"POST /console/staff", "admin", (*Console).addStaff},
+		{"POST /console/staff/{staff}/role", "admin", (*Console).setRole},
+		{"POST /console/staff/{staff}/invite", "admin", (*Console).invite},
+		{"POST /console/staff/{staff}/remove", "admin", (*Console).removeStaff},
+
+		{"/console/", nobody, (*Console).nothing},
+	}
+}
+
+// serve puts before a page who asks, and gives a failure its page.
+func (c *Console) serve(l line) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		page.Guard(w.Header())
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		v := &visit{c: c, w: w, r: r, now: c.Clock(), lang: page.LangOf(r, ""), theme: page.ThemeOf(r)}
+		err := c.same.Check(r)
+		if err != nil {
+			err = errs.Forbidden("other_site", v.T("other_site")).Because(err)
+		}
+		if err == nil {
+			err = c.admit(v, l)
+		}
+		if err == nil {
+			err = l.show(c, v)
+		}
+		if err != nil {
+			c.fail(v, err)
+		}
+	})
+}
+
+// maxForm bounds what a form sends; files go another way.
+const maxForm = 2 << 20
+
+// admit finds who asks and whether they may.
+func (c *Console) admit(v *visit, l line) error {
+	err := v.find()
+	switch {
+	case err != nil && errs.CodeOf(err) != errs.CodeUnauthenticated:
+		return err
+	case l.needs == nobody:
+		return nil
+	case err != nil:
+		return err
+	case v.session.Half != (l.needs == halfway):
+		if v.session.Half {
+			return errs.Unauthenticated("second_step", "The second step is missing.")
+		}
+		return v.to("/console")
+	case l.needs != halfway && v.session.Program == "" && !strings.HasPrefix(v.r.URL.Path, "/console/me"):
+		return errs.Forbidden("no_role", v.T("no_role"))
+	case l.needs != anybody && l.needs != halfway && !v.may(l.needs):
+		return errs.Forbidden("role", v.T("not_yours"))
+	}
+	return nil
+}
+
+// fail shows what went wrong on a page of its own, or leads to where it can be mended.
+func (c *Console) fail(v *visit, err error) {
+	if v.done {
+		return
+	}
+	e := errs.As(err)
+	switch {
+	case e.Reason == "second_step":
+		_ = v.to("/console/second-step")
+		return
+	case e.Code == errs.CodeUnauthenticated && e.Reason == "signed_out":
+		to := "/console/sign-in"
+		if v.r.Method == http.MethodGet && v.r.URL.Path != "/console" {
+			to += "?next=" + escape(v.r.URL.RequestURI())
+		}
+		_ = v.to(to)
+		return
+	}
+	status := web.StatusOf(e)
+	if status >= http.StatusInternalServerError {
+		web.Failed(v.r.Context(), err)
+		c.Logger.ErrorContext(v.r.Context(), "page", "error", err, "request_id", web.RequestID(v.r.Context()))
+	}
+	if wait, ok := e.Meta["retry_after"]; ok {
+		v.w.Header().Set("Retry-After", fmt.Sprint(wait))
+	}
+	if err := page.Write(v.r.Context(), v.w, v.r, status, failure(v, e, status)); err != nil {
+		c.Logger.ErrorContext(v.r.Context(), "page of a failure", "error", err)
+		http.Error(v.w, e.Message, status)
+	}
+}
+
+func (c *Console) nothing(v *visit) error {
+	if v.session.Staff == "" {
+		return errs.Unauthenticated("signed_out", "Sign in first.")
+	}
+	return errs.NotFound("no_page", v.T("no_page"))
+}

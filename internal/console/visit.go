@@ -1,0 +1,231 @@
+package console
+
+import (
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/lang"
+	"lojal.dev/lojal/internal/page"
+	"lojal.dev/lojal/internal/program"
+	"lojal.dev/lojal/internal/staff"
+	"lojal.dev/lojal/internal/version"
+	"lojal.dev/lojal/internal/web"
+)
+
+// visit is a request for a page: who asks, when, and in which language.
+type visit struct {
+	c           *Console
+	w           http.ResponseWriter
+	r           *http.Request
+	now         time.Time
+	lang, theme string
+	session     staff.Session
+	token       string
+	// programs are those that the person has a role in, with their names, and p is the one whose pages these are; nil before signing in.
+	programs []version.Program
+	p        *program.Compiled
+	api      page.API
+	done     bool
+}
+
+func (v *visit) cookie() string {
+	if v.c.secure {
+		return "__Host-lojal_staff"
+	}
+	return "lojal_staff"
+}
+
+// find looks who is signed in, with what they may do and the program of the pages.
+func (v *visit) find() error {
+	c, err := v.r.Cookie(v.cookie())
+	if err != nil {
+		return errs.Unauthenticated("signed_out", "Sign in first.")
+	}
+	ctx := v.r.Context()
+	err = v.c.DB.Read(ctx, func(tx *db.Tx) error {
+		s, err := staff.Find(ctx, tx, c.Value, v.now)
+		if err != nil {
+			return err
+		}
+		v.session, v.token = s, c.Value
+		if s.Half {
+			return nil
+		}
+		places, err := staff.Places(ctx, tx, s.Staff)
+		if err != nil {
+			return err
+		}
+		all, err := version.Programs(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for _, p := range all {
+			if slices.ContainsFunc(places, func(q staff.Place) bool { return q.Program == p.ID }) {
+				v.programs = append(v.programs, p)
+			}
+		}
+		if s.Program == "" {
+			return nil
+		}
+		set, err := v.c.Versions.Get(ctx, tx, s.Program)
+		if err == nil {
+			v.p = set.At(v.now)
+		}
+		if errs.CodeOf(err) == errs.CodeNotFound { // a program whose first version is still to come
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	v.lang = page.LangOf(v.r, v.session.Lang)
+	web.SetActor(ctx, v.session.Staff)
+	if v.session.Stale(v.now) {
+		if err := v.c.DB.Write(ctx, func(tx *db.Tx) error { return staff.See(ctx, tx, v.session, v.now) }); err != nil {
+			return err
+		}
+	}
+	if !v.session.Half && v.session.Program != "" {
+		v.r = v.r.WithContext(v.c.As(ctx, v.session.Staff, v.session.Program, v.session.Name, v.session.Role.Scopes()))
+	}
+	v.api = page.API{Handler: v.c.API, Lang: v.lang}
+	return nil
+}
+
+// may says whether the person's role has a scope.
+func (v *visit) may(scope string) bool {
+	have := v.session.Role.Scopes()
+	return slices.Contains(have, scope) || slices.Contains(have, "admin")
+}
+
+// T gives a text in the language of the page.
+func (v *visit) T(key string, args ...any) string { return words.Say(v.lang, key, args...) }
+
+// show answers with a page.
+func (v *visit) show(c templ.Component) error { return v.showAs(http.StatusOK, c) }
+
+func (v *visit) showAs(status int, c templ.Component) error {
+	v.done = true
+	return page.Write(v.r.Context(), v.w, v.r, status, c)
+}
+
+// to leads to another page of the console.
+func (v *visit) to(place string) error {
+	v.done = true
+	http.Redirect(v.w, v.r, place, http.StatusSeeOther)
+	return nil
+}
+
+// said leads to a page that says what was done: a key of the words that begins with "said.".
+func (v *visit) said(place, key string) error {
+	sign := "?"
+	if strings.Contains(place, "?") {
+		sign = "&"
+	}
+	return v.to(place + sign + "said=" + url.QueryEscape(key))
+}
+
+// saying is what the page before did, empty when it did nothing.
+func (v *visit) saying() string {
+	key := "said." + v.r.URL.Query().Get("said")
+	if _, ok := words[key]; ok {
+		return v.T(key)
+	}
+	return ""
+}
+
+// form is what was sent, with what is wrong beside each field.
+type form struct {
+	url.Values
+	wrong map[string]string
+	// all is what is wrong with the whole of it.
+	all string
+}
+
+// form reads what was sent.
+func (v *visit) form() (*form, error) {
+	if err := v.r.ParseForm(); err != nil {
+		return nil, errs.Malformed("form", v.T("form_unreadable"))
+	}
+	return &form{Values: v.r.PostForm, wrong: map[string]string{}}, nil
+}
+
+// empty is a form that nobody has filled in, with values to begin with, name and value by turns.
+func empty(pairs ...string) *form {
+	f := &form{Values: url.Values{}, wrong: map[string]string{}}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		f.Set(pairs[i], pairs[i+1])
+	}
+	return f
+}
+
+// refused takes what a route, or a verb, says of what was sent: each field's mistake beside the field of the same name. It gives back what is no
+// refusal: a page of its own shows that.
+func (f *form) refused(err error) error {
+	e := errs.As(err)
+	switch e.Code {
+	case errs.CodeInvalid, errs.CodeMalformed, errs.CodeConflict, errs.CodeInsufficient, errs.CodeRateLimited, errs.CodeUnauthenticated, errs.CodeForbidden, errs.CodeNotFound:
+	default:
+		return err
+	}
+	if e.Reason == "signed_out" {
+		return err
+	}
+	f.all = e.Message
+	for _, field := range e.Fields {
+		name := field.Pointer[strings.LastIndexByte(field.Pointer, '/')+1:]
+		if f.wrong[name] == "" && name != "" {
+			f.wrong[name] = field.Message
+		}
+	}
+	return nil
+}
+
+func escape(s string) string { return url.QueryEscape(s) }
+
+// next is where to go after signing in: a page of the console, and never elsewhere.
+func next(to string) string {
+	u, err := url.Parse(to)
+	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || !strings.HasPrefix(u.Path, "/console/") || path.Clean(u.Path) != u.Path || strings.Contains(to, `\`) || strings.HasPrefix(u.Path, "/console/sign-") {
+		return "/console"
+	}
+	return u.RequestURI()
+}
+
+// when writes a time as people read it, in the zone that it is said in.
+func (v *visit) when(t time.Time) string { return lang.DateTime(v.lang, t, v.zone(t)) }
+
+// day writes a day.
+func (v *visit) day(t time.Time) string { return lang.Date(v.lang, t, v.zone(t)) }
+
+func (v *visit) zone(t time.Time) *time.Location {
+	if v.p != nil {
+		return v.p.Zone
+	}
+	return t.Location()
+}
+
+// here says whether an address is that of this page or of one below it.
+func (v *visit) here(place string) bool {
+	at := v.r.URL.Path
+	return at == place || strings.HasPrefix(at, place+"/")
+}
+
+// site is the name of the program, or of the product before one is known.
+func (v *visit) site() string {
+	if v.p != nil {
+		if n := v.p.Doc.Name.In(v.lang); n != "" {
+			return n
+		}
+	}
+	return "lojal"
+}

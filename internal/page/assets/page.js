@@ -1,0 +1,40 @@
+// What all pages have: menus that close, forms that are sent once, things that are copied. Everything works without it.
+
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+  const copy = event.target.closest("[data-copy]");
+  if (copy) {
+    navigator.clipboard?.writeText(copy.dataset.copy).then(() => {
+      const before = copy.textContent;
+      copy.textContent = copy.dataset.copied ?? before;
+      setTimeout(() => { copy.textContent = before; }, 2000);
+    });
+  }
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    menu.open = false;
+    menu.querySelector("summary")?.focus();
+  }
+});
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post" || form.dataset.many !== undefined) return;
+  if (form.dataset.sent) { event.preventDefault(); return; }
+  form.dataset.sent = "yes";
+});
+
+// A page that comes back from the browser's memory may send its form again.
+addEventListener("pageshow", (event) => {
+  if (event.persisted) for (const form of document.forms) delete form.dataset.sent;
+});
+
+// A choice that is made by choosing it.
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-now]")) event.target.form.requestSubmit();
+});

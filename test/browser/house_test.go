@@ -1,0 +1,228 @@
+package browser
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"io"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+
+	"lojal.dev/lojal/internal/cli"
+	"lojal.dev/lojal/internal/db"
+	"lojal.dev/lojal/internal/demo"
+	"lojal.dev/lojal/internal/record"
+	"lojal.dev/lojal/internal/staff"
+	"lojal.dev/lojal/internal/version"
+)
+
+// axe looks a page over for what keeps people out: https://github.com/dequelabs/axe-core.
+//
+//go:embed vendor/axe.min.js
+var axe string
+
+// house is the whole program, served, with members who have bought for some weeks and one of the staff of each role.
+type house struct {
+	url     string
+	program string
+	// sessions are tokens of somebody signed in, by role.
+	sessions map[staff.Role]string
+}
+
+// said is what the program prints, and tells when it has its address.
+type said struct {
+	mu  sync.Mutex
+	all bytes.Buffer
+	url chan string
+}
+
+var address = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
+
+func (s *said) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n, err := s.all.Write(b)
+	if at := address.FindString(s.all.String()); at != "" && s.url != nil {
+		s.url <- at
+		s.url = nil
+	}
+	return n, err
+}
+
+// serve starts the program on a database, as people start it, and gives its address.
+func serve(t *testing.T, database string) string {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	out := &said{url: make(chan string, 1)}
+	got := out.url
+	ended := make(chan int, 1)
+	go func() {
+		ended <- cli.Run(ctx, []string{"serve", "--addr", "127.0.0.1:0", "--db", database, "--log-level", "error", "--sweep-every", "0s"},
+			cli.Streams{In: strings.NewReader(""), Out: out, Err: io.Discard}, cli.Build{}, time.Now)
+	}()
+	t.Cleanup(func() {
+		stop()
+		if status := <-ended; status != 0 {
+			t.Errorf("the server ended with %d", status)
+		}
+	})
+	select {
+	case url := <-got:
+		return url
+	case status := <-ended:
+		ended <- status
+		t.Fatalf("the server ended with %d before it served:\n%s", status, out.all.String())
+	}
+	return ""
+}
+
+// full is a house full of life.
+func full(t *testing.T) *house {
+	t.Helper()
+	file := "sqlite:" + filepath.Join(t.TempDir(), "lojal.db")
+	d, err := db.Open(t.Context(), file, db.Options{Migrate: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := record.New(d, &version.Cache{})
+	now := time.Now()
+	s, err := demo.Fill(t.Context(), demo.Input{DB: d, Recorder: r, Now: now, Members: 60, Weeks: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	h := &house{program: s.Program, sessions: map[staff.Role]string{}}
+	err = d.Write(t.Context(), func(tx *db.Tx) error {
+		for _, role := range staff.Roles {
+			p, err := staff.Add(t.Context(), tx, staff.Input{Program: s.Program, Email: string(role) + "@example.no", Name: "Kari " + string(role), Role: role, Actor: "test", Now: now})
+			if err != nil {
+				return err
+			}
+			if h.sessions[role], err = staff.Begin(t.Context(), tx, p.ID, staff.ByPasskey, "", staff.Client{Agent: "Mozilla/5.0 (X11; Linux) Firefox/140.0", Address: "192.0.2.7"}, now); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	h.url = serve(t, file)
+	return h
+}
+
+// as has the browser be somebody of a role.
+func (h *house) as(role staff.Role) chromedp.Action {
+	return network.SetCookie("lojal_staff", h.sessions[role]).WithURL(h.url).WithHTTPOnly(true)
+}
+
+// screen is a width at which pages are looked at.
+type screen struct {
+	name          string
+	width, height int64
+	dark          bool
+}
+
+var screens = []screen{{"phone", 390, 844, false}, {"desktop", 1280, 900, false}, {"dark", 1280, 900, true}}
+
+func (s screen) actions() chromedp.Action {
+	scheme := "light"
+	if s.dark {
+		scheme = "dark"
+	}
+	return chromedp.Tasks{
+		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}),
+		chromedp.EmulateViewport(s.width, s.height),
+	}
+}
+
+// nothing is the address of no page.
+const nothing = "/console/nothing-here"
+
+// watch collects what the browser complains of.
+func watch(ctx context.Context) *[]string {
+	var all []string
+	chromedp.ListenTarget(ctx, func(ev any) {
+		switch e := ev.(type) {
+		case *runtime.EventExceptionThrown:
+			all = append(all, e.ExceptionDetails.Error())
+		case *log.EventEntryAdded:
+			if (e.Entry.Level == log.LevelError || e.Entry.Source == log.SourceSecurity) && !strings.HasSuffix(e.Entry.URL, nothing) {
+				all = append(all, e.Entry.Text+" "+e.Entry.URL)
+			}
+		}
+	})
+	return &all
+}
+
+// look asks of the page that is open what every page must hold: a heading, a language, no wider than the screen, nothing that axe finds.
+func look(ctx context.Context, t *testing.T, name string) {
+	t.Helper()
+	var seen struct {
+		H1    string  `json:"h1"`
+		Lang  string  `json:"lang"`
+		Wide  float64 `json:"wide"`
+		Wrong []struct {
+			ID    string   `json:"id"`
+			Nodes []string `json:"nodes"`
+		} `json:"wrong"`
+	}
+	var raw string
+	err := chromedp.Run(ctx,
+		chromedp.Evaluate(axe+";0", nil),
+		chromedp.Evaluate(`axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}).then(r => JSON.stringify({
+			h1: document.querySelector("h1")?.textContent ?? "", lang: document.documentElement.lang,
+			wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+			wrong: r.violations.map(v => ({id: v.id, nodes: v.nodes.map(n => n.target.join(" ") + " " + n.failureSummary)})),
+		}))`, &raw, func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }),
+	)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	if err := json.Unmarshal([]byte(raw), &seen); err != nil {
+		t.Fatal(err)
+	}
+	if strings.TrimSpace(seen.H1) == "" || seen.Lang == "" {
+		t.Errorf("%s: heading %q, language %q", name, seen.H1, seen.Lang)
+	}
+	if strings.Contains(seen.H1, "⟨") {
+		t.Errorf("%s: a text is missing: %s", name, seen.H1)
+	}
+	if seen.Wide > 0 {
+		t.Errorf("%s is %v pixels too wide", name, seen.Wide)
+	}
+	for _, w := range seen.Wrong {
+		t.Errorf("%s: axe finds %s at %s", name, w.ID, strings.Join(w.Nodes, "; "))
+	}
+}
+
+// visit opens a page at every width, looks it over and takes its picture.
+func visit(ctx context.Context, t *testing.T, h *house, name, path string) {
+	t.Helper()
+	for _, s := range screens {
+		var png []byte
+		if err := chromedp.Run(ctx, s.actions(), chromedp.Navigate(h.url+path), chromedp.WaitVisible("h1", chromedp.ByQuery)); err != nil {
+			t.Fatalf("%s at %s: %v", path, s.name, err)
+		}
+		look(ctx, t, fmt.Sprintf("%s (%s) at %s", name, path, s.name))
+		if err := chromedp.Run(ctx, chromedp.FullScreenshot(&png, 100)); err != nil {
+			t.Fatal(err)
+		}
+		shot(t, name+"-"+s.name, png)
+	}
+}
