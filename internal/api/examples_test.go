@@ -280,7 +280,7 @@ func exampleAnswers(tb testing.TB) map[string]json.RawMessage {
 	}
 	for _, op := range []string{
 		"getMembersMemberBalances", "getMembersMemberForecast", "getMembersMemberTargets", "getMembersMemberPostings", "getMembersMemberFacts", "getMembersMemberExplanations", "postMembersMemberTiers", "getMembersMemberTiers",
-		"getMembersMemberBenefits", "getMembersMemberBenefitsBenefit", "postMembersMemberBenefitsBenefitUses", "postPlanEvents", "getMembersMemberPlans",
+		"getMembersMemberBenefits", "getMembersMemberBenefitsBenefit", "postMembersMemberBenefitsBenefitUses", "postBenefitsUsesUseUndo", "postPlanEvents", "getMembersMemberPlans",
 		"getMembersMemberChallenges", "postMembersMemberChallengesChallenge", "getChallengesChallengeLeaderboard", "getMembersMemberChallengesChallengePlace", "postMembersMemberGrants", "getMembersMemberGrants",
 		"postMembersMemberGrantsGrantTakeBack", "postMembersMemberBlock", "postMembersMemberUnblock", "getEvents", "postWebhooks", "getWebhooks", "patchWebhooksWebhook", "getWebhooksWebhook", "postWebhooksWebhookRotate",
 		"postWebhooksWebhookDisable", "postWebhooksWebhookEnable", "postWebhooksWebhookTest", "getWebhooksWebhookDeliveriesEvent", "postWebhooksWebhookDeliveriesEventReplay", "getWebhooksWebhookDeliveries",
