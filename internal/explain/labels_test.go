@@ -16,7 +16,7 @@ func TestLabelsAreSaidInEveryLanguage(t *testing.T) {
 		LabelAdjusted: 1, LabelMoved: 1, LabelPartners: 1, LabelClosed: 1, LabelFrom: 1, LabelBroughtBy: 1, LabelNone: 0, LabelPlan: 3, LabelPlanOver: 2,
 		LabelPlanNext: 1, LabelPlanCancelled: 0, LabelInvitedBy: 3, LabelInvited: 1,
 		LabelUntil: 2, LabelTierSince: 3, LabelFalls: 1, LabelLastFacts: 0, LabelRefused: 1,
-		LabelYes: 0, LabelNo: 0, LabelLeft: 1, LabelFallsTo: 2, LabelEnds: 1,
+		LabelYes: 0, LabelNo: 0, LabelNoRewards: 0, LabelOfferLeft: 1, LabelStockLeft: 1, LabelLeft: 1, LabelFallsTo: 2, LabelEnds: 1,
 	}
 	values := []any{"first", "second", "third"}
 	for _, language := range lang.All {
