@@ -55,15 +55,25 @@ func TestReference(t *testing.T) {
 		t.Setenv(env, "")
 		os.Unsetenv(env)
 	}
-	e := &env{Streams: Streams{Out: &bytes.Buffer{}, Err: &bytes.Buffer{}}, ctx: context.Background()}
-	parser, _, err := newParser(e)
+	var out, errs bytes.Buffer
+	parser, _, err := newParser(&env{Streams: Streams{Out: &out, Err: &errs}, ctx: context.Background()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var b strings.Builder
 	b.WriteString(preface)
-	for _, n := range commands(parser.Model.Node) {
-		text := help(t, strings.Fields(n.Path())...)
+	for i, n := range commands(parser.Model.Node) {
+		// Of one parser, since making it is the most of what a help costs. A parser that has printed its help goes on to complain of what
+		// is missing, unless its exit ends the process.
+		out.Reset()
+		_, _ = parser.Parse(append(strings.Fields(n.Path()), "--help"))
+		text := out.String()
+		if errs.Len() > 0 || text == "" {
+			t.Fatalf("lojal %s --help: %s", n.Path(), errs.String())
+		}
+		if i == 0 && help(t, strings.Fields(n.Path())...) != text {
+			t.Errorf("lojal %s --help prints something else than its parser", n.Path())
+		}
 		fmt.Fprintf(&b, "\n## %s\n\n```text\n%s```\n", n.FullPath(), text)
 		if !strings.Contains(text, "Examples:\n") || !strings.Contains(text, "\n    "+n.FullPath()) && n.Name != "simulate" {
 			t.Errorf("the help of %s has no example", n.FullPath())
