@@ -390,7 +390,7 @@ func (s *Server) getBalances(ctx context.Context, in *balancesIn) (*Balances, er
 			return nil, err
 		}
 		v := in.view(p)
-		return &Balances{Member: acc.Member, At: v.time(at), Currency: p.Doc.Currency, Balances: v.balances(acc, true)}, nil
+		return &Balances{Member: acc.Member, At: v.time(at), Currency: p.Doc.Currency, acc: acc, of: v, withLots: true}, nil
 	}
 	id, v, err := s.named(ctx, &in.Call, in.Member)
 	if err != nil {
@@ -406,7 +406,7 @@ func (s *Server) getBalances(ctx context.Context, in *balancesIn) (*Balances, er
 		for unit, h := range held {
 			acc.State.Units[unit] = &h
 		}
-		out.Balances = v.balances(acc, false)
+		out.acc, out.of = acc, v
 		return nil
 	})
 }

@@ -172,13 +172,19 @@ func (v view) balance(unit string, h ledger.Holding) Balance {
 		Balance: v.unit(unit, h.Balance()), Spendable: v.unit(unit, h.Spendable), Pending: v.unit(unit, h.Pending),
 		Reserved: v.unit(unit, h.Reserved), Debt: v.unit(unit, h.Debt),
 	}
+	b.Worth = v.worthIn(unit, h)
+	return b
+}
+
+// worthIn is what a balance is worth in money; empty where that is not told.
+func (v view) worthIn(unit string, h ledger.Holding) Amount {
 	if u := v.p.Units[unit]; u != nil && u.Worth != nil && !u.StatusOnly {
 		num, den := u.Worth.Ratio()
 		if worth, ok := worthOf(h.Balance(), num, den, u.Precision, v.p.Exponent); ok {
-			b.Worth = v.money(worth)
+			return v.money(worth)
 		}
 	}
-	return b
+	return ""
 }
 
 // worthOf is the money value of an amount in minor units: amount × num/den × 10^(exponent−precision), rounded down. False

@@ -482,6 +482,11 @@ type Balances struct {
 	At       time.Time          `json:"at"`
 	Currency string             `json:"currency"`
 	Balances map[string]Balance `json:"balances"`
+
+	// Written by hand, see AppendJSON: the account, with lots or without, in this view, in place of Balances.
+	acc      *engine.Account
+	of       view
+	withLots bool
 }
 
 // Tier is where a member stands in a tier set.

@@ -142,22 +142,30 @@ func (d Decimal) String() string { return Format(d.digits, int(d.scale)) }
 
 // Format writes minor units as plain decimal text: Format(-1250, 2) is "-12.50".
 func Format(minor int64, scale int) string {
-	neg := minor < 0
+	var buf [32]byte
+	return string(Append(buf[:0], minor, scale))
+}
+
+// Append appends what Format gives.
+func Append(dst []byte, minor int64, scale int) []byte {
 	u := uint64(minor)
-	if neg {
-		u = -u
+	if minor < 0 {
+		dst, u = append(dst, '-'), -u
 	}
-	s := strconv.FormatUint(u, 10)
-	if scale > 0 {
-		if len(s) <= scale {
-			s = strings.Repeat("0", scale-len(s)+1) + s
+	var buf [20]byte
+	digits := strconv.AppendUint(buf[:0], u, 10)
+	if scale <= 0 {
+		return append(dst, digits...)
+	}
+	whole := len(digits) - scale
+	if whole <= 0 {
+		dst = append(dst, '0', '.')
+		for range -whole {
+			dst = append(dst, '0')
 		}
-		s = s[:len(s)-scale] + "." + s[len(s)-scale:]
+		return append(dst, digits...)
 	}
-	if neg {
-		return "-" + s
-	}
-	return s
+	return append(append(append(dst, digits[:whole]...), '.'), digits[whole:]...)
 }
 
 // MarshalJSON writes a JSON string, so that no reader makes a float of it.

@@ -23,8 +23,18 @@ const MaxDepth = 32
 // maxMistakes bounds the list in one answer, so that a broken megabyte does not come back as ten.
 const maxMistakes = 100
 
+// Appender writes its JSON itself, as Marshal would: for answers that are given often.
+type Appender interface {
+	AppendJSON(dst []byte) ([]byte, error)
+}
+
 // Marshal writes JSON as every answer does: keys in a fixed order, lists and objects never null.
-func Marshal(v any) ([]byte, error) { return json.Marshal(v, json.Deterministic(true)) }
+func Marshal(v any) ([]byte, error) {
+	if a, ok := v.(Appender); ok {
+		return a.AppendJSON(make([]byte, 0, 1<<10))
+	}
+	return json.Marshal(v, json.Deterministic(true))
+}
 
 // Unmarshal reads one JSON value strictly into a pointer. Broken JSON, unknown and repeated keys (case counts), invalid UTF-8,
 // anything after the value and too deep nesting are malformed; values of the wrong type are invalid. The error names
