@@ -115,7 +115,9 @@ func sourceComments(t *testing.T, packages ...string) map[string]string {
 								text = f.Comment.Text()
 							}
 							for _, n := range f.Names {
-								note(name+"."+n.Name, text)
+								if n.IsExported() {
+									note(name+"."+n.Name, text)
+								}
 							}
 						}
 					}
@@ -141,7 +143,9 @@ func usedTypes() map[string]bool {
 		used[commentName(t)] = true
 		if t.Kind() == reflect.Struct {
 			for f := range t.Fields() {
-				walk(f.Type)
+				if f.IsExported() || f.Anonymous { // the others are nobody's to read
+					walk(f.Type)
+				}
 			}
 		}
 	}

@@ -22,8 +22,13 @@ type Memory struct {
 	size, most int // of young, estimated
 }
 
-// NewMemory makes a memory of about so many bytes.
-func NewMemory(bytes int) *Memory { return &Memory{young: map[Ref]*remembered{}, most: bytes / 2} }
+// NewMemory makes a memory of about so many bytes; nil, which remembers nothing, for none.
+func NewMemory(bytes int) *Memory {
+	if bytes <= 0 {
+		return nil
+	}
+	return &Memory{young: map[Ref]*remembered{}, most: bytes / 2}
+}
 
 // remembered is what is known of an account as one row of it stands. It never changes: who knows more puts another in its place.
 type remembered struct {
@@ -47,9 +52,9 @@ const keptRanges = 4
 
 // bytes is about what it takes in memory.
 func (r *remembered) bytes() int {
-	n := 400 + 5*len(r.text) + 250*len(r.lots)
+	n := 600 + 7*len(r.text) + 400*len(r.lots)
 	for _, c := range r.tallies {
-		n += 200 + 60*len(c.values)
+		n += 300 + 90*len(c.values)
 	}
 	return n
 }

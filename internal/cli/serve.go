@@ -42,6 +42,7 @@ type tuning struct {
 	MaxRequests    int64         `name:"max-requests" env:"LOJAL_MAX_REQUESTS" default:"1024" placeholder:"N" help:"Requests that are answered at once, ${default} when left out; more are told to come again."`
 	MaxConnections int           `name:"max-connections" env:"LOJAL_MAX_CONNECTIONS" placeholder:"N" help:"Connections of callers that are open at once; as many as files may be open, at most 10000, when left out. More wait."`
 	DBConnections  int           `name:"db-connections" env:"LOJAL_DB_CONNECTIONS" placeholder:"N" help:"Connections to the database, 16 when left out."`
+	Remember       int           `env:"LOJAL_REMEMBER" placeholder:"MB" help:"Memory for accounts that were looked at, so that they are not read anew while they stay as they are: 16 MB when left out, none with -1."`
 	WaitDB         time.Duration `name:"wait-db" env:"LOJAL_WAIT_DB" default:"0s" placeholder:"DURATION" help:"How long to wait at the start for a database that does not answer yet; ${default} when left out."`
 }
 

@@ -111,7 +111,7 @@ func (s *server) serve(ready func(d *db.DB, url string)) (err error) {
 	s.versions = &version.Cache{}
 	s.jobs = job.NewRunner(job.Options{DB: s.db, Clock: s.e.now, Logger: s.log, Lease: s.c.Lease, Metrics: s.registry, Tracer: s.tracer})
 	s.health = health.New(s.db)
-	s.recorder = record.NewWith(s.db, s.versions, record.Options{Metrics: s.registry})
+	s.recorder = record.NewWith(s.db, s.versions, record.Options{Metrics: s.registry, Remember: s.t.Remember << 20})
 	defer s.recorder.Close()
 	logEvery := s.t.LogRequests
 	if logEvery == 0 {

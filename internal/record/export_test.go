@@ -2,6 +2,8 @@ package record
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"lojal.dev/lojal/internal/db"
 )
@@ -86,4 +88,20 @@ func (r *Recorder) ReadsToAct(ctx context.Context, reqs []Request) (reads int, e
 		return err
 	})
 	return reads, err
+}
+
+// ReadsToLook counts the reads by which a member's account is looked at with its lots.
+func (r *Recorder) ReadsToLook(ctx context.Context, id, member string, now time.Time) (reads int, err error) {
+	t := lookAtMember(id, member, now)
+	t.needs = withLots
+	err = r.db.Read(ctx, func(tx *db.Tx) error {
+		if err := tx.Begin(ctx); err != nil {
+			return err
+		}
+		return r.together(ctx, tx.Aside(func(ctx context.Context, asks []db.Ask) error {
+			reads++
+			return tx.Find(ctx, asks...)
+		}), []*task{t})
+	})
+	return reads, errors.Join(err, t.err)
 }

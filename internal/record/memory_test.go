@@ -138,6 +138,23 @@ func TestARememberedAccountIsAsItStands(t *testing.T) {
 	})
 }
 
+// Who is looked at again is found, and seen to be as before, in one read; after a fact the lots are read anew.
+func TestALookAgainIsOneRead(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		k := open(t, d)
+		k.must(purchase(k.enrol("a"), "100", day(1)))
+		for i, want := range []int{3, 1, 1, 2, 1} { // the first one knows neither whom ext:a names nor anything of the account
+			if i == 3 {
+				k.must(purchase("ext:a", "100", day(2)))
+			}
+			if n, err := k.r.ReadsToLook(t.Context(), "shop", "ext:a", day(3)); err != nil || n != want {
+				t.Errorf("look %d is %d reads, want %d: %v", i, n, want, err)
+			}
+		}
+	})
+}
+
 // What a reference names is looked up each time, whomever it named before.
 func TestARememberedNameIsLookedUpAgain(t *testing.T) {
 	t.Parallel()

@@ -138,7 +138,7 @@ type Options struct {
 	// seconds when 0. Who comes then is refused at once, with code unavailable and reason overloaded.
 	Queue    int
 	Patience time.Duration
-	// Remember is how many bytes of accounts are remembered for looks and simulations, 32 MB when 0.
+	// Remember is about how many bytes of accounts are remembered for looks and simulations: 16 MB when 0, none when negative.
 	Remember int
 	// Metrics is where the recorder's meters are shown; nil shows them to nobody.
 	Metrics prometheus.Registerer
@@ -187,8 +187,8 @@ func NewWith(d *db.DB, versions *version.Cache, opts Options) *Recorder {
 			opts.Writers = 16
 		}
 	}
-	if opts.Remember <= 0 {
-		opts.Remember = 32 << 20
+	if opts.Remember == 0 {
+		opts.Remember = 16 << 20
 	}
 	r := &Recorder{db: d, versions: versions, opts: opts, names: merges{most: keptNames}, memory: books.NewMemory(opts.Remember)}
 	r.lanes = lanes{r: r, wait: map[int32][]*waiting{}, runs: map[int32]bool{}}

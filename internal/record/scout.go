@@ -38,6 +38,7 @@ func (r *Recorder) together(ctx context.Context, tx *db.Tx, tasks []*task) error
 		}
 		try := func(tx *db.Tx) error {
 			u := r.newTrial(tx, t.trial.tasks, t.trial.draft)
+			u.sheet.Remember(r.memory)
 			if t.trial.draft == nil {
 				u.scout = scout
 				u.sheet.Above(scout.sheet)
@@ -53,6 +54,7 @@ func (r *Recorder) together(ctx context.Context, tx *db.Tx, tasks []*task) error
 	if len(looks) > 0 {
 		runs = append(runs, func(tx *db.Tx) error {
 			u := r.newTrial(tx, looks, nil)
+			u.sheet.Remember(r.memory)
 			u.scout = scout
 			u.sheet.Above(scout.sheet)
 			return u.run(ctx)
@@ -61,7 +63,8 @@ func (r *Recorder) together(ctx context.Context, tx *db.Tx, tasks []*task) error
 	return abreast(ctx, tx, runs)
 }
 
-// apart is together where the database is distributed: each finds what it names.
+// apart is together where the database is distributed: each finds what it names. Nothing is remembered there, since rows of one account might come
+// from two snapshots.
 func (r *Recorder) apart(ctx context.Context, tx *db.Tx, tasks []*task) error {
 	var looks []*task
 	var runs []func(*db.Tx) error
@@ -90,6 +93,7 @@ func (r *Recorder) sendScout(ctx context.Context, tx *db.Tx, tasks []*task) (*un
 		}
 	}
 	u := r.newTrial(tx, all, nil)
+	u.sheet.Remember(r.memory)
 	if len(all) == 0 {
 		return u, tx.Begin(ctx)
 	}

@@ -87,9 +87,6 @@ func (r *Recorder) newUnit(tx *db.Tx, tasks []*task) *unit {
 func (r *Recorder) newTrial(tx *db.Tx, tasks []*task, draft *program.Compiled) *unit {
 	u := r.newUnit(tx, tasks)
 	u.sheet, u.simulated, u.draft = books.ReadSheet(), true, draft
-	if !tx.Distributed() { // where rows of one account might come from two snapshots
-		u.sheet.Remember(r.memory)
-	}
 	return u
 }
 
