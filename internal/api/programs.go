@@ -272,6 +272,13 @@ func (s *Server) diffPrograms(ctx context.Context, in *diffIn) (*Difference, err
 		if from, err = pick(in.Body.FromVersion, in.Body.From, "from"); err != nil {
 			return err
 		}
+		if in.Body.ToSource != "" {
+			if in.Body.ToVersion != 0 || in.Body.To.JSON != nil {
+				return required("/to_source", "Give one of to, to_version and to_source.")
+			}
+			to, err = parseDocument([]byte(in.Body.ToSource), "/to_source")
+			return err
+		}
 		to, err = pick(in.Body.ToVersion, in.Body.To, "to")
 		return err
 	})

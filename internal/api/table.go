@@ -592,6 +592,14 @@ func table() []*Route {
 			Text: "Decides what happens from a business time on. Published versions never change. Every mistake in the document is named with a pointer.",
 			Body: exampleDocument,
 		}),
+		route("GET", "/v1/program/draft", "programs:read", (*Server).getDraft, About{
+			Tag: prog, Summary: "Get the draft", Text: "The text that is being worked on, one for each program. Where there is none it is the version in force, as YAML, with revision 0.",
+		}),
+		route("PUT", "/v1/program/draft", "programs:write", (*Server).putDraft, About{
+			Tag: prog, Summary: "Keep the draft", Text: "It may have mistakes: check says which. Publishing is a step of its own, and leaves the draft as it is.", Problems: []int{http.StatusPreconditionFailed},
+			Body: `{"source": "program: kaffebaren\n# stars for coffee\nname: Coffee Stars\n", "revision": 0}`,
+		}),
+		route("DELETE", "/v1/program/draft", "programs:write", (*Server).dropDraft, About{Tag: prog, Summary: "Throw the draft away", Text: "What is published stays. The answer is what a new draft begins with."}),
 		route("POST", "/v1/program/rollback", "programs:write", (*Server).rollback, About{
 			Tag: prog, Summary: "Bring an earlier version back", Text: "Publishes its document again, as a new version.", Status: http.StatusCreated, Body: `{"version": 1}`,
 		}),

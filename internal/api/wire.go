@@ -1318,6 +1318,8 @@ type Comparison struct {
 	From        Raw[ProgramDocument] `json:"from,omitzero"`
 	ToVersion   int64                `json:"to_version,omitempty"`
 	To          Raw[ProgramDocument] `json:"to,omitzero"`
+	// ToSource is To as YAML or JSON text.
+	ToSource string `json:"to_source,omitempty"`
 }
 
 // Difference is what changes, in words.

@@ -1,14 +1,17 @@
 package cli
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"lojal.dev/lojal/internal/advice"
+	"lojal.dev/lojal/internal/api"
 	"lojal.dev/lojal/internal/audit"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errs"
@@ -70,6 +73,7 @@ type programCmd struct {
 	Publish  programPublishCmd  `cmd:"" help:"Put a document in force as the next version."`
 	List     programListCmd     `cmd:"" help:"List the published versions."`
 	Show     programShowCmd     `cmd:"" help:"Print a published version."`
+	Draft    programDraftCmd    `cmd:"" help:"Print, keep or throw away the text that is being worked on."`
 	Rollback programRollbackCmd `cmd:"" help:"Put an older version in force again, as a new one."`
 	Schema   programSchemaCmd   `cmd:"" help:"Print the JSON Schema of a document."`
 }
@@ -413,6 +417,48 @@ func (c *programShowCmd) Run(e *env) (err error) {
 	text, err := program.YAML(doc)
 	e.printf("%s", text)
 	return err
+}
+
+type programDraftCmd struct {
+	asking
+	Keep string `placeholder:"FILE" help:"Keep the text of a file as the draft, with whatever mistakes it has; - is the standard input."`
+	Drop bool   `help:"Throw the draft away."`
+}
+
+func (programDraftCmd) Help() string {
+	return `The draft is the text that the console shows under Program. Where there is none, the version in force is printed.
+
+Examples:
+
+    lojal program draft > draft.yaml
+    lojal program draft --keep draft.yaml
+    lojal program draft --drop`
+}
+
+func (c *programDraftCmd) Run(e *env) error {
+	return c.ask(e, func(o *door) error {
+		tell := func(d *api.KeptDraft) { e.printf("%s", d.Source) }
+		kept := func(d *api.KeptDraft) { e.printf("Kept as revision %d of the draft.\n", d.Revision) }
+		switch {
+		case c.Drop:
+			return call(&c.asking, o, http.MethodDelete, "/v1/program/draft", nil, nil, func(*api.KeptDraft) { e.printf("The draft is thrown away.\n") })
+		case c.Keep == "":
+			return call(&c.asking, o, http.MethodGet, "/v1/program/draft", nil, nil, tell)
+		}
+		text, err := e.readInput(c.Keep)
+		if err != nil {
+			return err
+		}
+		was, err := o.send(http.MethodGet, "/v1/program/draft", nil, nil)
+		if err != nil {
+			return err
+		}
+		var now api.KeptDraft
+		if err := json.Unmarshal(was, &now); err != nil {
+			return fmt.Errorf("read the draft: %w", err)
+		}
+		return call(&c.asking, o, http.MethodPut, "/v1/program/draft", nil, api.DraftChange{Source: string(text), Revision: now.Revision}, kept)
+	})
 }
 
 type programRollbackCmd struct {

@@ -122,6 +122,16 @@ func table() []line {
 		{"GET /console/members", "members:read", (*Console).members},
 		{"GET /console/members/{member}", "members:read", (*Console).member},
 
+		{"GET /console/program", "programs:read", (*Console).program},
+		{"GET /console/program/versions/{version}", "programs:read", (*Console).edition},
+		{"POST /console/program/versions/{version}/back", "programs:write", (*Console).rollBack},
+		{"GET /console/program/draft", "programs:write", (*Console).draft},
+		{"POST /console/program/draft", "programs:write", (*Console).keepDraft},
+		{"POST /console/program/draft/check", "programs:write", (*Console).checkDraft},
+		{"POST /console/program/draft/drop", "programs:write", (*Console).dropDraft},
+		{"GET /console/program/publish", "programs:write", (*Console).publishPage},
+		{"POST /console/program/publish", "programs:write", (*Console).publishDraft},
+
 		{"GET /console/me", anybody, (*Console).me},
 		{"POST /console/me/profile", anybody, (*Console).setProfile},
 		{"POST /console/me/password", anybody, (*Console).setPassword},

@@ -12,6 +12,7 @@ import (
 
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/ids"
 	"lojal.dev/lojal/internal/lang"
 	"lojal.dev/lojal/internal/page"
 	"lojal.dev/lojal/internal/program"
@@ -189,6 +190,9 @@ func (f *form) refused(err error) error {
 	}
 	return nil
 }
+
+// key is a new one under which a form counts once, however often it is sent.
+func (v *visit) key() string { return ids.Code(20) }
 
 func escape(s string) string { return url.QueryEscape(s) }
 

@@ -21,6 +21,7 @@ var tables = []Table{
 	{"keys", false},
 	{"audit", false},
 	{"imports", false},
+	{"drafts", false},
 	{"job_pauses", false},
 	{"replans", false},
 	{"webhooks", false},

@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/network"
@@ -26,9 +27,59 @@ func TestConsolePages(t *testing.T) {
 	}
 	for _, p := range []struct{ name, path string }{
 		{"members", "/console/members"}, {"members-none", "/console/members?q=nobody+at+all"}, {"member", member}, {"me", "/console/me"}, {"second-step", "/console/me/second-step"},
-		{"staff", "/console/staff"}, {"not-found", nothing},
+		{"staff", "/console/staff"}, {"program", "/console/program"}, {"version", "/console/program/versions/1"}, {"draft", "/console/program/draft"}, {"publish", "/console/program/publish"}, {"not-found", nothing},
 	} {
 		visit(ctx, t, h, p.name, p.path)
+	}
+	if len(*complaints) > 0 {
+		t.Errorf("the browser complains: %v", *complaints)
+	}
+}
+
+// TestAProgramIsChangedAndBroughtBack writes a draft with a mistake, is led to it, mends it, publishes it and goes back.
+func TestAProgramIsChangedAndBroughtBack(t *testing.T) {
+	t.Parallel()
+	h := full(t)
+	ctx := browser(t)
+	complaints := watch(ctx)
+	var source, seen, at string
+	err := chromedp.Run(ctx, network.Enable(), h.as(staff.Owner), chromedp.Navigate(h.url+"/console/program/draft"),
+		chromedp.Value("#source", &source, chromedp.ByQuery))
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := strings.Replace(source, "worth:", "wort:", 1)
+	mended := strings.Replace(source, "en: Coffee Stars", "en: Coffee Suns", 1)
+	if broken == source || mended == source {
+		t.Fatalf("the draft is another than the coffee bar:\n%s", source)
+	}
+	typing := func(text string) chromedp.Action {
+		return chromedp.Tasks{
+			chromedp.SetValue("#source", text, chromedp.ByQuery),
+			chromedp.Evaluate(`document.querySelector("#source").dispatchEvent(new Event("input", {bubbles: true})); 0`, nil),
+		}
+	}
+	err = chromedp.Run(ctx, typing(broken), chromedp.WaitVisible("#seen #problems", chromedp.ByQuery), chromedp.Click("#seen [data-line]", chromedp.ByQuery),
+		chromedp.Evaluate(`(t => t.value.slice(t.selectionStart, t.selectionEnd))(document.querySelector("#source"))`, &at),
+		typing(mended), chromedp.WaitVisible("#seen #diff", chromedp.ByQuery), chromedp.Text("#seen", &seen, chromedp.ByQuery))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(at, "wort:") {
+		t.Errorf("the mistake leads to %q", at)
+	}
+	if !strings.Contains(seen, "Coffee Suns") {
+		t.Errorf("what changes is told as %q", seen)
+	}
+	var title, back string
+	err = chromedp.Run(ctx, chromedp.Click(`button[value="publish"]`, chromedp.ByQuery), chromedp.WaitVisible(`form[action="/console/program/publish"] button`, chromedp.ByQuery),
+		chromedp.Click(`form[action="/console/program/publish"] button`, chromedp.ByQuery), chromedp.WaitVisible("#versions", chromedp.ByQuery), chromedp.Text("h1", &title, chromedp.ByQuery),
+		chromedp.Navigate(h.url+"/console/program/versions/1"), chromedp.Click(`form[action$="/back"] button`, chromedp.ByQuery), chromedp.WaitVisible("#versions", chromedp.ByQuery), chromedp.Text("h1", &back, chromedp.ByQuery))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if title != "Coffee Suns" || back != "Coffee Stars" {
+		t.Errorf("published as %q, and back as %q", title, back)
 	}
 	if len(*complaints) > 0 {
 		t.Errorf("the browser complains: %v", *complaints)

@@ -38,3 +38,16 @@ addEventListener("pageshow", (event) => {
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-now]")) event.target.form.requestSubmit();
 });
+
+// A mistake in a text leads to its line.
+document.addEventListener("click", (event) => {
+  const to = event.target.closest("[data-line]");
+  const text = to && document.querySelector("textarea.source");
+  if (!text) return;
+  const lines = text.value.split("\n");
+  const line = Math.min(Number(to.dataset.line), lines.length) - 1;
+  const from = lines.slice(0, line).reduce((n, l) => n + l.length + 1, 0);
+  text.focus();
+  text.setSelectionRange(from, from + lines[line].length);
+  text.scrollTop = Math.max(0, (line - 5) * parseFloat(getComputedStyle(text).lineHeight));
+});
