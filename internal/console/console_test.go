@@ -359,6 +359,11 @@ func TestEveryTextIsThere(t *testing.T) {
 			asked[strings.Trim(m, `"`)] = true
 		}
 	}
+	for _, id := range program.Blueprints() {
+		if _, ok := words["blueprint."+id]; !ok {
+			t.Errorf("nothing says what the blueprint %s is for", id)
+		}
+	}
 	for key, texts := range words {
 		used := asked[key]
 		for _, b := range begun {

@@ -1,9 +1,13 @@
 package console
 
 import (
+	"cmp"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errs"
@@ -146,20 +150,15 @@ func (c *Console) setUpPage(v *visit) error {
 // kindOfProgram is a blueprint to choose.
 type kindOfProgram struct{ id, name, story string }
 
-func kindsOfProgram(lang string) ([]kindOfProgram, error) {
+func kindsOfProgram(lang string) []kindOfProgram {
 	var out []kindOfProgram
 	for _, id := range program.Blueprints() {
-		text, err := program.Blueprint(id)
-		if err != nil {
-			return nil, err
-		}
-		doc, err := program.Parse(text, id)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, kindOfProgram{id, doc.Name.In(lang), ""})
+		name, story, _ := strings.Cut(words.Say(lang, "blueprint."+id), ": ")
+		first, size := utf8.DecodeRuneInString(story)
+		out = append(out, kindOfProgram{id, name, string(unicode.ToUpper(first)) + story[size:] + "."})
 	}
-	return out, nil
+	slices.SortFunc(out, func(a, b kindOfProgram) int { return cmp.Compare(a.name, b.name) })
+	return out
 }
 
 func (c *Console) settingUp(v *visit, status int, f *form) error {
@@ -178,11 +177,7 @@ func (c *Console) settingUp(v *visit, status int, f *form) error {
 	if somebody {
 		return v.to("/console/sign-in")
 	}
-	kinds, err := kindsOfProgram(v.lang)
-	if err != nil {
-		return err
-	}
-	return v.showAs(status, setUpPage(v, f, kinds, has))
+	return v.showAs(status, setUpPage(v, f, kindsOfProgram(v.lang), has))
 }
 
 func (c *Console) setUp(v *visit) error {

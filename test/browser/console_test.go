@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -80,6 +81,30 @@ func TestAProgramIsChangedAndBroughtBack(t *testing.T) {
 	}
 	if title != "Coffee Suns" || back != "Coffee Stars" {
 		t.Errorf("published as %q, and back as %q", title, back)
+	}
+	if len(*complaints) > 0 {
+		t.Errorf("the browser complains: %v", *complaints)
+	}
+}
+
+// TestAnOwnerBeginsWithNothing sets an empty installation up in the browser: with the address of the log, a kind of program, and a password.
+func TestAnOwnerBeginsWithNothing(t *testing.T) {
+	t.Parallel()
+	url, found := serve(t, "sqlite:"+filepath.Join(t.TempDir(), "lojal.db"), settingUp)
+	h := &house{url: url}
+	ctx := browser(t)
+	complaints := watch(ctx)
+	visit(ctx, t, h, "set-up", found[0])
+	var title, site string
+	err := chromedp.Run(ctx, chromedp.SetValue("#f-name", "Kari Nordmann", chromedp.ByQuery), chromedp.SetValue("#f-email", "kari@example.no", chromedp.ByQuery),
+		chromedp.SetValue("#f-password", "kaffe uten melk takk", chromedp.ByQuery), chromedp.Click(`input[value="punch-card"]`, chromedp.ByQuery),
+		chromedp.Click(`form[action="/console/set-up"] > button`, chromedp.ByQuery), chromedp.WaitVisible(".notice.good", chromedp.ByQuery), chromedp.Text("h1", &title, chromedp.ByQuery),
+		chromedp.Text(".side .brand", &site, chromedp.ByQuery))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if title == "" || strings.TrimSpace(site) != "The Punch Card" {
+		t.Errorf("%q of %q", title, site)
 	}
 	if len(*complaints) > 0 {
 		t.Errorf("the browser complains: %v", *complaints)

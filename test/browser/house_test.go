@@ -41,51 +41,71 @@ type house struct {
 	sessions map[staff.Role]string
 }
 
-// said is what the program prints, and tells when it has its address.
+// said is what the program prints.
 type said struct {
-	mu  sync.Mutex
-	all bytes.Buffer
-	url chan string
+	mu   sync.Mutex
+	all  bytes.Buffer
+	more chan struct{} // closed with each new piece
 }
-
-var address = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
 
 func (s *said) Write(b []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n, err := s.all.Write(b)
-	if at := address.FindString(s.all.String()); at != "" && s.url != nil {
-		s.url <- at
-		s.url = nil
-	}
+	close(s.more)
+	s.more = make(chan struct{})
 	return n, err
 }
 
-// serve starts the program on a database, as people start it, and gives its address.
-func serve(t *testing.T, database string) string {
+// await waits until something is printed, and gives it; empty when the program ends before.
+func (s *said) await(what *regexp.Regexp, ended <-chan struct{}) string {
+	for {
+		s.mu.Lock()
+		found, more := what.FindString(s.all.String()), s.more
+		s.mu.Unlock()
+		if found != "" {
+			return found
+		}
+		select {
+		case <-more:
+		case <-ended:
+			return ""
+		}
+	}
+}
+
+var (
+	address   = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
+	settingUp = regexp.MustCompile(`/console/set-up\?code=[0-9A-Z]+`)
+)
+
+// serve starts the program on a database, as people start it, and gives its address and what else is asked of what it prints.
+func serve(t *testing.T, database string, also ...*regexp.Regexp) (url string, found []string) {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
-	out := &said{url: make(chan string, 1)}
-	got := out.url
-	ended := make(chan int, 1)
+	out := &said{more: make(chan struct{})}
+	ended := make(chan struct{})
+	status := 0
 	go func() {
-		ended <- cli.Run(ctx, []string{"serve", "--addr", "127.0.0.1:0", "--db", database, "--log-level", "error", "--sweep-every", "0s"},
+		defer close(ended)
+		status = cli.Run(ctx, []string{"serve", "--addr", "127.0.0.1:0", "--db", database, "--log-level", "error", "--sweep-every", "0s"},
 			cli.Streams{In: strings.NewReader(""), Out: out, Err: io.Discard}, cli.Build{}, time.Now)
 	}()
 	t.Cleanup(func() {
 		stop()
-		if status := <-ended; status != 0 {
+		<-ended
+		if status != 0 {
 			t.Errorf("the server ended with %d", status)
 		}
 	})
-	select {
-	case url := <-got:
-		return url
-	case status := <-ended:
-		ended <- status
-		t.Fatalf("the server ended with %d before it served:\n%s", status, out.all.String())
+	for _, what := range append([]*regexp.Regexp{address}, also...) {
+		one := out.await(what, ended)
+		if one == "" {
+			t.Fatalf("the server ended with %d before it printed %s", status, what)
+		}
+		found = append(found, one)
 	}
-	return ""
+	return found[0], found[1:]
 }
 
 // full is a house full of life.
@@ -122,7 +142,7 @@ func full(t *testing.T) *house {
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
-	h.url = serve(t, file)
+	h.url, _ = serve(t, file)
 	return h
 }
 
