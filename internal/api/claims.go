@@ -90,6 +90,10 @@ func (v view) waiting(p waiting.Purchase, now time.Time) Waiting {
 	if out.Status == waiting.Open && p.Over(now) { // and is not settled yet
 		out.Status = waiting.Ended
 	}
+	for i := range p.Returns {
+		r := &p.Returns[i]
+		out.Returns = append(out.Returns, WaitingReturn{Source: r.Source, ExternalID: r.ExternalID, OccurredAt: v.time(r.At()), Return: r.Return})
+	}
 	if p.Kind != "" {
 		out.Identifier = p.Kind + ":" + p.Value
 	}
@@ -131,12 +135,122 @@ func (s *Server) claimReceipt(ctx context.Context, in *claimIn) (*Answered[Recor
 		}
 	}
 	out := &Answered[Recorded]{}
-	req := claim.Request(in.program(), p, in.Body.Member, in.actor(), in.now)
-	req.Key = in.idem
-	req.Render = func(r *record.Result) (int, []byte) {
-		return renderResult(r, func() any { return in.recorded(r, in.Include) })
+	for {
+		req := claim.Request(in.program(), p, in.Body.Member, in.actor(), in.now)
+		req.Key = in.idem
+		req.Render = func(r *record.Result) (int, []byte) {
+			return renderResult(r, func() any { return in.claimed(r, in.Include) })
+		}
+		err = s.submit(ctx, req, &out.Reply)
+		if !errs.Is(err, errs.CodeConflict, "receipt_changed") || ctx.Err() != nil {
+			break
+		}
+		err = s.DB.Read(ctx, func(tx *db.Tx) error {
+			p, err = waiting.Get(ctx, tx, in.program(), p.ID)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
 	}
-	return out, claim.Why(s.submit(ctx, req, &out.Reply))
+	if p.Status == waiting.Open && (err == nil || errs.Is(err, errs.CodeConflict, "duplicate_external_id")) {
+		if err := claim.Counted(ctx, s.DB, s.Recorder, in.program(), p, in.now); err != nil {
+			return nil, err
+		}
+	}
+	return out, claim.Why(err)
+}
+
+// claimed is the answer to who claims a receipt: with what had come back of it.
+func (c *Call) claimed(r *record.Result, include []string) Recorded {
+	out := c.recorded(r, include)
+	v := c.view(r.Program)
+	for _, l := range r.Then {
+		ref := v.ref(l.Fact, l.Decision)
+		out.Facts = append(out.Facts, ref)
+		out.Summary += " " + ref.Summary
+	}
+	return out
+}
+
+type takeBackIn struct {
+	Call
+	// Claim is the id of the purchase that waits, or its SOURCE:EXTERNAL_ID.
+	Claim string `path:"claim"`
+	Body  *Return
+}
+
+// takeBack takes goods back of a purchase that waits, or of what it was recorded as.
+func (s *Server) takeBack(ctx context.Context, in *takeBackIn) (*Answered[Waiting], error) {
+	if in.Body == nil {
+		in.Body = &Return{}
+	}
+	r := waiting.Return{Source: in.Body.Source, ExternalID: in.Body.ExternalID, TakenAt: in.now, Return: in.Body.Return}
+	if in.Body.OccurredAt != nil {
+		r.OccurredAt = in.Body.OccurredAt.UTC()
+	}
+	var reply web.Reply
+	for {
+		p, err := s.waits(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		if p.Status == waiting.Claimed {
+			return s.returnClaimed(ctx, in, p)
+		}
+		reply, err = s.once(ctx, &in.Call, http.StatusCreated, func(tx *db.Tx) (any, error) {
+			v, set, err := s.view(ctx, tx, &in.Call)
+			if err != nil {
+				return nil, err
+			}
+			if p, err = claim.TakeBack(ctx, tx, in.program(), set, p, r); err != nil {
+				return nil, err
+			}
+			return v.waitingLeft(set, p, in.now)
+		}, nil)
+		again := errs.Is(err, errs.CodeConflict, "receipt_changed") || errs.Is(err, errs.CodeConflict, "receipt_claimed")
+		if !again || ctx.Err() != nil {
+			return &Answered[Waiting]{reply}, err
+		}
+	}
+}
+
+func (s *Server) waits(ctx context.Context, in *takeBackIn) (p waiting.Purchase, err error) {
+	err = s.DB.Read(ctx, func(tx *db.Tx) error {
+		if source, external, ok := natural(in.Claim); ok {
+			p, err = waiting.Find(ctx, tx, in.program(), source, external)
+		} else {
+			p, err = waiting.Get(ctx, tx, in.program(), in.Claim)
+		}
+		return err
+	})
+	if errs.CodeOf(err) == errs.CodeNotFound {
+		err = web.NotFound("claim")
+	}
+	return p, err
+}
+
+// returnClaimed is the return of a receipt that somebody has claimed: one of a purchase as any other.
+func (s *Server) returnClaimed(ctx context.Context, in *takeBackIn, p waiting.Purchase) (*Answered[Waiting], error) {
+	f := in.Body.fact(p.Source + "/" + p.ExternalID)
+	req := s.request(&in.Call, "", f)
+	req.Render = func(r *record.Result) (int, []byte) {
+		return renderResult(r, func() any {
+			w := in.view(r.Program).waiting(p, in.now)
+			w.Return = r.Fact.ID
+			return w
+		})
+	}
+	out := &Answered[Waiting]{}
+	return out, s.submit(ctx, req, &out.Reply)
+}
+
+// waitingLeft is a purchase that waits, with whether anything is left of it.
+func (v view) waitingLeft(set *version.Set, p waiting.Purchase, now time.Time) (Waiting, error) {
+	out := v.waiting(p, now)
+	left, err := claim.Left(set, p)
+	out.NothingLeft = !left
+	return out, err
 }
 
 type waitingIn struct {
@@ -148,12 +262,14 @@ type waitingIn struct {
 
 func (s *Server) getWaiting(ctx context.Context, in *waitingIn) (*Waiting, error) {
 	var out Waiting
-	err := s.look(ctx, &in.Call, func(tx *db.Tx, v view, _ *version.Set) error {
+	err := s.look(ctx, &in.Call, func(tx *db.Tx, v view, set *version.Set) error {
 		p, err := waiting.Get(ctx, tx, in.program(), in.Claim)
 		if errs.CodeOf(err) == errs.CodeNotFound {
 			return web.NotFound("claim")
 		}
-		out = v.waiting(p, in.now)
+		if err == nil {
+			out, err = v.waitingLeft(set, p, in.now)
+		}
 		return err
 	})
 	return &out, err
@@ -175,7 +291,7 @@ func (s *Server) cancelWaiting(ctx context.Context, in *cancelWaitingIn) (*Answe
 		if err != nil {
 			return nil, err
 		}
-		if err := waiting.Settle(ctx, tx, in.program(), p.ID, waiting.Cancelled, "", ""); err != nil {
+		if err := waiting.Settle(ctx, tx, in.program(), p, waiting.Cancelled, "", ""); err != nil {
 			return nil, err
 		}
 		p.Status = waiting.Cancelled
@@ -235,6 +351,20 @@ type Waiting struct {
 	OccurredAt time.Time `json:"occurred_at"`
 	// EndsAt is until when it can be claimed.
 	EndsAt *time.Time `json:"ends_at,omitempty"`
+	// Returns are the goods of it that came back while it waited: whoever claims it gets what is left. NothingLeft says that all has: it can be
+	// claimed, and gives nothing.
+	Returns     []WaitingReturn `json:"returns,omitempty"`
+	NothingLeft bool            `json:"nothing_left,omitzero"`
+	// Return is what a return was recorded as, where somebody had claimed the receipt.
+	Return string `json:"return,omitempty"`
+}
+
+// WaitingReturn is goods that came back before anybody claimed the receipt.
+type WaitingReturn struct {
+	Source     string    `json:"source"`
+	ExternalID string    `json:"external_id"`
+	OccurredAt time.Time `json:"occurred_at"`
+	engine.Return
 }
 
 // ClaimReceipt claims the purchase of a receipt.

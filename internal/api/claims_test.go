@@ -259,3 +259,125 @@ func TestWhatIsLinkedIsRecordedInNobodysName(t *testing.T) {
 		facts.is(record.System, "items", 0, "actor").is("T1", "items", 0, "external_id")
 	})
 }
+
+// Goods come back before anybody has the receipt: who claims it has what is left, once, whoever comes first.
+func TestGoodsOfAWaitingReceiptComeBack(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := newHouse(t, d, Limits{})
+		h.do("POST", "/v1/members", `{"external_id": "m"}`).want(201)
+		h.do("POST", "/v1/members", `{"external_id": "n"}`).want(201)
+		keep := func(id string) *answer {
+			return h.do("POST", "/v1/claims", `{"source": "till", "external_id": "`+id+`", "occurred_at": "2026-11-20T12:00:00Z",
+				"lines": [{"id": "a", "amount": "100.00", "quantity": "2"}, {"id": "b", "amount": "50.00"}]}`).want(201)
+		}
+		has := func(who, want string) {
+			t.Helper()
+			if got := h.do("GET", "/v1/members/"+who+"?include=balances", "").want(200).get("balances", "star", "spendable"); got != want {
+				t.Errorf("%s has %v, want %s", who, got, want)
+			}
+		}
+		one := keep("R1")
+		at := "/v1/claims/" + one.text("id") + "/returns"
+		h.do("POST", at, `{"lines": [{"line": "b"}]}`).refused(422, "invalid_body")
+		h.do("POST", at, `{"source": "till", "external_id": "B0", "lines": [{"line": "c"}]}`).refused(422, "invalid_return")
+		h.do("POST", at, `{"source": "till", "external_id": "B0", "lines": [{"line": "a", "quantity": "3"}]}`).refused(422, "invalid_return")
+		h.do("POST", at, `{"source": "till", "external_id": "R1"}`).refused(409, "duplicate_external_id")
+		part := `{"source": "till", "external_id": "B1", "lines": [{"line": "a", "quantity": "1"}]}`
+		kept := h.do("POST", "/v1/claims/till:R1/returns", part).want(201)
+		if kept.get("nothing_left") != nil {
+			t.Errorf("something is left: %s", kept.raw)
+		}
+		kept.is("B1", "returns", 0, "external_id")
+		if again := h.do("POST", at, part).want(201); len(again.get("returns").([]any)) != 1 {
+			t.Errorf("the same return again is %s", again.raw)
+		}
+		h.do("POST", at, `{"source": "till", "external_id": "B1"}`).refused(409, "duplicate_external_id")
+		h.do("POST", "/v1/claims", `{"source": "till", "external_id": "R1", "occurred_at": "2026-11-20T12:00:00Z",
+				"lines": [{"id": "a", "amount": "100.00", "quantity": "2"}, {"id": "b", "amount": "50.00"}]}`).want(201).is("B1", "returns", 0, "external_id")
+		h.pass(time.Hour)
+		// 5 for joining; 15 for what was bought, less 5 for what came back.
+		got := h.do("POST", "/v1/claims/claim", `{"code": "`+one.text("code")+`", "member": "ext:m"}`).want(201)
+		got.is("15", "earned", "star").is("15", "balances", "star", "spendable").is("return", "facts", 2, "kind")
+		has("ext:m", "15")
+		// The same return told again, and another one, are those of a purchase.
+		again := h.do("POST", at, part).want(200)
+		if again.text("return") == "" || again.text("return") != got.text("facts", 2, "id") {
+			t.Errorf("the return told again is %s", again.raw)
+		}
+		h.do("POST", "/v1/purchases/till:R1/returns", part).want(200)
+		h.do("POST", at, `{"source": "till", "external_id": "B2"}`).want(201).is("claimed", "status")
+		has("ext:m", "5")
+		h.do("POST", at, `{"source": "till", "external_id": "B3"}`).refused(409, "nothing_left")
+
+		// All of it comes back: it can be claimed, and gives nothing.
+		all := keep("R2")
+		at = "/v1/claims/" + all.text("id") + "/returns"
+		h.do("POST", at, `{"source": "till", "external_id": "C1", "amount": "40.00"}`).want(201)
+		h.do("POST", at, `{"source": "till", "external_id": "C2"}`).want(201).is(true, "nothing_left")
+		h.do("POST", at, `{"source": "till", "external_id": "C3"}`).refused(409, "nothing_left")
+		h.do("GET", "/v1/claims/"+all.text("id"), "").want(200).is(true, "nothing_left").is("open", "status")
+		h.do("POST", "/v1/claims/claim", `{"code": "`+all.text("code")+`", "member": "ext:n"}`).want(201).is("5", "balances", "star", "spendable")
+		has("ext:n", "5")
+
+		// What is kept with one cannot be the return of another: nothing of it is recorded then.
+		odd := keep("R3")
+		h.do("POST", "/v1/claims/"+odd.text("id")+"/returns", `{"source": "till", "external_id": "D1"}`).want(201)
+		h.do("POST", "/v1/purchases", `{"member": "ext:n", "source": "till", "external_id": "D1", "amount": "10.00"}`).want(201)
+		h.do("POST", "/v1/claims/claim", `{"code": "`+odd.text("code")+`", "member": "ext:m"}`).refused(409, "return_known")
+		h.do("GET", "/v1/purchases/till:R3", "").want(404)
+		has("ext:m", "5")
+		h.do("POST", "/v1/claims/"+odd.text("id")+"/cancel", `{}`).want(200)
+		h.do("POST", "/v1/claims/"+odd.text("id")+"/returns", `{"source": "till", "external_id": "D2"}`).refused(409, "receipt_cancelled")
+		h.prove()
+	})
+}
+
+// A card's purchase waits with what came back of it; it may also come to count by another road.
+func TestWhatCameBackGoesWithALinkedCard(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := newHouse(t, d, Limits{})
+		h.do("POST", "/v1/members", `{"external_id": "m"}`).want(201)
+		h.do("POST", "/v1/members", `{"external_id": "n"}`).want(201)
+		for _, id := range []string{"T1", "T2"} {
+			h.do("POST", "/v1/claims", `{"source": "bank", "external_id": "`+id+`", "amount": "50.00", "identifier": "wallet:tok_1"}`).want(201)
+			h.do("POST", "/v1/claims/bank:"+id+"/returns", `{"source": "bank", "external_id": "`+id+`/back", "amount": "20.00"}`).want(201)
+		}
+		h.do("POST", "/v1/purchases", `{"member": "ext:n", "source": "bank", "external_id": "T2", "amount": "50.00"}`).want(201)
+		h.do("POST", "/v1/members/ext:m/identifiers", `{"kind": "wallet", "value": "tok_1"}`).want(201)
+		for who, want := range map[string]string{"ext:m": "8", "ext:n": "8"} {
+			if got := h.do("GET", "/v1/members/"+who+"?include=balances", "").want(200).get("balances", "star", "spendable"); got != want {
+				t.Errorf("%s has %v, want %s", who, got, want)
+			}
+		}
+		h.prove()
+	})
+}
+
+// Returns and claims at once: each return counts once, whether it was kept or recorded.
+func TestGoodsComeBackWhileTheReceiptIsClaimed(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := newHouse(t, d, Limits{})
+		h.do("POST", "/v1/members", `{"external_id": "m"}`).want(201)
+		one := h.do("POST", "/v1/claims", `{"source": "till", "external_id": "R1", "amount": "100.00"}`).want(201)
+		var all sync.WaitGroup
+		for i := range 8 {
+			all.Go(func() {
+				h.do("POST", "/v1/claims/"+one.text("id")+"/returns", fmt.Sprintf(`{"source": "till", "external_id": "B%d", "amount": "10.00"}`, i)).want(201)
+			})
+		}
+		all.Go(func() {
+			h.do("POST", "/v1/claims/claim", `{"code": "`+one.text("code")+`", "member": "ext:m"}`).want(201)
+		})
+		all.Wait()
+		if got := h.do("GET", "/v1/members/ext:m?include=balances", "").want(200).get("balances", "star", "spendable"); got != "7" { // 5 for joining
+			t.Errorf("the member has %v", got)
+		}
+		if n := len(h.do("GET", "/v1/purchases/till:R1/returns", "").want(200).get("items").([]any)); n != 8 {
+			t.Errorf("%d came back", n)
+		}
+		h.prove()
+	})
+}

@@ -273,6 +273,7 @@ func exampleAnswers(tb testing.TB) map[string]json.RawMessage {
 		s.tell(op)
 	}
 	s.real["wtg"] = s.do("POST", "/v1/claims", `{"source": "till-1", "external_id": "R-3002", "amount": "10.00"}`).want(201).text("id")
+	s.tell("postClaimsClaimReturns")
 	s.tell("postClaimsClaimCancel")
 	for _, op := range []string{"postFactsFactRelease", "postFactsFactCancelPending"} {
 		s.real["pur"] = s.do("POST", "/v1/purchases", `{"member": "ext:4711", "lines": [{"category": "flight", "amount": "1000.00"}]}`).want(201).text("id")

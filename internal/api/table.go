@@ -295,6 +295,11 @@ func table() []*Route {
 		route("POST", "/v1/claims/{claim}/cancel", "purchases:write", (*Server).cancelWaiting, About{
 			Tag: claims, Summary: "Call a purchase off that waits", Example: []string{wtg}, Text: "The goods came back before anybody claimed it.",
 		}),
+		route("POST", "/v1/claims/{claim}/returns", "purchases:write", (*Server).takeBack, About{
+			Tag: claims, Summary: "Take goods back of a purchase that waits", Status: http.StatusCreated, Also: again, Example: []string{wtg},
+			Text: "Of all that is left, of lines, or of an amount, as of any purchase; `claim` may also be SOURCE:EXTERNAL_ID. It is kept with the purchase: who claims the receipt gets what is left, and one of which nothing is left gives nothing. `source` and `external_id` are required: by them the return counts once. Where somebody has claimed the receipt already, it is recorded as a return of that purchase, whose id is in `return`.",
+			Body: `{"source": "till-1", "external_id": "R-3001/back"}`,
+		}),
 		route("POST", "/v1/members/{member}/claims", "purchases:write", (*Server).claimLinked, About{
 			Tag: claims, Summary: "Record what waits for a member's identifiers", Example: []string{mem},
 			Text: "It is done by itself: at once where the member is given the identifier over the API, and a moment later where it comes with the enrolment, a changed profile, an import or a merge. This does it now, and says what came of it.",

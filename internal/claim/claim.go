@@ -126,10 +126,10 @@ func Keep(ctx context.Context, tx *db.Tx, p *program.Compiled, set *version.Set,
 // Request is the request that records a purchase that waits for a member, and settles it. Its error is to be read by Why.
 func Request(program string, p waiting.Purchase, ref, actor string, now time.Time) record.Request {
 	return record.Request{
-		Program: program, Member: ref, Now: now, Actor: actor,
+		Program: program, Member: ref, Now: now, Actor: actor, Then: later(p.Returns),
 		Fact: engine.Fact{Kind: engine.PurchaseK, Source: p.Source, ExternalID: p.ExternalID, OccurredAt: p.OccurredAt, Purchase: &p.Body},
 		Beside: func(ctx context.Context, tx *db.Tx, r *record.Result) error {
-			return waiting.Settle(ctx, tx, program, p.ID, waiting.Claimed, r.Fact.Member, r.Fact.ID)
+			return waiting.Settle(ctx, tx, program, p, waiting.Claimed, r.Fact.Member, r.Fact.ID)
 		},
 	}
 }
@@ -158,6 +158,9 @@ type Outcome struct {
 
 // most bounds what one call of Linked records; page is how many are read at once.
 const most, page = 200, 200
+
+// tries is how often a purchase is read again of which goods came back meanwhile.
+const tries = 10
 
 // Linked records for a member what waits for the identifiers that the member has now. That is nobody's wish: the purchases are those
 // that whoever may record purchases has told of, and having the identifier says whose they are. So they are recorded by record.System,
@@ -204,6 +207,16 @@ func (o *Outcome) record(ctx context.Context, d *db.DB, r *record.Recorder, prog
 		reqs[k] = Request(program, list[k], id, record.System, now)
 	}
 	for k, done := range r.Batch(ctx, reqs) {
+		for n := 0; n < tries && errs.Is(done.Err, errs.CodeConflict, "receipt_changed"); n++ {
+			err := d.Read(ctx, func(tx *db.Tx) (err error) {
+				list[k], err = waiting.Get(ctx, tx, program, list[k].ID)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			done.Result, done.Err = r.Record(ctx, Request(program, list[k], id, record.System, now))
+		}
 		switch {
 		case done.Err == nil:
 			o.Recorded = append(o.Recorded, done.Result)
@@ -211,7 +224,7 @@ func (o *Outcome) record(ctx context.Context, d *db.DB, r *record.Recorder, prog
 			return fmt.Errorf("record what waited as %s: %w", list[k].ID, done.Err)
 		default:
 			if errs.Is(done.Err, errs.CodeConflict, "duplicate_external_id") {
-				if err := counted(ctx, d, program, list[k]); err != nil {
+				if err := Counted(ctx, d, r, program, list[k], now); err != nil {
 					return err
 				}
 			}
@@ -221,18 +234,36 @@ func (o *Outcome) record(ctx context.Context, d *db.DB, r *record.Recorder, prog
 	return nil
 }
 
-// counted settles a purchase that counts for a member already, by another road: it waits for nobody any more.
-func counted(ctx context.Context, d *db.DB, program string, p waiting.Purchase) error {
-	return d.Write(ctx, func(tx *db.Tx) error {
-		key := books.NaturalKey{Program: program, Source: p.Source, ExternalID: p.ExternalID}
-		known, err := books.Receipts(ctx, tx, []books.NaturalKey{key})
-		if r, ok := known[key]; err == nil && ok {
-			if err = waiting.Settle(ctx, tx, program, p.ID, waiting.Claimed, r.Member, r.Fact); errs.Is(err, errs.CodeConflict, "receipt_claimed") {
-				err = nil // somebody else has just done it
-			}
+// Counted settles a purchase that counts for a member already, by another road, if it does: it waits for nobody any more. What came back of it while it waited comes
+// back to that member, once, by the natural keys of the returns; what is refused of that is what the till is told as it tells it again.
+func Counted(ctx context.Context, d *db.DB, r *record.Recorder, program string, p waiting.Purchase, now time.Time) error {
+	key := books.NaturalKey{Program: program, Source: p.Source, ExternalID: p.ExternalID}
+	var known map[books.NaturalKey]books.Receipt
+	err := d.Write(ctx, func(tx *db.Tx) (err error) {
+		if known, err = books.Receipts(ctx, tx, []books.NaturalKey{key}); err != nil {
+			return err
 		}
-		return err
+		has, ok := known[key]
+		if !ok {
+			return nil
+		}
+		return waiting.Settle(ctx, tx, program, p, waiting.Claimed, has.Member, has.Fact)
 	})
+	switch {
+	case errs.Is(err, errs.CodeConflict, "receipt_claimed"), errs.Is(err, errs.CodeConflict, "receipt_changed"):
+		return nil // somebody else has just done it, or will
+	case err != nil || len(known) == 0:
+		return err
+	}
+	for _, l := range later(p.Returns) {
+		f := l.Fact
+		f.Kind, f.Parent = engine.ReturnK, p.Source+"/"+p.ExternalID
+		_, err := r.Record(ctx, record.Request{Program: program, Fact: f, Now: now, Actor: record.System})
+		if errs.CodeOf(err) == errs.CodeUnavailable || errs.CodeOf(err) == errs.CodeInternal {
+			return err
+		}
+	}
+	return nil
 }
 
 // Waits gives those of the members for whose identifiers something waits.

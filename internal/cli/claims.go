@@ -12,7 +12,8 @@ type claimCmd struct {
 	Receipt claimReceiptCmd `cmd:"" help:"Record the purchase of a receipt's code for a member."`
 	Linked  claimLinkedCmd  `cmd:"" help:"Record what waits for a member's identifiers, such as card tokens."`
 	Show    claimShowCmd    `cmd:"" help:"Show a purchase that waits."`
-	Cancel  claimCancelCmd  `cmd:"" help:"Call a purchase off that waits: the goods came back before anybody claimed it."`
+	Return  claimReturnCmd  `cmd:"" help:"Take goods back of a purchase that waits; who claims it gets what is left."`
+	Cancel  claimCancelCmd  `cmd:"" help:"Call a purchase off that waits, with its code."`
 }
 
 type claimKeepCmd struct {
@@ -112,6 +113,15 @@ func (o *door) waits(w *api.Waiting) {
 		o.e.printf(" until %s", day(w.EndsAt))
 	}
 	o.e.printf("\n")
+	for _, r := range w.Returns {
+		o.e.printf("  came back: %s:%s, %s\n", r.Source, r.ExternalID, day(&r.OccurredAt))
+	}
+	switch {
+	case w.NothingLeft:
+		o.e.printf("Nothing is left of it: claiming it gives nothing.\n")
+	case w.Return != "":
+		o.e.printf("It was claimed: recorded as the return %s.\n", w.Return)
+	}
 }
 
 type claimShowCmd struct{ oneClaim }
@@ -125,6 +135,32 @@ func (claimShowCmd) Help() string {
 func (c *claimShowCmd) Run(e *env) error {
 	return c.ask(e, func(o *door) error {
 		return call(&c.asking, o, http.MethodGet, path("claims", c.Claim), nil, nil, o.waits)
+	})
+}
+
+type claimReturnCmd struct {
+	oneClaim
+	Source     string `required:"" help:"Where the return was told, such as a till."`
+	ExternalID string `required:"" help:"Its number there: by both it counts once."`
+	Amount     string `help:"Money given back; all that is left without it."`
+}
+
+func (claimReturnCmd) Help() string {
+	return `A receipt of which nothing is left can be claimed, and gives nothing.
+
+Examples:
+
+    lojal claim return wtg_01k9zjq3hfe1f8m6v7j0q3x5c4 --source till-1 --external-id R-3001/back
+    lojal claim return till-1:R-3001 --source till-1 --external-id R-3001/back --amount 40.00`
+}
+
+func (c *claimReturnCmd) Run(e *env) error {
+	return c.ask(e, func(o *door) error {
+		in := map[string]string{"source": c.Source, "external_id": c.ExternalID}
+		if c.Amount != "" {
+			in["amount"] = c.Amount
+		}
+		return call(&c.asking, o, http.MethodPost, path("claims", c.Claim, "returns"), nil, in, o.waits)
 	})
 }
 

@@ -17,53 +17,12 @@ import (
 // points that were spent on the purchase. Shares are computed on all that has come back so far, so that any split of a
 // return adds up to the whole: the last one takes the remainder.
 func (w *work) doReturn() error {
-	past := w.in.Past
-	if past == nil || past.Fact.Purchase == nil {
-		return errs.NotFound("purchase_not_found", "There is no such purchase.")
-	}
-	pol := w.p.Doc.Returns
-	if pol.Accept != nil && !*pol.Accept {
-		return errs.Conflict("refund_not_accepted", "This program does not take points back: its returns are switched off. The balance stays as it is.")
-	}
-	if pol.Within != nil && w.at.After(pol.Within.After(past.Fact.OccurredAt, w.p.Zone)) {
-		return errs.Conflict("return_too_late", "The purchase is older than the program accepts returns for ("+pol.Within.String()+").")
-	}
-	bought := past.Decision.Lines
-	before := make([]LineSum, len(bought))
-	for i, l := range bought {
-		before[i].ID = l.ID
-	}
-	for _, c := range past.Children {
-		for _, l := range c.Decision.Lines {
-			if i := slices.IndexFunc(bought, func(b LineSum) bool { return b.ID == l.ID }); i >= 0 && c.Fact.Kind == ReturnK {
-				before[i].Quantity += l.Quantity
-				before[i].Amount += l.Amount
-			}
-		}
-	}
-	left := false
-	for i, l := range bought {
-		left = left || !gone(l, before[i])
-	}
-	if !left {
-		return errs.Conflict("nothing_left", "All of this purchase has come back already.")
-	}
-	back, err := w.returned(bought, before)
+	past, pol := w.in.Past, w.p.Doc.Returns
+	before, after, whole, err := w.comesBack()
 	if err != nil {
 		return err
 	}
-	after := make([]LineSum, len(bought))
-	whole := true
-	for i, l := range bought {
-		after[i] = LineSum{l.ID, before[i].Quantity + back[i].Quantity, before[i].Amount + back[i].Amount}
-		whole = whole && gone(l, after[i])
-		if back[i].Quantity != 0 || back[i].Amount != 0 {
-			w.d.Lines = append(w.d.Lines, back[i])
-		}
-	}
-	if len(w.d.Lines) == 0 {
-		return errs.Conflict("nothing_left", "All of this purchase has come back already.")
-	}
+	bought := past.Decision.Lines
 	// First what paid, which may be what the purchase itself earned: else it would be looked for elsewhere, or be let go, or the return be refused.
 	if err := w.giveBackSpent(past, bought, after, pol); err != nil {
 		return err
@@ -87,6 +46,89 @@ func (w *work) doReturn() error {
 		return w.uncountChallenges(past, bought, before, after)
 	}
 	return nil
+}
+
+// comesBack puts into the decision what comes back of each line, and gives what had come back before and has then; whole says that it is all.
+func (w *work) comesBack() (before, after []LineSum, whole bool, err error) {
+	past := w.in.Past
+	if past == nil || past.Fact.Purchase == nil {
+		return nil, nil, false, errs.NotFound("purchase_not_found", "There is no such purchase.")
+	}
+	pol := w.p.Doc.Returns
+	if pol.Accept != nil && !*pol.Accept {
+		return nil, nil, false, errs.Conflict("refund_not_accepted", "This program does not take points back: its returns are switched off. The balance stays as it is.")
+	}
+	if pol.Within != nil && w.at.After(pol.Within.After(past.Fact.OccurredAt, w.p.Zone)) {
+		return nil, nil, false, errs.Conflict("return_too_late", "The purchase is older than the program accepts returns for ("+pol.Within.String()+").")
+	}
+	bought := past.Decision.Lines
+	before = make([]LineSum, len(bought))
+	for i, l := range bought {
+		before[i].ID = l.ID
+	}
+	for _, c := range past.Children {
+		for _, l := range c.Decision.Lines {
+			if i := slices.IndexFunc(bought, func(b LineSum) bool { return b.ID == l.ID }); i >= 0 && c.Fact.Kind == ReturnK {
+				before[i].Quantity += l.Quantity
+				before[i].Amount += l.Amount
+			}
+		}
+	}
+	left := false
+	for i, l := range bought {
+		left = left || !gone(l, before[i])
+	}
+	if !left {
+		return nil, nil, false, errs.Conflict("nothing_left", "All of this purchase has come back already.")
+	}
+	back, err := w.returned(bought, before)
+	if err != nil {
+		return nil, nil, false, err
+	}
+	after, whole = make([]LineSum, len(bought)), true
+	for i, l := range bought {
+		after[i] = LineSum{l.ID, before[i].Quantity + back[i].Quantity, before[i].Amount + back[i].Amount}
+		whole = whole && gone(l, after[i])
+		if back[i].Quantity != 0 || back[i].Amount != 0 {
+			w.d.Lines = append(w.d.Lines, back[i])
+		}
+	}
+	if len(w.d.Lines) == 0 {
+		return nil, nil, false, errs.Conflict("nothing_left", "All of this purchase has come back already.")
+	}
+	return before, after, whole, nil
+}
+
+// Back says of returns of a purchase that nobody has yet whether, one after the other, they can be parts of it, and whether nothing is left of it then.
+// The versions are those by which it is decided; the returns have their times.
+func Back(versions interface {
+	At(time.Time) *program.Compiled
+}, bought Fact, returns []Fact) (whole bool, err error) {
+	p := versions.At(bought.OccurredAt)
+	if p == nil {
+		return false, errNoVersion()
+	}
+	acc := &Account{}
+	d, _, err := Decide(p, Input{Account: acc, Fact: bought})
+	if err != nil {
+		return false, err
+	}
+	past := &Past{Fact: bought, Decision: d}
+	for _, f := range returns {
+		if p = versions.At(f.OccurredAt); p == nil {
+			return false, errNoVersion()
+		}
+		w := newWork(p, Input{Account: acc, Fact: f, Past: past})
+		if _, _, whole, err = w.comesBack(); err != nil {
+			return false, refusal(err)
+		}
+		past.Children = append(past.Children, Past{Fact: f, Decision: *w.d})
+	}
+	return whole, nil
+}
+
+func errNoVersion() error {
+	return errs.Conflict("no_version", "No version of the program was in force at that time.")
 }
 
 // unreturned is what is left of the lines.

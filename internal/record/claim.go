@@ -95,7 +95,7 @@ func (r *Recorder) place(ctx context.Context, tasks []*task) error {
 		}
 	}
 	for _, t := range asking {
-		if t.state != done && t.ready && !t.wide && t.ref.Member != "" && ofOne[t.fact.Kind] && !t.fact.Pooled() && len(t.fact.CodeHolders()) == 0 {
+		if t.state != done && t.ready && !t.wide && t.ref.Member != "" && ofOne[t.fact.Kind] && len(t.req.Then) == 0 && !t.fact.Pooled() && len(t.fact.CodeHolders()) == 0 {
 			t.hold = &hold{home: t.ref, fact: t.fact}
 		}
 	}
@@ -117,7 +117,7 @@ func (t *task) direct() *hold {
 	if f.Kind == engine.ActivityK && f.Activity.Confirms != "" && f.Parent == "" {
 		f.Parent = f.Activity.Confirms
 	}
-	if f.Pooled() || len(f.CodeHolders()) > 0 || t.spans && f.Parent != "" {
+	if len(t.req.Then) > 0 || f.Pooled() || len(f.CodeHolders()) > 0 || t.spans && f.Parent != "" {
 		return nil
 	}
 	if ofOne[f.Kind] && t.req.Holder != "" && (f.Parent == "" || isID(f.Parent)) {

@@ -50,6 +50,8 @@ type Request struct {
 	// Beside writes, in the same transaction, what belongs to the fact and is not in the books. It is called once the fact is decided, and not for a
 	// duplicate, a simulation or a fact that came to nothing. A refusal of it is that of the request.
 	Beside func(ctx context.Context, tx *db.Tx, r *Result) error
+	// Then are returns of the purchase that Fact is, recorded with it and after it: all or nothing. A duplicate brings none.
+	Then []Later
 	// Fact has Kind, the body of the kind, and Source and ExternalID if it has a natural key. OccurredAt is Now when zero.
 	// Parent may be an id, or SOURCE/EXTERNAL_ID. ID, Member, RecordedAt, Actor and Drawn are set here.
 	Fact engine.Fact
@@ -106,6 +108,8 @@ type Result struct {
 	Dues []engine.Past
 	// Other is the fact on the other side of a transfer or merge.
 	Other *engine.Past
+	// Then is what was recorded of Request.Then, in order.
+	Then []engine.Past
 	// Codes are the codes that were drawn for the fact, by hash.
 	Codes map[string]string
 	// Duplicate says that the natural key was known: this is the first decision.

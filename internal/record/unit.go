@@ -272,6 +272,9 @@ func (u *unit) ask(ctx context.Context) error {
 		if t.natural {
 			naturals = append(naturals, t.naturalKey())
 		}
+		for i := range t.req.Then {
+			naturals = append(naturals, t.req.Then[i].key(id))
+		}
 	}
 	u.answers, u.receipts = map[books.AnswerKey]books.Answer{}, map[books.NaturalKey]books.Receipt{}
 	asks := []db.Ask{books.AskAnswers(answers, u.answers), books.AskReceipts(naturals, u.receipts)}
@@ -650,6 +653,9 @@ func (u *unit) holds(t *task) []any {
 	}
 	if t.natural {
 		keys = append(keys, t.naturalKey())
+	}
+	for i := range t.req.Then {
+		keys = append(keys, t.req.Then[i].key(t.req.Program))
 	}
 	return keys
 }

@@ -81,6 +81,8 @@ func (w *walk) road() (*Result, error) {
 		r, err = w.housed(f)
 	case t.fact.Kind == engine.TransferOut, t.fact.Kind == engine.MergeOut:
 		r, err = w.pair(f)
+	case len(t.req.Then) > 0:
+		r, err = w.withLater(f)
 	default:
 		r, err = w.one(f)
 	}

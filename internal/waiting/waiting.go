@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"lojal.dev/lojal/internal/db"
@@ -41,12 +42,40 @@ type Purchase struct {
 	// Kind and Value are the identifier that it came with; empty for one with a code.
 	Kind, Value string
 	Body        engine.Purchase
-	Status      string
+	// Returns are the goods of it that came back while it waited, in the order in which that was told.
+	Returns []Return
+	Status  string
 	// Member and Fact are who claimed it, and as what it was recorded.
 	Member, Fact string
 	OccurredAt   time.Time
 	CreatedAt    time.Time
 	EndsAt       *time.Time
+
+	kept string // Body and Returns as they are written
+}
+
+// Return is goods of a purchase that came back before anybody had it.
+type Return struct {
+	Source     string `json:"source"`
+	ExternalID string `json:"external_id"`
+	// OccurredAt is what was told, zero where nothing was: then it is TakenAt, at which it was told.
+	OccurredAt time.Time     `json:"occurred_at,omitzero"`
+	TakenAt    time.Time     `json:"taken_at"`
+	Return     engine.Return `json:"return"`
+}
+
+// At is when the goods came back.
+func (r *Return) At() time.Time {
+	if r.OccurredAt.IsZero() || r.OccurredAt.After(r.TakenAt) { // the till's clock is a little fast
+		return r.TakenAt
+	}
+	return r.OccurredAt
+}
+
+// written is the column body: a purchase, and what came back of it.
+type written struct {
+	engine.Purchase
+	Returns []Return `json:"returns,omitempty"`
 }
 
 // Bucket is that of a receipt.
@@ -59,12 +88,12 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'open', $10, $11, $12) ON CONFLICT (
 // Keep has a purchase wait, and says whether it is new: the same receipt with the same content is there already, with other content it is
 // conflict "duplicate_external_id".
 func Keep(ctx context.Context, tx *db.Tx, program string, p Purchase) (Purchase, bool, error) {
-	body, err := json.Marshal(p.Body)
+	body, err := json.Marshal(written{Purchase: p.Body})
 	if err != nil {
 		return p, false, fmt.Errorf("write down a purchase: %w", err)
 	}
 	bucket := Bucket(program, p.Source, p.ExternalID)
-	p.ID = ids.NewIn(IDPrefix, p.CreatedAt, bucket)
+	p.ID, p.kept = ids.NewIn(IDPrefix, p.CreatedAt, bucket), string(body)
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%d\n%s", p.Kind, p.Value, p.OccurredAt.UnixMicro(), body))
 	hash := base64.RawURLEncoding.EncodeToString(sum[:])
 	var ends any
@@ -87,8 +116,7 @@ func Keep(ctx context.Context, tx *db.Tx, program string, p Purchase) (Purchase,
 	if known != hash {
 		return p, false, errs.Conflict("duplicate_external_id", "Another purchase waits under this source and external id.")
 	}
-	there, err := one(tx.QueryRow(ctx, `SELECT `+columns+` FROM waiting_purchases WHERE bucket = $1 AND program_id = $2 AND source = $3 AND external_id = $4`,
-		bucket, program, p.Source, p.ExternalID))
+	there, err := Find(ctx, tx, program, p.Source, p.ExternalID)
 	return there, false, err
 }
 
@@ -113,9 +141,11 @@ func one(row db.Scanner) (Purchase, error) {
 		t := time.UnixMicro(ends.Int64).UTC()
 		p.EndsAt = &t
 	}
-	if err := json.Unmarshal([]byte(body), &p.Body); err != nil {
+	var w written
+	if err := json.Unmarshal([]byte(body), &w); err != nil {
 		return p, fmt.Errorf("read a purchase that waits: %w", err)
 	}
+	p.Body, p.Returns, p.kept = w.Purchase, w.Returns, body
 	return p, nil
 }
 
@@ -129,6 +159,13 @@ func Get(ctx context.Context, tx *db.Tx, program, id string) (Purchase, error) {
 	}
 	return one(tx.QueryRow(ctx, getPurchase, bucket, program, id))
 }
+
+// Find is Get by the natural key.
+func Find(ctx context.Context, tx *db.Tx, program, source, external string) (Purchase, error) {
+	return one(tx.QueryRow(ctx, getByKey, Bucket(program, source, external), program, source, external))
+}
+
+const getByKey = `SELECT ` + columns + ` FROM waiting_purchases WHERE bucket = $1 AND program_id = $2 AND source = $3 AND external_id = $4`
 
 const openOf = `SELECT ` + columns + ` FROM waiting_purchases
 WHERE program_id = $1 AND kind = $2 AND value = $3 AND status = 'open' AND (ends_at IS NULL OR ends_at > $4) AND (occurred_at, id) > ($5, $6)
@@ -219,19 +256,50 @@ func End(ctx context.Context, tx *db.Tx, now time.Time, limit int) (n int, err e
 	return len(list), nil
 }
 
-const settle = `UPDATE waiting_purchases SET status = $1, member_id = $2, fact_id = $3 WHERE bucket = $4 AND program_id = $5 AND id = $6 AND status = 'open'`
+const (
+	settle = `UPDATE waiting_purchases SET status = $1, member_id = $2, fact_id = $3 WHERE bucket = $4 AND program_id = $5 AND id = $6 AND status = 'open' AND body = $7`
 
-// Settle says what became of a purchase that waits; conflict "receipt_claimed" when that is decided already.
-func Settle(ctx context.Context, tx *db.Tx, program, id, status, member, fact string) error {
-	bucket, _ := ids.BucketOf(id)
-	result, err := tx.Exec(ctx, settle, status, member, fact, bucket, program, id)
+	rewrite = `UPDATE waiting_purchases SET body = $1 WHERE bucket = $2 AND program_id = $3 AND id = $4 AND status = 'open' AND body = $5`
+)
+
+// Settle says what became of a purchase that waits, as it was read; conflict "receipt_claimed" when that is decided already, "receipt_changed" where
+// goods of it came back since: read it again.
+func Settle(ctx context.Context, tx *db.Tx, program string, p Purchase, status, member, fact string) error {
+	bucket, _ := ids.BucketOf(p.ID)
+	result, err := tx.Exec(ctx, settle, status, member, fact, bucket, program, p.ID, p.kept)
+	return asRead(ctx, tx, program, p, result, err)
+}
+
+// TakeBack keeps with a purchase that waits, as it was read, what came back of it, and gives it as it stands then. Errors are those of Settle.
+func TakeBack(ctx context.Context, tx *db.Tx, program string, p Purchase, r Return) (Purchase, error) {
+	next := p
+	next.Returns = append(slices.Clone(p.Returns), r)
+	body, err := json.Marshal(written{next.Body, next.Returns})
 	if err != nil {
-		return fmt.Errorf("settle a purchase that waits: %w", err)
+		return p, fmt.Errorf("write down a return: %w", err)
 	}
-	if n, err := result.RowsAffected(); err != nil || n == 0 {
-		return errors.Join(err, errs.Conflict("receipt_claimed", "This receipt was claimed or called off already."))
+	next.kept = string(body)
+	bucket, _ := ids.BucketOf(p.ID)
+	result, err := tx.Exec(ctx, rewrite, next.kept, bucket, program, p.ID, p.kept)
+	return next, asRead(ctx, tx, program, p, result, err)
+}
+
+// asRead says why a purchase was not written that is not as it was read.
+func asRead(ctx context.Context, tx *db.Tx, program string, p Purchase, result sql.Result, err error) error {
+	if err != nil {
+		return fmt.Errorf("write a purchase that waits: %w", err)
 	}
-	return nil
+	if n, err := result.RowsAffected(); err != nil || n > 0 {
+		return err
+	}
+	now, err := Get(ctx, tx, program, p.ID)
+	switch {
+	case err != nil:
+		return err
+	case now.Status == Open:
+		return errs.Conflict("receipt_changed", "Goods of this receipt came back just now: try again.")
+	}
+	return errs.Conflict("receipt_claimed", "This receipt was claimed or called off already.")
 }
 
 // Usable is nil while a purchase can be claimed.
