@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	"lojal.dev/lojal/internal/books"
 	"lojal.dev/lojal/internal/db"
@@ -38,6 +39,8 @@ type factsIn struct {
 	// Kind keeps to kinds of facts, separated by commas: enrolment, purchase, return, activity, reserve, commit, cancel, redeem, refund, adjustment,
 	// transfer_out, transfer_in, release, tier, plan, use, profile, status, merge_out, merge_in, due.
 	Kind []string `query:"kind"`
+	// Include adds explanation.
+	Include []string `query:"include"`
 	Spoken
 }
 
@@ -84,10 +87,17 @@ func (s *Server) timeline(ctx context.Context, c *Call, list, ref string, paging
 }
 
 func (s *Server) listFacts(ctx context.Context, in *factsIn) (*Page[Fact], error) {
+	if err := checkIncludes(in.Include, "explanation"); err != nil {
+		return nil, err
+	}
 	out := &Page[Fact]{Items: []Fact{}}
 	var err error
 	out.Next, err = s.timeline(ctx, &in.Call, "facts", in.Member, in.Paging, in.Kind, func(v view, e books.Entry) {
-		out.Items = append(out.Items, v.whole(e.Fact, e.Decision))
+		one := v.whole(e.Fact, e.Decision)
+		if len(in.Include) > 0 {
+			one.Explanation = v.explanation(e.Fact.Kind, e.Decision)
+		}
+		out.Items = append(out.Items, one)
 	})
 	return out, err
 }
@@ -115,13 +125,25 @@ func (v view) explained(e books.Entry) Explained {
 type getFactIn struct {
 	Call
 	FactPath
-	// Include adds explanation.
+	// Include adds explanation, postings, separated by commas.
 	Include []string `query:"include"`
 	Spoken
 }
 
+// moved renders what a fact moved in the books.
+func (v view) moved(e books.Entry) []Posting {
+	out := []Posting{}
+	for i, p := range e.Decision.Postings {
+		out = append(out, Posting{
+			Fact: e.Fact.ID, Seq: e.Seq, N: i + 1, Unit: p.Unit, Lot: p.Lot, From: p.From, To: p.To, Amount: v.unit(p.Unit, p.Amount),
+			Rule: p.Rule, Of: p.Of, OccurredAt: v.time(e.Fact.OccurredAt), RecordedAt: v.time(e.Fact.RecordedAt),
+		})
+	}
+	return out
+}
+
 func (s *Server) getFact(ctx context.Context, in *getFactIn) (*Fact, error) {
-	if err := checkIncludes(in.Include, "explanation"); err != nil {
+	if err := checkIncludes(in.Include, "explanation", "postings"); err != nil {
 		return nil, err
 	}
 	var out *Fact
@@ -132,8 +154,11 @@ func (s *Server) getFact(ctx context.Context, in *getFactIn) (*Fact, error) {
 		}
 		v = v.by(set, e.Decision.Version)
 		one := v.whole(e.Fact, e.Decision)
-		if len(in.Include) > 0 {
+		if slices.Contains(in.Include, "explanation") {
 			one.Explanation = v.explanation(e.Fact.Kind, e.Decision)
+		}
+		if slices.Contains(in.Include, "postings") {
+			one.Postings = v.moved(e)
 		}
 		out = &one
 		return nil

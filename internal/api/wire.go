@@ -636,6 +636,8 @@ type Fact struct {
 	Recorded
 	// Body is what was sent.
 	Body map[string]any `json:"body"`
+	// Postings are there on ?include=postings: what it moved in the books.
+	Postings []Posting `json:"postings,omitempty"`
 }
 
 // PurchaseView is a purchase with what was decided and what came back.

@@ -24,6 +24,9 @@ type member struct {
 	Phone       string       `json:"phone"`
 	Email       string       `json:"email"`
 	Language    string       `json:"language"`
+	Birth       string       `json:"birth"`
+	Postcode    string       `json:"postcode"`
+	Country     string       `json:"country"`
 	Identifiers []identifier `json:"identifiers"`
 	JoinedAt    time.Time    `json:"joined_at"`
 	MergedInto  string       `json:"merged_into"`
@@ -152,20 +155,6 @@ type standing struct {
 	} `json:"next"`
 }
 
-// told is a fact with its explanation.
-type told struct {
-	ID          string    `json:"id"`
-	Kind        string    `json:"kind"`
-	OccurredAt  time.Time `json:"occurred_at"`
-	Summary     string    `json:"summary"`
-	Explanation struct {
-		Sentences []struct {
-			Text   string   `json:"text"`
-			Detail []string `json:"detail"`
-		} `json:"sentences"`
-	} `json:"explanation"`
-}
-
 type benefit struct {
 	ID        string     `json:"id"`
 	Title     string     `json:"title"`
@@ -196,6 +185,51 @@ type of struct {
 	next       string
 	benefits   []benefit
 	challenges []challenge
+	grants     []granted
+	gifts      []redemption
+	houses     []houseOf
+	brought    referral
+}
+
+// granted is what a member may have and did not pay for.
+type granted struct {
+	Grant   int64      `json:"grant"`
+	Reward  string     `json:"reward"`
+	Benefit string     `json:"benefit"`
+	Title   string     `json:"title"`
+	Status  string     `json:"status"`
+	Left    *int64     `json:"left"`
+	EndsAt  *time.Time `json:"ends_at"`
+}
+
+// redemption is a reward that a member has chosen, with how far it is.
+type redemption struct {
+	ID         string    `json:"id"`
+	Status     string    `json:"status"`
+	Reward     string    `json:"reward"`
+	Title      string    `json:"title"`
+	At         time.Time `json:"at"`
+	Fulfilment *struct {
+		Status    string `json:"status"`
+		Reference string `json:"reference"`
+	} `json:"fulfilment"`
+}
+
+type houseOf struct {
+	Kind   string `json:"kind"`
+	Name   string `json:"name"`
+	People []struct {
+		Member string `json:"member"`
+		Name   string `json:"name"`
+	} `json:"people"`
+}
+
+type referral struct {
+	Code      string `json:"code"`
+	InvitedBy string `json:"invited_by"`
+	Friends   []struct {
+		Member string `json:"member"`
+	} `json:"friends"`
 }
 
 func (c *Console) member(v *visit) error {
@@ -212,7 +246,13 @@ func (c *Console) member(v *visit) error {
 	}
 	var benefits struct{ Items []benefit }
 	var challenges struct{ Items []challenge }
-	before := url.Values{"limit": {"20"}}
+	var grants struct{ Items []granted }
+	var gifts struct{ Items []redemption }
+	var houses struct{ Items []houseOf }
+	before := url.Values{"limit": {"20"}, "include": {"explanation"}}
+	if _, kinds := v.filtered(); kinds != "" {
+		before.Set("kind", kinds)
+	}
 	if cursor := v.r.URL.Query().Get("cursor"); cursor != "" {
 		before.Set("cursor", cursor)
 	}
@@ -221,8 +261,10 @@ func (c *Console) member(v *visit) error {
 		query       url.Values
 		out         any
 	}{
-		{"members:read", "balances", nil, &balances}, {"members:read", "tiers", nil, &tiers}, {"members:read", "explanations", before, &facts},
+		{"members:read", "balances", nil, &balances}, {"members:read", "tiers", nil, &tiers}, {"members:read", "facts", before, &facts},
 		{"benefits:read", "benefits", nil, &benefits}, {"members:read", "challenges", nil, &challenges},
+		{"members:read", "grants", nil, &grants}, {"redemptions:read", "redemptions", url.Values{"limit": {"8"}}, &gifts}, {"members:read", "houses", nil, &houses},
+		{"members:read", "referral", nil, &m.brought},
 	} {
 		if !v.may(ask.scope) {
 			continue
@@ -232,6 +274,7 @@ func (c *Console) member(v *visit) error {
 		}
 	}
 	m.balances, m.tiers, m.facts, m.next, m.benefits, m.challenges = balances.Balances, tiers.Tiers, facts.Items, facts.Next, benefits.Items, challenges.Items
+	m.grants, m.gifts, m.houses = grants.Items, gifts.Items, houses.Items
 	for u := range m.balances {
 		m.units = append(m.units, u)
 	}
