@@ -67,6 +67,7 @@ func TestEachFaultIsFoundAlone(t *testing.T) {
 	for code, text := range map[string]string{
 		"many_rules":           units + base + many.String() + rewards,
 		"no_title":             units + base + "  - {id: bare, on: purchase, lines: {category: tea}, give: {unit: star, amount: 1, per: 10.00}, basis: {paid_with_points: excluded}}\n" + rewards,
+		"no_text":              units + base + "  - {id: often, title: Often, on: purchase, when: {formula: \"items > 3\"}, give: {unit: star, amount: 1}, limit: {per: day, times: 1}}\n" + rewards,
 		"no_name":              units + base + "  - {id: bun, title: Buns, on: purchase, lines: {category: bun}, give: {unit: star, amount: 1, per: 10.00}, basis: {paid_with_points: excluded}}\n" + rewards,
 		"over":                 units + base + "  - {id: old, title: Old, on: purchase, lines: {category: tea}, until: 2025-12-31, give: {unit: star, amount: 1, per: 10.00}, basis: {paid_with_points: excluded}}\n" + rewards,
 		"never":                units + base + "  - {id: may, title: May, on: purchase, lines: {category: tea}, when: {dates: '2027-05-01..2027-05-31'}, until: 2027-04-30, give: {unit: star, amount: 1, per: 10.00}, basis: {paid_with_points: excluded}}\n" + rewards,

@@ -41,6 +41,9 @@ func (l *look) unclear() {
 		if len(r.Title) == 0 {
 			l.find(Unclear, "no_title", atRule(r)+"/title", "rule", r.ID)
 		}
+		if len(r.Rule.Text) == 0 && (r.Give != nil && r.Give.Formula != "" || hasFormula(r.When)) {
+			l.find(Unclear, "no_text", atRule(r), "rule", l.rule(r))
+		}
 		if why := l.unreachable(r); why != "" {
 			l.find(Unclear, why, atRule(r), "rule", l.rule(r))
 		}
@@ -170,6 +173,11 @@ func multiplies(m, r *program.CompiledRule) bool {
 		return m.Of[r.ID]
 	}
 	return r.Give.Per != nil || len(r.Shares) > 0 || r.Give.Each == "item" || r.Give.Formula != ""
+}
+
+// hasFormula says whether a condition asks what only a formula says.
+func hasFormula(c *program.CompiledCondition) bool {
+	return c != nil && (c.Condition.Formula != "" || slices.ContainsFunc(c.All, hasFormula) || slices.ContainsFunc(c.Any, hasFormula) || hasFormula(c.Not))
 }
 
 // unnamed finds categories, properties and the like that members would read as codes.

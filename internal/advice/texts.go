@@ -40,6 +40,10 @@ var texts = map[string]text{
 		[4]string{"{unit} kan ikke brukes til noe.", "{unit} kan inte användas till något.", "{unit} kan ikke bruges til noget.", "{unit} cannot be used for anything."},
 		[4]string{"Lag en belønning, eller si at de bare teller mot nivå (status_only).", "Gör en belöning, eller säg att de bara räknas mot nivå (status_only).", "Lav en belønning, eller sig, at de kun tæller mod niveau (status_only).", "Make a reward, or say that they count towards tiers only (status_only)."},
 	},
+	"no_text": {
+		[4]string{"«{rule}» har en formel, og ingen kan lese av vilkårene hva den går ut på.", "”{rule}” har en formel, och av villkoren kan ingen läsa vad den går ut på.", "”{rule}” har en formel, og ingen kan læse af vilkårene, hvad den går ud på.", "“{rule}” has a formula, and nobody can read from the terms what it comes to."},
+		[4]string{"Skriv text: si med ord hvor mye det gir, eller når det gjelder.", "Skriv text: säg med ord hur mycket det ger, eller när det gäller.", "Skriv text: sig med ord, hvor meget det giver, eller hvornår det gælder.", "Write text: say in words how much it gives, or when it holds."},
+	},
 	"no_warning": {
 		[4]string{"{unit} utløper uten at medlemmet får vite det først.", "{unit} går ut utan att medlemmen får veta det först.", "{unit} udløber, uden at medlemmet får det at vide først.", "{unit} expire without the member being told first."},
 		[4]string{"Skriv warn, for eksempel 30 days.", "Skriv warn, till exempel 30 days.", "Skriv warn, for eksempel 30 days.", "Write warn, for example 30 days."},

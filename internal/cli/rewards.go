@@ -112,7 +112,7 @@ func (c *memberRewardsCmd) offered(p *program.Compiled, o *engine.Offer, told st
 	}
 	if o.Money > 0 {
 		out.Money = money.Format(o.Money, p.Exponent)
-		price = append(price, lang.Money(c.Lang, p.Doc.Currency, o.Money))
+		price = append(price, lang.ExactPrice(c.Lang, p.Doc.Currency, o.Money))
 	}
 	out.price = lang.And(c.Lang, price)
 	for unit, n := range o.Missing {

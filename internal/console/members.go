@@ -322,7 +322,7 @@ func (v *visit) money(text string) string {
 	if err != nil {
 		return text
 	}
-	return lang.Money(v.lang, v.p.Doc.Currency, minor)
+	return lang.ExactPrice(v.lang, v.p.Doc.Currency, minor)
 }
 
 // decimal reads a number of an answer; those are always numbers.

@@ -435,10 +435,14 @@ func (w *work) planFall(id string, t *program.CompiledTierSet, ts *TierState, cu
 		ts.FallsAt = &falls
 		if falls.After(at) {
 			w.warn(id, t, ts, w.target(t, cur, reach), falls)
+			if t.Down.Warn != nil && t.Down.Warn.Before(falls, w.p.Zone).After(at) {
+				ts.Warned = false // and again, nearer to the end of the grace
+			}
 		}
 	}
 	if ts.FallsAt.After(at) || !mayFall {
 		ts.NextAt = ts.FallsAt
+		w.remind(id, t, ts, w.target(t, cur, reach), at)
 		return
 	}
 	to := w.target(t, cur, reach)
@@ -461,6 +465,19 @@ func (w *work) planFall(id string, t *program.CompiledTierSet, ts *TierState, cu
 	}
 	if to >= 0 {
 		w.safe(id, t, ts, to, at)
+	}
+}
+
+// remind plans, in a grace, when a member is told again of the fall at its end, or tells it. A grace that began while there was no such
+// reminder has Warned set, and has none.
+func (w *work) remind(id string, t *program.CompiledTierSet, ts *TierState, to int, at time.Time) {
+	if t.Down.Grace == nil || t.Down.Warn == nil || ts.Warned || !ts.FallsAt.After(at) {
+		return
+	}
+	if again := t.Down.Warn.Before(*ts.FallsAt, w.p.Zone); again.After(at) {
+		ts.NextAt = &again
+	} else {
+		w.warn(id, t, ts, to, *ts.FallsAt)
 	}
 }
 

@@ -133,7 +133,7 @@ func (w *writer) period(p program.Period) string {
 func (w *writer) typed(name, form string, v engine.Value) string {
 	switch {
 	case v.Money != nil:
-		return lang.Money(w.lang, w.p.Doc.Currency, *v.Money)
+		return lang.ExactPrice(w.lang, w.p.Doc.Currency, *v.Money)
 	case v.Unit != "":
 		return Amount(w.p, v.Unit, v.Amount, w.lang)
 	case v.Number != "":
@@ -342,7 +342,7 @@ func Worth(p *program.Compiled, v program.Worth, language string) string {
 	case program.WorthPercent:
 		return Percent(v.Percent(), language)
 	case program.WorthMoney:
-		return lang.Money(language, p.Doc.Currency, v.Amount)
+		return lang.ExactPrice(language, p.Doc.Currency, v.Amount)
 	case program.WorthAhead:
 		return w.period(v.Ahead)
 	}

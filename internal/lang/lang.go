@@ -36,6 +36,8 @@ type locale struct {
 	and, or             string
 	// symbols are the currencies that are not written by their code.
 	symbols map[string]string
+	// kroner are those of any country that has them, where there is no other money to tell them from. Empty where the code is written.
+	kroner string
 	// before puts the currency before the number: a symbol at once, a code after a space.
 	before bool
 	months [12]string
@@ -50,21 +52,21 @@ type locale struct {
 
 var locales = map[string]*locale{
 	Norwegian: {
-		group: nbsp, point: ",", minus: "\u2212", percent: nbsp + "%", and: " og ", or: " eller ",
+		group: nbsp, point: ",", minus: "\u2212", percent: nbsp + "%", and: " og ", or: " eller ", kroner: "kr",
 		symbols: map[string]string{"NOK": "kr", "EUR": "€", "GBP": "£"},
 		months:  [12]string{"januar", "februar", "mars", "april", "mai", "juni", "juli", "august", "september", "oktober", "november", "desember"},
 		days:    [7]string{"søndag", "mandag", "tirsdag", "onsdag", "torsdag", "fredag", "lørdag"},
 		dot:     ".", at: " kl. ", colon: ":",
 	},
 	Swedish: {
-		group: nbsp, point: ",", minus: "\u2212", percent: nbsp + "%", and: " och ", or: " eller ",
+		group: nbsp, point: ",", minus: "\u2212", percent: nbsp + "%", and: " och ", or: " eller ", kroner: "kr",
 		symbols: map[string]string{"SEK": "kr", "NOK": "Nkr", "DKK": "Dkr", "ISK": "Ikr", "EUR": "€", "USD": "US$"},
 		months:  [12]string{"januari", "februari", "mars", "april", "maj", "juni", "juli", "augusti", "september", "oktober", "november", "december"},
 		days:    [7]string{"söndag", "måndag", "tisdag", "onsdag", "torsdag", "fredag", "lördag"},
 		at:      " kl. ", colon: ":", oneIsWhole: true,
 	},
 	Danish: {
-		group: ".", point: ",", minus: "-", percent: nbsp + "%", and: " og ", or: " eller ",
+		group: ".", point: ",", minus: "-", percent: nbsp + "%", and: " og ", or: " eller ", kroner: "kr.",
 		symbols: map[string]string{"DKK": "kr.", "EUR": "€", "GBP": "£", "USD": "US$", "JPY": "JP¥"},
 		months:  [12]string{"januar", "februar", "marts", "april", "maj", "juni", "juli", "august", "september", "oktober", "november", "december"},
 		days:    [7]string{"søndag", "mandag", "tirsdag", "onsdag", "torsdag", "fredag", "lørdag"},
@@ -122,13 +124,30 @@ func Money(lang, currency string, minor int64) string {
 	return of(lang).money(currency, money.Format(minor, money.Exponent(currency)))
 }
 
-// Price is Money without decimals that are all zero: "10 kr", "249,50 kr".
+// Price is what something costs where only one currency is spoken of: without decimals that are all zero, and with the kroner of any Nordic
+// country as the people there say them: "10 kr", "249,50 kr", and not "10 Nkr" to a Swede in a Norwegian shop. English names the currency.
 func Price(lang, currency string, minor int64) string {
 	scale := money.Exponent(currency)
 	if p := money.Pow10(scale); minor%p == 0 {
 		minor, scale = minor/p, 0
 	}
-	return of(lang).money(currency, money.Format(minor, scale))
+	return of(lang).own(currency, money.Format(minor, scale))
+}
+
+// ExactPrice is Price with all its decimals: "10,00 kr".
+func ExactPrice(lang, currency string, minor int64) string {
+	return of(lang).own(currency, money.Format(minor, money.Exponent(currency)))
+}
+
+// own writes plain decimal text with the only currency there is.
+func (l *locale) own(currency, text string) string {
+	switch currency {
+	case "NOK", "SEK", "DKK", "ISK":
+		if l.kroner != "" {
+			return l.number(text) + nbsp + l.kroner
+		}
+	}
+	return l.money(currency, text)
 }
 
 // money writes plain decimal text with its currency.

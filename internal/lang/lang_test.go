@@ -147,3 +147,21 @@ func TestNegotiate(t *testing.T) {
 		}
 	}
 }
+
+func TestAPriceInKronerIsSaidAsPeopleSayIt(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ lang, currency, price, exact, beside string }{
+		{"sv", "NOK", "1 250 kr", "1 250,00 kr", "1 250,00 Nkr"},
+		{"sv", "DKK", "1 250 kr", "1 250,00 kr", "1 250,00 Dkr"},
+		{"nb", "SEK", "1 250 kr", "1 250,00 kr", "1 250,00 SEK"},
+		{"da", "NOK", "1.250 kr.", "1.250,00 kr.", "1.250,00 NOK"},
+		{"da", "EUR", "1.250 €", "1.250,00 €", "1.250,00 €"},
+		{"en", "NOK", "NOK 1,250", "NOK 1,250.00", "NOK 1,250.00"},
+	} {
+		for _, s := range [][2]string{{Price(c.lang, c.currency, 125000), c.price}, {ExactPrice(c.lang, c.currency, 125000), c.exact}, {Money(c.lang, c.currency, 125000), c.beside}} {
+			if got := strings.ReplaceAll(s[0], nbsp, " "); got != s[1] {
+				t.Errorf("%s of %s: %q, want %q", c.currency, c.lang, got, s[1])
+			}
+		}
+	}
+}

@@ -560,6 +560,7 @@ func (c *checker) trigger(ptr, on string) {
 
 func (c *checker) rule(ptr string, r *Rule) {
 	c.optionalText(ptr+"/title", r.Title)
+	c.optionalText(ptr+"/text", r.Text)
 	c.trigger(ptr+"/on", r.On)
 	onPurchase := r.On == "purchase"
 	unit := r.Unit

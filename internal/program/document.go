@@ -149,6 +149,9 @@ type Rule struct {
 	ID string `json:"id"`
 	// Title is shown to members.
 	Title Text `json:"title,omitempty"`
+	// Text says in words what a formula decides: how much is given, or when the rule holds. The program's terms say it in the place of the
+	// formula, which nobody can read aloud.
+	Text Text `json:"text,omitempty"`
 	// On is the trigger. What a member does: "purchase", "activity:KIND", "enrolment". A moment that time brings, at the beginning of
 	// its day in the program's zone: "birthday" (the member's birth date), "anniversary" (of joining), "date:MM-DD", "every:day" (week,
 	// month, quarter, year). A tier that is reached: "tier:SET/STEP". A plan that begins: "plan:ID". A
@@ -399,7 +402,7 @@ type Down struct {
 	To string `json:"to,omitempty"`
 	// Grace is the time between missing the metric and falling; buying enough in it cancels the fall.
 	Grace *Period `json:"grace,omitempty"`
-	// Warn is how long before a fall the member is warned.
+	// Warn is how long before a fall the member is warned. With Grace the member is told when it begins, and again this long before its end.
 	Warn *Period `json:"warn,omitempty"`
 }
 

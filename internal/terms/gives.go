@@ -11,6 +11,9 @@ import (
 // gives says what one rule gives.
 func (w *writer) gives(r *program.CompiledRule) string {
 	g := r.Give
+	if g.Formula != "" && w.text(r.Rule.Text) != "" {
+		return "" // its text says it
+	}
 	amount := ""
 	if g.Amount != nil {
 		amount = w.points(g.Unit, r.Amount)

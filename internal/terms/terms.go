@@ -115,6 +115,8 @@ type writer struct {
 	p    *program.Compiled
 	lang string
 	t    map[string]string
+	// told is set where a text has said what a formula demands.
+	told bool
 }
 
 var place = regexp.MustCompile(`\{[a-z]+\}`)
@@ -202,7 +204,7 @@ func (w *writer) earning() []Item {
 		if r == nil || r.DryRun || r.Give == nil {
 			continue
 		}
-		out = append(out, Item{Of: r.ID, Title: w.text(r.Title), Text: paragraph(w.gives(r), w.scope(r.Lines), w.conditions(r.When), w.window(r.When, r.From, r.Until), w.limits(r.Limits, r.Give.Unit), w.pending(r), w.ruleExpiry(r))})
+		out = append(out, Item{Of: r.ID, Title: w.text(r.Title), Text: paragraph(w.gives(r), w.words(r), w.scope(r.Lines), w.ruleConditions(r), w.window(r.When, r.From, r.Until), w.limits(r.Limits, r.Give.Unit), w.pending(r), w.ruleExpiry(r))})
 	}
 	return out
 }
@@ -223,7 +225,7 @@ func (w *writer) multipliers() []Item {
 		if unit == "" && len(w.p.UnitIDs) == 1 {
 			unit = w.p.UnitIDs[0]
 		}
-		out = append(out, Item{Of: r.ID, Title: w.text(r.Title), Text: paragraph(sentence(s), w.scope(r.Lines), w.conditions(r.When), w.window(r.When, r.From, r.Until), w.limits(r.Limits, unit), w.stacking(r))})
+		out = append(out, Item{Of: r.ID, Title: w.text(r.Title), Text: paragraph(sentence(s), w.words(r), w.scope(r.Lines), w.ruleConditions(r), w.window(r.When, r.From, r.Until), w.limits(r.Limits, unit), w.stacking(r))})
 	}
 	return out
 }
@@ -327,6 +329,16 @@ func (w *writer) conditions(c *program.CompiledCondition) string {
 	return sentence(w.clause("when", w.and(list)))
 }
 
+// words says what a rule's own text says.
+func (w *writer) words(r *program.CompiledRule) string { return sentence(w.text(r.Rule.Text)) }
+
+// ruleConditions says what must hold for a rule; what a formula demands, the rule's own text has said.
+func (w *writer) ruleConditions(r *program.CompiledRule) string {
+	w.told = w.text(r.Rule.Text) != ""
+	defer func() { w.told = false }()
+	return w.conditions(r.When)
+}
+
 // clause ends a phrase with what may be a clause of its own, before which Danish has a comma.
 func (w *writer) clause(key, what string) string {
 	if strings.HasPrefix(what, "når ") || strings.HasPrefix(what, "hvor ") {
@@ -392,7 +404,7 @@ func (w *writer) condition(c *program.CompiledCondition) []string {
 	for _, name := range slices.Sorted(keys(c.Property)) {
 		add("when.property", "name", explain.Word(w.p, name, w.lang), "x", w.or(w.named(c.Property[name])))
 	}
-	if c.Condition.Formula != "" {
+	if c.Condition.Formula != "" && !w.told {
 		add("when.formula")
 	}
 	for _, part := range c.All {
@@ -908,7 +920,11 @@ func (w *writer) down(t *program.CompiledTierSet) string {
 		s = paragraph(sentence(w.say("keep.next")), s)
 	}
 	if t.Down.Grace != nil { // it begins with being told of it
-		s = paragraph(s, sentence(w.say("down.grace", "x", w.period(*t.Down.Grace))), sentence(w.say("down.told")))
+		s = paragraph(s, sentence(w.say("down.grace", "x", w.period(*t.Down.Grace))))
+		if t.Down.Warn != nil {
+			return paragraph(s, sentence(w.say("down.again", "x", w.period(*t.Down.Warn))))
+		}
+		s = paragraph(s, sentence(w.say("down.told")))
 	} else if t.Down.Warn != nil {
 		s = paragraph(s, sentence(w.say("down.warn", "x", w.period(*t.Down.Warn))))
 	}

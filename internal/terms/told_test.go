@@ -57,15 +57,15 @@ func TestPricesNumbersAndCodesAreTold(t *testing.T) {
 			"Av denne og «Off» kan du bare bruke én per kjøp.", "Du kan bare bruke én slik kode per kjøp.",
 		},
 		"sv": {
-			"Kostar 300 stjärnor, eller 500 stjärnor och 20 Nkr, eller 5 pärlor och 20 stjärnor.", "Kostar 300 stjärnor eller 5 pärlor.", "Det finns 20 000 totalt.",
+			"Kostar 300 stjärnor, eller 500 stjärnor och 20 kr, eller 5 pärlor och 20 stjärnor.", "Kostar 300 stjärnor eller 5 pärlor.", "Det finns 20 000 totalt.",
 			"Högst 5 000 gånger totalt för alla medlemmar tillsammans.", "Varje kod kan användas 2 000 gånger.",
-			"Den kan användas 3 gånger, och bara av dig. Du måste handla för minst 200 Nkr. Av denna och ”Summer” kan du bara använda en per köp.",
+			"Den kan användas 3 gånger, och bara av dig. Du måste handla för minst 200 kr. Av denna och ”Summer” kan du bara använda en per köp.",
 			"Den kan användas en gång, av den som har koden. Den kan inte användas tillsammans med andra koder.",
 		},
 		"da": {
-			"Koster 300 stjerner, eller 500 stjerner og 20 NOK, eller 5 perler og 20 stjerner.", "Koster 300 stjerner eller 5 perler.", "Der er 20.000 i alt.",
+			"Koster 300 stjerner, eller 500 stjerner og 20 kr., eller 5 perler og 20 stjerner.", "Koster 300 stjerner eller 5 perler.", "Der er 20.000 i alt.",
 			"Højst 5.000 gange i alt for alle medlemmer tilsammen.", "Hver kode kan bruges 2.000 gange.",
-			"Den kan bruges 3 gange, og kun af dig. Du skal handle for mindst 200 NOK. Af denne og ”Summer” kan du kun bruge én pr. køb.",
+			"Den kan bruges 3 gange, og kun af dig. Du skal handle for mindst 200 kr. Af denne og ”Summer” kan du kun bruge én pr. køb.",
 			"Den kan bruges én gang, af den, der har koden. Den kan ikke bruges sammen med andre koder.",
 		},
 		"en": {
