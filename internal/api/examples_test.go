@@ -286,7 +286,7 @@ func exampleAnswers(tb testing.TB) map[string]json.RawMessage {
 		"postMembersMemberGrantsGrantTakeBack", "postMembersMemberBlock", "postMembersMemberUnblock", "getEvents", "postWebhooks", "getWebhooks", "patchWebhooksWebhook", "getWebhooksWebhook", "postWebhooksWebhookRotate",
 		"postWebhooksWebhookDisable", "postWebhooksWebhookEnable", "postWebhooksWebhookTest", "getWebhooksWebhookDeliveriesEvent", "postWebhooksWebhookDeliveriesEventReplay", "getWebhooksWebhookDeliveries",
 		"postWebhooksWebhookReplay", "deleteWebhooksWebhook", "postImports", "getImports", "postImportsImportCancel", "getMe", "postKeys", "getKeysKey", "postKeysKeyRotate", "getKeys", "postKeysKeyRevoke", "postStaff", "getStaff", "getStaffStaff", "postStaffStaffRole", "postStaffStaffInvite", "deleteStaffStaff", "getAudit",
-		"getProgram", "getProgramVersions", "getProgramVersionsVersion", "postMembersMemberMerge",
+		"getProgram", "getInsightToday", "getProgramVersions", "getProgramVersionsVersion", "postMembersMemberMerge",
 	} {
 		if op == "getKeys" { // when keys were used is written beside the requests
 			if err := s.srv.Close(tb.Context()); err != nil {

@@ -216,6 +216,7 @@ var tagTexts = [][2]string{
 	{"Facts", "What happened, and why it was decided so."},
 	{"Simulation and batches", "Many facts at once, with or without trace."},
 	{"Program", "The document that decides, and its versions."},
+	{"Insight", "How the program goes, counted from its books."},
 	{"Events", "The ordered feed of what happened."},
 	{"Webhooks", "Who is told of events, and what came of telling."},
 	{"Imports", "Files that are taken in."},

@@ -624,6 +624,12 @@ func table() []*Route {
 			Body: `{"from_version": 1}`,
 		}),
 
+		// Insight
+		route("GET", "/v1/insight/today", "programs:read", (*Server).today, About{
+			Tag: "Insight", Summary: "See how the program goes", Query: "period=28d",
+			Text: "Members, purchases, points, redemptions and what is owed, in a period up to today and in the one before it, by days or weeks, with what needs attention. What each figure means is told in docs/insight.md. The figures are those of the books at the moment of asking.",
+		}),
+
 		// Events
 		route("GET", "/v1/events", "events:read", (*Server).listEvents, About{
 			Tag: "Events", Summary: "Read the feed of events",

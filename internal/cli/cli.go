@@ -73,6 +73,7 @@ type grammar struct {
 	Benefit      benefitCmd      `cmd:"" help:"Record that benefits were used, and take uses back."`
 	Voucher      voucherCmd      `cmd:"" help:"Use vouchers, and look after their codes."`
 	Order        orderCmd        `cmd:"" help:"Look at gift cards that are on order, and call them off."`
+	Insight      insightCmd      `cmd:"" help:"See how the program goes: members, purchases, points and what is owed."`
 	Explain      explainCmd      `cmd:"" help:"Say why a fact was decided as it was."`
 	Simulate     simulateCmd     `cmd:"" help:"Say what facts would lead to, without recording them."`
 	Scenario     scenarioCmd     `cmd:"" help:"Play given/when/then files and say what differs."`

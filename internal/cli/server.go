@@ -25,6 +25,7 @@ import (
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/health"
 	"lojal.dev/lojal/internal/importer"
+	"lojal.dev/lojal/internal/insight"
 	"lojal.dev/lojal/internal/job"
 	"lojal.dev/lojal/internal/logs"
 	"lojal.dev/lojal/internal/ops"
@@ -164,6 +165,7 @@ func (s *server) run(files int, ready func(url string)) error {
 	order.Handle(s.jobs, &order.Orders{DB: s.db, Recorder: s.recorder, Providers: s.providers, Log: s.log}, s.e.now)
 	raffle.Handle(s.jobs, &raffle.Draws{DB: s.db, Recorder: s.recorder}, s.e.now)
 	errand.Handle(s.jobs, s.db, s.recorder, s.e.now, s.log)
+	insight.Handle(s.jobs, s.db, s.versions, s.e.now, s.log)
 	seal.Handle(s.jobs, s.db, s.e.now, s.c.SealEvery, s.log)
 	flows.Go(func() { s.jobs.Run(s.stopping) })
 	scheme := "http://"

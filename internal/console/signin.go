@@ -42,8 +42,6 @@ func (c *Console) mayTry(v *visit) error {
 }
 
 // first leads to where somebody begins: the page that their role is for.
-func (c *Console) first(v *visit) error { return v.to("/console/members") }
-
 func (c *Console) signInPage(v *visit) error {
 	if v.session.Staff != "" && !v.session.Half {
 		return v.to(next(v.r.URL.Query().Get("next")))

@@ -221,7 +221,7 @@ func (v *visit) zone(t time.Time) *time.Location {
 // here says whether an address is that of this page or of one below it.
 func (v *visit) here(place string) bool {
 	at := v.r.URL.Path
-	return at == place || strings.HasPrefix(at, place+"/")
+	return at == place || place != "/console" && strings.HasPrefix(at, place+"/")
 }
 
 // site is the name of the program, or of the product before one is known.

@@ -63,6 +63,9 @@ var tables = []Table{
 	{"follow_ups", true},
 	{"partner_payments", true},
 	{"raffles", true},
+	{"insight_places", true},
+	{"insight_days", true},
+	{"insight_buyers", true},
 }
 
 // Tables gives all tables of the schema, a table after those that it refers to.

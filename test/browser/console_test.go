@@ -27,7 +27,7 @@ func TestConsolePages(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, p := range []struct{ name, path string }{
-		{"members", "/console/members"}, {"members-none", "/console/members?q=nobody+at+all"}, {"member", member}, {"me", "/console/me"}, {"second-step", "/console/me/second-step"},
+		{"today", "/console"}, {"today-year", "/console?period=year"}, {"members", "/console/members"}, {"members-none", "/console/members?q=nobody+at+all"}, {"member", member}, {"me", "/console/me"}, {"second-step", "/console/me/second-step"},
 		{"staff", "/console/staff"}, {"program", "/console/program"}, {"version", "/console/program/versions/1"}, {"draft", "/console/program/draft"}, {"publish", "/console/program/publish"}, {"not-found", nothing},
 	} {
 		visit(ctx, t, h, p.name, p.path)
