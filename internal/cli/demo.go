@@ -218,6 +218,8 @@ type sample struct {
 	member, ref, purchase string
 	// again is the latest purchase as a request.
 	again string
+	// route is where it goes, did what it is.
+	route, did string
 	// about is what of the member is most worth a look in this program, path where it is.
 	about, path string
 }
@@ -234,18 +236,31 @@ func samples(e *env, d *db.DB, id string) (s sample, err error) {
 			return err
 		}
 		facts, err := books.Facts(e.ctx, tx, books.Ref{Program: id, Member: m.ID}, books.Page{Kinds: []engine.Kind{engine.PurchaseK}, Limit: 20})
+		if err == nil && len(facts) == 0 { // a program in which nobody buys
+			facts, err = books.Facts(e.ctx, tx, books.Ref{Program: id, Member: m.ID}, books.Page{Kinds: []engine.Kind{engine.ActivityK}, Limit: 20})
+		}
 		if err != nil || len(facts) == 0 {
 			return err
 		}
 		best := slices.MaxFunc(facts, func(a, b books.Entry) int {
 			return len(a.Decision.Awards) + len(a.Decision.Counts) - len(b.Decision.Awards) - len(b.Decision.Counts)
 		})
-		s = sample{member: m.DisplayName(), ref: "ext:1001", purchase: best.Fact.ID, about: "what they have", path: "/balances"}
+		s = sample{member: m.DisplayName(), ref: "ext:1001", purchase: best.Fact.ID, route: "purchases", did: "purchase", about: "what they have", path: "/balances"}
 		switch p := set.Latest(); {
 		case len(p.TierIDs) > 0:
 			s.about, s.path = "what their tier is, and what it takes to rise or to keep it", "?include=tiers"
 		case len(p.Doc.Challenges) > 0:
 			s.about, s.path = "how far they are, and what they won", "/challenges"
+		}
+		if a := best.Fact.Activity; a != nil {
+			s.route, s.did = "activities", "activity"
+			text, err := json.Marshal(struct {
+				Member     string            `json:"member"`
+				Kind       string            `json:"kind"`
+				Properties map[string]string `json:"properties,omitempty"`
+			}{s.ref, a.Kind, a.Properties})
+			s.again = string(text)
+			return err
 		}
 		type line struct {
 			SKU      string         `json:"sku"`
@@ -280,11 +295,11 @@ In another terminal, in this folder:
   # a regular: %[10]s
   curl -s -H "Authorization: Bearer $LOJAL_KEY" "$LOJAL/v1/members/%[4]s%[11]s"
 
-  # a purchase of theirs: points at once, and why
-  curl -s -H "Authorization: Bearer $LOJAL_KEY" -H 'Content-Type: application/json' "$LOJAL/v1/purchases?include=explanation" \
+  # %[13]s of theirs: points at once, and why
+  curl -s -H "Authorization: Bearer $LOJAL_KEY" -H 'Content-Type: application/json' "$LOJAL/v1/%[14]s?include=explanation" \
     -d '%[8]s'
 
-  # why an earlier purchase earned what it did, in Norwegian
+  # why an earlier %[15]s earned what it did, in Norwegian
   curl -s -H "Authorization: Bearer $LOJAL_KEY" "$LOJAL/v1/facts/%[5]s/explanation?lang=nb"
 
   # what %[6]s can have
@@ -294,7 +309,7 @@ In another terminal, in this folder:
   %[9]s verify
 
 Stop with Ctrl-C.
-`, url, id, secret, s.ref, s.purchase, s.member, c.DB, s.again, calledAs(os.Args[0]), s.about, s.path, code)
+`, url, id, secret, s.ref, s.purchase, s.member, c.DB, s.again, calledAs(os.Args[0]), s.about, s.path, code, map[string]string{"purchase": "a purchase", "activity": "an activity"}[s.did], s.route, s.did)
 }
 
 // calledAs is what to write to run this program again as it was run now: by go run, by its path, or by its name.

@@ -2,7 +2,7 @@ package demo_test
 
 import (
 	"fmt"
-	"slices"
+	"regexp"
 	"testing"
 	"time"
 
@@ -89,42 +89,6 @@ func TestAllMembersOfTheDemoHaveJoined(t *testing.T) {
 	})
 }
 
-// Every blueprint comes to life: what its rules speak of is bought, its activities are done, and the books prove themselves.
-func TestEachBlueprintComesToLife(t *testing.T) {
-	t.Parallel()
-	for _, name := range program.Blueprints() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			d := dbtest.Open(t, db.SQLite)
-			r := record.New(d, &version.Cache{})
-			defer r.Close()
-			s, err := demo.Fill(t.Context(), demo.Input{DB: d, Recorder: r, Now: now, Blueprint: name, Members: 20, Weeks: 30})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if s.Purchases == 0 {
-				t.Errorf("%+v", s)
-			}
-			doc := document(t, name)
-			for what, is := range map[string]bool{`SELECT COUNT(*) FROM facts WHERE kind = 'plan'`: len(doc.Plans) > 0, `SELECT COUNT(*) FROM facts WHERE kind = 'thanks'`: doc.Referral != nil || doc.Recognition != nil,
-				`SELECT COUNT(*) FROM facts WHERE events LIKE '%challenge.completed%'`: slices.ContainsFunc(doc.Challenges, func(c program.Challenge) bool {
-					return c.From < now.Format(time.DateOnly)
-				})} {
-				if n := count(t, d, what); is != (n > 0) {
-					t.Errorf("%s: %d", what, n)
-				}
-			}
-			report, err := verify.Run(t.Context(), d, &version.Cache{}, s.Program, verify.Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, f := range report.Findings {
-				t.Error(f)
-			}
-		})
-	}
-}
-
 func document(t *testing.T, blueprint string) *program.Document {
 	t.Helper()
 	text, err := program.Blueprint(blueprint)
@@ -138,13 +102,8 @@ func document(t *testing.T, blueprint string) *program.Document {
 	return doc
 }
 
-func count(t *testing.T, d *db.DB, query string) (n int) {
-	t.Helper()
-	if err := d.Read(t.Context(), func(tx *db.Tx) error { return tx.QueryRow(t.Context(), query).Scan(&n) }); err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
+// drawn are the ids that are drawn anew each time.
+var drawn = regexp.MustCompile(`([a-z]+_)[0-9a-z]{26}`)
 
 // receipts are all purchases: whose, when and for how much.
 func receipts(t *testing.T, d *db.DB) (out []string) {
@@ -155,7 +114,7 @@ func receipts(t *testing.T, d *db.DB) (out []string) {
 			var who, key, body string
 			var at int64
 			err := row.Scan(&who, &key, &at, &body)
-			out = append(out, fmt.Sprintf("%s %s %d %s", who, key, at, body))
+			out = append(out, fmt.Sprintf("%s %s %d %s", who, key, at, drawn.ReplaceAllString(body, "$1")))
 			return err
 		}, `SELECT i.value, f.external_id, f.occurred_at, f.body FROM facts f JOIN identifiers i ON i.program_id = f.program_id AND i.member_id = f.member_id
 			WHERE i.kind = 'ext' AND f.kind = 'purchase' ORDER BY f.external_id`)

@@ -1,12 +1,15 @@
 package demo
 
 import (
+	"fmt"
 	"hash/fnv"
 	"maps"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"lojal.dev/lojal/internal/lang"
 	"lojal.dev/lojal/internal/money"
@@ -29,16 +32,73 @@ type trade struct {
 	// plans are the paid memberships that some take; referral says that members bring friends.
 	plans    []program.Plan
 	referral bool
+	// keen says that some live by the program; idle that nothing in it is about what is bought, and so nobody buys.
+	keen, idle bool
+	// occasions are the moments that rules are about. Attributes are the values that conditions ask for, by attribute.
+	occasions  []occasion
+	attributes map[string][]string
+	// confirms are the activities that make pending points spendable, by kind: they follow a purchase.
+	confirms map[string]habit
+}
+
+// occasion is a moment at which buying something counts for more: what it is about is in the fields that are set.
+type occasion struct {
+	days                  *[7]bool
+	from, until           int // minutes of the day
+	store, channel, means string
+	lines                 *program.Lines
+}
+
+// at moves a visit into the occasion, within its week.
+func (o *occasion) at(w *world, at time.Time) time.Time {
+	y, m, d := at.In(w.zone).Date()
+	if o.days != nil {
+		monday := d - (int(at.In(w.zone).Weekday())+6)%7
+		for range 20 {
+			if d = monday + w.rnd.IntN(7); o.days[(d-monday+1)%7] {
+				break
+			}
+		}
+	}
+	minute := at.In(w.zone).Hour()*60 + at.In(w.zone).Minute()
+	if o.until > o.from {
+		minute = o.from + w.rnd.IntN(o.until-o.from)
+	}
+	return time.Date(y, m, d, minute/60, minute%60, w.rnd.IntN(60), 0, w.zone)
+}
+
+// good picks something that the occasion is about.
+func (o *occasion) good(w *world, otherwise int) int {
+	if o.lines == nil {
+		return otherwise
+	}
+	var fit []int
+	for i := range w.menu {
+		g := &w.menu[i]
+		if len(o.lines.Category) > 0 && !slices.Contains(o.lines.Category, g.category) || len(o.lines.Brand) > 0 && !slices.Contains(o.lines.Brand, g.brand) ||
+			len(o.lines.Tag) > 0 && !slices.ContainsFunc(g.tags, func(tag string) bool { return slices.Contains(o.lines.Tag, tag) }) {
+			continue
+		}
+		fit = append(fit, i)
+	}
+	if len(fit) == 0 {
+		return otherwise
+	}
+	return fit[w.rnd.IntN(len(fit))]
 }
 
 // habit is an activity that people do now and then.
 type habit struct {
 	kind string
-	// often is how likely it is at a visit.
-	often      float64
+	// often is how likely it is at a visit. Weekly, where it is no part of one, is how often it is done in a week.
+	often, weekly float64
+	// once says that it is done once for all.
+	once       bool
 	properties map[string]string // name to type
 	// words are the values that a property takes, where the program names them.
 	words map[string][]string
+	// least are the numbers that conditions ask for, by property.
+	least map[string]int
 }
 
 // of gives the properties of one time.
@@ -51,6 +111,10 @@ func (h habit) of(r *rand.Rand) map[string]string {
 		}
 		switch h.properties[name] {
 		case "whole":
+			if least := h.least[name]; least > 0 {
+				out[name] = strconv.Itoa(least/2 + r.IntN(2*least+1))
+				continue
+			}
 			out[name] = strconv.Itoa(1 + r.IntN(5))
 		case "number":
 			out[name] = strconv.Itoa(1+r.IntN(20)) + ".5"
@@ -97,9 +161,8 @@ func tradeOf(p *program.Compiled) trade {
 		t.visits = min(float64(u.PerMonth)/perMonth, 1.2) // beyond that the first start takes too long
 	}
 	t.habits = habitsOf(p.Doc, "")
-	for i := range t.habits {
-		t.habits[i].often = 0.06
-	}
+	t.fromActivities(p)
+	t.keen, t.idle = true, !aboutPurchases(p.Doc)
 	t.plans = p.Doc.Plans
 	t.referral = p.Doc.Referral != nil
 	t.fromRules(p, usual)
@@ -163,6 +226,7 @@ func (t *trade) fromRules(p *program.Compiled, usual int64) {
 			add(&t.channels, r.When.Channel)
 			add(&t.means, r.When.Payment)
 		}
+		t.moment(r)
 	}
 	for i := range p.Doc.Challenges {
 		c := &p.Doc.Challenges[i]
@@ -226,4 +290,130 @@ func goods(p *program.Compiled, category, brand, tag string, usual int64) produc
 		out.tags = []string{tag}
 	}
 	return out
+}
+
+// moment takes up the occasion that a rule is about.
+func (t *trade) moment(r *program.Rule) {
+	if c := r.When; c != nil {
+		for name, words := range c.Attribute {
+			if t.attributes == nil {
+				t.attributes = map[string][]string{}
+			}
+			t.attributes[name] = append(t.attributes[name], words...)
+		}
+	}
+	if r.On != "purchase" || r.When == nil && r.Lines == nil {
+		return
+	}
+	o := occasion{lines: r.Lines}
+	if c := r.When; c != nil {
+		if len(c.Weekdays) > 0 {
+			o.days = &[7]bool{}
+			for day := time.Sunday; day <= time.Saturday; day++ {
+				o.days[day] = slices.Contains(c.Weekdays, strings.ToLower(day.String()))
+			}
+		}
+		if len(c.Hours) > 0 {
+			var h, m, h2, m2 int
+			if n, err := fmt.Sscanf(c.Hours[0], "%d:%d-%d:%d", &h, &m, &h2, &m2); err == nil && n == 4 {
+				o.from, o.until = h*60+m, h2*60+m2
+			}
+		}
+		first := func(words program.Words) string {
+			if len(words) == 0 {
+				return ""
+			}
+			return words[0]
+		}
+		o.store, o.channel, o.means = first(c.Store), first(c.Channel), first(c.Payment)
+	}
+	if o != (occasion{}) && (r.Give == nil || r.Give.Amount == nil || !r.Give.Amount.IsZero()) {
+		t.occasions = append(t.occasions, o)
+	}
+}
+
+// asks finds what a formula asks of a property: property.minutes >= 20.
+var asks = regexp.MustCompile(`property\.(\w+)\s*>=?\s*(\d+)`)
+
+// fromActivities says how often activities are done, and with what: as often as their rules give something, with what these ask for.
+func (t *trade) fromActivities(p *program.Compiled) {
+	t.confirms = map[string]habit{}
+	for i := range t.habits {
+		h := &t.habits[i]
+		h.weekly, h.least = 0.5, map[string]int{}
+		for k := range p.Doc.Earn {
+			r := &p.Doc.Earn[k]
+			if r.Pending != nil && r.Pending.Until == "activity:"+h.kind {
+				h.weekly = 0
+				t.confirms[h.kind] = habit{}
+			}
+			if r.On != "activity:"+h.kind {
+				continue
+			}
+			if _, confirms := t.confirms[h.kind]; !confirms {
+				h.pace(r.Limit)
+			}
+			h.asked(r.When)
+		}
+	}
+	t.habits = slices.DeleteFunc(t.habits, func(h habit) bool {
+		if _, confirms := t.confirms[h.kind]; confirms {
+			t.confirms[h.kind] = h
+			return true
+		}
+		return false
+	})
+}
+
+// pace is how often something is done that counts so often.
+func (h *habit) pace(limits program.Limits) {
+	for _, l := range limits {
+		if l.Times == nil {
+			continue
+		}
+		often := float64(*l.Times)
+		switch l.Per {
+		case "day":
+			h.weekly = min(1+0.2*often, 3)
+		case "week":
+			h.weekly = min(0.5*often, 2)
+		case "month":
+			h.weekly = min(0.1*often, 1.5)
+		case "quarter":
+			h.weekly = 0.03 * often
+		case "year":
+			h.weekly = min(0.02*often, 0.2)
+		case "lifetime":
+			h.weekly, h.once = 0.1, often == 1
+		}
+	}
+}
+
+// asked takes up the values of properties that a condition asks for.
+func (h *habit) asked(c *program.Condition) {
+	if c == nil {
+		return
+	}
+	for name, words := range c.Property {
+		h.words[name] = append(h.words[name], words...)
+		if h.properties[name] == "text" && len(h.words[name]) == 1 {
+			h.words[name] = append(h.words[name], "standard")
+		}
+	}
+	for _, m := range asks.FindAllStringSubmatch(c.Formula, -1) {
+		if n, err := strconv.Atoi(m[2]); err == nil {
+			h.least[m[1]] = n
+		}
+	}
+}
+
+// aboutPurchases says whether anything in a program is about what is bought.
+func aboutPurchases(d *program.Document) bool {
+	bought := func(on string) bool { return on == "purchase" }
+	return slices.ContainsFunc(d.Earn, func(r program.Rule) bool { return bought(r.On) || r.Give != nil && r.Give.Of == "spend" }) ||
+		slices.ContainsFunc(d.Challenges, func(c program.Challenge) bool { return bought(c.On) }) || d.Referral != nil || len(d.Coupons) > 0 ||
+		slices.ContainsFunc(d.Rewards, func(r program.Reward) bool { return r.Pay != nil }) ||
+		slices.ContainsFunc(slices.Collect(maps.Values(d.Tiers)), func(s program.TierSet) bool {
+			return s.By.Sum == "spend" || s.By.Count == "purchases" || s.By.Count == "visits"
+		})
 }

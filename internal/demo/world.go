@@ -1,9 +1,12 @@
 package demo
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"time"
 
@@ -79,11 +82,23 @@ type person struct {
 	plan    string
 	until   time.Time
 	planned bool
-	// given are the rewards that they may have at no price.
-	given []string
-	// balance is what the last answer said, by unit; had counts the rewards they took.
-	balance map[string]int64
-	had     map[string]int
+	// had counts the rewards they took.
+	had map[string]int
+	// own is what they have themselves. Firm is the firm that they act for and role what they are in it, home the household that they
+	// belong to; asked that they were asked to be in one.
+	own        *purse
+	firm, home *house
+	role       string
+	asked      bool
+	// keen ones live by the program and want all that it has: eager is how much more they do than others, much how much more they buy at once.
+	keen  bool
+	eager float64
+	much  int64
+	// least is what they come for first, where a friend told them what it takes.
+	least int64
+	// did says which activities they did that are done once; later are those to come.
+	did   map[string]bool
+	later []engine.Fact
 }
 
 // receipt is a purchase that may come back.
@@ -116,7 +131,7 @@ func newWorld(seed uint64, t trade, zone *time.Location, from, until time.Time, 
 
 func (w *world) person(i int) *person {
 	r := w.rnd
-	p := &person{number: i, favourite: w.choose(w.menu, w.from), store: r.IntN(len(w.stores)), balance: map[string]int64{}, had: map[string]int{}, loyal: 0.5 + 0.4*r.Float64(), hungry: 0.2 + 0.4*r.Float64(),
+	p := &person{number: i, favourite: w.choose(w.menu, w.from), store: r.IntN(len(w.stores)), own: newPurse(), eager: 1, much: 1, had: map[string]int{}, loyal: 0.5 + 0.4*r.Float64(), hungry: 0.2 + 0.4*r.Float64(),
 		weekend: 0.3 + 1.2*r.Float64(), spends: 0.1 + 0.4*r.Float64()}
 	switch kind := r.Float64(); {
 	case kind < 0.07:
@@ -149,6 +164,12 @@ func (w *world) person(i int) *person {
 	if p.joins = w.open(p.joins); p.joins.After(w.until) { // it would be later today
 		p.joins = w.until
 	}
+	if w.keen && i%10 == 1 { // one who lives by it
+		p.keen, p.eager, p.spends, p.perWeek = true, 3, 0.6, 4
+		p.joins, p.leaves = w.from.Add(time.Duration(9+i%24)*time.Hour), w.until
+	} else if w.keen {
+		p.eager = min(1, 0.2+p.perWeek)
+	}
 	languages := []string{"nb", "nb", "nb", "sv", "da", "en"}
 	p.new = member.New{Profile: member.Profile{GivenName: given, FamilyName: family, ExternalID: strconv.Itoa(1001 + i), Language: languages[r.IntN(len(languages))]},
 		Identifiers: []member.Identifier{{Kind: member.Card, Value: strconv.Itoa(70010000 + i)}}}
@@ -157,6 +178,12 @@ func (w *world) person(i int) *person {
 	}
 	if r.Float64() < 0.4 {
 		p.new.Birth = fmt.Sprintf("%d-%02d-%02d", 1950+r.IntN(55), 1+r.IntN(12), 1+r.IntN(28))
+	}
+	if len(w.attributes) > 0 {
+		p.new.Attributes = map[string]string{}
+		for _, name := range slices.Sorted(maps.Keys(w.attributes)) {
+			p.new.Attributes[name] = w.attributes[name][r.IntN(len(w.attributes[name]))]
+		}
 	}
 	p.ref = "ext:" + p.new.ExternalID
 	return p
@@ -264,13 +291,25 @@ func (w *world) purchase(p *person, at time.Time) engine.Fact {
 	if r.Float64() < 0.08 {
 		b.Channel = w.channels[1+r.IntN(len(w.channels)-1)]
 	}
+	var moment *occasion
+	if len(w.occasions) > 0 && r.Float64() < 0.2 {
+		moment = &w.occasions[r.IntN(len(w.occasions))]
+		at = moment.at(w, at)
+		b.Store, b.Channel = cmp.Or(moment.store, b.Store), cmp.Or(moment.channel, b.Channel)
+	}
 	drink := p.favourite
 	if r.Float64() > p.loyal {
 		drink = w.choose(w.menu, at)
 	}
-	n := int64(1)
+	if moment != nil {
+		drink = moment.good(w, drink)
+	}
+	n := p.much
 	if r.Float64() < 0.12 {
-		n = 2
+		n++
+	}
+	if price := w.menu[drink].price; p.least > 0 && price > 0 {
+		n, p.least = max(n, (p.least+price-1)/price), 0
 	}
 	b.Lines = append(b.Lines, w.lineOf(&w.menu[drink], n, 0))
 	if r.Float64() < p.hungry {
@@ -291,6 +330,9 @@ func (w *world) purchase(p *person, at time.Time) engine.Fact {
 	means := w.means[0]
 	if pay := r.Float64(); pay < 0.12 {
 		means = w.means[1+int(pay/0.12*float64(len(w.means)-1))]
+	}
+	if moment != nil && moment.means != "" {
+		means = moment.means
 	}
 	b.Payments = []engine.Payment{{Means: means, Amount: *w.money(total)}}
 	w.receipt++
