@@ -82,7 +82,7 @@ func todayPage(v *visit, t *today) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = templ.RenderAttributes(ctx, templ_7745c5c3_Buffer, templ.Attributes{"aria-current": chosen(p == t.Period)})
+				templ_7745c5c3_Err = templ.RenderAttributes(ctx, templ_7745c5c3_Buffer, templ.Attributes{"aria-current": isCurrent(p == t.Period)})
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -93,7 +93,7 @@ func todayPage(v *visit, t *today) templ.Component {
 				var templ_7745c5c3_Var5 string
 				templ_7745c5c3_Var5, templ_7745c5c3_Err = templ.JoinStringErrs(v.T("period." + p))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `today.templ`, Line: 10, Col: 137}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `today.templ`, Line: 10, Col: 140}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var5))
 				if templ_7745c5c3_Err != nil {
@@ -240,9 +240,9 @@ func todayPage(v *visit, t *today) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var11 string
-			templ_7745c5c3_Var11, templ_7745c5c3_Err = templ.JoinStringErrs(v.T("today.chart.spend", v.currency()))
+			templ_7745c5c3_Var11, templ_7745c5c3_Err = templ.JoinStringErrs(v.T("today.chart.spend", v.inCurrency()))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `today.templ`, Line: 41, Col: 59}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `today.templ`, Line: 41, Col: 61}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var11))
 			if templ_7745c5c3_Err != nil {
@@ -252,7 +252,7 @@ func todayPage(v *visit, t *today) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = page.Bars(v.chart(t, v.T("today.chart.spend", v.currency()), v.exponent(), seriesOf(t, "", func(s *step) int64 { return v.minor(s.Spend) }))).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = page.Bars(v.chart(t, v.T("today.chart.spend", v.inCurrency()), v.exponent(), seriesOf(t, "", func(s *step) int64 { return v.minor(s.Spend) }))).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -452,28 +452,28 @@ func todayPage(v *visit, t *today) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = pair(v.T("today.issued"), v.number(t.Now.Units[u].Issued)).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = beforeAfter(v.T("today.issued"), v.number(t.Now.Units[u].Issued)).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = pair(v.T("today.spent"), v.number(t.Now.Units[u].Spent)).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = beforeAfter(v.T("today.spent"), v.number(t.Now.Units[u].Spent)).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = pair(v.T("today.expired"), v.number(t.Now.Units[u].Expired)).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = beforeAfter(v.T("today.expired"), v.number(t.Now.Units[u].Expired)).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = pair(v.T("today.reversed"), v.number(t.Now.Units[u].Reversed)).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = beforeAfter(v.T("today.reversed"), v.number(t.Now.Units[u].Reversed)).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = pair(v.T("today.outstanding"), v.number(t.Now.Units[u].Outstanding)).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = beforeAfter(v.T("today.outstanding"), v.number(t.Now.Units[u].Outstanding)).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
 					if t.Now.Units[u].Worth != "" {
-						templ_7745c5c3_Err = pair(v.T("today.worth"), v.money(t.Now.Units[u].Worth)).Render(ctx, templ_7745c5c3_Buffer)
+						templ_7745c5c3_Err = beforeAfter(v.T("today.worth"), v.money(t.Now.Units[u].Worth)).Render(ctx, templ_7745c5c3_Buffer)
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}
@@ -579,7 +579,7 @@ func figure(to, label, value, beside string) templ.Component {
 	})
 }
 
-func pair(name, value string) templ.Component {
+func beforeAfter(name, value string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -791,14 +791,14 @@ func twin(v *visit, t *today, heads []string, row func(*step) []string) templ.Co
 	})
 }
 
-func chosen(yes bool) any {
+func isCurrent(yes bool) any {
 	if yes {
 		return "page"
 	}
 	return false
 }
 
-func (v *visit) currency() string {
+func (v *visit) inCurrency() string {
 	if v.p == nil {
 		return ""
 	}
