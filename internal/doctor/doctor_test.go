@@ -252,12 +252,13 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 			p.write(`UPDATE code_orders SET error = 'the provider is closed'`)
 		}, "pools", doctor.Warning, []string{"more than an hour: 1", "the provider is closed", "lojal order cancel"}},
 		{"what follows from events and failed", func(p *patient) {
-			p.write(`INSERT INTO errand_places (bucket, program_id, stamp, n) VALUES ($1, 'kaffebaren', 9000000000000000000, 0)`, ids.Bucket("kaffebaren", ""))
+			p.write(`INSERT INTO errand_places (bucket, program_id, stamp, n) VALUES ($1, 'kaffebaren', 9000000000000000000, 0)
+				ON CONFLICT (bucket, program_id) DO UPDATE SET stamp = excluded.stamp`, ids.Bucket("kaffebaren", ""))
 			p.write(`INSERT INTO follow_ups (bucket, program_id, key, event, stamp, n, member_id, status, reason, message, tries, next_at, at)
 				VALUES ($1, 'kaffebaren', 'referral/x', 'evt_1', 1, 1, 'mem_1', 'waits', 'panic', 'no', 1, 1, 1)`, ids.Bucket("kaffebaren", ""))
 		}, "errands", doctor.Warning, []string{"1 fact failed", "lojal errand list"}},
 		{"events that nobody follows", func(p *patient) {
-			p.write(`INSERT INTO errand_places (bucket, program_id, stamp, n) VALUES ($1, 'kaffebaren', 0, 0)`, ids.Bucket("kaffebaren", ""))
+			p.write(`INSERT INTO errand_places (bucket, program_id, stamp, n) VALUES ($1, 'kaffebaren', 0, 0) ON CONFLICT (bucket, program_id) DO UPDATE SET stamp = 0`, ids.Bucket("kaffebaren", ""))
 		}, "errands", doctor.Warning, []string{"not been done for", "lojal job list --kind errands"}},
 		{"books that are not sealed", func(p *patient) { p.write(`DELETE FROM seals`) }, "seals", doctor.Warning, []string{"nothing is sealed yet", "lojal seal"}},
 		{"seals that fell behind", func(p *patient) {

@@ -197,7 +197,7 @@ func TestTheMetricsTellWhatHappened(t *testing.T) {
 				t.Errorf("the metrics hold %q", secret)
 			}
 		}
-		if n := strings.Count(text, "\n"); n > 900 {
+		if n := strings.Count(text, "\n"); n > 1200 {
 			t.Errorf("%d lines are too many to read every few seconds", n)
 		}
 		problems, err := testutil.GatherAndLint(h.registry)
