@@ -381,3 +381,49 @@ func TestGoodsComeBackWhileTheReceiptIsClaimed(t *testing.T) {
 		h.prove()
 	})
 }
+
+// TestWhatEndsBeforeKeptReturnsAreRecordedBeginsAgain has a receipt counted by another road, and whoever settles it end before the returns that were kept for
+// it are recorded: it waits still, and the next one brings them to the member.
+func TestWhatEndsBeforeKeptReturnsAreRecordedBeginsAgain(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := newHouse(t, d, Limits{})
+		h.do("POST", "/v1/members", `{"external_id": "m"}`).want(201)
+		const receipt = `"source": "till", "external_id": "R1", "occurred_at": "2026-11-20T12:00:00Z", "lines": [{"id": "a", "amount": "100.00"}]`
+		kept := h.do("POST", "/v1/claims", "{"+receipt+"}").want(201)
+		h.do("POST", "/v1/claims/till:R1/returns", `{"source": "till", "external_id": "B1"}`).want(201)
+		h.do("POST", "/v1/purchases", `{"member": "ext:m", `+receipt+"}").want(201).is("10", "earned", "star")
+		settle := func(r *record.Recorder) error {
+			var p waiting.Purchase
+			err := d.Read(t.Context(), func(tx *db.Tx) (err error) {
+				p, err = waiting.Get(t.Context(), tx, "kaffebaren", kept.text("id"))
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return claim.Counted(t.Context(), d, r, "kaffebaren", p, h.now)
+		}
+		state := func() any { return h.do("GET", "/v1/claims/"+kept.text("id"), "").want(200).get("status") }
+		before := state()
+		dead := record.New(d, h.vs)
+		dead.Close()
+		if err := settle(dead); err == nil {
+			t.Fatal("a recorder that has ended records")
+		}
+		if got := state(); got != before {
+			t.Fatalf("it is %v, and what came back is lost", got)
+		}
+		for range 2 {
+			if err := settle(h.rec); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := state(); got == before {
+			t.Errorf("it is still %v", got)
+		}
+		// 5 for joining; 10 for what was bought, less 10 for what came back.
+		h.do("GET", "/v1/members/ext:m?include=balances", "").want(200).is("5", "balances", "star", "spendable")
+		h.prove()
+	})
+}

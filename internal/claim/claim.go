@@ -235,24 +235,18 @@ func (o *Outcome) record(ctx context.Context, d *db.DB, r *record.Recorder, prog
 }
 
 // Counted settles a purchase that counts for a member already, by another road, if it does: it waits for nobody any more. What came back of it while it waited comes
-// back to that member, once, by the natural keys of the returns; what is refused of that is what the till is told as it tells it again.
+// back to that member first, once, by the natural keys of the returns, so that what ends in between begins again; what is refused of that is what the
+// till is told as it tells it again.
 func Counted(ctx context.Context, d *db.DB, r *record.Recorder, program string, p waiting.Purchase, now time.Time) error {
 	key := books.NaturalKey{Program: program, Source: p.Source, ExternalID: p.ExternalID}
-	var known map[books.NaturalKey]books.Receipt
-	err := d.Write(ctx, func(tx *db.Tx) (err error) {
-		if known, err = books.Receipts(ctx, tx, []books.NaturalKey{key}); err != nil {
-			return err
-		}
-		has, ok := known[key]
-		if !ok {
-			return nil
-		}
-		return waiting.Settle(ctx, tx, program, p, waiting.Claimed, has.Member, has.Fact)
+	var has books.Receipt
+	var counts bool
+	err := d.Read(ctx, func(tx *db.Tx) error {
+		known, err := books.Receipts(ctx, tx, []books.NaturalKey{key})
+		has, counts = known[key]
+		return err
 	})
-	switch {
-	case errs.Is(err, errs.CodeConflict, "receipt_claimed"), errs.Is(err, errs.CodeConflict, "receipt_changed"):
-		return nil // somebody else has just done it, or will
-	case err != nil || len(known) == 0:
+	if err != nil || !counts {
 		return err
 	}
 	for _, l := range later(p.Returns) {
@@ -263,7 +257,13 @@ func Counted(ctx context.Context, d *db.DB, r *record.Recorder, program string, 
 			return err
 		}
 	}
-	return nil
+	err = d.Write(ctx, func(tx *db.Tx) error {
+		return waiting.Settle(ctx, tx, program, p, waiting.Claimed, has.Member, has.Fact)
+	})
+	if errs.Is(err, errs.CodeConflict, "receipt_claimed") || errs.Is(err, errs.CodeConflict, "receipt_changed") {
+		return nil // somebody else has just done it, or will
+	}
+	return err
 }
 
 // Waits gives those of the members for whose identifiers something waits.
