@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -17,6 +16,7 @@ import (
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errand"
 	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/page"
 	"lojal.dev/lojal/internal/record"
 	"lojal.dev/lojal/internal/version"
 	"lojal.dev/lojal/internal/web"
@@ -88,61 +88,9 @@ func path(parts ...string) string {
 	return "/v1" + b.String()
 }
 
-// reply is an answer as it comes.
-type reply struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
-}
-
-func (r *reply) Header() http.Header         { return r.header }
-func (r *reply) WriteHeader(status int)      { r.status = status }
-func (r *reply) Write(b []byte) (int, error) { return r.body.Write(b) }
-
 // send asks a route and gives the bytes of the answer. A failure is that of the route, with its code.
 func (o *door) send(method, path string, query url.Values, body any) ([]byte, error) {
-	var text []byte
-	if raw, ok := body.(json.RawMessage); ok {
-		text = raw
-	} else if body != nil {
-		var err error
-		if text, err = web.Marshal(body); err != nil {
-			return nil, fmt.Errorf("write a request: %w", err)
-		}
-	}
-	if len(query) > 0 {
-		path += "?" + query.Encode()
-	}
-	req, err := http.NewRequestWithContext(o.e.ctx, method, path, bytes.NewReader(text))
-	if err != nil {
-		return nil, errs.Malformed("usage", "This cannot stand in an address: "+path+".").Because(err)
-	}
-	req.RemoteAddr = "127.0.0.1:0"
-	req.Header.Set("Accept-Language", o.lang)
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	got := &reply{header: http.Header{}, status: http.StatusOK}
-	o.server.ServeHTTP(got, req)
-	if got.status < http.StatusBadRequest {
-		return got.body.Bytes(), nil
-	}
-	var p web.Problem
-	if err := json.Unmarshal(got.body.Bytes(), &p); err != nil {
-		return nil, fmt.Errorf("read a failure: %w", err)
-	}
-	failed := &errs.Error{Code: errs.Code(p.Code), Reason: p.Reason, Message: p.Detail, Meta: p.Meta}
-	if wait := got.header.Get("Retry-After"); wait != "" && failed.Meta["retry_after"] == nil {
-		failed = failed.With("retry_after", wait)
-	}
-	for _, m := range p.Errors {
-		at := m.Parameter
-		if m.Pointer != nil {
-			at = *m.Pointer
-		}
-		failed.Fields = append(failed.Fields, errs.Field{Pointer: at, Reason: m.Reason, Message: m.Detail})
-	}
-	return nil, failed
+	return page.API{Handler: o.server, Lang: o.lang}.Raw(o.e.ctx, method, path, query, "", body)
 }
 
 // call asks a route, and prints the answer as JSON, or has it told in words.
