@@ -152,7 +152,7 @@ func (h *house) get(path string) answer {
 
 func (h *house) post(path string, pairs ...string) answer {
 	h.t.Helper()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.url+path, strings.NewReader(empty(pairs...).Encode()))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.url+path, strings.NewReader(page.NewForm(pairs...).Encode()))
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -12,7 +12,6 @@ import (
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/ids"
 	"lojal.dev/lojal/internal/page"
-	"lojal.dev/lojal/internal/web"
 )
 
 // act is something that staff do to a member by a form of its own. What it may do, the route says that it asks.
@@ -23,9 +22,9 @@ type act struct {
 	grave bool
 	// offered says whether it makes sense for the member now.
 	offered func(v *visit, m member) bool
-	ask     func(v *visit, m member, f *form) []question
+	ask     func(v *visit, m member, f *page.Form) []question
 	// send gives the route with what is sent to it.
-	send func(v *visit, m member, f *form) (method, path string, body any)
+	send func(v *visit, m member, f *page.Form) (method, path string, body any)
 }
 
 // question is a field of a form.
@@ -42,20 +41,20 @@ func reason(v *visit) question {
 	return question{Field: page.Field{Name: "reason", Label: v.T("reason"), Hint: v.T("reason.hint"), Required: true}}
 }
 
-func because(verb string) func(*visit, member, *form) (string, string, any) {
-	return func(_ *visit, m member, f *form) (string, string, any) {
-		return http.MethodPost, page.Path("members", m.ID, verb), f.body("reason")
+func because(verb string) func(*visit, member, *page.Form) (string, string, any) {
+	return func(_ *visit, m member, f *page.Form) (string, string, any) {
+		return http.MethodPost, page.Path("members", m.ID, verb), f.Body("reason")
 	}
 }
 
-func whyAlone(v *visit, _ member, _ *form) []question { return []question{reason(v)} }
+func whyAlone(v *visit, _ member, _ *page.Form) []question { return []question{reason(v)} }
 
 // acts are all of them, in the order in which a member's page offers them.
 var acts = []*act{adjustAct, grantAct, tierAct, profileAct, identifierAct, blockAct, unblockAct, mergeAct, closeAct}
 
 var adjustAct = &act{
 	name: "adjust", icon: "plus", needs: "adjustments:write", offered: present,
-	ask: func(v *visit, _ member, _ *form) []question {
+	ask: func(v *visit, _ member, _ *page.Form) []question {
 		var units []page.Choice
 		if v.p != nil {
 			for _, u := range v.p.UnitIDs {
@@ -68,8 +67,8 @@ var adjustAct = &act{
 			reason(v),
 		}
 	},
-	send: func(_ *visit, m member, f *form) (string, string, any) {
-		body := f.body("unit", "amount", "reason")
+	send: func(_ *visit, m member, f *page.Form) (string, string, any) {
+		body := f.Body("unit", "amount", "reason")
 		body["member"] = m.ID
 		return http.MethodPost, page.Path("adjustments"), body
 	},
@@ -78,7 +77,7 @@ var adjustAct = &act{
 var grantAct = &act{
 	name: "grant", icon: "gift", needs: "adjustments:write",
 	offered: func(v *visit, m member) bool { return active(v, m) && len(v.givable()) > 0 },
-	ask: func(v *visit, _ member, _ *form) []question {
+	ask: func(v *visit, _ member, _ *page.Form) []question {
 		return []question{
 			{Field: page.Field{Name: "what", Label: v.T("grant.what")}, choices: v.givable()},
 			{Field: page.Field{Name: "uses", Label: v.T("grant.uses"), Type: "number", Min: "1", Max: "1000", Value: "1", Required: true}},
@@ -86,8 +85,8 @@ var grantAct = &act{
 			reason(v),
 		}
 	},
-	send: func(v *visit, m member, f *form) (string, string, any) {
-		body := f.body("reason")
+	send: func(v *visit, m member, f *page.Form) (string, string, any) {
+		body := f.Body("reason")
 		kind, id, _ := strings.Cut(f.Get("what"), ":")
 		body[kind] = id
 		body["uses"] = whole64(f.Get("uses"))
@@ -99,26 +98,26 @@ var grantAct = &act{
 // takeAct is not offered by itself: each grant leads to it.
 var takeAct = &act{
 	name: "take-back", icon: "undo-2", needs: "adjustments:write", offered: present,
-	ask: func(v *visit, _ member, f *form) []question {
+	ask: func(v *visit, _ member, f *page.Form) []question {
 		return []question{{Field: page.Field{Name: "grant", Type: "hidden", Value: f.Get("grant")}}, reason(v)}
 	},
-	send: func(_ *visit, m member, f *form) (string, string, any) {
-		return http.MethodPost, page.Path("members", m.ID, "grants", cmp.Or(f.Get("grant"), "0"), "take-back"), f.body("reason")
+	send: func(_ *visit, m member, f *page.Form) (string, string, any) {
+		return http.MethodPost, page.Path("members", m.ID, "grants", cmp.Or(f.Get("grant"), "0"), "take-back"), f.Body("reason")
 	},
 }
 
 var tierAct = &act{
 	name: "tier", icon: "crown", needs: "adjustments:write",
 	offered: func(v *visit, m member) bool { return active(v, m) && len(v.steps()) > 0 },
-	ask: func(v *visit, _ member, _ *form) []question {
+	ask: func(v *visit, _ member, _ *page.Form) []question {
 		return []question{
 			{Field: page.Field{Name: "step", Label: v.T("tier.least"), Hint: v.T("tier.least.hint")}, choices: v.steps()},
 			{Field: page.Field{Name: "until", Label: v.T("grant.until"), Hint: v.T("optional"), Type: "date"}},
 			reason(v),
 		}
 	},
-	send: func(v *visit, m member, f *form) (string, string, any) {
-		body := f.body("reason")
+	send: func(v *visit, m member, f *page.Form) (string, string, any) {
+		body := f.Body("reason")
 		body["set"], body["tier"], _ = strings.Cut(f.Get("step"), "/")
 		v.endOf(body, "until", f.Get("until"))
 		return http.MethodPost, page.Path("members", m.ID, "tiers"), body
@@ -129,7 +128,7 @@ var profileFields = []string{"given_name", "family_name", "email", "phone", "bir
 
 var profileAct = &act{
 	name: "profile", icon: "pencil", needs: "members:write", offered: present,
-	ask: func(v *visit, m member, f *form) []question {
+	ask: func(v *visit, m member, f *page.Form) []question {
 		out := v.aboutMember()
 		for i, q := range out {
 			was := m.known()[q.Name]
@@ -142,7 +141,7 @@ var profileAct = &act{
 		return out
 	},
 	// What was not changed in the form is not sent, so that nobody's change is undone who was quicker.
-	send: func(_ *visit, m member, f *form) (string, string, any) {
+	send: func(_ *visit, m member, f *page.Form) (string, string, any) {
 		body := map[string]any{}
 		for _, name := range profileFields {
 			switch now := strings.TrimSpace(f.Get(name)); {
@@ -159,27 +158,27 @@ var profileAct = &act{
 
 var identifierAct = &act{
 	name: "identifier", icon: "credit-card", needs: "members:write", offered: present,
-	ask: func(v *visit, _ member, _ *form) []question {
+	ask: func(v *visit, _ member, _ *page.Form) []question {
 		return []question{
 			{Field: page.Field{Name: "kind", Label: v.T("identifier.kind")}, choices: v.identifierKinds()},
 			{Field: page.Field{Name: "value", Label: v.T("identifier.value"), Required: true, Auto: "off", Mono: true}},
 		}
 	},
-	send: func(_ *visit, m member, f *form) (string, string, any) {
-		return http.MethodPost, page.Path("members", m.ID, "identifiers"), f.body("kind", "value")
+	send: func(_ *visit, m member, f *page.Form) (string, string, any) {
+		return http.MethodPost, page.Path("members", m.ID, "identifiers"), f.Body("kind", "value")
 	},
 }
 
 // forgetAct is not offered by itself: each identifier leads to it.
 var forgetAct = &act{
 	name: "forget", icon: "trash-2", needs: "members:write", grave: true, offered: present,
-	ask: func(_ *visit, _ member, f *form) []question {
+	ask: func(_ *visit, _ member, f *page.Form) []question {
 		return []question{
 			{Field: page.Field{Name: "kind", Type: "hidden", Value: f.Get("kind")}},
 			{Field: page.Field{Name: "value", Type: "hidden", Value: f.Get("value")}},
 		}
 	},
-	send: func(_ *visit, m member, f *form) (string, string, any) {
+	send: func(_ *visit, m member, f *page.Form) (string, string, any) {
 		return http.MethodDelete, page.Path("members", m.ID, "identifiers", cmp.Or(f.Get("kind"), "card"), cmp.Or(f.Get("value"), "-")), nil
 	},
 }
@@ -192,7 +191,7 @@ var closeAct = &act{name: "close", icon: "lock", needs: "members:write", grave: 
 
 var mergeAct = &act{
 	name: "merge", icon: "users", needs: "members:write", grave: true, offered: present,
-	ask: func(v *visit, _ member, f *form) []question {
+	ask: func(v *visit, _ member, f *page.Form) []question {
 		out := []question{
 			{Field: page.Field{Name: "into", Label: v.T("merge.into"), Hint: v.T("merge.into.hint"), Required: true, Auto: "off", Value: f.Get("into")}},
 			reason(v),
@@ -204,18 +203,18 @@ var mergeAct = &act{
 		}
 		return out
 	},
-	send: func(v *visit, m member, f *form) (string, string, any) {
+	send: func(v *visit, m member, f *page.Form) (string, string, any) {
 		if f.Get("sure") != f.Get("into") || f.Get("into") == "" { // who takes everything over is shown before it is done
 			other, err := v.named(f.Get("into"))
 			if err != nil {
-				f.wrong["into"] = v.T("merge.nobody")
+				f.Wrong["into"] = v.T("merge.nobody")
 			} else {
-				f.all = v.T("merge.sure", m.Name(), other.Name())
+				f.All = v.T("merge.sure", m.Name(), other.Name())
 			}
 			f.Del("sure")
 			return "", "", nil
 		}
-		return http.MethodPost, page.Path("members", m.ID, "merge"), f.body("into", "reason")
+		return http.MethodPost, page.Path("members", m.ID, "merge"), f.Body("into", "reason")
 	},
 }
 
@@ -316,25 +315,14 @@ func (m member) known() map[string]string {
 	}
 }
 
-// body are the values of a form that were filled in.
-func (f *form) body(names ...string) map[string]any {
-	out := map[string]any{}
-	for _, n := range names {
-		if s := strings.TrimSpace(f.Get(n)); s != "" {
-			out[n] = s
-		}
-	}
-	return out
-}
-
 // thousands is a number whose last mark may be one of thousands or of decimals: nobody knows.
 var thousands = regexp.MustCompile(`[.,]\d{3}$`)
 
 // typed makes a number of what people type: 12,50 and −5 too.
-func (v *visit) typed(f *form, name string) {
+func (v *visit) typed(f *page.Form, name string) {
 	s := strings.NewReplacer(" ", "", "\u00a0", "", "\u202f", "", "−", "-").Replace(strings.TrimSpace(f.Get(name)))
 	if thousands.MatchString(s) {
-		f.wrong[name] = v.T("amount.unclear")
+		f.Wrong[name] = v.T("amount.unclear")
 		return
 	}
 	if strings.Count(s, ",") == 1 && !strings.Contains(s, ".") {
@@ -381,18 +369,18 @@ func (v *visit) oneMember() (m member, err error) {
 }
 
 // asking gives the fields with what was typed and what is wrong with it.
-func (a *act) asking(v *visit, m member, f *form) []question {
+func (a *act) asking(v *visit, m member, f *page.Form) []question {
 	out := a.ask(v, m, f)
 	filled(out, f)
 	return out
 }
 
-func filled(list []question, f *form) {
+func filled(list []question, f *page.Form) {
 	for i, q := range list {
 		if f.Has(q.Name) && q.Type != "hidden" {
 			list[i].Value = f.Get(q.Name)
 		}
-		list[i].Wrong = f.wrong[q.Name]
+		list[i].Wrong = f.Wrong[q.Name]
 	}
 }
 
@@ -402,7 +390,8 @@ func (a *act) show(_ *Console, v *visit) error {
 	if err != nil {
 		return err
 	}
-	f := &form{Values: v.r.URL.Query(), wrong: map[string]string{}}
+	f := page.NewForm()
+	f.Values = v.r.URL.Query()
 	return v.show(actPage(v, m, a, f, a.asking(v, m, f)))
 }
 
@@ -419,21 +408,18 @@ func (a *act) do(_ *Console, v *visit) error {
 	if f.Has("amount") {
 		v.typed(f, "amount")
 	}
-	status := http.StatusUnprocessableEntity
-	if len(f.wrong) == 0 {
-		method, path, body := a.send(v, m, f)
-		if method != "" {
-			err := v.api.Do(v.r.Context(), method, path, nil, f.Get("key"), body, nil)
-			if err == nil {
-				return v.said("/console/members/"+url.PathEscape(m.ID), a.name)
-			}
-			status = web.StatusOf(errs.As(err))
-			if err := v.refuse(f, err); err != nil {
-				return err
-			}
-		}
+	show := func(status int) error { return v.showAs(status, actPage(v, m, a, f, a.asking(v, m, f))) }
+	if len(f.Wrong) > 0 {
+		return show(http.StatusUnprocessableEntity)
 	}
-	return v.showAs(status, actPage(v, m, a, f, a.asking(v, m, f)))
+	method, path, body := a.send(v, m, f)
+	if method == "" {
+		return show(http.StatusUnprocessableEntity)
+	}
+	if err := v.api.Do(v.r.Context(), method, path, nil, f.Get("key"), body, nil); err != nil {
+		return v.again(f, err, show)
+	}
+	return v.said("/console/members/"+url.PathEscape(m.ID), a.name)
 }
 
 // once is a key for a form, so that it counts once however often it is sent.

@@ -138,7 +138,7 @@ func backTo(m member) templ.Component {
 	})
 }
 
-func actPage(v *visit, m member, a *act, f *form, list []question) templ.Component {
+func actPage(v *visit, m member, a *act, f *page.Form, list []question) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {

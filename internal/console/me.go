@@ -15,13 +15,13 @@ import (
 type own struct {
 	person   staff.Person
 	sessions []staff.Session
-	profile  *form
-	password *form
+	profile  *page.Form
+	password *page.Form
 }
 
 func (c *Console) mine(v *visit) (own, error) {
 	ctx := v.r.Context()
-	out := own{profile: empty("name", v.session.Name, "lang", v.session.Lang), password: empty()}
+	out := own{profile: page.NewForm("name", v.session.Name, "lang", v.session.Lang), password: page.NewForm()}
 	err := c.DB.Read(ctx, func(tx *db.Tx) (err error) {
 		if v.session.Program != "" {
 			if out.person, err = staff.Get(ctx, tx, v.session.Program, v.session.Staff); err != nil {
@@ -51,12 +51,12 @@ func (c *Console) setProfile(v *visit) error {
 		return staff.SetProfile(v.r.Context(), tx, v.session.Staff, f.Get("name"), lang.Known(f.Get("lang")))
 	})
 	if err != nil {
-		return c.meRefused(v, err, func(o *own) *form { o.profile = f; return f })
+		return c.meRefused(v, err, func(o *own) *page.Form { o.profile = f; return f })
 	}
 	return v.said("/console/me", "kept")
 }
 
-func (c *Console) meRefused(v *visit, err error, put func(*own) *form) error {
+func (c *Console) meRefused(v *visit, err error, put func(*own) *page.Form) error {
 	o, failed := c.mine(v)
 	if failed != nil {
 		return failed
@@ -73,7 +73,7 @@ func (c *Console) setPassword(v *visit) error {
 	if err != nil {
 		return err
 	}
-	put := func(o *own) *form { o.password = f; return f }
+	put := func(o *own) *page.Form { o.password = f; return f }
 	o, err := c.mine(v)
 	if err != nil {
 		return err
@@ -105,10 +105,10 @@ func (c *Console) newSecondStep(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return c.secondStepToKeep(v, http.StatusOK, empty("secret", secret), address)
+	return c.secondStepToKeep(v, http.StatusOK, page.NewForm("secret", secret), address)
 }
 
-func (c *Console) secondStepToKeep(v *visit, status int, f *form, address string) error {
+func (c *Console) secondStepToKeep(v *visit, status int, f *page.Form, address string) error {
 	picture, err := page.QR(address)
 	if err != nil {
 		return err
@@ -131,12 +131,8 @@ func (c *Console) keepSecondStep(v *visit) error {
 		if failed != nil {
 			return failed
 		}
-		status := web.StatusOf(errs.As(err))
-		if err := v.refuse(f, err); err != nil {
-			return err
-		}
 		f.Del("code")
-		return c.secondStepToKeep(v, status, f, address)
+		return v.again(f, err, func(status int) error { return c.secondStepToKeep(v, status, f, address) })
 	}
 	return v.show(recoveryPage(v, codes))
 }
@@ -147,7 +143,7 @@ func (c *Console) dropSecondStep(v *visit) error {
 		return err
 	}
 	if err := staff.CheckPassword(v.r.Context(), c.DB, v.session.Staff, f.Get("current"), v.now); err != nil {
-		return c.meRefused(v, err, func(*own) *form { return f })
+		return c.meRefused(v, err, func(*own) *page.Form { return f })
 	}
 	if err := c.DB.Write(v.r.Context(), func(tx *db.Tx) error { return staff.DropSecondStep(v.r.Context(), tx, v.session.Staff) }); err != nil {
 		return err

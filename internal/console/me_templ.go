@@ -72,7 +72,7 @@ func mePage(v *visit, o own) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = page.Input(page.Field{Name: "name", Label: v.T("name"), Hint: v.T("me.name.hint"), Value: o.profile.Get("name"), Wrong: o.profile.wrong["name"], Auto: "name", Required: true}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = page.Input(page.Field{Name: "name", Label: v.T("name"), Hint: v.T("me.name.hint"), Value: o.profile.Get("name"), Wrong: o.profile.Wrong["name"], Auto: "name", Required: true}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -250,12 +250,12 @@ func mePage(v *visit, o own) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if o.person.Password {
-				templ_7745c5c3_Err = page.Input(page.Field{Name: "current", Label: v.T("password.current"), Type: "password", Wrong: o.password.wrong["current"], Auto: "current-password", Required: true}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = page.Input(page.Field{Name: "current", Label: v.T("password.current"), Type: "password", Wrong: o.password.Wrong["current"], Auto: "current-password", Required: true}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = page.Input(page.Field{Name: "password", Label: v.T("password.new"), Hint: v.T("password.hint"), Type: "password", Wrong: o.password.wrong["password"], Auto: "new-password", Required: true}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = page.Input(page.Field{Name: "password", Label: v.T("password.new"), Hint: v.T("password.hint"), Type: "password", Wrong: o.password.Wrong["password"], Auto: "new-password", Required: true}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -421,7 +421,7 @@ func browser(agent, unknown string) string {
 	return name + " · " + on
 }
 
-func newSecondStepPage(v *visit, f *form, picture page.Modules) templ.Component {
+func newSecondStepPage(v *visit, f *page.Form, picture page.Modules) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -538,7 +538,7 @@ func newSecondStepPage(v *visit, f *form, picture page.Modules) templ.Component 
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = page.Input(page.Field{Name: "code", Label: v.T("code"), Wrong: f.wrong["code"], Mode: "numeric", Auto: "one-time-code", Required: true, Focus: true}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = page.Input(page.Field{Name: "code", Label: v.T("code"), Wrong: f.Wrong["code"], Mode: "numeric", Auto: "one-time-code", Required: true, Focus: true}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -8,14 +8,13 @@ import (
 	"strings"
 	"time"
 
-	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/page"
 	"lojal.dev/lojal/internal/web"
 )
 
 // Enrolling by hand.
 
-func (v *visit) newMember(f *form) []question {
+func (v *visit) newMember(f *page.Form) []question {
 	list := []question{{Field: page.Field{Name: "card", Label: v.identifier("card"), Hint: v.T("optional"), Auto: "off"}}}
 	list = append(v.aboutMember(), list...)
 	filled(list, f)
@@ -23,12 +22,12 @@ func (v *visit) newMember(f *form) []question {
 }
 
 func (c *Console) enrolPage(v *visit) error {
-	f := empty("language", v.lang)
+	f := page.NewForm("language", v.lang)
 	return v.show(enrolPage(v, f, v.newMember(f), nil))
 }
 
 // alike are members of the same name, whom it would be a mistake to enrol again.
-func (v *visit) alike(f *form) ([]member, error) {
+func (v *visit) alike(f *page.Form) ([]member, error) {
 	q := strings.TrimSpace(f.Get("given_name") + " " + f.Get("family_name"))
 	if q == "" {
 		return nil, nil
@@ -52,17 +51,13 @@ func (c *Console) enrol(v *visit) error {
 			return v.showAs(http.StatusConflict, enrolPage(v, f, v.newMember(f), same))
 		}
 	}
-	body := f.body(profileFields...)
+	body := f.Body(profileFields...)
 	if card := strings.TrimSpace(f.Get("card")); card != "" {
 		body["identifiers"] = []identifier{{"card", card}}
 	}
 	var m member
 	if err := v.api.Post(v.r.Context(), page.Path("members"), f.Get("key"), body, &m); err != nil {
-		status := web.StatusOf(errs.As(err))
-		if err := v.refuse(f, err); err != nil {
-			return err
-		}
-		return v.showAs(status, enrolPage(v, f, v.newMember(f), nil))
+		return v.again(f, err, func(status int) error { return v.showAs(status, enrolPage(v, f, v.newMember(f), nil)) })
 	}
 	return v.said("/console/members/"+url.PathEscape(m.ID), "enrolled")
 }
@@ -100,7 +95,7 @@ func (c *Console) duplicates(v *visit) error {
 
 // A purchase by hand.
 
-func (v *visit) newPurchase(f *form) []question {
+func (v *visit) newPurchase(f *page.Form) []question {
 	list := []question{
 		{Field: page.Field{Name: "amount", Label: v.T("amount"), Hint: v.T("purchase.amount.hint", v.currency("")), Auto: "off", Mode: "decimal", Required: true}},
 		{Field: page.Field{Name: "store", Label: v.T("purchase.store"), Hint: v.T("optional"), Auto: "off"}},
@@ -116,7 +111,7 @@ func (c *Console) purchasePage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	f := empty()
+	f := page.NewForm()
 	return v.show(purchasePage(v, m, f, v.newPurchase(f), nil))
 }
 
@@ -130,7 +125,7 @@ func (c *Console) purchase(v *visit) error {
 		return err
 	}
 	v.typed(f, "amount")
-	body := f.body("amount", "store", "external_id")
+	body := f.Body("amount", "store", "external_id")
 	body["member"] = m.ID
 	if body["external_id"] != nil {
 		body["source"] = cmp.Or(strings.TrimSpace(f.Get("store")), "console")
@@ -138,11 +133,11 @@ func (c *Console) purchase(v *visit) error {
 	if at := f.Get("at"); at != "" {
 		t, err := time.ParseInLocation("2006-01-02T15:04", at, v.zone(v.now))
 		if err != nil {
-			f.wrong["at"] = v.T("purchase.at.wrong")
+			f.Wrong["at"] = v.T("purchase.at.wrong")
 		}
 		body["occurred_at"] = t.Format(time.RFC3339)
 	}
-	if len(f.wrong) > 0 {
+	if len(f.Wrong) > 0 {
 		return v.showAs(http.StatusUnprocessableEntity, purchasePage(v, m, f, v.newPurchase(f), nil))
 	}
 	if f.Get("do") != "record" && v.may("simulations:write") {
@@ -155,16 +150,12 @@ func (c *Console) purchase(v *visit) error {
 	return v.said("/console/facts/"+url.PathEscape(t.ID), "purchase")
 }
 
-func (c *Console) purchaseRefused(v *visit, m member, f *form, err error) error {
-	status := web.StatusOf(errs.As(err))
-	if err := v.refuse(f, err); err != nil {
-		return err
-	}
-	return v.showAs(status, purchasePage(v, m, f, v.newPurchase(f), nil))
+func (c *Console) purchaseRefused(v *visit, m member, f *page.Form, err error) error {
+	return v.again(f, err, func(status int) error { return v.showAs(status, purchasePage(v, m, f, v.newPurchase(f), nil)) })
 }
 
 // tryPurchase says what the purchase would give, and keeps nothing.
-func (c *Console) tryPurchase(v *visit, m member, f *form, body map[string]any) error {
+func (c *Console) tryPurchase(v *visit, m member, f *page.Form, body map[string]any) error {
 	var got struct {
 		Results []struct {
 			Result  *told
@@ -177,10 +168,10 @@ func (c *Console) tryPurchase(v *visit, m member, f *form, body map[string]any) 
 	}
 	for _, r := range got.Results {
 		if r.Problem != nil {
-			f.all = r.Problem.Detail
+			f.All = r.Problem.Detail
 			for _, e := range r.Problem.Errors {
 				if e.Pointer != nil {
-					f.wrong[(*e.Pointer)[strings.LastIndexByte(*e.Pointer, '/')+1:]] = e.Detail
+					f.Wrong[(*e.Pointer)[strings.LastIndexByte(*e.Pointer, '/')+1:]] = e.Detail
 				}
 			}
 			return v.showAs(http.StatusUnprocessableEntity, purchasePage(v, m, f, v.newPurchase(f), nil))

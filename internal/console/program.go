@@ -9,7 +9,6 @@ import (
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/lang"
 	"lojal.dev/lojal/internal/page"
-	"lojal.dev/lojal/internal/web"
 )
 
 // told in plain words: the terms of a program.
@@ -69,9 +68,9 @@ func (c *Console) editions(v *visit) ([]edition, error) {
 	return list.Items, v.api.Get(v.r.Context(), page.Path("program", "versions"), nil, &list)
 }
 
-func (c *Console) edition(v *visit) error { return c.editionWith(v, http.StatusOK, empty()) }
+func (c *Console) edition(v *visit) error { return c.editionWith(v, http.StatusOK, page.NewForm()) }
 
-func (c *Console) editionWith(v *visit, status int, f *form) error {
+func (c *Console) editionWith(v *visit, status int, f *page.Form) error {
 	n, err := strconv.ParseInt(v.r.PathValue("version"), 10, 64)
 	if err != nil {
 		return errs.NotFound("no_page", v.T("no_page"))
@@ -112,11 +111,7 @@ func (c *Console) rollBack(v *visit) error {
 	n, _ := strconv.ParseInt(v.r.PathValue("version"), 10, 64) // the API says that there is no version 0
 	err = v.api.Post(v.r.Context(), page.Path("program", "rollback"), f.Get("once"), map[string]any{"version": n}, nil)
 	if err != nil {
-		status := web.StatusOf(errs.As(err))
-		if err := v.refuse(f, err); err != nil {
-			return err
-		}
-		return c.editionWith(v, status, f)
+		return v.again(f, err, func(status int) error { return c.editionWith(v, status, f) })
 	}
 	return v.said("/console/program", "rolled_back")
 }
@@ -173,10 +168,10 @@ func (c *Console) draft(v *visit) error {
 	if err := v.api.Get(v.r.Context(), page.Path("program", "draft"), nil, &d); err != nil {
 		return err
 	}
-	return c.draftWith(v, http.StatusOK, d, empty())
+	return c.draftWith(v, http.StatusOK, d, page.NewForm())
 }
 
-func (c *Console) draftWith(v *visit, status int, d draft, f *form) error {
+func (c *Console) draftWith(v *visit, status int, d draft, f *page.Form) error {
 	s, err := c.see(v, d.Source)
 	if err != nil {
 		return err
@@ -206,11 +201,7 @@ func (c *Console) keepDraft(v *visit) error {
 	revision, _ := strconv.ParseInt(f.Get("revision"), 10, 64)
 	err = v.api.Do(v.r.Context(), http.MethodPut, page.Path("program", "draft"), nil, "", map[string]any{"source": source, "revision": revision}, nil)
 	if err != nil {
-		status := web.StatusOf(errs.As(err))
-		if err := v.refuse(f, err); err != nil {
-			return err
-		}
-		return c.draftWith(v, status, draft{Source: source, Revision: revision}, f)
+		return v.again(f, err, func(status int) error { return c.draftWith(v, status, draft{Source: source, Revision: revision}, f) })
 	}
 	if f.Get("then") == "publish" {
 		return v.to("/console/program/publish")
@@ -226,10 +217,10 @@ func (c *Console) dropDraft(v *visit) error {
 }
 
 func (c *Console) publishPage(v *visit) error {
-	return c.publishWith(v, http.StatusOK, empty("when", "now", "once", v.key()))
+	return c.publishWith(v, http.StatusOK, page.NewForm("when", "now", "once", v.key()))
 }
 
-func (c *Console) publishWith(v *visit, status int, f *form) error {
+func (c *Console) publishWith(v *visit, status int, f *page.Form) error {
 	var d draft
 	if err := v.api.Get(v.r.Context(), page.Path("program", "draft"), nil, &d); err != nil {
 		return err
@@ -254,11 +245,7 @@ func (c *Console) publishDraft(v *visit) error {
 	}
 	ctx := v.r.Context()
 	refused := func(err error) error {
-		status := web.StatusOf(errs.As(err))
-		if err := v.refuse(f, err); err != nil {
-			return err
-		}
-		return c.publishWith(v, status, f)
+		return v.again(f, err, func(status int) error { return c.publishWith(v, status, f) })
 	}
 	var d draft
 	if err := v.api.Get(ctx, page.Path("program", "draft"), nil, &d); err != nil {

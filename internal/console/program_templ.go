@@ -349,7 +349,7 @@ func changes(d difference) templ.Component {
 	})
 }
 
-func editionPage(v *visit, e edition, older bool, before, now difference, f *form) templ.Component {
+func editionPage(v *visit, e edition, older bool, before, now difference, f *page.Form) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -620,7 +620,7 @@ func editionPage(v *visit, e edition, older bool, before, now difference, f *for
 	})
 }
 
-func draftPage(v *visit, d draft, s seen, f *form) templ.Component {
+func draftPage(v *visit, d draft, s seen, f *page.Form) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -1123,7 +1123,7 @@ func draftSeen(v *visit, s seen) templ.Component {
 	})
 }
 
-func publishPage(v *visit, d draft, s seen, f *form) templ.Component {
+func publishPage(v *visit, d draft, s seen, f *page.Form) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -1352,7 +1352,7 @@ func publishPage(v *visit, d draft, s seen, f *form) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = page.Input(page.Field{Name: "from", Label: v.T("publish.from"), Hint: v.T("publish.zone", v.zone(v.now).String()), Type: "datetime-local", Value: f.Get("from"), Wrong: f.wrong["from"]}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = page.Input(page.Field{Name: "from", Label: v.T("publish.from"), Hint: v.T("publish.zone", v.zone(v.now).String()), Type: "datetime-local", Value: f.Get("from"), Wrong: f.Wrong["from"]}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -57,7 +57,7 @@ func (c *Console) signInPage(v *visit) error {
 	if !somebody {
 		return v.to("/console/set-up")
 	}
-	return v.show(signInPage(v, empty("next", v.r.URL.Query().Get("next"))))
+	return v.show(signInPage(v, page.NewForm("next", v.r.URL.Query().Get("next"))))
 }
 
 func (c *Console) signIn(v *visit) error {
@@ -70,11 +70,7 @@ func (c *Console) signIn(v *visit) error {
 	}
 	token, half, err := staff.SignIn(v.r.Context(), c.DB, f.Get("email"), f.Get("password"), v.token, v.client(), v.now)
 	if err != nil {
-		status := web.StatusOf(errs.As(err))
-		if err := v.refuse(f, err); err != nil {
-			return err
-		}
-		return v.showAs(status, signInPage(v, f))
+		return v.again(f, err, func(status int) error { return v.showAs(status, signInPage(v, f)) })
 	}
 	v.enterAs(token)
 	if half {
@@ -83,26 +79,8 @@ func (c *Console) signIn(v *visit) error {
 	return v.to(next(f.Get("next")))
 }
 
-// refuse puts what a verb of the staff refused into the words of these pages.
-func (v *visit) refuse(f *form, err error) error {
-	e := errs.As(err)
-	if err := f.refused(err); err != nil {
-		return err
-	}
-	if _, ok := words["refused."+e.Reason]; ok {
-		f.all = v.T("refused." + e.Reason)
-	}
-	for _, field := range e.Fields {
-		name := field.Pointer[strings.LastIndexByte(field.Pointer, '/')+1:]
-		if _, ok := words["refused."+field.Reason]; ok {
-			f.wrong[name] = v.T("refused." + field.Reason)
-		}
-	}
-	return nil
-}
-
 func (c *Console) secondStepPage(v *visit) error {
-	return v.show(secondStepPage(v, empty("next", v.r.URL.Query().Get("next"))))
+	return v.show(secondStepPage(v, page.NewForm("next", v.r.URL.Query().Get("next"))))
 }
 
 func (c *Console) secondStep(v *visit) error {
@@ -115,12 +93,8 @@ func (c *Console) secondStep(v *visit) error {
 	}
 	token, err := staff.SecondStep(v.r.Context(), c.DB, v.session, v.token, f.Get("code"), v.client(), v.now)
 	if err != nil {
-		status := web.StatusOf(errs.As(err))
-		if err := v.refuse(f, err); err != nil {
-			return err
-		}
 		f.Del("code")
-		return v.showAs(status, secondStepPage(v, f))
+		return v.again(f, err, func(status int) error { return v.showAs(status, secondStepPage(v, f)) })
 	}
 	v.enterAs(token)
 	return v.to(next(f.Get("next")))
@@ -138,7 +112,7 @@ func (c *Console) signOut(v *visit) error {
 
 // setUpPage is for the first owner, while there is nobody on the staff.
 func (c *Console) setUpPage(v *visit) error {
-	f := empty("code", v.r.URL.Query().Get("code"), "blueprint", v.r.URL.Query().Get("blueprint"))
+	f := page.NewForm("code", v.r.URL.Query().Get("code"), "blueprint", v.r.URL.Query().Get("blueprint"))
 	if f.Get("blueprint") == "" {
 		f.Set("blueprint", "coffee-stars")
 	}
@@ -159,7 +133,7 @@ func kindsOfProgram(lang string) []kindOfProgram {
 	return out
 }
 
-func (c *Console) settingUp(v *visit, status int, f *form) error {
+func (c *Console) settingUp(v *visit, status int, f *page.Form) error {
 	var somebody, has bool
 	err := c.DB.Read(v.r.Context(), func(tx *db.Tx) (err error) {
 		if somebody, err = staff.Any(v.r.Context(), tx); err != nil {
@@ -188,11 +162,7 @@ func (c *Console) setUp(v *visit) error {
 		return err
 	}
 	refused := func(err error) error {
-		status := web.StatusOf(errs.As(err))
-		if err := v.refuse(f, err); err != nil {
-			return err
-		}
-		return c.settingUp(v, status, f)
+		return v.again(f, err, func(status int) error { return c.settingUp(v, status, f) })
 	}
 	phc, err := staff.HashPassword(ctx, f.Get("password"), f.Get("email"), f.Get("name"))
 	if err != nil {
@@ -266,7 +236,7 @@ func (c *Console) invitationPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.show(invitationPage(v, empty("code", code)))
+	return v.show(invitationPage(v, page.NewForm("code", code)))
 }
 
 func (c *Console) accept(v *visit) error {
@@ -279,11 +249,7 @@ func (c *Console) accept(v *visit) error {
 		return err
 	}
 	refused := func(err error) error {
-		status := web.StatusOf(errs.As(err))
-		if err := v.refuse(f, err); err != nil {
-			return err
-		}
-		return v.showAs(status, invitationPage(v, f))
+		return v.again(f, err, func(status int) error { return v.showAs(status, invitationPage(v, f)) })
 	}
 	phc, err := staff.HashPassword(ctx, f.Get("password"))
 	if err != nil {

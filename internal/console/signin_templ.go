@@ -10,7 +10,7 @@ import templruntime "github.com/a-h/templ/runtime"
 
 import "lojal.dev/lojal/internal/page"
 
-func signInPage(v *visit, f *form) templ.Component {
+func signInPage(v *visit, f *page.Form) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -129,7 +129,7 @@ func signInPage(v *visit, f *form) templ.Component {
 	})
 }
 
-func secondStepPage(v *visit, f *form) templ.Component {
+func secondStepPage(v *visit, f *page.Form) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -257,7 +257,7 @@ func secondStepPage(v *visit, f *form) templ.Component {
 	})
 }
 
-func setUpPage(v *visit, f *form, kinds []kindOfProgram, has bool) templ.Component {
+func setUpPage(v *visit, f *page.Form, kinds []kindOfProgram, has bool) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -341,7 +341,7 @@ func setUpPage(v *visit, f *form, kinds []kindOfProgram, has bool) templ.Compone
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = page.Input(page.Field{Name: "code", Label: v.T("set_up.code"), Hint: v.T("set_up.code.hint"), Value: f.Get("code"), Wrong: f.wrong["code"], Auto: "off", Required: true, Mono: true}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = page.Input(page.Field{Name: "code", Label: v.T("set_up.code"), Hint: v.T("set_up.code.hint"), Value: f.Get("code"), Wrong: f.Wrong["code"], Auto: "off", Required: true, Mono: true}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -349,11 +349,11 @@ func setUpPage(v *visit, f *form, kinds []kindOfProgram, has bool) templ.Compone
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = page.Input(page.Field{Name: "name", Label: v.T("your_name"), Value: f.Get("name"), Wrong: f.wrong["name"], Auto: "name", Required: true}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = page.Input(page.Field{Name: "name", Label: v.T("your_name"), Value: f.Get("name"), Wrong: f.Wrong["name"], Auto: "name", Required: true}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = page.Input(page.Field{Name: "email", Label: v.T("email"), Type: "email", Value: f.Get("email"), Wrong: f.wrong["email"], Auto: "username", Required: true}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = page.Input(page.Field{Name: "email", Label: v.T("email"), Type: "email", Value: f.Get("email"), Wrong: f.Wrong["email"], Auto: "username", Required: true}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -361,7 +361,7 @@ func setUpPage(v *visit, f *form, kinds []kindOfProgram, has bool) templ.Compone
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = page.Input(page.Field{Name: "password", Label: v.T("password"), Hint: v.T("password.hint"), Type: "password", Wrong: f.wrong["password"], Auto: "new-password", Required: true}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = page.Input(page.Field{Name: "password", Label: v.T("password"), Hint: v.T("password.hint"), Type: "password", Wrong: f.Wrong["password"], Auto: "new-password", Required: true}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -500,7 +500,7 @@ func setUpPage(v *visit, f *form, kinds []kindOfProgram, has bool) templ.Compone
 	})
 }
 
-func invitationPage(v *visit, f *form) templ.Component {
+func invitationPage(v *visit, f *page.Form) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -584,7 +584,7 @@ func invitationPage(v *visit, f *form) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = page.Input(page.Field{Name: "password", Label: v.T("password"), Hint: v.T("password.hint"), Type: "password", Wrong: f.wrong["password"], Auto: "new-password", Required: true, Focus: true}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = page.Input(page.Field{Name: "password", Label: v.T("password"), Hint: v.T("password.hint"), Type: "password", Wrong: f.Wrong["password"], Auto: "new-password", Required: true, Focus: true}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -4,10 +4,8 @@ import (
 	"net/http"
 	"time"
 
-	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/page"
 	"lojal.dev/lojal/internal/staff"
-	"lojal.dev/lojal/internal/web"
 )
 
 // person is somebody of the staff as the API tells of them.
@@ -24,10 +22,10 @@ type person struct {
 }
 
 func (c *Console) staff(v *visit) error {
-	return c.staffWith(v, http.StatusOK, empty("role", "store"), nil)
+	return c.staffWith(v, http.StatusOK, page.NewForm("role", "store"), nil)
 }
 
-func (c *Console) staffWith(v *visit, status int, f *form, invited *person) error {
+func (c *Console) staffWith(v *visit, status int, f *page.Form, invited *person) error {
 	var list struct{ Items []person }
 	if err := v.api.Get(v.r.Context(), page.Path("staff"), nil, &list); err != nil {
 		return err
@@ -60,16 +58,12 @@ func (c *Console) addStaff(v *visit) error {
 	var p person
 	err = v.api.Post(v.r.Context(), page.Path("staff"), "", map[string]string{"email": f.Get("email"), "name": f.Get("name"), "role": f.Get("role")}, &p)
 	if err != nil {
-		status := web.StatusOf(errs.As(err))
-		if err := v.refuse(f, err); err != nil {
-			return err
-		}
-		return c.staffWith(v, status, f, nil)
+		return v.again(f, err, func(status int) error { return c.staffWith(v, status, f, nil) })
 	}
 	if p.Invitation == "" {
 		return v.said("/console/staff", "staff_added")
 	}
-	return c.staffWith(v, http.StatusCreated, empty("role", "store"), &p)
+	return c.staffWith(v, http.StatusCreated, page.NewForm("role", "store"), &p)
 }
 
 // ofStaff has a route change somebody of the staff, and says so.
@@ -79,12 +73,8 @@ func (c *Console) ofStaff(v *visit, method, verb string, body any, key string) e
 		parts = append(parts, verb)
 	}
 	if err := v.api.Do(v.r.Context(), method, page.Path(parts...), nil, "", body, nil); err != nil {
-		f := empty("role", "store")
-		status := web.StatusOf(errs.As(err))
-		if err := v.refuse(f, err); err != nil {
-			return err
-		}
-		return c.staffWith(v, status, f, nil)
+		f := page.NewForm("role", "store")
+		return v.again(f, err, func(status int) error { return c.staffWith(v, status, f, nil) })
 	}
 	return v.said("/console/staff", key)
 }
@@ -106,5 +96,5 @@ func (c *Console) invite(v *visit) error {
 	if err := v.api.Post(v.r.Context(), page.Path("staff", v.r.PathValue("staff"), "invite"), "", map[string]string{}, &p); err != nil {
 		return err
 	}
-	return c.staffWith(v, http.StatusOK, empty("role", "store"), &p)
+	return c.staffWith(v, http.StatusOK, page.NewForm("role", "store"), &p)
 }

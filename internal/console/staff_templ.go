@@ -10,7 +10,7 @@ import templruntime "github.com/a-h/templ/runtime"
 
 import "lojal.dev/lojal/internal/page"
 
-func staffPage(v *visit, list []person, f *form, invited *person) templ.Component {
+func staffPage(v *visit, list []person, f *page.Form, invited *person) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -453,15 +453,15 @@ func staffPage(v *visit, list []person, f *form, invited *person) templ.Componen
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = page.Input(page.Field{Name: "name", Label: v.T("name"), Value: f.Get("name"), Wrong: f.wrong["name"], Auto: "off", Required: true}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = page.Input(page.Field{Name: "name", Label: v.T("name"), Value: f.Get("name"), Wrong: f.Wrong["name"], Auto: "off", Required: true}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = page.Input(page.Field{Name: "email", Label: v.T("email"), Type: "email", Value: f.Get("email"), Wrong: f.wrong["email"], Auto: "off", Required: true}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = page.Input(page.Field{Name: "email", Label: v.T("email"), Type: "email", Value: f.Get("email"), Wrong: f.Wrong["email"], Auto: "off", Required: true}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = page.Select(page.Field{Name: "role", Label: v.T("role"), Value: f.Get("role"), Wrong: f.wrong["role"]}, v.roles()).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = page.Select(page.Field{Name: "role", Label: v.T("role"), Value: f.Get("role"), Wrong: f.Wrong["role"]}, v.roles()).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

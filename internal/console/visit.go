@@ -144,51 +144,20 @@ func (v *visit) saying() string {
 	return ""
 }
 
-// form is what was sent, with what is wrong beside each field.
-type form struct {
-	url.Values
-	wrong map[string]string
-	// all is what is wrong with the whole of it.
-	all string
-}
-
 // form reads what was sent.
-func (v *visit) form() (*form, error) {
-	if err := v.r.ParseForm(); err != nil {
-		return nil, errs.Malformed("form", v.T("form_unreadable"))
-	}
-	return &form{Values: v.r.PostForm, wrong: map[string]string{}}, nil
-}
+func (v *visit) form() (*page.Form, error) { return page.SentForm(v.r, v.T("form_unreadable")) }
 
-// empty is a form that nobody has filled in, with values to begin with, name and value by turns.
-func empty(pairs ...string) *form {
-	f := &form{Values: url.Values{}, wrong: map[string]string{}}
-	for i := 0; i+1 < len(pairs); i += 2 {
-		f.Set(pairs[i], pairs[i+1])
-	}
-	return f
-}
+// refuse puts what was refused beside the fields of a form.
+func (v *visit) refuse(f *page.Form, err error) error { return f.Refused(err, words, v.lang) }
 
-// refused takes what a route, or a verb, says of what was sent: each field's mistake beside the field of the same name. It gives back what is no
-// refusal: a page of its own shows that.
-func (f *form) refused(err error) error {
-	e := errs.As(err)
-	switch e.Code {
-	case errs.CodeInvalid, errs.CodeMalformed, errs.CodeConflict, errs.CodeInsufficient, errs.CodeRateLimited, errs.CodeUnauthenticated, errs.CodeForbidden, errs.CodeNotFound:
-	default:
+// again shows a form once more, with what was typed and what a verb or a route refused beside each field. What is no refusal is given back: a page of
+// its own shows that.
+func (v *visit) again(f *page.Form, err error, show func(status int) error) error {
+	status := web.StatusOf(errs.As(err))
+	if err := v.refuse(f, err); err != nil {
 		return err
 	}
-	if e.Reason == "signed_out" {
-		return err
-	}
-	f.all = e.Message
-	for _, field := range e.Fields {
-		name := field.Pointer[strings.LastIndexByte(field.Pointer, '/')+1:]
-		if f.wrong[name] == "" && name != "" {
-			f.wrong[name] = field.Message
-		}
-	}
-	return nil
+	return show(status)
 }
 
 // key is a new one under which a form counts once, however often it is sent.
