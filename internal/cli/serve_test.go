@@ -56,6 +56,8 @@ func TestSettingsComeFromFlagsThenTheEnvironmentThenFiles(t *testing.T) {
 		{[]string{"LOJAL_DB_FILE=" + file}, []string{"--db", "x.db"}, "--db x.db command line"},
 		{[]string{"LOJAL_TRUSTED_PROXY=10.0.0.0/8,192.0.2.1"}, nil, "--trusted-proxy 10.0.0.0/8,192.0.2.1 LOJAL_TRUSTED_PROXY"},
 		{[]string{"LOJAL_DRAIN=7s"}, nil, "--drain 7s LOJAL_DRAIN"},
+		{[]string{"LOJAL_SMTP_URL=smtps://hei@kaffebaren.example:hunter2/x@mail.example"}, nil, "--smtp-url smtps://[hidden]@mail.example LOJAL_SMTP_URL"},
+		{[]string{"LOJAL_SMTP_URL=smtp://lojal:a@hunter2@mail.example:587"}, nil, "--smtp-url smtp://[hidden]@mail.example:587 LOJAL_SMTP_URL"},
 	} {
 		if out := shown(s.with(c.vars...), c.args...); !strings.Contains(out+" ", c.want+" ") {
 			t.Errorf("%v %v does not show %q: %s", c.vars, c.args, c.want, out)
@@ -65,6 +67,7 @@ func TestSettingsComeFromFlagsThenTheEnvironmentThenFiles(t *testing.T) {
 	s.with("LOJAL_DB_FILE=nothing").fails(3, args("program list"), "nothing, which LOJAL_DB_FILE names")
 	s.fails(2, args("serve --db x.db --trusted-proxy example.no"), "--trusted-proxy")
 	s.fails(2, args("serve --db x.db --tls-cert x"), "--tls-key")
+	s.with("LOJAL_SMTP_URL=smtps://lojal:hunter2@mail.example").fails(2, args("serve --db x.db --addr 127.0.0.1:0"), "--mail-from")
 	s.fails(3, args("serve --db x.db --addr 127.0.0.1:0 --tls-cert nothing --tls-key nothing"), "cannot be used")
 }
 

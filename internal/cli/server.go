@@ -28,6 +28,7 @@ import (
 	"lojal.dev/lojal/internal/insight"
 	"lojal.dev/lojal/internal/job"
 	"lojal.dev/lojal/internal/logs"
+	"lojal.dev/lojal/internal/message"
 	"lojal.dev/lojal/internal/ops"
 	"lojal.dev/lojal/internal/order"
 	"lojal.dev/lojal/internal/raffle"
@@ -47,6 +48,7 @@ const grace = 15 * time.Second
 type server struct {
 	c       *listening
 	t       *tuning
+	mailing mailing
 	e       *env
 	proxies *web.Proxies
 	// demo says that the data are a sample.
@@ -62,6 +64,8 @@ type server struct {
 	recorder *record.Recorder
 	door     *api.Server
 	console  *console.Console
+	// sender is how messages to people go: it is for the doors.
+	sender   message.Sender
 	relay    *relay.Relay
 	jobs     *job.Runner
 	versions *version.Cache
@@ -107,6 +111,9 @@ func (s *server) serve(ready func(d *db.DB, url string)) (err error) {
 		return err
 	}
 	if s.providers, err = s.c.remotes(os.Getenv); err != nil {
+		return err
+	}
+	if s.sender, err = s.mailing.sender(s.e, s.log, s.demo); err != nil {
 		return err
 	}
 	s.versions = &version.Cache{}

@@ -17,7 +17,7 @@ import (
 
 // inFiles lists the variables whose value may lie in a file, named by the variable with _FILE behind: those that may hold a
 // password.
-var inFiles = []string{"LOJAL_DB", "LOJAL_DEMO_DB"}
+var inFiles = []string{"LOJAL_DB", "LOJAL_DEMO_DB", "LOJAL_SMTP_URL"}
 
 // fromFiles gives the values that lie in files.
 func fromFiles() kong.Resolver {
@@ -61,7 +61,7 @@ func (e *env) settings() []setting {
 			if f.Name == "help" || f.Name == "settings" {
 				continue
 			}
-			s := setting{"--" + f.Name, logs.Redact(valueText(e.parsed.FlagValue(f))), "default"}
+			s := setting{"--" + f.Name, logs.Redact(withoutUser(valueText(e.parsed.FlagValue(f)))), "default"}
 			switch env := firstSet(f.Envs, ""); {
 			case given[f.Value]:
 				s.from = "command line"
@@ -74,6 +74,15 @@ func (e *env) settings() []setting {
 		}
 	}
 	return out
+}
+
+// withoutUser takes the user and the password out of an address, also where signs in them would hide from those who look for a usual one.
+func withoutUser(value string) string {
+	scheme, rest, ok := strings.Cut(value, "://")
+	if at := strings.LastIndex(rest, "@"); ok && at >= 0 {
+		return scheme + "://[hidden]" + rest[at:]
+	}
+	return value
 }
 
 func firstSet(names []string, end string) string {

@@ -15,6 +15,7 @@ import (
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/lang"
+	"lojal.dev/lojal/internal/message"
 )
 
 // Level is how bad a finding is.
@@ -35,7 +36,7 @@ func (l Level) Worse(than Level) bool { return slices.Index(levels, l) > slices.
 
 // Finding is what was seen of one thing.
 type Finding struct {
-	// Check names what was looked at: program, clock, zones, configuration, disk, file, settings, sessions, schema, versions, keys,
+	// Check names what was looked at: program, clock, zones, configuration, mail, disk, file, settings, sessions, schema, versions, keys,
 	// work, deliveries, jobs, errands, seals, backups, pools.
 	Check string `json:"check"`
 	Level Level  `json:"level"`
@@ -88,6 +89,9 @@ type Input struct {
 	Deep bool
 	// Backups is a folder that backups are written to, if it is known.
 	Backups string
+	// Mail is how messages are sent, nil when nothing is set; or MailErr says what is wrong with its settings.
+	Mail    *message.SMTP
+	MailErr error
 	// Limits are what is borne; those left out are the usual ones.
 	Limits Limits
 }
@@ -157,6 +161,7 @@ func Examine(ctx context.Context, in Input) *Report {
 	}
 	e.program()
 	e.configuration()
+	e.mail(ctx)
 	if e.OpenErr != nil {
 		e.unopened()
 		return e.out
