@@ -117,6 +117,8 @@ func table() []line {
 		{"POST /console/invitation", nobody, (*Console).accept},
 		{"GET /console/enter", nobody, (*Console).enterPage},
 		{"POST /console/enter", nobody, (*Console).enter},
+		{"POST /console/passkey/ask", nobody, (*Console).askPasskey},
+		{"POST /console/passkey", nobody, (*Console).passkey},
 		{"POST /console/look", nobody, (*Console).look},
 
 		{"GET /console/members", "members:read", (*Console).members},
@@ -166,6 +168,10 @@ func table() []line {
 		{"GET /console/me/second-step", anybody, (*Console).newSecondStep},
 		{"POST /console/me/second-step", anybody, (*Console).keepSecondStep},
 		{"POST /console/me/second-step/off", anybody, (*Console).dropSecondStep},
+		{"GET /console/me/passkeys/new", anybody, (*Console).newPasskeyPage},
+		{"POST /console/me/passkeys/offer", anybody, (*Console).offerPasskey},
+		{"POST /console/me/passkeys", anybody, (*Console).keepPasskey},
+		{"POST /console/me/passkeys/remove", anybody, (*Console).dropPasskey},
 		{"POST /console/me/sessions/end", anybody, (*Console).endSessions},
 		{"POST /console/program", anybody, (*Console).move},
 

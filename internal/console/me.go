@@ -15,6 +15,7 @@ import (
 type own struct {
 	person   staff.Person
 	sessions []staff.Session
+	passkeys []staff.Passkey
 	profile  *page.Form
 	password *page.Form
 }
@@ -27,6 +28,9 @@ func (c *Console) mine(v *visit) (own, error) {
 			if out.person, err = staff.Get(ctx, tx, v.session.Program, v.session.Staff); err != nil {
 				return err
 			}
+		}
+		if out.passkeys, err = staff.Passkeys(ctx, tx, v.session.Staff); err != nil {
+			return err
 		}
 		out.sessions, err = staff.Sessions(ctx, tx, v.session.Staff, v.now)
 		return err
@@ -91,6 +95,9 @@ func (c *Console) setPassword(v *visit) error {
 		if err := staff.SetPassword(ctx, tx, v.session.Staff, phc); err != nil {
 			return err
 		}
+		if err := staff.Note(ctx, tx, v.session, "password.set", nil, v.now); err != nil {
+			return err
+		}
 		return staff.EndOthers(ctx, tx, v.session.Staff, v.session.ID)
 	})
 	if err != nil {
@@ -145,7 +152,7 @@ func (c *Console) dropSecondStep(v *visit) error {
 	if err := staff.CheckPassword(v.r.Context(), c.DB, v.session.Staff, f.Get("current"), v.now); err != nil {
 		return c.meRefused(v, err, func(*own) *page.Form { return f })
 	}
-	if err := c.DB.Write(v.r.Context(), func(tx *db.Tx) error { return staff.DropSecondStep(v.r.Context(), tx, v.session.Staff) }); err != nil {
+	if err := c.DB.Write(v.r.Context(), func(tx *db.Tx) error { return staff.DropSecondStep(v.r.Context(), tx, v.session, v.now) }); err != nil {
 		return err
 	}
 	return v.said("/console/me", "second_step_off")

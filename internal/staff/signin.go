@@ -220,15 +220,21 @@ func SetSecondStep(ctx context.Context, tx *db.Tx, s Session, secret, code strin
 		}
 		codes = append(codes, c[:5]+"-"+c[5:])
 	}
+	if err := Note(ctx, tx, s, "second_step.set", nil, now); err != nil {
+		return nil, err
+	}
 	return codes, EndOthers(ctx, tx, s.Staff, s.ID)
 }
 
 // DropSecondStep takes it away again.
-func DropSecondStep(ctx context.Context, tx *db.Tx, staff string) error {
-	if _, err := tx.Exec(ctx, setTOTP, "", 0, staff); err != nil {
+func DropSecondStep(ctx context.Context, tx *db.Tx, s Session, now time.Time) error {
+	if _, err := tx.Exec(ctx, setTOTP, "", 0, s.Staff); err != nil {
 		return fmt.Errorf("drop second step: %w", err)
 	}
-	return dropPasses(ctx, tx, Recovery, staff)
+	if err := Note(ctx, tx, s, "second_step.dropped", nil, now); err != nil {
+		return err
+	}
+	return dropPasses(ctx, tx, Recovery, s.Staff)
 }
 
 const setPassword = `UPDATE staff SET password = $1, failed = 0 WHERE staff_id = $2`

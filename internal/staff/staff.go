@@ -158,6 +158,14 @@ func logged(ctx context.Context, tx *db.Tx, program string, now time.Time, actor
 	return err //nolint:wrapcheck // it says what was logged
 }
 
+// Note writes into the audit log what somebody changed about their own way in. Who has a role in no program has no log.
+func Note(ctx context.Context, tx *db.Tx, s Session, action string, detail map[string]any, now time.Time) error {
+	if s.Program == "" {
+		return nil
+	}
+	return logged(ctx, tx, s.Program, now, s.Staff, action, s.Staff, detail)
+}
+
 const (
 	personColumns = `s.staff_id, s.email, s.name, s.lang, s.password <> '', s.totp <> '', s.created_at, s.seen_at, r.role,
 	(SELECT count(*) FROM staff_passkeys k WHERE k.staff_id = s.staff_id)`
