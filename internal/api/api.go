@@ -254,7 +254,9 @@ type Call struct {
 
 func (c *Call) call() *Call { return c }
 
-func (c *Call) view(p *program.Compiled) view { return view{p, c.lang, c.member} }
+func (c *Call) view(p *program.Compiled) view {
+	return view{p: p, lang: c.lang, forMember: c.member, own: c.key.Member != ""}
+}
 
 // Program is the program of the key.
 func (c *Call) program() string { return c.key.Program }
@@ -282,6 +284,7 @@ func (s *Server) guard(r *Route) http.Handler {
 	if r.Scope == Open {
 		return h
 	}
+	r.checkOwn()
 	inPath := strings.Contains(r.Path, "{member}")
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		now := s.Clock()
@@ -292,6 +295,12 @@ func (s *Server) guard(r *Route) http.Handler {
 		if err != nil {
 			web.Fail(w, req, err)
 			return
+		}
+		if k.Member != "" {
+			if err := s.ownOnly(req, r, &k); err != nil {
+				web.Fail(w, req, err)
+				return
+			}
 		}
 		if r.Scope != AnyScope {
 			if err := k.Require(r.Scope); err != nil {
@@ -442,6 +451,14 @@ func (s *Server) prepare(r *http.Request, body []byte, in any) error {
 		c.member = true
 	default:
 		return errs.Malformed("invalid_parameter", "The audience is staff or member.", errs.Field{Pointer: "audience", Reason: "wrong_value", Message: "Write staff or member."})
+	}
+	if c.key.Member != "" {
+		c.member = true
+		if own, ok := in.(asksAsMember); ok {
+			if err := own.asMember(c.key.Member); err != nil {
+				return err
+			}
+		}
 	}
 	if r.Method == http.MethodPost {
 		k, err := idempotencyKey(r.Header)

@@ -192,7 +192,7 @@ func exampleAnswers(tb testing.TB) map[string]json.RawMessage {
 		s.tell(op)
 	}
 	for _, op := range []string{
-		"getMembers", "getMembersDuplicates", "getMembersMember", "patchMembersMember", "postMembersMemberIdentifiers", "deleteMembersMemberIdentifiersKindValue",
+		"getMembers", "getMembersDuplicates", "getMembersMember", "patchMembersMember", "postMembersMemberCard", "postMembersMemberIdentifiers", "deleteMembersMemberIdentifiersKindValue",
 		"postPurchases", "putPurchasesSourceExternalId", "getPurchasesPurchase", "getPurchasesSourceExternalId", "getFactsFact", "getFactsFactExplanation",
 		"postActivities", "postPurchasesPurchaseReturns", "getPurchasesPurchaseReturns",
 	} {

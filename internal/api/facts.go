@@ -15,6 +15,9 @@ import (
 // whole renders a fact with what was sent.
 func (v view) whole(f engine.Fact, d engine.Decision) Fact {
 	out := Fact{Recorded: v.fact(f, d), Body: map[string]any{}}
+	if v.own { // a body may name others, and say why staff did something
+		return out
+	}
 	text, err := books.Body(f)
 	if err != nil {
 		return out

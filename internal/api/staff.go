@@ -154,14 +154,19 @@ type Asker struct {
 	// ID is whose Idempotency-Keys these are; Name stands as the actor of what is recorded.
 	ID, Program, Name string
 	Scopes            []string
+	// Member limits what is asked to what is that member's own, or, for [Newcomer], to becoming one. Name and Scopes are then those of members.
+	Member string
 }
+
+// Newcomer in place of a member is who is about to become one.
+const Newcomer = key.Newcomer
 
 type insideKey struct{}
 
 // As gives what is asked with the context the right of somebody who has shown another door of this process who they are. No request from
 // outside carries such a context.
 func As(ctx context.Context, a Asker) context.Context {
-	return context.WithValue(ctx, insideKey{}, &key.Key{ID: a.ID, Program: a.Program, Name: a.Name, Scopes: a.Scopes})
+	return context.WithValue(ctx, insideKey{}, a.key())
 }
 
 // Inside is the door for other doors of this process: the same routes, scopes and answers, asked with the context of [As], and without the log

@@ -82,6 +82,10 @@ func table() []*Route {
 		route("DELETE", "/v1/members/{member}/identifiers/{kind}/{value}", "members:write", (*Server).removeIdentifier, About{
 			Tag: members, Summary: "Take an identifier away", Example: []string{mem, "card", "10010002"},
 		}),
+		route("POST", "/v1/members/{member}/card", "members:write", (*Server).giveCard, About{
+			Tag: members, Summary: "Give a member a card number", Status: http.StatusCreated, Example: []string{mem},
+			Text: "Draws a number of 16 digits for who has no card: what the member's pages, a wallet pass or a letter show as a bar code. Who has one keeps it.",
+		}),
 		route("GET", "/v1/members/{member}/balances", "members:read", (*Server).getBalances, About{
 			Tag: members, Summary: "Get balances with their lots", Example: []string{mem},
 			Text: "What the member has of each unit, what it is worth, when it ends. `?at=` in the past gives what was held then, in business time and without lots; in the future what would be left if nothing happened.",

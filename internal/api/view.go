@@ -23,6 +23,8 @@ type view struct {
 	lang string
 	// forMember says that a member reads the sentences, and not staff.
 	forMember bool
+	// own says that a member asks in their own right.
+	own bool
 }
 
 func (v view) unit(unit string, minor int64) Amount {
@@ -345,6 +347,9 @@ func (v view) fact(f engine.Fact, d engine.Decision) Recorded {
 			r.TierChanges = append(r.TierChanges, TierChange{Set: e.Data["set"], From: e.Data["was"], To: e.Data["tier"], Direction: "down"})
 		}
 	}
+	if v.own {
+		return v.forOwn(&r)
+	}
 	return r
 }
 
@@ -386,6 +391,10 @@ func (v view) explanation(kind engine.Kind, d engine.Decision) *Explanation {
 	out := &Explanation{Sentences: []Sentence{}, Rules: []RuleTrace{}, Notes: v.notes(d.Explanation.Notes)}
 	for _, s := range explain.Sentences(explain.Whole(kind, d.Explanation), v.p, v.lang, v.forMember) {
 		out.Sentences = append(out.Sentences, Sentence(s))
+	}
+	if v.own {
+		out.Notes = []Note{}
+		return out
 	}
 	for _, t := range d.Explanation.Rules {
 		r := RuleTrace{Rule: t.Rule, Fired: t.Fired, DryRun: t.DryRun, Why: v.note(t.Why), Steps: v.notes(t.Steps), Unit: t.Unit}

@@ -63,7 +63,12 @@ type Key struct {
 	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
 	// Partner is whose key it is: it opens nothing but what that partner may do and see. Empty for the program's own keys.
 	Partner string `json:"partner,omitempty"`
+	// Member is whose right it is: it opens nothing but what is that member's own. No key that is kept has one: members ask through pages of theirs.
+	Member string `json:"-"`
 }
+
+// Newcomer in place of a member is who is about to become one.
+const Newcomer = "newcomer"
 
 // PartnerScopes are those that a partner's key may have.
 var PartnerScopes = []string{"partners:read", "awards:write"}
