@@ -18,7 +18,7 @@ import (
 var storeys = []struct{ name, rooms string }{
 	{"DOORS", "api console portal ops cli"},
 	{"FLOWS", "record order raffle claim errand sweep relay journey importer backtest insight seal verify export doctor scenario demo bench"},
-	{"BOOKS", "audit version key staff code giftcard member books partner waiting webhook reward event consent"},
+	{"BOOKS", "audit version key staff code giftcard member signin books partner waiting webhook reward event consent"},
 	{"HEART", "condition ledger program engine explain terms advice"},
 	{"GROUND", "errs money ids lang logs trace db health job web page message"},
 }

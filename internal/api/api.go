@@ -454,6 +454,9 @@ func (s *Server) prepare(r *http.Request, body []byte, in any) error {
 	}
 	if c.key.Member != "" {
 		c.member = true
+		if own, ok := in.(interface{ theirOwn() }); ok {
+			own.theirOwn()
+		}
 		if own, ok := in.(asksAsMember); ok {
 			if err := own.asMember(c.key.Member); err != nil {
 				return err

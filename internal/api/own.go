@@ -205,10 +205,10 @@ func (in *useIn) asMember(member string) error {
 	return in.Body.FactKey.asMember(member)
 }
 
-// asMember has members see what they have of their own, though they act for an organization.
-func (in *rewardsIn) asMember(string) error { in.Own = true; return nil }
+// theirOwn has members see what they have of their own, though they act for an organization.
+func (in *rewardsIn) theirOwn() { in.Own = true }
 
-func (in *rewardIn) asMember(string) error { in.Own = true; return nil }
+func (in *rewardIn) theirOwn() { in.Own = true }
 
 // forOwn is what members are told of a fact of theirs: what it gave and took, and why. Who wrote it down, under which number, and what others had by it is
 // nothing to them, and so it is built of what may be said.

@@ -37,7 +37,7 @@ func (a *answer) denied(code int, reason string) {
 }
 
 // someone is a member with something of everything.
-type someone struct{ id, purchase, redemption, use, claim string }
+type someone struct{ id, purchase, redemption, use string }
 
 func (h *house) someone(ext, name string) (s someone) {
 	h.t.Helper()

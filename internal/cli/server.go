@@ -35,6 +35,7 @@ import (
 	"lojal.dev/lojal/internal/record"
 	"lojal.dev/lojal/internal/relay"
 	"lojal.dev/lojal/internal/seal"
+	"lojal.dev/lojal/internal/signin"
 	"lojal.dev/lojal/internal/sweep"
 	"lojal.dev/lojal/internal/trace"
 	"lojal.dev/lojal/internal/version"
@@ -168,6 +169,7 @@ func (s *server) run(files int, ready func(url string)) error {
 	}
 	importer.Handle(s.jobs, s.db, s.recorder, s.versions, s.e.now, s.log)
 	code.Handle(s.jobs, s.db, s.e.now)
+	signin.Handle(s.jobs, s.db, s.e.now)
 	claim.Handle(s.jobs, s.db, s.e.now)
 	order.Handle(s.jobs, &order.Orders{DB: s.db, Recorder: s.recorder, Providers: s.providers, Log: s.log}, s.e.now)
 	raffle.Handle(s.jobs, &raffle.Draws{DB: s.db, Recorder: s.recorder}, s.e.now)

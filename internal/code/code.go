@@ -145,6 +145,9 @@ func (k *Key) sum(what, text string) string {
 	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
 }
 
+// Sum is the keyed hash of a text that is not to be kept in clear, apart from those of other things by what.
+func (k *Key) Sum(what, text string) string { return k.sum(what, text) }
+
 // Hash gives the keyed hash by which a code is kept and looked up; false for what cannot be a code.
 func (k *Key) Hash(text string) (string, bool) {
 	n, ok := Normal(text)

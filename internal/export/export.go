@@ -68,7 +68,7 @@ func (m *Manifest) Rows() (n int64) {
 
 // tables are all tables that hold something to keep, each after those it refers to, with the columns of its key. The
 // stamp's own table is not one of them: it is set from the manifest. Nor are the secrets of webhooks, which can be read there and are
-// for nobody who gets an export: after a restore they are rotated; nor sessions: people sign in anew; nor daily totals, which are counted again. A test compares this list with the schema.
+// for nobody who gets an export: after a restore they are rotated; nor sessions, and what leads to one: people sign in anew; nor daily totals, which are counted again. A test compares this list with the schema.
 var tables = []struct{ name, key string }{
 	{"programs", "program_id"},
 	{"versions", "program_id, version"},

@@ -73,6 +73,25 @@ func Resolve(ctx context.Context, tx *db.Tx, p *program.Compiled, ref string) (s
 	return id, nil
 }
 
+const mergedInto = `SELECT member_id FROM members WHERE program_id = $1 AND merged_into = $2 ORDER BY member_id`
+
+// MergedInto gives the members who were merged into one, also by way of others.
+func MergedInto(ctx context.Context, tx *db.Tx, program, id string) ([]string, error) {
+	var out []string
+	for next := []string{id}; len(next) > 0; next = next[1:] {
+		err := db.Collect(ctx, tx, func(row db.Scanner) error {
+			var one string
+			err := row.Scan(&one)
+			out, next = append(out, one), append(next, one)
+			return err
+		}, mergedInto, program, next[0])
+		if err != nil {
+			return nil, fmt.Errorf("list who was merged into %s: %w", id, err)
+		}
+	}
+	return out, nil
+}
+
 func unknown(i Identifier) error {
 	return errs.NotFound("member_not_found", fmt.Sprintf("No member of this program has this %s.", kindWord(i.Kind))).With("kind", i.Kind)
 }
