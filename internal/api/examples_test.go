@@ -202,7 +202,7 @@ func exampleAnswers(tb testing.TB) map[string]json.RawMessage {
 	s.tell("postAdjustmentsIdReverse")
 	s.do("POST", "/v1/adjustments", `{"member": "ext:4711", "unit": "star", "amount": "150", "reason": "Two years of coffee before the cards"}`).want(201)
 	for _, op := range []string{
-		"postSimulations", "postBatches", "getRewards", "getRewardsReward", "postRedemptions", "getRedemptionsRedemption", "postRedemptionsRedemptionCommit",
+		"postSimulations", "postBatches", "getRewards", "getRewardsReward", "postRedemptions", "getRedemptionsRedemption", "postRedemptionsRedemptionCommit", "getRedemptions",
 		"postRedemptionsRedemptionRefund", "getMembersMemberRedemptions", "postTransfers", "postTransfersIdReverse",
 	} {
 		s.tell(op)

@@ -294,6 +294,8 @@ type PoolView struct {
 	Given  int64 `json:"given"`
 	Ended  int64 `json:"ended"`
 	Left   int64 `json:"left"`
+	// Low says that it runs out: fewer than 20 are left.
+	Low bool `json:"low,omitempty"`
 	// LastAt is when a code was last handed out.
 	LastAt *time.Time `json:"last_at,omitempty"`
 	// Rewards are those that take from it.
@@ -306,7 +308,7 @@ func (s *Server) listPools(ctx context.Context, in *poolsIn) (*Page[PoolView], e
 		list, err := reward.Pools(ctx, tx, in.program(), in.now)
 		out.Items = []PoolView{}
 		for _, p := range list {
-			one := PoolView{Pool: p.Pool, Loaded: p.Loaded, Given: p.Given, Ended: p.Ended, Left: p.Left, LastAt: v.moment(p.LastAt)}
+			one := PoolView{Pool: p.Pool, Loaded: p.Loaded, Given: p.Given, Ended: p.Ended, Left: p.Left, Low: p.Left < reward.Low, LastAt: v.moment(p.LastAt)}
 			for i := range v.p.Doc.Rewards {
 				r := &v.p.Doc.Rewards[i]
 				card := r.Gives.GiftCard

@@ -2,6 +2,9 @@ package api
 
 import (
 	"context"
+	"slices"
+	"strings"
+	"time"
 
 	"lojal.dev/lojal/internal/books"
 	"lojal.dev/lojal/internal/db"
@@ -57,10 +60,7 @@ func (s *Server) getRedemption(ctx context.Context, in *getRedemptionIn) (*Redem
 		if err != nil {
 			return err
 		}
-		one := v.redemption(r.RedemptionState, r.Member, in.now)
-		if one.Status == engine.StatusReserved && one.ExpiresAt != nil && !one.ExpiresAt.After(in.now) {
-			one.Status = engine.StatusLapsed // its time ran out; the next fact or the sweep writes it down
-		}
+		one := v.standing(&r, in.now)
 		out = &one
 		return nil
 	})
@@ -160,4 +160,59 @@ func (s *Server) listRedemptions(ctx context.Context, in *memberRedemptionsIn) (
 		}
 		return nil
 	})
+}
+
+type allRedemptionsIn struct {
+	Call
+	Paging
+	// Status keeps to reserved, committed, cancelled, lapsed or refunded; to_hand to what was ordered and is not delivered yet.
+	Status string `query:"status"`
+	// Reward keeps to one, by its id in the program document.
+	Reward string `query:"reward"`
+	Spoken
+}
+
+// toHand is what stands in place of a status for what somebody has to see to.
+const toHand = "to_hand"
+
+var redemptionStatuses = []string{engine.StatusReserved, engine.StatusCommitted, engine.StatusCancelled, engine.StatusLapsed, engine.StatusRefunded, toHand}
+
+func (s *Server) allRedemptions(ctx context.Context, in *allRedemptionsIn) (*Page[RedemptionView], error) {
+	limit, err := web.PageLimit(in.Limit, web.DefaultLimit, web.MaxLimit)
+	if err != nil {
+		return nil, err
+	}
+	if in.Status != "" && !slices.Contains(redemptionStatuses, in.Status) {
+		text := "Write one of: " + strings.Join(redemptionStatuses, ", ") + "."
+		return nil, errs.Malformed("invalid_parameter", "There is no such status. "+text, errs.Field{Pointer: "status", Reason: "wrong_value", Message: text})
+	}
+	var at books.RedemptionPlace
+	if err := web.ReadCursor("all-redemptions", in.Cursor, &at); err != nil {
+		return nil, err
+	}
+	q := books.RedemptionQuery{Status: in.Status, Reward: in.Reward, Before: at, Limit: limit}
+	if q.ToHand = in.Status == toHand; q.ToHand {
+		q.Status = ""
+	}
+	out := &Page[RedemptionView]{}
+	return out, s.look(ctx, &in.Call, func(tx *db.Tx, v view, _ *version.Set) error {
+		list, next, err := books.AllRedemptions(ctx, tx, in.program(), q)
+		out.Items, out.Next = []RedemptionView{}, ""
+		for i := range list {
+			out.Items = append(out.Items, v.standing(&list[i], in.now))
+		}
+		if next != nil {
+			out.Next = web.Cursor("all-redemptions", *next)
+		}
+		return err
+	})
+}
+
+// standing is a redemption as it stands now: a reservation whose time ran out is over, also before the next fact or the sweep writes it down.
+func (v view) standing(r *books.Redemption, now time.Time) RedemptionView {
+	one := v.redemption(r.RedemptionState, r.Member, now)
+	if one.Status == engine.StatusReserved && one.ExpiresAt != nil && !one.ExpiresAt.After(now) {
+		one.Status = engine.StatusLapsed
+	}
+	return one
 }

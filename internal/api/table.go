@@ -322,6 +322,10 @@ func table() []*Route {
 			Text: "Reserves: the points are held until the redemption is committed or cancelled, and let go by themselves when its time runs out. With `commit` it is done in one step. What cannot be had is 409 with the reason: balance_too_low, out_of_stock, limit_reached.",
 			Body: `{"member": "ext:4711", "reward": "coffee", "quantity": 1, "hold_seconds": 300}`,
 		}),
+		route("GET", "/v1/redemptions", "redemptions:read", (*Server).allRedemptions, About{
+			Tag: redeeming, Summary: "List redemptions", Query: "status=committed",
+			Text: "Of rewards, of all members, the newest first. `?status=` keeps to reserved, committed, cancelled, lapsed or refunded, or with to_hand to what was ordered and is not delivered yet; `?reward=` to one reward. A page looks back over a bounded part of the history, so it may hold few, or none: while there is a next_cursor there is more.",
+		}),
 		route("GET", "/v1/redemptions/{redemption}", "redemptions:read", (*Server).getRedemption, About{
 			Tag: redeeming, Summary: "Get a redemption", Example: []string{red},
 		}),

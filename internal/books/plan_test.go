@@ -36,6 +36,7 @@ func TestLookUpsGoByKey(t *testing.T) {
 			{"lots page", nil, memberLots},
 			{"open lots page", nil, memberOpenLots},
 			{"redemptions page", nil, memberRedemptions},
+			{"newest redemptions", nil, newestFacts},
 			{"fold", nil, foldPostings},
 			{"earned", nil, earnedPostings},
 			{"feed", nil, feedFrom + feedOrder}, {"place in the feed", nil, feedStart},

@@ -15,6 +15,7 @@ type redemptionCmd struct {
 	Make   redemptionMakeCmd   `cmd:"" help:"Redeem a reward for a member, or reserve it."`
 	Show   redemptionShowCmd   `cmd:"" help:"Show a redemption."`
 	List   redemptionListCmd   `cmd:"" help:"List a member's redemptions."`
+	Latest redemptionLatestCmd `cmd:"" help:"List the newest redemptions of all members."`
 	Commit redemptionCommitCmd `cmd:"" help:"Commit a reservation: what the reward gives is handed over."`
 	Cancel redemptionCancelCmd `cmd:"" help:"Cancel a reservation: the points are free again."`
 	Refund redemptionRefundCmd `cmd:"" help:"Give the points of a redemption back."`
@@ -187,6 +188,34 @@ func (c *redemptionListCmd) Run(e *env) error {
 			q.Set("status", c.Status)
 		}
 		return list(&c.asking, o, path("members", c.Member, "redemptions"), q, max(c.Limit, 1), o.redemption)
+	})
+}
+
+type redemptionLatestCmd struct {
+	asking
+	Status string `placeholder:"STATUS" help:"Only those that are reserved, committed, cancelled, lapsed or refunded; to_hand for what was ordered and is not delivered yet."`
+	Reward string `placeholder:"REWARD" help:"Only those of this reward."`
+	Limit  int    `default:"50" placeholder:"N" help:"How many; ${default} when left out."`
+}
+
+func (redemptionLatestCmd) Help() string {
+	return `Examples:
+
+    lojal redemption latest --status to_hand`
+}
+
+func (c *redemptionLatestCmd) Run(e *env) error {
+	return c.ask(e, func(o *door) error {
+		q := url.Values{}
+		for name, value := range map[string]string{"status": c.Status, "reward": c.Reward} {
+			if value != "" {
+				q.Set(name, value)
+			}
+		}
+		return list(&c.asking, o, path("redemptions"), q, max(c.Limit, 1), func(r *api.RedemptionView) {
+			o.redemption(r)
+			o.e.printf("  of %s\n", r.Member)
+		})
 	})
 }
 

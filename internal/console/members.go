@@ -204,15 +204,51 @@ type granted struct {
 
 // redemption is a reward that a member has chosen, with how far it is.
 type redemption struct {
-	ID         string    `json:"id"`
-	Status     string    `json:"status"`
-	Reward     string    `json:"reward"`
-	Title      string    `json:"title"`
-	At         time.Time `json:"at"`
+	ID         string            `json:"id"`
+	Member     string            `json:"member"`
+	Status     string            `json:"status"`
+	Reward     string            `json:"reward"`
+	Title      string            `json:"title"`
+	Quantity   int64             `json:"quantity"`
+	Price      map[string]string `json:"price"`
+	Refunded   map[string]string `json:"refunded"`
+	Money      string            `json:"money"`
+	MoneyBack  string            `json:"money_back"`
+	Worth      string            `json:"worth"`
+	Chosen     string            `json:"chosen"`
+	Place      string            `json:"place"`
+	StartsAt   *time.Time        `json:"starts_at"`
+	Purchase   string            `json:"purchase"`
+	At         time.Time         `json:"at"`
+	ExpiresAt  *time.Time        `json:"expires_at"`
 	Fulfilment *struct {
-		Status    string `json:"status"`
-		Reference string `json:"reference"`
+		Kind      string    `json:"kind"`
+		Status    string    `json:"status"`
+		At        time.Time `json:"at"`
+		Reference string    `json:"reference"`
+		Tail      string    `json:"tail"`
+		Reason    string    `json:"reason"`
+		Money     string    `json:"money"`
+		Provider  string    `json:"provider"`
 	} `json:"fulfilment"`
+	Code *struct {
+		Pool string `json:"pool"`
+		Tail string `json:"tail"`
+	} `json:"code"`
+	Voucher *voucher `json:"voucher"`
+}
+
+// voucher is a code worth something, as far as it is told.
+type voucher struct {
+	Code       string     `json:"code"`
+	Tail       string     `json:"tail"`
+	Status     string     `json:"status"`
+	Uses       int64      `json:"uses"`
+	Used       int64      `json:"used"`
+	Bound      bool       `json:"bound"`
+	Money      string     `json:"money"`
+	Percent    string     `json:"percent"`
+	ValidUntil *time.Time `json:"valid_until"`
 }
 
 type houseOf struct {

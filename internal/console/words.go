@@ -3,7 +3,10 @@ package console
 import "lojal.dev/lojal/internal/page"
 
 // words are all texts of the console, in the order Norwegian, Swedish, Danish, English.
-var words = page.Join(shellWords, doorWords, meWords, staffWords, memberWords, programWords, setUpWords, handWords, todayWords, passkeyWords)
+var words = page.Join(
+	shellWords, doorWords, meWords, staffWords, memberWords, programWords, setUpWords, handWords, todayWords, passkeyWords,
+	rewardWords,
+)
 
 var shellWords = page.Words{
 	"skip":               {"Gå til innholdet", "Gå till innehållet", "Gå til indholdet", "Go to the content"},
