@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"lojal.dev/lojal/internal/page"
 )
@@ -132,11 +133,12 @@ func deedLinks[T any](v *visit, t *T, list []*deed[T]) (out []deedLink) {
 
 // below is the address of a page of the console.
 func below(parts ...string) string {
-	out := "/console"
+	var b strings.Builder
+	b.WriteString("/console")
 	for _, p := range parts {
-		out += "/" + url.PathEscape(p)
+		b.WriteString("/" + url.PathEscape(p))
 	}
-	return out
+	return b.String()
 }
 
 // sendTo sends a body to a route below a thing.

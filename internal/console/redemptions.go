@@ -36,9 +36,10 @@ func (v *visit) redemptions(status, reward string, limit int) (out redemptionLis
 		Items []redemption
 		Next  string `json:"next_cursor"`
 	}
-	if err = v.api.Get(v.r.Context(), page.Path("redemptions"), ask, &list); err != nil {
+	if err := v.api.Get(v.r.Context(), page.Path("redemptions"), ask, &list); err != nil {
 		return out, err
 	}
+	slices.SortStableFunc(list.Items, func(a, b redemption) int { return b.At.Compare(a.At) }) // they come as they were recorded
 	out = redemptionList{items: list.Items, next: list.Next, bare: len(list.Items) == 0 && list.Next != ""}
 	out.names, err = v.names(func(yield func(string) bool) {
 		for i := range list.Items {

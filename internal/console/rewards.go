@@ -3,6 +3,7 @@ package console
 import (
 	"bufio"
 	"cmp"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -327,12 +328,10 @@ func (v *visit) formWithFile(name string) (*page.Form, string, error) {
 	if err != nil || v.r.MultipartForm == nil {
 		return f, "", err
 	}
-	for key, values := range v.r.MultipartForm.Value {
-		f.Values[key] = values
-	}
+	maps.Copy(f.Values, v.r.MultipartForm.Value)
 	file, _, err := v.r.FormFile(name)
 	if err != nil { // none was chosen
-		return f, "", nil //nolint:nilerr // a form without its file
+		return f, "", nil
 	}
 	defer file.Close()
 	var b strings.Builder

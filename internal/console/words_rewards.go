@@ -23,6 +23,7 @@ var rewardWords = page.Words{
 	"reward.left.few":      {"%s igjen", "%s kvar", "%s tilbage", "%s left"},
 	"reward.unlimited":     {"Uten grense", "Utan gräns", "Uden grænse", "No limit"},
 	"reward.redeemed":      {"Tatt ut, 28 dager", "Uttag, 28 dagar", "Indløst, 28 dage", "Redeemed, 28 days"},
+	"reward.redeemed.in":   {"tatt ut på 28 dager", "uttag på 28 dagar", "indløst på 28 dage", "redeemed in 28 days"},
 	"reward.about":         {"Om belønningen", "Om belöningen", "Om belønningen", "About the reward"},
 	"reward.until":         {"Til", "Till", "Til", "Until"},
 	"reward.limit.member":  {"%s per medlem %s", "%s per medlem %s", "%s pr. medlem %s", "%s per member %s"},

@@ -108,8 +108,8 @@ func serve(t *testing.T, database string, also ...*regexp.Regexp) (url string, f
 	return found[0], found[1:]
 }
 
-// full is a house full of life.
-func full(t *testing.T) *house {
+// full is a house full of life: that of the coffee bar, or of another blueprint.
+func full(t *testing.T, blueprint ...string) *house {
 	t.Helper()
 	file := "sqlite:" + filepath.Join(t.TempDir(), "lojal.db")
 	d, err := db.Open(t.Context(), file, db.Options{Migrate: true})
@@ -118,7 +118,7 @@ func full(t *testing.T) *house {
 	}
 	r := record.New(d, &version.Cache{})
 	now := time.Now()
-	s, err := demo.Fill(t.Context(), demo.Input{DB: d, Recorder: r, Now: now, Members: 60, Weeks: 10})
+	s, err := demo.Fill(t.Context(), demo.Input{DB: d, Recorder: r, Now: now, Members: 60, Weeks: 10, Blueprint: strings.Join(blueprint, "")})
 	if err != nil {
 		t.Fatal(err)
 	}
