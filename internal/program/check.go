@@ -75,6 +75,9 @@ func (d *Document) Check() []Problem {
 			c.say("/usual/per_month", "must be 1 to 1000", "write how many purchases a usual member makes in a month")
 		}
 	}
+	if d.Look != nil {
+		c.look("/look", d.Look)
+	}
 	for _, word := range sortedKeys(d.Names) {
 		c.optionalText(at("/names", word), d.Names[word])
 	}

@@ -25,8 +25,9 @@ func Diff(a, b *Document, lang string) []Change {
 	}
 	d := &differ{a: a, b: b, lang: lang, p: p}
 	d.fields("", "", reflect.ValueOf(*a), reflect.ValueOf(*b),
-		"names", "units", "activities", "identifiers", "earn", "tiers", "rewards", "challenges", "spending", "returns", "transfers", "referral", "gift_cards", "coupons", "claims", "benefits", "plans",
+		"look", "names", "units", "activities", "identifiers", "earn", "tiers", "rewards", "challenges", "spending", "returns", "transfers", "referral", "gift_cards", "coupons", "claims", "benefits", "plans",
 		"partners", "recognition", "shares", "households", "organizations")
+	whole(d, "look", "/look", a.Look, b.Look)
 	byKey(d, "word", "/names", a.Names, b.Names, func(ptr, id string, x, y Text) {
 		if differs(x, y) {
 			d.change(ptr, d.say("word", id), "", d.show(reflect.ValueOf(x), d.a, ""), d.show(reflect.ValueOf(y), d.b, ""))

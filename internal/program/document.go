@@ -25,6 +25,8 @@ type Document struct {
 	// Names are what members call the words that purchases and activities come with: categories, brands, tags, stores and channels, and the
 	// properties of activities with what they hold, by the word: {food/greens: {nb: frukt og grønt, en: fruit and vegetables}}.
 	Names map[string]Text `json:"names,omitempty"`
+	// Look is how it looks to members: its colour and picture.
+	Look *Appearance `json:"look,omitempty"`
 	// Usual is what a usual member buys. No purchase is decided by it: the health check weighs rewards and tiers against it.
 	Usual *Usual `json:"usual,omitempty"`
 	// Units are the kinds of points, by id, at least one. Required.

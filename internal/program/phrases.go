@@ -5,6 +5,7 @@ package program
 var phrasesIn = map[string]map[string]string{
 	"en": {
 		"point": ".", "nothing": "nothing", "yes": "yes", "no": "no",
+		"look": "Look", "look.new": "The program has a look of its own now", "look.removed": "The program looks as programs do without a look of their own", "field.colour": "colour", "field.card": "line on the card",
 		"rule": "Rule “%s”", "rule.new": "New rule “%s”", "rule.removed": "Rule “%s” removed",
 		"rules.moved": "The order of the rules changed",
 		"word":        "What “%s” is called", "word.new": "A name for “%s”", "word.removed": "No name for “%s” any more",
@@ -53,6 +54,7 @@ var phrasesIn = map[string]map[string]string{
 	},
 	"nb": {
 		"point": ",", "nothing": "ingenting", "yes": "ja", "no": "nei",
+		"look": "Utseende", "look.new": "Programmet har fått sitt eget utseende", "look.removed": "Programmet har ikke lenger et eget utseende", "field.colour": "farge", "field.card": "linje på kortet",
 		"rule": "Regelen «%s»", "rule.new": "Ny regel «%s»", "rule.removed": "Regelen «%s» er fjernet",
 		"rules.moved": "Rekkefølgen på reglene er endret",
 		"word":        "Navnet på «%s»", "word.new": "«%s» har fått et navn", "word.removed": "«%s» har ikke lenger noe navn",
@@ -101,6 +103,7 @@ var phrasesIn = map[string]map[string]string{
 	},
 	"sv": {
 		"point": ",", "nothing": "inget", "yes": "ja", "no": "nej",
+		"look": "Utseende", "look.new": "Programmet har fått ett eget utseende", "look.removed": "Programmet har inte längre ett eget utseende", "field.colour": "färg", "field.card": "rad på kortet",
 		"rule": "Regeln ”%s”", "rule.new": "Ny regel ”%s”", "rule.removed": "Regeln ”%s” har tagits bort",
 		"rules.moved": "Reglernas ordning har ändrats",
 		"word":        "Namnet på ”%s”", "word.new": "”%s” har fått ett namn", "word.removed": "”%s” har inte längre något namn",
@@ -149,6 +152,7 @@ var phrasesIn = map[string]map[string]string{
 	},
 	"da": {
 		"point": ",", "nothing": "ingenting", "yes": "ja", "no": "nej",
+		"look": "Udseende", "look.new": "Programmet har fået sit eget udseende", "look.removed": "Programmet har ikke længere sit eget udseende", "field.colour": "farve", "field.card": "linje på kortet",
 		"rule": "Reglen ”%s”", "rule.new": "Ny regel ”%s”", "rule.removed": "Reglen ”%s” er fjernet",
 		"rules.moved": "Reglernes rækkefølge er ændret",
 		"word":        "Navnet på ”%s”", "word.new": "”%s” har fået et navn", "word.removed": "”%s” har ikke længere noget navn",

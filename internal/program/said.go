@@ -377,6 +377,9 @@ func (d *differ) tell(v reflect.Value, doc *Document, key string) string {
 	}
 	switch v.Kind() {
 	case reflect.String:
+		if key == "Appearance.picture" && v.String() != "" {
+			return pictured(v.String())
+		}
 		return d.text(key, v.String(), doc)
 	case reflect.Struct:
 		return d.group(v, doc)

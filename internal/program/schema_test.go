@@ -32,7 +32,7 @@ func sourceComments(t *testing.T) map[string]string {
 	fset := token.NewFileSet()
 	var specs []*ast.TypeSpec
 	for _, file := range []string{"document.go", "challenge.go", "period.go", "referral.go", "giftcards.go", "claims.go", "benefit.go", "moments.go",
-		"partner.go", "recognition.go", "share.go", "houses.go", "kinds.go", "coupon.go"} {
+		"partner.go", "recognition.go", "share.go", "houses.go", "kinds.go", "coupon.go", "look.go"} {
 		f, err := parser.ParseFile(fset, file, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)

@@ -40,6 +40,9 @@ func (s *shaper) wrong(ptr string, n *node, msg, hint string) bool {
 
 func (s *shaper) want(ptr string, n *node, what, hint string) bool {
 	if n.kind == null {
+		if strings.HasSuffix(ptr, "colour") {
+			hint = "write the colour in quotation marks, for # begins a comment: \"#6b3f1d\""
+		}
 		return s.wrong(ptr, n, "nothing is written here; "+what+" is wanted", hint+", or remove the line")
 	}
 	got := kindName[n.kind]
