@@ -22,7 +22,7 @@ func (s *server) doors() http.Handler {
 	logEvery := s.t.LogRequests
 	s.console = console.New(console.Config{
 		DB: s.db, Versions: s.versions, API: s.door.Inside(), As: asStaff, Clock: s.e.now, Logger: s.log, URL: strings.TrimRight(s.c.URL, "/"),
-		Metrics: s.registry, Tracer: s.tracer, Proxies: s.proxies, LogEvery: logEvery, Slow: s.t.SlowAfter, Demo: s.demo,
+		Metrics: s.registry, Tracer: s.tracer, Proxies: s.proxies, LogEvery: logEvery, Slow: s.t.SlowAfter, Provider: s.provider, Demo: s.demo,
 	})
 	assets := page.Assets()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

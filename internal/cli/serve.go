@@ -51,6 +51,7 @@ type serveCmd struct {
 	NoMigrate bool `name:"no-migrate" env:"LOJAL_NO_MIGRATE" help:"Leave the database as it is: stop when it is of an older version."`
 	tuning
 	mailing
+	signingIn
 	database
 	Settings bool `help:"Print the settings that would be in force and where each comes from, and stop."`
 }
@@ -81,7 +82,7 @@ func (c *serveCmd) Run(e *env) error {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return errs.Malformed("tls", "A certificate and its key go together: give both --tls-cert and --tls-key.")
 	}
-	s := &server{c: &c.listening, t: &c.tuning, mailing: c.mailing, e: e, proxies: proxies}
+	s := &server{c: &c.listening, t: &c.tuning, mailing: c.mailing, signing: c.signingIn, e: e, proxies: proxies}
 	s.open = func(opts db.Options) (*db.DB, error) {
 		opts.Migrate = !c.NoMigrate
 		d, err := c.await(e, s, opts)

@@ -58,6 +58,7 @@ func TestSettingsComeFromFlagsThenTheEnvironmentThenFiles(t *testing.T) {
 		{[]string{"LOJAL_DRAIN=7s"}, nil, "--drain 7s LOJAL_DRAIN"},
 		{[]string{"LOJAL_SMTP_URL=smtps://hei@kaffebaren.example:hunter2/x@mail.example"}, nil, "--smtp-url smtps://[hidden]@mail.example LOJAL_SMTP_URL"},
 		{[]string{"LOJAL_SMTP_URL=smtp://lojal:a@hunter2@mail.example:587"}, nil, "--smtp-url smtp://[hidden]@mail.example:587 LOJAL_SMTP_URL"},
+		{[]string{"LOJAL_OIDC=https://lojal:hunter2@login.example/kaffe"}, nil, "--oidc https://[hidden]@login.example/kaffe LOJAL_OIDC"},
 	} {
 		if out := shown(s.with(c.vars...), c.args...); !strings.Contains(out+" ", c.want+" ") {
 			t.Errorf("%v %v does not show %q: %s", c.vars, c.args, c.want, out)

@@ -36,6 +36,7 @@ import (
 	"lojal.dev/lojal/internal/relay"
 	"lojal.dev/lojal/internal/seal"
 	"lojal.dev/lojal/internal/signin"
+	"lojal.dev/lojal/internal/staff"
 	"lojal.dev/lojal/internal/sweep"
 	"lojal.dev/lojal/internal/trace"
 	"lojal.dev/lojal/internal/version"
@@ -50,6 +51,7 @@ type server struct {
 	c       *listening
 	t       *tuning
 	mailing mailing
+	signing signingIn
 	e       *env
 	proxies *web.Proxies
 	// demo says that the data are a sample.
@@ -70,6 +72,8 @@ type server struct {
 	relay    *relay.Relay
 	jobs     *job.Runner
 	versions *version.Cache
+	// provider is where the staff may sign in besides; nil where there is none.
+	provider *staff.Provider
 	// providers are those from whom gift cards are bought over HTTP, by name.
 	providers map[string]order.Provider
 	// stopping ends when nothing new is to be begun.
@@ -112,6 +116,9 @@ func (s *server) serve(ready func(d *db.DB, url string)) (err error) {
 		return err
 	}
 	if s.providers, err = s.c.remotes(os.Getenv); err != nil {
+		return err
+	}
+	if s.provider, err = s.signing.provider(s.c.URL); err != nil {
 		return err
 	}
 	if s.sender, err = s.mailing.sender(s.e, s.log, s.demo); err != nil {

@@ -17,7 +17,7 @@ import (
 
 // inFiles lists the variables whose value may lie in a file, named by the variable with _FILE behind: those that may hold a
 // password.
-var inFiles = []string{"LOJAL_DB", "LOJAL_DEMO_DB", "LOJAL_SMTP_URL"}
+var inFiles = []string{"LOJAL_DB", "LOJAL_DEMO_DB", "LOJAL_SMTP_URL", "LOJAL_OIDC"}
 
 // fromFiles gives the values that lie in files.
 func fromFiles() kong.Resolver {

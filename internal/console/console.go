@@ -21,6 +21,7 @@ import (
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/page"
+	"lojal.dev/lojal/internal/staff"
 	"lojal.dev/lojal/internal/trace"
 	"lojal.dev/lojal/internal/version"
 	"lojal.dev/lojal/internal/web"
@@ -44,6 +45,8 @@ type Config struct {
 	// LogEvery and Slow are those of the API's door.
 	LogEvery int64
 	Slow     time.Duration
+	// Provider is where the organization's own people sign in; nil where they sign in here alone.
+	Provider *staff.Provider
 	// Demo says that the data are a sample, which is said on every page.
 	Demo bool
 }
@@ -119,6 +122,8 @@ func table() []line {
 		{"POST /console/enter", nobody, (*Console).enter},
 		{"POST /console/passkey/ask", nobody, (*Console).askPasskey},
 		{"POST /console/passkey", nobody, (*Console).passkey},
+		{"GET /console/oidc", nobody, (*Console).leave},
+		{"GET /console/oidc/back", nobody, (*Console).comeBack},
 		{"POST /console/look", nobody, (*Console).look},
 
 		{"GET /console/members", "members:read", (*Console).members},

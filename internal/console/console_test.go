@@ -40,7 +40,7 @@ type house struct {
 	c   *http.Client
 }
 
-func newHouse(t *testing.T, d *db.DB) *house {
+func newHouse(t *testing.T, d *db.DB, with ...func(*Config)) *house {
 	t.Helper()
 	h := &house{t: t, d: d, now: noon}
 	api := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { // the bare truth of a program without anything
@@ -48,7 +48,11 @@ func newHouse(t *testing.T, d *db.DB) *house {
 		_, _ = w.Write([]byte(`{"items": [], "id": "mem_1", "status": "active", "joined_at": "2026-11-22T12:00:00+01:00"}`))
 	})
 	as := func(ctx context.Context, _, _, _ string, _ []string) context.Context { return ctx }
-	srv := httptest.NewServer(New(Config{DB: d, Versions: &version.Cache{}, API: api, As: as, Clock: func() time.Time { return h.now }}))
+	c := Config{DB: d, Versions: &version.Cache{}, API: api, As: as, Clock: func() time.Time { return h.now }}
+	for _, f := range with {
+		f(&c)
+	}
+	srv := httptest.NewServer(New(c))
 	t.Cleanup(srv.Close)
 	h.url = srv.URL
 	h.c = h.browser()

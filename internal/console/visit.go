@@ -37,11 +37,14 @@ type visit struct {
 	done     bool
 }
 
-func (v *visit) cookie() string {
+func (v *visit) cookie() string { return v.hosted("lojal_staff") }
+
+// hosted is the name of a cookie that no other host may set, wherever browsers keep to that.
+func (v *visit) hosted(name string) string {
 	if v.c.secure {
-		return "__Host-lojal_staff"
+		return "__Host-" + name
 	}
-	return "lojal_staff"
+	return name
 }
 
 // find looks who is signed in, with what they may do and the program of the pages.

@@ -32,6 +32,7 @@ var tables = []Table{
 	{"staff_sessions", false},
 	{"staff_passes", false},
 	{"staff_passkeys", false},
+	{"staff_identities", false},
 
 	{"members", true},
 	{"identifiers", true},

@@ -78,6 +78,7 @@ var tables = []struct{ name, key string }{
 	{"staff_roles", "program_id, staff_id"},
 	{"staff_passes", "hash"},
 	{"staff_passkeys", "credential_id"},
+	{"staff_identities", "issuer, subject"},
 	{"partner_payments", "bucket, program_id, partner, reference"},
 	{"audit", "program_id, id"},
 	{"replans", "program_id"},

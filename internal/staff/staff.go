@@ -1,6 +1,6 @@
 // Package staff keeps the people who run programs: who they are, what each may do in which program, and how they sign in.
 //
-// It owns the tables staff, staff_roles, staff_sessions, staff_passes and staff_passkeys. It does not own what a scope opens (api), nor any page.
+// It owns the tables staff, staff_roles, staff_sessions, staff_passes, staff_passkeys and staff_identities. It does not own what a scope opens (api), nor any page.
 // What always holds: a password is kept as argon2id, a token as its SHA-256, and each pass lets in once; whoever has no role in a program
 // sees nothing of it; who was ended is let in by nothing; a program that has an owner keeps one.
 package staff
@@ -291,7 +291,7 @@ func end(ctx context.Context, tx *db.Tx, id string, now time.Time) error {
 	if _, err := tx.Exec(ctx, endStaff, now.UnixMicro(), id); err != nil {
 		return fmt.Errorf("end staff: %w", err)
 	}
-	for _, text := range []string{`DELETE FROM staff_sessions WHERE staff_id = $1`, `DELETE FROM staff_passes WHERE staff_id = $1`, `DELETE FROM staff_passkeys WHERE staff_id = $1`} {
+	for _, text := range []string{`DELETE FROM staff_sessions WHERE staff_id = $1`, `DELETE FROM staff_passes WHERE staff_id = $1`, `DELETE FROM staff_passkeys WHERE staff_id = $1`, `DELETE FROM staff_identities WHERE staff_id = $1`} {
 		if _, err := tx.Exec(ctx, text, id); err != nil {
 			return fmt.Errorf("end staff: %w", err)
 		}
