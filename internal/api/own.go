@@ -89,7 +89,7 @@ func (r *Route) checkOwn() {
 // ownOnly refuses a member what is not of that member. What is another's is answered like what is not there.
 func (s *Server) ownOnly(req *http.Request, r *Route, k *key.Key) error {
 	how := ownRoutes[r.Method+" "+r.Path]
-	if how == 0 || (how == joins) != (k.Member == key.Newcomer) {
+	if newcomer := k.Member == key.Newcomer; how == 0 || newcomer && how != joins && how != everybodys || !newcomer && how == joins {
 		return errs.Forbidden("not_for_members", "This is not for members to ask.")
 	}
 	ctx := req.Context()

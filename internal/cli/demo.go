@@ -79,6 +79,9 @@ func (c *demoCmd) Run(e *env) error {
 		if err == nil {
 			s, err = samples(e, d, id)
 		}
+		if err == nil {
+			s.pass, err = demoMember(e, d, id, s.id)
+		}
 		if err != nil {
 			return nil, errors.Join(err, d.Close())
 		}
@@ -216,6 +219,8 @@ func demoKey(e *env, d *db.DB, id string) (secret string, err error) {
 // sample is what the examples speak of.
 type sample struct {
 	member, ref, purchase string
+	// id is the member's own, pass the code that enters their pages.
+	id, pass string
 	// again is the latest purchase as a request.
 	again string
 	// route is where it goes, did what it is.
@@ -240,12 +245,13 @@ func samples(e *env, d *db.DB, id string) (s sample, err error) {
 			facts, err = books.Facts(e.ctx, tx, books.Ref{Program: id, Member: m.ID}, books.Page{Kinds: []engine.Kind{engine.ActivityK}, Limit: 20})
 		}
 		if err != nil || len(facts) == 0 {
+			s.id = m.ID
 			return err
 		}
 		best := slices.MaxFunc(facts, func(a, b books.Entry) int {
 			return len(a.Decision.Awards) + len(a.Decision.Counts) - len(b.Decision.Awards) - len(b.Decision.Counts)
 		})
-		s = sample{member: m.DisplayName(), ref: "ext:1001", purchase: best.Fact.ID, route: "purchases", did: "purchase", about: "what they have", path: "/balances"}
+		s = sample{id: m.ID, member: m.DisplayName(), ref: "ext:1001", purchase: best.Fact.ID, route: "purchases", did: "purchase", about: "what they have", path: "/balances"}
 		switch p := set.Latest(); {
 		case len(p.TierIDs) > 0:
 			s.about, s.path = "what their tier is, and what it takes to rise or to keep it", "?include=tiers"
@@ -286,6 +292,8 @@ func (c *demoCmd) welcome(e *env, url, id, secret, code string, s sample) {
 	e.printf(`lojal serves the demo %[2]s at %[1]s
 
   Console         %[1]s/console/enter?code=%[12]s
+  Member's pages  %[1]s/portal/%[2]s/enter?code=%[16]s
+                  as %[6]s
   API reference   %[1]s/docs
 
 In another terminal, in this folder:
@@ -309,7 +317,7 @@ In another terminal, in this folder:
   %[9]s verify
 
 Stop with Ctrl-C.
-`, url, id, secret, s.ref, s.purchase, s.member, c.DB, s.again, calledAs(os.Args[0]), s.about, s.path, code, map[string]string{"purchase": "a purchase", "activity": "an activity"}[s.did], s.route, s.did)
+`, url, id, secret, s.ref, s.purchase, s.member, c.DB, s.again, calledAs(os.Args[0]), s.about, s.path, code, map[string]string{"purchase": "a purchase", "activity": "an activity"}[s.did], s.route, s.did, s.pass)
 }
 
 // calledAs is what to write to run this program again as it was run now: by go run, by its path, or by its name.

@@ -9,12 +9,19 @@ import (
 	"lojal.dev/lojal/internal/console"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/page"
+	"lojal.dev/lojal/internal/portal"
+	"lojal.dev/lojal/internal/signin"
 	"lojal.dev/lojal/internal/staff"
 )
 
 // asStaff lets the pages of somebody ask the API in their right.
 func asStaff(ctx context.Context, id, program, name string, scopes []string) context.Context {
 	return api.As(ctx, api.Asker{ID: id, Program: program, Name: name, Scopes: scopes})
+}
+
+// asMember lets the pages of a member, or of who is about to become one, ask the API in their right.
+func asMember(ctx context.Context, program, member string) context.Context {
+	return api.As(ctx, api.Asker{Program: program, Member: member})
 }
 
 // doors puts the pages beside the API. It is no mux: the API's own answers what is at none of these addresses.
@@ -24,11 +31,17 @@ func (s *server) doors() http.Handler {
 		DB: s.db, Versions: s.versions, API: s.door.Inside(), As: asStaff, Clock: s.e.now, Logger: s.log, URL: strings.TrimRight(s.c.URL, "/"),
 		Metrics: s.registry, Tracer: s.tracer, Proxies: s.proxies, LogEvery: logEvery, Slow: s.t.SlowAfter, Provider: s.provider, Demo: s.demo,
 	})
+	s.portal = portal.New(portal.Config{
+		DB: s.db, Versions: s.versions, API: s.door.Inside(), As: asMember, Sender: s.sender, Clock: s.e.now, Logger: s.log, URL: strings.TrimRight(s.c.URL, "/"),
+		Metrics: s.registry, Tracer: s.tracer, Proxies: s.proxies, LogEvery: logEvery, Slow: s.t.SlowAfter, Demo: s.demo,
+	})
 	assets := page.Assets()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch path := r.URL.Path; {
 		case path == "/console" || strings.HasPrefix(path, "/console/"):
 			s.console.ServeHTTP(w, r)
+		case path == "/portal" || strings.HasPrefix(path, "/portal/"):
+			s.portal.ServeHTTP(w, r)
 		case strings.HasPrefix(path, "/assets/"):
 			assets.ServeHTTP(w, r)
 		case path == "/" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
@@ -47,6 +60,15 @@ func setUpCode(e *env, d *db.DB) (code string, err error) {
 			return err
 		}
 		code, err = staff.NewPass(e.ctx, tx, staff.SetUp, "", staff.SetUpFor, e.now())
+		return err
+	})
+	return code, err
+}
+
+// demoMember is the code by which the pages of a demo's member are entered.
+func demoMember(e *env, d *db.DB, program, memberID string) (code string, err error) {
+	err = d.Write(e.ctx, func(tx *db.Tx) (err error) {
+		code, err = signin.NewDemo(e.ctx, tx, program, memberID, e.now())
 		return err
 	})
 	return code, err

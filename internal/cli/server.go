@@ -31,6 +31,7 @@ import (
 	"lojal.dev/lojal/internal/message"
 	"lojal.dev/lojal/internal/ops"
 	"lojal.dev/lojal/internal/order"
+	"lojal.dev/lojal/internal/portal"
 	"lojal.dev/lojal/internal/raffle"
 	"lojal.dev/lojal/internal/record"
 	"lojal.dev/lojal/internal/relay"
@@ -67,6 +68,7 @@ type server struct {
 	recorder *record.Recorder
 	door     *api.Server
 	console  *console.Console
+	portal   *portal.Portal
 	// sender is how messages to people go: it is for the doors.
 	sender   message.Sender
 	relay    *relay.Relay

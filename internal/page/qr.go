@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/boombuler/barcode"
+	"github.com/boombuler/barcode/code128"
 	"github.com/boombuler/barcode/qr"
 )
 
@@ -14,6 +15,15 @@ func QR(text string) (Modules, error) {
 	code, err := qr.Encode(text, qr.M, qr.Auto)
 	if err != nil {
 		return Modules{}, fmt.Errorf("make a QR code: %w", err)
+	}
+	return modules(code), nil
+}
+
+// Code128 gives a bar code (ISO/IEC 15417) of a text as a path of SVG, one unit a module wide and one high.
+func Code128(text string) (Modules, error) {
+	code, err := code128.Encode(text)
+	if err != nil {
+		return Modules{}, fmt.Errorf("make a bar code: %w", err)
 	}
 	return modules(code), nil
 }
