@@ -295,7 +295,10 @@ func exampleAnswers(tb testing.TB) map[string]json.RawMessage {
 		}
 		s.tell(op)
 	}
-	s.upload("dry_run=false", exampleMapping, exampleRows).want(201)
+	s.real["imp"] = s.upload("dry_run=true", exampleMapping, exampleRows).want(201).text("id")
+	s.imports()
+	s.tell("getImportsImportFile")
+	s.tell("postImportsImportStart")
 	s.imports()
 	for _, op := range []string{"getImportsImport", "getImportsImportRefused"} {
 		s.real["imp"] = s.do("GET", "/v1/imports", "").want(200).text("items", 0, "id")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -207,5 +208,76 @@ func TestALargeUploadIsTakenInPieces(t *testing.T) {
 		}
 		h.imports()
 		h.do("GET", "/v1/imports/"+id, "").want(200).is("done", "status").is(1200, "recorded").is(7, "enrolled")
+	})
+}
+
+// draft sends a file alone.
+func (h *house) draft(file string) *answer {
+	h.t.Helper()
+	body, head := multipartOf(h.t, []Part{{Name: "file", Example: file}})
+	return h.do("POST", "/v1/imports?draft=true", body, head...)
+}
+
+func TestADraftIsLookedIntoTriedAndStarted(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		rows := "Bongnr;Kundenr;Dato;Beløp;Butikk\nR-1;4711;01.11.2026 10:00;1 129,00;oslo\nR-2;4711;02.11.2026 11:30;=5;oslo\n"
+		id := h.draft(rows).want(201).is("draft", "status").is(true, "startable").text("id")
+		h.imports()
+		h.do("GET", "/v1/imports/"+id, "").want(200).is("draft", "status")
+		look := h.do("GET", "/v1/imports/"+id+"/file", "").want(200).is(";", "delimiter").is(true, "header").is("Bongnr", "columns", 0, "name").is(5, "columns", 4, "number").
+			is("1 129,00", "rows", 0, 3).is(nil, "earlier")
+		want := "import: purchases\nsource: till\nfile:\n  header: true\nnumbers:\n  decimal: \",\"\n  thousands: space\ndates:\n  format: DD.MM.YYYY HH:mm\n" +
+			"member:\n  column: Kundenr\n  as: ext\n  enrol: true\npurchase:\n  receipt: Bongnr\n  at: Dato\n  store: Butikk\nline:\n  amount: Beløp\n"
+		guess := look.text("guess")
+		if guess != want {
+			t.Errorf("the guess is\n%s", guess)
+		}
+		h.do("POST", "/v1/imports/"+id+"/start", `{}`).refused(422, "invalid_mapping")
+		start := func(mapping string, dry bool) *answer {
+			body, err := json.Marshal(map[string]any{"mapping": mapping, "dry_run": dry})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return h.do("POST", "/v1/imports/"+id+"/start", string(body))
+		}
+		start("import: purchases\nsauce: x\n", true).refused(422, "invalid_mapping")
+		start(strings.Replace(guess, "Beløp", "Sum", 1), true).want(200).is("waiting", "status").is(true, "dry_run").is(false, "startable")
+		start(guess, true).refused(409, "import_begun")
+		h.imports()
+		h.do("GET", "/v1/imports/"+id, "").want(200).is("failed", "status").is(true, "startable").is(true, "dry_run")
+		before := h.count()
+		start(guess, true).want(200)
+		h.imports()
+		h.do("GET", "/v1/imports/"+id, "").want(200).is("done", "status").is(true, "dry_run").is(1, "refused").is(true, "startable").is(guess, "mapping").is(nil, "error").
+			is("ext:4711", "sample", 0, "member").is("1129.00", "sample", 0, "amount").is("2026-11-01T10:00:00+01:00", "sample", 0, "at").is(1, "members")
+		if after := h.count(); after != before {
+			t.Errorf("from %+v to %+v", before, after)
+		}
+		h.do("POST", "/v1/imports/"+id+"/start", `{}`).want(200).is("waiting", "status").is(nil, "dry_run")
+		h.imports()
+		h.do("GET", "/v1/imports/"+id, "").want(200).is("done", "status").is(1, "recorded").is(1, "refused").is(false, "startable").is(guess, "mapping")
+		if n := h.rowsIn("import_parts"); n != 0 {
+			t.Errorf("%d pieces of files are left", n)
+		}
+		start(guess, false).refused(409, "import_begun")
+		h.do("GET", "/v1/imports/"+id+"/file", "").refused(409, "import_file_gone")
+		if raw := string(h.do("GET", "/v1/imports/"+id+"/refused", "").want(200).raw); !strings.Contains(raw, ",'=5,oslo\n") {
+			t.Errorf("a formula is handed on: %s", raw)
+		}
+
+		// The next file of the same form is offered the mapping of this one.
+		next := h.draft("Dato;Butikk;Bongnr;Beløp;Kundenr\n03.11.2026 10:00;oslo;R-3;10,00;4711\n").want(201).text("id")
+		if got := h.do("GET", "/v1/imports/"+next+"/file", "").want(200); got.text("earlier") != guess {
+			t.Errorf("%s", got.raw)
+		}
+		h.do("GET", "/v1/imports/"+next+"/file?kind=members", "").want(200)
+		h.do("GET", "/v1/imports/"+next+"/file?kind=cats", "").refused(400, "invalid_parameter", "kind")
+		if got := h.do("GET", "/v1/imports/"+next+"/file?header=false", "").want(200).is(false, "header"); got.get("columns", 0, "name") != nil {
+			t.Errorf("%s", got.raw)
+		}
+		h.do("POST", "/v1/imports/"+next+"/cancel", "").want(200).is("cancelled", "status")
+		if n := h.rowsIn("import_parts"); n != 0 {
+			t.Errorf("%d pieces of files are left", n)
+		}
 	})
 }

@@ -546,7 +546,7 @@ func (s *Server) statementCSV(w http.ResponseWriter, req *http.Request, c *Call)
 		if err := out.Write(partner.Header(v.p.Doc.Currency)); err != nil {
 			return err
 		}
-		err := partner.Lines(req.Context(), tx, v.p, id, month, func(l *partner.Line) error { return out.Write(l.Record()) })
+		err := partner.Lines(req.Context(), tx, v.p, id, month, func(l *partner.Line) error { return out.Write(web.Cells(l.Record())) })
 		out.Flush()
 		if err == nil {
 			err = out.Error()

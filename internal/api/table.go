@@ -692,10 +692,10 @@ func table() []*Route {
 		// Imports
 		raw[newImportIn, Import]("POST", "/v1/imports", "imports:write", (*Server).createImport, About{
 			Tag: imports, Summary: "Upload a file to import", Status: http.StatusCreated, Query: "dry_run=true",
-			Text: "Takes members, purchases or activities from a file of rows, as lojal import does: the mapping says which column is what (docs/import.md). The answer comes when all is uploaded; then a server imports it, and another goes on when that one dies. Nothing counts twice, however often a file is sent. The same files again, while they wait or run, are answered with the import that is there. All parts together have at most 64 MiB, and each unpacked too.",
+			Text: "Takes members, purchases or activities from a file of rows, as lojal import does: the mapping says which column is what (docs/import.md). With `?draft=true` the file comes alone, and waits for its mapping. The answer comes when all is uploaded; then a server imports it, and another goes on when that one dies. Nothing counts twice, however often a file is sent. The same files again, while they wait or run, are answered with the import that is there. All parts together have at most 64 MiB, and each unpacked too.",
 			Also: []Also{{http.StatusOK, "The same files wait or run already: this is their import."}},
 			Parts: []Part{
-				{importer.MappingPart, "The mapping of columns to fields, YAML.", exampleMapping, true},
+				{importer.MappingPart, "The mapping of columns to fields, YAML; not with a draft.", exampleMapping, true},
 				{importer.FilePart, "The file of rows: CSV, columns by blanks or of fixed widths; gzip too. Further files that the mapping looks into are parts of the names that it gives them.", exampleRows, true},
 			},
 		}),
@@ -704,6 +704,14 @@ func table() []*Route {
 		raw[importIn, string]("GET", "/v1/imports/{import}/refused", "imports:read", (*Server).refusedRows, About{
 			Tag: imports, Summary: "Get the refused rows", Example: []string{imp}, Media: "text/csv",
 			Text: "As they were, with their numbers and the reasons in front: mend them, and import them again. They are kept for thirty days.",
+		}),
+		route("GET", "/v1/imports/{import}/file", "imports:read", (*Server).getImportFile, About{
+			Tag: imports, Summary: "Look into an uploaded file", Example: []string{imp}, Query: "kind=purchases", Problems: []int{http.StatusConflict},
+			Text: "The columns and first rows of a draft, or of what was tried in the last day, with a mapping that is guessed from the names of the columns and from what stands in them.",
+		}),
+		route("POST", "/v1/imports/{import}/start", "imports:write", (*Server).startImport, About{
+			Tag: imports, Summary: "Start an import that was uploaded", Example: []string{imp}, Body: `{"dry_run": false}`, Problems: []int{http.StatusConflict},
+			Text: "Begins a draft, or what was tried, with a mapping; without one it goes by that of the last try. A dry run can be followed by another, and by the import itself, as long as the file is kept: a day.",
 		}),
 		route("POST", "/v1/imports/{import}/cancel", "imports:write", (*Server).cancelImport, About{
 			Tag: imports, Summary: "Call an import off", Text: "What is recorded stays. One that is over stays as it is.", Example: []string{imp},

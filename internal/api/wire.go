@@ -990,8 +990,10 @@ type Import struct {
 	Kind string `json:"kind"`
 	// File is the name of the file.
 	File string `json:"file"`
-	// Status is waiting, running, done, failed or cancelled.
+	// Status is draft, waiting, running, done, failed or cancelled.
 	Status string `json:"status"`
+	// Startable says that it can be started: it is a draft, or was only tried and its files are kept for a day.
+	Startable bool `json:"startable"`
 	// Error says why it failed.
 	Error  string `json:"error,omitempty"`
 	DryRun bool   `json:"dry_run,omitempty,omitzero"`
@@ -1012,9 +1014,63 @@ type Import struct {
 	// Earned is what the new facts earned, by unit.
 	Earned map[string]string `json:"earned,omitempty"`
 	// Refusals are the first of the refused rows, where one import is asked for; GET /v1/imports/{import}/refused gives all.
-	Refusals  []RefusedRow `json:"refusals,omitempty"`
-	CreatedAt time.Time    `json:"created_at"`
-	UpdatedAt time.Time    `json:"updated_at"`
+	Refusals []RefusedRow `json:"refusals,omitempty"`
+	// Members counts those that the file speaks of, From and Until bound its business times, Sample are the first facts of a dry run and Mapping is the text
+	// it goes by, where one import is asked for.
+	Members   int            `json:"members,omitempty,omitzero"`
+	From      *time.Time     `json:"from,omitempty"`
+	Until     *time.Time     `json:"until,omitempty"`
+	Sample    []ImportSample `json:"sample,omitempty"`
+	Mapping   string         `json:"mapping,omitempty"`
+	CreatedAt time.Time      `json:"created_at"`
+	UpdatedAt time.Time      `json:"updated_at"`
+}
+
+// ImportSample is a fact of a file, as it was understood.
+type ImportSample struct {
+	// Member is who it is about, by the identifier that the file has.
+	Member     string    `json:"member"`
+	At         time.Time `json:"at"`
+	ExternalID string    `json:"external_id,omitempty"`
+	// Amount is what a purchase came to, of so many lines; Kind is that of an activity.
+	Amount string `json:"amount,omitempty"`
+	Lines  int    `json:"lines,omitempty,omitzero"`
+	Store  string `json:"store,omitempty"`
+	Kind   string `json:"kind,omitempty"`
+}
+
+// ImportFile is the beginning of a file that was uploaded, with a mapping that may fit.
+type ImportFile struct {
+	Columns []ImportColumn `json:"columns"`
+	// Rows are the first ones, as they stand in the file.
+	Rows [][]string `json:"rows"`
+	// Header says that the first line names the columns; Charset and Delimiter are how the file was read.
+	Header    bool   `json:"header"`
+	Charset   string `json:"charset"`
+	Delimiter string `json:"delimiter,omitempty"`
+	// Further are the names of further files that came with it.
+	Further []string `json:"further,omitempty"`
+	// Guess is a mapping made of the names of the columns and of what stands in them, as YAML: look at it before it is used.
+	Guess string `json:"guess"`
+	// Earlier is the mapping of the last import whose columns this file has too.
+	Earlier string `json:"earlier,omitempty"`
+}
+
+// ImportColumn is a column of a file.
+type ImportColumn struct {
+	// Number counts from 1.
+	Number int    `json:"number"`
+	Name   string `json:"name,omitempty"`
+	// Samples are some of its values.
+	Samples []string `json:"samples"`
+}
+
+// StartImport begins an import that was uploaded as a draft, or tried.
+type StartImport struct {
+	// Mapping says which column is what, as YAML; that of the last try when left out.
+	Mapping string `json:"mapping,omitempty"`
+	// DryRun reads, checks and counts, and records nothing; the files are then kept for a day.
+	DryRun bool `json:"dry_run,omitempty,omitzero"`
 }
 
 // RefusedRow is a row that was not taken.

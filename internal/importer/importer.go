@@ -731,6 +731,7 @@ func dryRun(ctx context.Context, in Input, c *converter, items []item, r Report)
 			case err != nil:
 				refusals = append(refusals, c.explain(it, err)...)
 			case len(r.Sample) < 3:
+				f.Member = it.member
 				r.Sample = append(r.Sample, f)
 			}
 		}

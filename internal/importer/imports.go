@@ -43,6 +43,8 @@ type kept struct {
 	RefusedBytes int64 `json:"refused_bytes"`
 	// Minor is Report.Earned in minor units.
 	Minor map[string]int64 `json:"earned_minor"`
+	// Mapping is the text of the mapping of what was uploaded.
+	Mapping string `json:"mapping,omitempty"`
 }
 
 const findImport = `

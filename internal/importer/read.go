@@ -118,6 +118,7 @@ func readTable(data []byte, name string, l Layout, named bool) (*table, error) {
 			t.readCSV(text, delimiter, skipped)
 		}
 		t.delimiter = string(delimiter)
+		t.unmarked()
 		t.takeHeader(header)
 	}
 	if len(t.rows) == 0 {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"lojal.dev/lojal/internal/errs"
+	"lojal.dev/lojal/internal/web"
 )
 
 // refusedRows is a copy of the refused rows with their numbers and the reasons, to be mended and imported again. It is
@@ -50,9 +51,21 @@ func (f *refusedRows) begin() (err error) {
 	}
 	f.open, f.csv = true, csv.NewWriter(f.to)
 	if f.size == 0 {
-		return f.csv.Write(append([]string{"row", "reason"}, f.table.header...))
+		return f.csv.Write(web.Cells(append([]string{"row", "reason"}, f.table.header...)))
 	}
 	return nil
+}
+
+// unmarked takes the marks away again from a file of refused rows, which begins with its two own columns.
+func (t *table) unmarked() {
+	if len(t.rows) == 0 || len(t.rows[0].cells) < 2 || t.rows[0].cells[0] != "row" || t.rows[0].cells[1] != "reason" {
+		return
+	}
+	for _, r := range t.rows {
+		for i, cell := range r.cells {
+			r.cells[i] = web.Uncell(cell)
+		}
+	}
 }
 
 func (f *refusedRows) add(rows []Refusal) error {
@@ -65,7 +78,8 @@ func (f *refusedRows) add(rows []Refusal) error {
 		}
 	}
 	for _, r := range rows {
-		if err := f.csv.Write(append([]string{strconv.Itoa(r.Row), r.Reason}, f.table.rows[r.place].cells...)); err != nil {
+		line := append([]string{strconv.Itoa(r.Row), r.Reason}, f.table.rows[r.place].cells...)
+		if err := f.csv.Write(web.Cells(line)); err != nil {
 			return err
 		}
 	}

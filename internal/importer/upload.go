@@ -60,15 +60,15 @@ VALUES ($1, $2, '', '', '', 'uploading', 0, $3, $3, '{}')`
 	partData = `SELECT data FROM import_parts WHERE bucket = $1 AND program_id = $2 AND import_id = $3 AND part = $4 ORDER BY n`
 
 	endUpload = `
-UPDATE imports SET kind = $1, hash = $2, file = $3, status = 'waiting', updated_at = $4
-WHERE program_id = $5 AND import_id = $6 AND status = 'uploading'`
+UPDATE imports SET kind = $1, hash = $2, file = $3, status = 'waiting', report = $4, updated_at = $5
+WHERE program_id = $6 AND import_id = $7 AND status = 'uploading'`
 
 	sameUpload = `
 SELECT import_id FROM imports WHERE program_id = $1 AND hash = $2 AND (status = 'waiting' OR status = 'running')
 ORDER BY import_id LIMIT 1`
 
 	dropParts  = `DELETE FROM import_parts WHERE bucket = $1 AND program_id = $2 AND import_id = $3`
-	dropUpload = `DELETE FROM imports WHERE program_id = $1 AND import_id = $2 AND status = 'uploading'`
+	dropUpload = `DELETE FROM imports WHERE program_id = $1 AND import_id = $2 AND (status = 'uploading' OR status = 'draft')`
 )
 
 // Uploader takes in the parts of one upload, piece by piece, each in a transaction of its own, so that nothing large is held and nobody
@@ -172,24 +172,28 @@ const mostAttempts = 50
 //
 // Errors: malformed "invalid_upload" when a part is missing, invalid "invalid_mapping".
 func (u *Uploader) Finish(ctx context.Context, tx *db.Tx, dryRun bool, actor string) (id string, again bool, err error) {
-	m, err := u.check()
+	m, text, err := u.check()
+	if err != nil {
+		return "", false, err
+	}
+	report, err := begun(m, text, dryRun)
 	if err != nil {
 		return "", false, err
 	}
 	now := u.clock()
 	hash := u.Hash()
-	text := "upload " + hex.EncodeToString(hash[:])
+	same := "upload " + hex.EncodeToString(hash[:])
 	if dryRun {
-		text += " dry"
+		same += " dry"
 	}
-	err = tx.QueryRow(ctx, sameUpload, u.program, text).Scan(&id)
+	err = tx.QueryRow(ctx, sameUpload, u.program, same).Scan(&id)
 	if err == nil {
 		return id, true, nil
 	}
 	if !errors.Is(err, sql.ErrNoRows) {
 		return "", false, fmt.Errorf("look for the same upload: %w", err)
 	}
-	if _, err := tx.Exec(ctx, endUpload, string(m.Import), text, u.file, now.UnixMicro(), u.program, u.id); err != nil {
+	if _, err := tx.Exec(ctx, endUpload, string(m.Import), same, u.file, report, now.UnixMicro(), u.program, u.id); err != nil {
 		return "", false, fmt.Errorf("end an upload: %w", err)
 	}
 	_, err = jobs.Insert(ctx, tx, jobs.New{
@@ -198,26 +202,35 @@ func (u *Uploader) Finish(ctx context.Context, tx *db.Tx, dryRun bool, actor str
 	return u.id, false, err
 }
 
-func (u *Uploader) check() (*Mapping, error) {
+func (u *Uploader) check() (*Mapping, []byte, error) {
 	for _, name := range []string{MappingPart, FilePart} {
 		if !u.parts[name] {
-			return nil, errs.Malformed("invalid_upload", fmt.Sprintf("The upload has no part %q: send the mapping as mapping and the file as file.", name))
+			return nil, nil, errs.Malformed("invalid_upload", fmt.Sprintf("The upload has no part %q: send the mapping as mapping and the file as file.", name))
 		}
 	}
 	text, err := unpack(MappingPart, bytes.NewReader(u.text), maxMapping)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	m, err := checkMapping(text, u.parts)
+	return m, text, err
+}
+
+// checkMapping reads a mapping that goes with the parts of an upload.
+func checkMapping(text []byte, parts map[string]bool) (*Mapping, error) {
+	if len(text) > maxMapping {
+		return nil, errs.Invalid("invalid_mapping", "A mapping has at most 1 MiB.")
 	}
 	m, err := ParseMapping(text, MappingPart)
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.With)) {
-		if !u.parts[name] {
+		if !parts[name] {
 			return nil, errs.Malformed("invalid_upload", fmt.Sprintf("The mapping looks into a further file %q: send it as a part of that name.", name))
 		}
 	}
-	for name := range u.parts {
+	for name := range parts {
 		if _, ok := m.With[name]; !ok && name != MappingPart && name != FilePart {
 			return nil, errs.Malformed("invalid_upload", fmt.Sprintf("The mapping has no further file %q.", name))
 		}
@@ -242,24 +255,12 @@ func (u *upload) drop(ctx context.Context) error {
 }
 
 // read gives the bytes of a part, unpacked.
-func (u *upload) read(ctx context.Context, part string) ([]byte, error) {
-	var data []byte
-	err := u.db.Read(ctx, func(tx *db.Tx) error {
-		data = nil
-		return db.Collect(ctx, tx, func(row db.Scanner) error {
-			var text string
-			if err := row.Scan(&text); err != nil {
-				return err
-			}
-			var err error
-			data, err = base64.StdEncoding.AppendDecode(data, []byte(text))
-			return err
-		}, partData, u.bucket(), u.program, u.id, part)
+func (u *upload) read(ctx context.Context, part string) (data []byte, err error) {
+	err = u.db.Read(ctx, func(tx *db.Tx) error {
+		data, err = u.readIn(ctx, tx, part)
+		return err
 	})
-	if err != nil {
-		return nil, fmt.Errorf("read the uploaded %s: %w", part, err)
-	}
-	return unpack(part, bytes.NewReader(data), MaxUpload)
+	return data, err
 }
 
 const (
@@ -314,11 +315,13 @@ type Import struct {
 	Kind Kind
 	// File is the name of the file.
 	File string
-	// Status is uploading, waiting, running, done, failed or cancelled.
+	// Status is uploading, draft, waiting, running, done, failed or cancelled.
 	Status string
 	// Done is how many facts are done, of Report.Facts.
-	Done                 int
-	Report               Report
+	Done   int
+	Report Report
+	// Mapping is the text by which it goes, empty when it is long or not there yet.
+	Mapping              string
 	Error                string
 	CreatedAt, UpdatedAt time.Time
 }
@@ -342,9 +345,11 @@ func scanImport(row db.Scanner) (Import, error) {
 		return Import{}, err
 	}
 	i.CreatedAt, i.UpdatedAt = time.UnixMicro(created).UTC(), time.UnixMicro(updated).UTC()
-	if err := json.Unmarshal([]byte(report), &i.Report); err != nil {
+	var k kept
+	if err := json.Unmarshal([]byte(report), &k); err != nil {
 		return Import{}, fmt.Errorf("read the report of import %s: %w", i.ID, err)
 	}
+	i.Report, i.Mapping = k.Report, k.Mapping
 	return i, nil
 }
 
@@ -399,13 +404,25 @@ const setStatus = `
 UPDATE imports SET status = $1, error = $2, updated_at = $3
 WHERE program_id = $4 AND import_id = $5 AND (status = 'waiting' OR status = 'running')`
 
+const endDraft = `UPDATE imports SET status = 'cancelled', updated_at = $1 WHERE program_id = $2 AND import_id = $3 AND status = 'draft'`
+
 // Cancel calls an uploaded import off. What is recorded stays. One that is over stays as it is.
 func Cancel(ctx context.Context, tx *db.Tx, program, id string, now time.Time) (Import, error) {
-	if _, err := Get(ctx, tx, program, id); err != nil {
+	i, err := Get(ctx, tx, program, id)
+	if err != nil {
 		return Import{}, err
 	}
 	j, err := jobs.Find(ctx, tx, UploadKind, id)
+	u := upload{program: program, id: id}
 	switch {
+	case i.Status == draft:
+		if _, err = tx.Exec(ctx, dropParts, u.bucket(), program, id); err == nil {
+			_, err = tx.Exec(ctx, endDraft, now.UnixMicro(), program, id)
+		}
+		if err != nil {
+			return Import{}, fmt.Errorf("drop draft %s: %w", id, err)
+		}
+		return Get(ctx, tx, program, id)
 	case errs.Is(err, errs.CodeNotFound, "job_not_found"): // it is over, or was not uploaded
 		return Get(ctx, tx, program, id)
 	case err != nil:
@@ -414,7 +431,6 @@ func Cancel(ctx context.Context, tx *db.Tx, program, id string, now time.Time) (
 	if _, err := jobs.Cancel(ctx, tx, j.ID, now); err != nil {
 		return Import{}, err
 	}
-	u := upload{program: program, id: id}
 	_, err = tx.Exec(ctx, setStatus, cancelled, "", now.UnixMicro(), program, id)
 	if err == nil {
 		_, err = tx.Exec(ctx, dropParts, u.bucket(), program, id)
@@ -429,13 +445,19 @@ func Cancel(ctx context.Context, tx *db.Tx, program, id string, now time.Time) (
 const TendKind = "imports.tend"
 
 const (
-	// staleAfter is when an upload that did not end is given up, and keepRefused how long refused rows are kept.
+	// staleAfter is when an upload or a draft that did not end is given up and the files of what was tried are dropped, keepRefused how long refused rows are kept.
 	staleAfter  = 24 * time.Hour
 	keepRefused = 30 * 24 * time.Hour
 
 	staleImports = `
 SELECT program_id, import_id FROM imports
-WHERE (status = 'uploading' AND created_at < $1) OR (status <> 'uploading' AND status <> 'waiting' AND status <> 'running' AND updated_at < $2 AND updated_at >= $3)`
+WHERE ((status = 'uploading' OR status = 'draft') AND updated_at < $1)
+	OR (status <> 'uploading' AND status <> 'draft' AND status <> 'waiting' AND status <> 'running' AND updated_at < $2 AND updated_at >= $3)`
+
+	// triedImports are those that ended a day ago and not long before: what was tried has its files still.
+	triedImports = `
+SELECT program_id, import_id FROM imports
+WHERE (status = 'done' OR status = 'failed') AND updated_at < $1 AND updated_at >= $2`
 )
 
 // Handle has the runner's node import what was uploaded, one at a time, and clear up.
@@ -476,10 +498,13 @@ func (w worker) run(ctx context.Context, j *jobs.Job) error {
 		return err
 	}
 	if i.Status != waiting && i.Status != running {
+		if i.Report.DryRun {
+			return nil
+		}
 		return u.clear(ctx)
 	}
 	if j.Attempt > mostAttempts {
-		return w.end(ctx, u, i, i.Report, fmt.Sprintf("The import was begun %d times and never came to its end: see the log of the servers.", mostAttempts))
+		return w.end(ctx, u, i, i.Report, fmt.Sprintf("The import was begun %d times and never came to its end: see the log of the servers.", mostAttempts), args.DryRun)
 	}
 	in := Input{
 		DB: w.db, Recorder: w.recorder, Versions: w.versions, Program: args.Program, Kind: i.Kind, File: FilePart, Mapping: MappingPart, With: map[string]string{},
@@ -491,14 +516,14 @@ func (w worker) run(ctx context.Context, j *jobs.Job) error {
 	switch code := errs.CodeOf(err); {
 	case err == nil:
 		log.Info("imported", "recorded", report.Recorded, "known", report.Known, "refused", report.Refused)
-		return w.end(ctx, u, i, report, "")
+		return w.end(ctx, u, i, report, "", args.DryRun)
 	case ctx.Err() != nil:
 		return err // handed back, or called off
 	case (code == errs.CodeInternal || code == errs.CodeUnavailable):
 		return err
 	default:
 		log.Warn("an import failed", "error", err)
-		return w.end(ctx, u, i, report, errs.As(err).Error())
+		return w.end(ctx, u, i, report, errs.As(err).Error(), args.DryRun)
 	}
 }
 
@@ -522,14 +547,19 @@ const endImport = `
 UPDATE imports SET status = $1, error = $2, report = $3, updated_at = $4
 WHERE program_id = $5 AND import_id = $6 AND status <> 'cancelled'`
 
-// end writes down what came of an import, and takes the files away.
-func (w worker) end(ctx context.Context, u *upload, i Import, report Report, problem string) error {
+// end writes down what came of an import, and takes the files away; those of what was tried are kept for a day.
+func (w worker) end(ctx context.Context, u *upload, i Import, report Report, problem string, dryRun bool) error {
+	p, _, err := findID(ctx, w.db, u.program, u.id)
+	if err != nil {
+		return err
+	}
 	status := done
 	if problem != "" {
 		status = failed
-		report.Kind = i.Kind
+		report.Kind, report.DryRun = i.Kind, dryRun
 	}
-	text, err := json.Marshal(report)
+	p.Report = report
+	text, err := json.Marshal(p.kept)
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
@@ -539,6 +569,9 @@ func (w worker) end(ctx context.Context, u *upload, i Import, report Report, pro
 	})
 	if err != nil {
 		return fmt.Errorf("end import %s: %w", u.id, err)
+	}
+	if dryRun {
+		return nil
 	}
 	return u.clear(ctx)
 }
@@ -555,21 +588,32 @@ func (u *upload) clear(ctx context.Context) error {
 	return nil
 }
 
-// tend drops uploads that never ended, and refused rows that nobody asked for in a month.
+// tend drops uploads and drafts that never ended, the files of what was tried a day ago, and refused rows that nobody asked for in a month.
 func (w worker) tend(ctx context.Context, _ *jobs.Job) error {
 	now := w.clock()
-	var list []upload
+	var list, tried []upload
 	err := w.db.Read(ctx, func(tx *db.Tx) error {
-		list = nil
-		return db.Collect(ctx, tx, func(row db.Scanner) error {
-			u := upload{db: w.db}
-			err := row.Scan(&u.program, &u.id)
-			list = append(list, u)
+		into := func(to *[]upload) func(db.Scanner) error {
+			*to = nil
+			return func(row db.Scanner) error {
+				u := upload{db: w.db}
+				err := row.Scan(&u.program, &u.id)
+				*to = append(*to, u)
+				return err
+			}
+		}
+		if err := db.Collect(ctx, tx, into(&tried), triedImports, now.Add(-staleAfter).UnixMicro(), now.Add(-7*staleAfter).UnixMicro()); err != nil {
 			return err
-		}, staleImports, now.Add(-staleAfter).UnixMicro(), now.Add(-keepRefused).UnixMicro(), now.Add(-2*keepRefused).UnixMicro())
+		}
+		return db.Collect(ctx, tx, into(&list), staleImports, now.Add(-staleAfter).UnixMicro(), now.Add(-keepRefused).UnixMicro(), now.Add(-2*keepRefused).UnixMicro())
 	})
 	if err != nil {
 		return fmt.Errorf("look for old uploads: %w", err)
+	}
+	for _, u := range tried {
+		if err := u.clear(ctx); err != nil {
+			return err
+		}
 	}
 	for _, u := range list {
 		if err := u.drop(ctx); err != nil {

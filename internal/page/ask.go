@@ -25,7 +25,12 @@ type reply struct {
 	header http.Header
 	status int
 	body   bytes.Buffer
+	// outer is the connection of an upload, of which a route asks for more time.
+	outer http.ResponseWriter
 }
+
+// Unwrap gives the connection to http.ResponseController.
+func (r *reply) Unwrap() http.ResponseWriter { return r.outer }
 
 func (r *reply) Header() http.Header         { return r.header }
 func (r *reply) WriteHeader(status int)      { r.status = status }
@@ -97,14 +102,37 @@ func (a API) Raw(ctx context.Context, method, path string, query url.Values, key
 	if key != "" {
 		req.Header.Set("Idempotency-Key", key)
 	}
-	got := &reply{header: http.Header{}, status: http.StatusOK}
+	return a.answer(&reply{header: http.Header{}, status: http.StatusOK}, req)
+}
+
+// Upload hands the body of a request, with its type, to a route as it comes, and reads the answer into out.
+func (a API) Upload(w http.ResponseWriter, r *http.Request, path string, query url.Values, out any) error {
+	req, err := http.NewRequestWithContext(r.Context(), http.MethodPost, path+"?"+query.Encode(), r.Body)
+	if err != nil {
+		return errs.Malformed("invalid_address", "There is nothing at this address.").Because(err)
+	}
+	req.RemoteAddr = "127.0.0.1:0"
+	req.ContentLength = r.ContentLength
+	req.Header.Set("Accept-Language", a.Lang)
+	req.Header.Set("Content-Type", r.Header.Get("Content-Type"))
+	raw, err := a.answer(&reply{header: http.Header{}, status: http.StatusOK, outer: w}, req)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(raw, out); err != nil {
+		return fmt.Errorf("read the answer of an upload to %s: %w", path, err)
+	}
+	return nil
+}
+
+func (a API) answer(got *reply, req *http.Request) ([]byte, error) {
 	a.Handler.ServeHTTP(got, req)
 	if got.status < http.StatusBadRequest {
 		return got.body.Bytes(), nil
 	}
 	var p web.Problem
 	if err := json.Unmarshal(got.body.Bytes(), &p); err != nil {
-		return nil, fmt.Errorf("read a failure of %s %s: %w", method, path, err)
+		return nil, fmt.Errorf("read a failure of %s %s: %w", req.Method, req.URL.Path, err)
 	}
 	failed := &errs.Error{Code: errs.Code(p.Code), Reason: p.Reason, Message: p.Detail, Meta: p.Meta}
 	if wait := got.header.Get("Retry-After"); wait != "" && failed.Meta["retry_after"] == nil {
