@@ -193,6 +193,15 @@ func table() []line {
 		{"POST /console/redemptions/{redemption}/void", "redemptions:write", voidVoucherDeed.do},
 		{"GET /console/redemptions/{redemption}/order", "redemptions:write", cancelOrderDeed.show},
 		{"POST /console/redemptions/{redemption}/order", "redemptions:write", cancelOrderDeed.do},
+		{"GET /console/imports", "imports:read", (*Console).imports},
+		{"GET /console/imports/new", "imports:write", (*Console).newImport},
+		{uploading, "imports:write", (*Console).upload},
+		{"GET /console/imports/{import}", "imports:read", (*Console).oneImport},
+		{"GET /console/imports/{import}/mapping", "imports:write", (*Console).mappingPage},
+		{"POST /console/imports/{import}/mapping", "imports:write", (*Console).tryMapping},
+		{"POST /console/imports/{import}/start", "imports:write", (*Console).startImport},
+		{"POST /console/imports/{import}/cancel", "imports:write", (*Console).cancelImport},
+		{"GET /console/imports/{import}/refused.csv", "imports:read", (*Console).refusedRows},
 
 		{"GET /console/me", anybody, (*Console).me},
 		{"POST /console/me/profile", anybody, (*Console).setProfile},
@@ -221,7 +230,9 @@ func table() []line {
 func (c *Console) serve(l line) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		page.Guard(w.Header())
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		if l.pattern != uploading {
+			r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		}
 		v := &visit{c: c, w: w, r: r, now: c.Clock(), lang: page.LangOf(r, ""), theme: page.ThemeOf(r)}
 		err := c.same.Check(r)
 		if err != nil {

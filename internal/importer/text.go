@@ -239,3 +239,22 @@ func (m *Mapping) YAML() (string, error) {
 	}
 	return string(b), nil
 }
+
+// Fields are the paths of the values that a mapping of the kind may give, besides those by names of the program's own.
+func Fields(kind Kind) []string {
+	m := &Mapping{Import: kind}
+	var out []string
+	for _, p := range m.fixed() {
+		out = append(out, p.Path)
+	}
+	return out
+}
+
+// Drafted reads a mapping that may lack what is required yet, as a guess may; what cannot be read is empty.
+func Drafted(text string) *Mapping {
+	var m Mapping
+	if err := yaml.UnmarshalWithOptions([]byte(text), &m, yaml.Strict()); err != nil {
+		return &Mapping{}
+	}
+	return &m
+}
