@@ -118,47 +118,14 @@ func (s *Server) claimReceipt(ctx context.Context, in *claimIn) (*Answered[Recor
 	if err != nil {
 		return nil, err
 	}
-	var p waiting.Purchase
-	err = s.DB.Read(ctx, func(tx *db.Tx) error {
-		p, err = waiting.Get(ctx, tx, in.program(), c.Subject)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	if p.Status != waiting.Claimed { // the same member may ask again, and gets what was decided
-		if err := c.Usable(in.now); err != nil {
-			return nil, err
-		}
-		if err := p.Usable(in.now); err != nil {
-			return nil, err
-		}
-	}
 	out := &Answered[Recorded]{}
-	for {
-		req := claim.Request(in.program(), p, in.Body.Member, in.actor(), in.now)
+	return out, claim.ByCode(ctx, s.DB, s.Recorder, in.program(), c, in.Body.Member, in.actor(), in.now, func(req record.Request) error {
 		req.Key = in.idem
 		req.Render = func(r *record.Result) (int, []byte) {
 			return renderResult(r, func() any { return in.claimed(r, in.Include) })
 		}
-		err = s.submit(ctx, req, &out.Reply)
-		if !errs.Is(err, errs.CodeConflict, "receipt_changed") || ctx.Err() != nil {
-			break
-		}
-		err = s.DB.Read(ctx, func(tx *db.Tx) error {
-			p, err = waiting.Get(ctx, tx, in.program(), p.ID)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	if p.Status == waiting.Open && (err == nil || errs.Is(err, errs.CodeConflict, "duplicate_external_id")) {
-		if err := claim.Counted(ctx, s.DB, s.Recorder, in.program(), p, in.now); err != nil {
-			return nil, err
-		}
-	}
-	return out, claim.Why(err)
+		return s.submit(ctx, req, &out.Reply)
+	})
 }
 
 // claimed is the answer to who claims a receipt: with what had come back of it.

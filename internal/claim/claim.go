@@ -134,6 +134,43 @@ func Request(program string, p waiting.Purchase, ref, actor string, now time.Tim
 	}
 }
 
+// ByCode records the purchase of a receipt's code for who claims it: submit records the request, and does so again where goods came back just then.
+// The same member may claim again, and is answered as before. Errors: conflict "code_ended", "claim_ended", "receipt_cancelled", "receipt_claimed", or what
+// submit has.
+func ByCode(ctx context.Context, d *db.DB, r *record.Recorder, program string, c code.Code, ref, actor string, now time.Time, submit func(record.Request) error) error {
+	var p waiting.Purchase
+	read := func() error {
+		return d.Read(ctx, func(tx *db.Tx) (err error) {
+			p, err = waiting.Get(ctx, tx, program, c.Subject)
+			return err
+		})
+	}
+	err := read()
+	if err == nil && p.Status != waiting.Claimed {
+		if err = c.Usable(now); err == nil {
+			err = p.Usable(now)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	for {
+		err = submit(Request(program, p, ref, actor, now))
+		if !errs.Is(err, errs.CodeConflict, "receipt_changed") || ctx.Err() != nil {
+			break
+		}
+		if err := read(); err != nil {
+			return err
+		}
+	}
+	if p.Status == waiting.Open && (err == nil || errs.Is(err, errs.CodeConflict, "duplicate_external_id")) {
+		if err := Counted(ctx, d, r, program, p, now); err != nil {
+			return err
+		}
+	}
+	return Why(err)
+}
+
 // Why says of a receipt that counts for another member what that means for who claims it: conflict "receipt_claimed".
 func Why(err error) error {
 	if errs.Is(err, errs.CodeConflict, "duplicate_external_id") {

@@ -64,7 +64,7 @@ func Run(ctx context.Context, paths []string, opts Options) (Report, error) {
 		if len(id) > 20 {
 			id = id[:20]
 		}
-		return &counter{db: d, recorder: recorder, id: strings.ToLower("s-" + id + "-" + rand.Text()[:12])}, nil
+		return &counter{db: d, recorder: recorder, id: strings.ToLower("s-" + id + "-" + rand.Text()[:12]), codes: map[string]string{}}, nil
 	})
 	if err != nil || opts.Out == nil {
 		return r, err
@@ -100,7 +100,8 @@ type counter struct {
 	recorder *record.Recorder
 	id       string
 	members  []string
-	versions int // how many were published
+	versions int               // how many were published
+	codes    map[string]string // of purchases that wait
 }
 
 const actor = "scenario"
@@ -136,6 +137,10 @@ func (c *counter) request(o order) (record.Request, error) {
 			Birth: o.enrol.Birth, Attributes: o.enrol.Attributes}}
 		if o.enrol.Card != "" {
 			r.Enrol.Identifiers = []member.Identifier{{Kind: member.Card, Value: o.enrol.Card}}
+		}
+		for _, text := range o.enrol.Identifiers {
+			kind, value, _ := strings.Cut(text, ":")
+			r.Enrol.Identifiers = append(r.Enrol.Identifiers, member.Identifier{Kind: kind, Value: value})
 		}
 	}
 	if o.key != "" {

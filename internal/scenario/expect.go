@@ -32,12 +32,13 @@ func (pl *player) expect(ctx context.Context, s *step, out *outcome, refused *er
 	if s.Enrol != nil {
 		who = s.Member
 	}
+	nobodys := s.Guest || pl.whose != nil && *pl.whose == ""
 	if who == "" {
 		who = pl.only
 	}
 	if refused == nil && want.Outcomes == nil {
 		var past []engine.Past
-		if who != "" && !s.Guest && s.Simulate == nil {
+		if who != "" && !nobodys && s.Simulate == nil {
 			var err error
 			if past, err = pl.desk.facts(ctx, pl.members[who], pl.seen[who]); err != nil {
 				return err
@@ -49,12 +50,15 @@ func (pl *player) expect(ctx context.Context, s *step, out *outcome, refused *er
 	} else if err := pl.unchanged(ctx, who, refused, want); err != nil {
 		return err
 	}
-	if who != "" && !s.Guest {
+	if who != "" && !nobodys {
 		if err := pl.standing(ctx, "", who, &want.standing); err != nil {
 			return err
 		}
 	}
 	if err := pl.left(ctx, want.Pools); err != nil {
+		return err
+	}
+	if err := pl.receipts(ctx, want.Receipts); err != nil {
 		return err
 	}
 	for _, name := range sortedFields(want.Of) {

@@ -71,6 +71,8 @@ type person struct {
 	Card  string `json:"card,omitzero"`
 	Phone string `json:"phone,omitzero"`
 	Email string `json:"email,omitzero"`
+	// Identifiers are further ones, each as KIND:VALUE.
+	Identifiers []string `json:"identifiers,omitzero"`
 	// Has is an opening balance, without end; Lots are opening lots.
 	Has  amounts           `json:"has,omitzero"`
 	Lots []opening         `json:"lots,omitzero"`
@@ -139,6 +141,9 @@ type step struct {
 	Load       *engine.Card          `json:"load,omitzero"`
 	Voucher    *vouching             `json:"voucher,omitzero"`
 	Purchase   *buying               `json:"purchase,omitzero"`
+	Keep       *keeping              `json:"keep,omitzero"`   // a purchase that waits for its member
+	Link       string                `json:"link,omitzero"`   // an identifier that the member has now, as KIND:VALUE
+	Unlink     string                `json:"unlink,omitzero"` // and one no more
 	Return     *returning            `json:"return,omitzero"`
 	Activity   *doing                `json:"activity,omitzero"`
 	Redeem     *redeeming            `json:"redeem,omitzero"`
@@ -358,13 +363,15 @@ type expectation struct {
 	Says       map[string]words  `json:"says,omitzero"`
 	Redemption *redemption       `json:"redemption,omitzero"`
 	// Off is what a coupon took off, or all that was brought with a purchase.
-	Off       *money.Decimal       `json:"off,omitzero"`
-	Duplicate *bool                `json:"duplicate,omitzero"`
-	Replayed  *bool                `json:"replayed,omitzero"`
-	Version   *int64               `json:"version,omitzero"`
-	Problems  *words               `json:"problems,omitzero"`
-	Pools     map[string]int       `json:"pool,omitzero"` // how many codes are left
-	Of        map[string]*standing `json:"of,omitzero"`
+	Off       *money.Decimal `json:"off,omitzero"`
+	Duplicate *bool          `json:"duplicate,omitzero"`
+	Replayed  *bool          `json:"replayed,omitzero"`
+	Version   *int64         `json:"version,omitzero"`
+	Problems  *words         `json:"problems,omitzero"`
+	Pools     map[string]int `json:"pool,omitzero"` // how many codes are left
+	// Receipts are purchases that were kept, by their names.
+	Receipts map[string]receiptStands `json:"receipts,omitzero"`
+	Of       map[string]*standing     `json:"of,omitzero"`
 
 	// Of the member afterwards.
 	standing

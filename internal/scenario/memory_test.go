@@ -11,9 +11,11 @@ import (
 	"lojal.dev/lojal/internal/engine/enginetest"
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/ids"
+	"lojal.dev/lojal/internal/member"
 	"lojal.dev/lojal/internal/money"
 	"lojal.dev/lojal/internal/program"
 	"lojal.dev/lojal/internal/raffle"
+	"lojal.dev/lojal/internal/waiting"
 )
 
 // memory is a desk that keeps its books in memory and proves them after every fact: the same road without a database.
@@ -23,10 +25,12 @@ type memory struct {
 	number  int64
 	answers map[string]*outcome
 	taken   map[string]bool // identifiers
+	held    map[member.Identifier]string
+	waits   []*waiting.Purchase
 }
 
 func openMemory(context.Context, string) (desk, error) {
-	return &memory{answers: map[string]*outcome{}, taken: map[string]bool{}}, nil
+	return &memory{answers: map[string]*outcome{}, taken: map[string]bool{}, held: map[member.Identifier]string{}}, nil
 }
 
 func (m *memory) publish(_ context.Context, d *program.Document, from *time.Time, now time.Time) error {
@@ -101,6 +105,16 @@ func (m *memory) take(_ context.Context, o order) (*outcome, error) {
 				return nil, errs.Conflict("identifier_taken", "Another member has this.")
 			}
 			m.taken[id] = true
+		}
+		for _, text := range o.enrol.Identifiers {
+			i, err := named(m.desk.At(o.now), text)
+			if err == nil && m.held[i] != "" {
+				err = errs.Conflict("identifier_taken", "Another member has this.")
+			}
+			if err != nil {
+				return nil, err
+			}
+			m.held[i] = f.Member
 		}
 	}
 	if f.Kind == engine.TransferOut && f.Transfer.Reverses != "" {
@@ -193,10 +207,13 @@ func (m *memory) left(_ context.Context, pool string, _ time.Time) (int, error) 
 	return len(m.desk.Pools[pool]), nil
 }
 
-func (m *memory) follow(context.Context, time.Time) error {
+func (m *memory) follow(_ context.Context, now time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	err := m.desk.Follow()
+	if err == nil {
+		err = m.linked(now)
+	}
 	if err == nil {
 		err = m.desk.Verify()
 	}

@@ -41,6 +41,9 @@ type player struct {
 	names   map[string]engine.Fact
 	owner   map[string]string // name of a step to the nickname of its member
 	seen    map[string]int64  // nickname to the number of the last fact that was looked at
+	kept    map[string]string // name of a step that kept a purchase to its id
+	links   bool              // something was kept for an identifier
+	whose   *string           // who a step turned out to be about; nobody for ""
 	step    int
 	line    int
 	out     []Difference
@@ -63,13 +66,14 @@ func (pl *player) play(ctx context.Context, open func(context.Context, string) (
 }
 
 func (pl *player) all(ctx context.Context, open func(context.Context, string) (desk, error)) error {
+	pl.kept = map[string]string{}
 	pl.members, pl.names, pl.owner, pl.seen = map[string]string{}, map[string]engine.Fact{}, map[string]string{}, map[string]int64{}
 	var err error
 	if pl.doc, err = pl.document(); err != nil {
 		return err
 	}
 	st := pl.story
-	if len(st.Given) == 0 && !slices.ContainsFunc(st.When, func(s step) bool { return s.Enrol != nil || s.Guest || s.Check != nil }) {
+	if len(st.Given) == 0 && !slices.ContainsFunc(st.When, func(s step) bool { return s.Enrol != nil || s.Guest || s.Keep != nil || s.Check != nil }) {
 		st.Given = map[string]person{someone: {}}
 	}
 	if pl.doc != nil && slices.ContainsFunc(append(slices.Clone(st.Before), st.When...), func(s step) bool { return s.Check == nil }) {
@@ -116,7 +120,7 @@ func (pl *player) all(ctx context.Context, open func(context.Context, string) (d
 		}
 	}
 	if st.Then != nil {
-		pl.step, pl.line = 0, pl.sheet.at(pl.place, "/then").line
+		pl.step, pl.line, pl.whose = 0, pl.sheet.at(pl.place, "/then").line, nil
 		return pl.expect(ctx, &step{}, nil, nil, st.Then)
 	}
 	return nil
@@ -316,18 +320,10 @@ func (pl *player) house(ctx context.Context, s *step) (*outcome, error) {
 
 // belongs compares who belongs together.
 func (pl *player) belongs(prefix string, st *engine.State, want *standing) {
-	called := func(id string) string {
-		for _, name := range sortedFields(pl.members) {
-			if pl.members[name] == id {
-				return name
-			}
-		}
-		return id
-	}
 	if want.People != nil {
 		got := map[string]string{}
 		for _, p := range st.People() {
-			got[called(p.Member)] = p.Role
+			got[pl.called(p.Member)] = p.Role
 		}
 		if !maps.Equal(got, *want.People) {
 			pl.differ(prefix+"people", fmt.Sprint(*want.People), fmt.Sprint(got))
@@ -337,7 +333,7 @@ func (pl *player) belongs(prefix string, st *engine.State, want *standing) {
 		got := []string{}
 		for _, kind := range []string{engine.Household, engine.Organization} {
 			if in := st.In(kind); in != nil {
-				got = append(got, called(in.House))
+				got = append(got, pl.called(in.House))
 			}
 		}
 		if !slices.Equal(got, *want.Belongs) {
@@ -399,13 +395,22 @@ func (pl *player) mark(ctx context.Context) error {
 
 // many does a step several times: at once, or one after another.
 func (pl *player) many(ctx context.Context, s *step) error {
-	o, err := pl.order(s)
-	if err != nil {
-		return err
-	}
+	pl.whose = nil
 	n := max(s.Parallel, s.Times)
 	failed := make([]error, n)
-	run := func(i int) { _, failed[i] = pl.desk.take(ctx, o) }
+	var run func(i int)
+	if s.Claim != nil && pl.kept[s.Claim.Of] != "" {
+		if _, err := pl.move(s); err != nil {
+			return err
+		}
+		run = func(i int) { _, failed[i] = pl.desk.claim(ctx, pl.kept[s.Claim.Of], pl.id(pl.who(s)), pl.now) }
+	} else {
+		o, err := pl.order(s)
+		if err != nil {
+			return err
+		}
+		run = func(i int) { _, failed[i] = pl.desk.take(ctx, o) }
+	}
 	if s.Parallel > 1 {
 		var all sync.WaitGroup
 		for i := range n {
@@ -473,6 +478,7 @@ func (pl *player) move(s *step) (time.Time, error) {
 
 // perform does a step, and what follows from it for other members.
 func (pl *player) perform(ctx context.Context, s *step) (*outcome, error) {
+	pl.whose = nil
 	out, err := pl.act(ctx, s)
 	if s.Check == nil {
 		err = cmp.Or(pl.follow(ctx), err)
@@ -481,7 +487,7 @@ func (pl *player) perform(ctx context.Context, s *step) (*outcome, error) {
 }
 
 func (pl *player) follow(ctx context.Context) error {
-	if pl.p == nil || !pl.p.FollowsUp() {
+	if pl.p == nil || !pl.p.FollowsUp() && !pl.links {
 		return nil
 	}
 	if err := pl.desk.follow(ctx, pl.now); err != nil {
@@ -539,6 +545,9 @@ func (pl *player) act(ctx context.Context, s *step) (*outcome, error) {
 		}
 		return pl.desk.simulate(ctx, o)
 	}
+	if out, ok, err := pl.receipt(ctx, s); ok {
+		return out, err
+	}
 	o, err := pl.order(s)
 	if err != nil {
 		return nil, err
@@ -568,6 +577,9 @@ func (pl *player) name(s *step, out *outcome) {
 func (pl *player) who(s *step) string {
 	if s.Guest {
 		return ""
+	}
+	if pl.whose != nil {
+		return *pl.whose
 	}
 	if s.Member == "" {
 		if of := s.about(); of != "" && pl.owner[of] != "" {

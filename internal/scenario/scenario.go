@@ -189,6 +189,7 @@ type desk interface {
 	draw(ctx context.Context, raffle string, now time.Time) error
 	// benefits says how each benefit stands.
 	benefits(ctx context.Context, member string, now time.Time) ([]engine.Standing, error)
+	counting
 }
 
 // order is a fact to take. Fact has its kind, body, time, parent and natural key.
