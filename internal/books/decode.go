@@ -368,6 +368,8 @@ func (d *decoder) reversal() (r engine.Reversal) {
 			r.Forgiven = d.int()
 		case 6:
 			r.Spent = d.int()
+		case 7:
+			r.At = d.time()
 		default:
 			d.fail()
 		}

@@ -21,7 +21,7 @@ import (
 //	 "a":[["base","star",105,3,[1,2],[counters]]],                       awards, with their lines
 //	 "l":[["1",1000,3900]],                                              lines: id, quantity, amount
 //	 "c":[["spend@day","2026-11-21",3900]],                              counters
-//	 "r":[[award,rule,unit,amount,owed,forgiven]],                       reversals
+//	 "r":[[award,rule,unit,amount,owed,forgiven,spent,at]],              reversals; when it counted only where a tier gave it
 //	 "x":[…], "g":[…], "h":[…], "b":[…], "m":[…], "k":{…}                redemptions, grants, counts, broken, moved, carried: as encoding/json writes them
 //	 "w":[["base",1,["earned",{"gave":["star",3]}],[steps],"star",3]],   rules: 1 fired, 2 dry run; why; steps; what it gave
 //	 "n":["nothing_earned",["lot",{…}]]}                                 notes: a code, or a code with its values
@@ -273,9 +273,13 @@ func (e *encoder) reversal(r *engine.Reversal) {
 	e.int(r.Owed)
 	e.raw(",")
 	e.int(r.Forgiven)
-	if r.Spent != 0 {
+	if r.Spent != 0 || !r.At.IsZero() {
 		e.raw(",")
 		e.int(r.Spent)
+	}
+	if !r.At.IsZero() {
+		e.raw(",")
+		e.time(r.At)
 	}
 	e.raw("]")
 }

@@ -251,6 +251,8 @@ type Reversal struct {
 	// Spent is the part of Forgiven that was spent, and not ended. Both are below zero, with an Amount of 0, where it is taken after all: from
 	// what had paid for the very purchase and comes back.
 	Spent int64 `json:"spent,omitempty"`
+	// At is when what a tier gave counted as earned: not with the purchase that comes back.
+	At time.Time `json:"at,omitzero"`
 }
 
 // Redemption statuses.

@@ -162,6 +162,9 @@ func NeedsOf(p *program.Compiled, st *State, f Fact) Needs {
 		}
 	default: // enough for anything that may touch lots and tiers
 		n.Lots = true
+		if f.Kind == MergeIn && st.Referral != nil { // it may turn out to have brought nobody new
+			n.LotIDs = st.Referral.Lots
+		}
 		n.Tallies = append(n.Tallies, HandOverTallies(p, st, f.OccurredAt)...)
 		n.Tallies = append(n.Tallies, moreChallengeTallies(p, st, f)...)
 		n.Tallies = append(n.Tallies, mergedThanks(p, st, &f)...)

@@ -210,7 +210,11 @@ func (w *work) tierRules() error {
 	before := len(w.d.Awards)
 	w.award(done)
 	for _, a := range w.d.Awards[before:] {
-		w.st.Settled = append(w.st.Settled, Settlement{Rule: a.Rule, Unit: a.Unit, At: w.now, Version: w.p.Version, Paid: a.Amount, Lots: []int64{a.Lot}, Fact: w.f.ID})
+		s := Settlement{Rule: a.Rule, Unit: a.Unit, At: w.now, Version: w.p.Version, Paid: a.Amount, Lots: []int64{a.Lot}, Fact: w.f.ID}
+		if !w.f.OccurredAt.Equal(w.now) {
+			s.Day = w.f.OccurredAt
+		}
+		w.st.Settled = append(w.st.Settled, s)
 	}
 	w.settleTiers(false)
 	return nil
@@ -273,6 +277,29 @@ func momentTallies(p *program.Compiled, st *State, f *Fact) []TallyRange {
 			if end := program.EndOf(r.Bought.Calendar, f.OccurredAt, p.Zone); !end.After(st.At) {
 				out = append(out, limitTallies(p, st, r.Limits, end)...)
 			}
+		}
+	case ReturnK: // what costs less than nothing may come back, a deposit say: then more was bought than was settled
+		out = append(out, settledTallies(p, st)...)
+	}
+	return out
+}
+
+// settledTallies are the counters that limit what periods that are over may still give.
+func settledTallies(p *program.Compiled, st *State) []TallyRange {
+	var out []TallyRange
+	for i := range st.Settled {
+		s := &st.Settled[i]
+		r := p.ByID[s.Rule]
+		if s.Period == "" || r == nil || r.Bought == nil {
+			continue
+		}
+		for _, t := range limitTallies(p, st, r.Limits, s.At) {
+			k := slices.IndexFunc(out, func(o TallyRange) bool { return o.Name == t.Name })
+			if k < 0 {
+				out = append(out, t)
+				continue
+			}
+			out[k].From, out[k].To = min(out[k].From, t.From), max(out[k].To, t.To)
 		}
 	}
 	return out

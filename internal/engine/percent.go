@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"math/big"
 	"slices"
 	"time"
@@ -19,6 +20,8 @@ type Settlement struct {
 	// Period is the period's name, At the moment after its end. A tier has no period: At is when it was reached.
 	Period string    `json:"period,omitempty"`
 	At     time.Time `json:"at"`
+	// Day is when what a tier gave counts as earned, where that is not At: of a purchase that came late.
+	Day time.Time `json:"day,omitzero"`
 	// Member is whose purchases it was for, where that member was merged into this one.
 	Member string `json:"member,omitempty"`
 	// Version is the version of the program that settled it.
@@ -293,6 +296,10 @@ func (w *work) undo(s *Settlement, r *program.CompiledRule, n int64, at time.Tim
 		return err
 	}
 	rev.Award = NoAward
+	if s.Period == "" { // it was earned with other goods, perhaps
+		at = cmp.Or(s.Day, s.At).UTC()
+		rev.At = at
+	}
 	w.d.Reversals = append(w.d.Reversals, rev)
 	w.countUnit(rev.Unit, -n, at)
 	for _, l := range r.Limits {

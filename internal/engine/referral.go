@@ -47,6 +47,8 @@ type ReferralState struct {
 	// Gave is what the friend got for that purchase, by unit, and GaveAt its business time: it goes back when the two turn out to be one person.
 	Gave   map[string]int64 `json:"gave,omitempty"`
 	GaveAt time.Time        `json:"gave_at,omitzero"`
+	// Lots are where it was put: what has ended of it is not taken from others.
+	Lots []int64 `json:"lots,omitempty"`
 }
 
 func (r *ReferralState) clone() *ReferralState {
@@ -175,10 +177,11 @@ func (w *work) welcomed() {
 	if r == nil || r.Status != ReferralQualified || r.Purchase != w.f.ID {
 		return
 	}
-	r.Gave, r.GaveAt = map[string]int64{}, w.f.OccurredAt
+	r.Gave, r.GaveAt, r.Lots = map[string]int64{}, w.f.OccurredAt, nil
 	for _, a := range w.d.Awards {
 		if a.Rule == program.ReferralRule {
 			r.Gave[a.Unit] += a.Amount
+			r.Lots = append(r.Lots, a.Lot)
 		}
 	}
 }
@@ -257,7 +260,7 @@ func (w *work) undoReferral() {
 	r := w.st.Referral
 	w.event(EvReferralUndone, map[string]string{"by": r.By, "purchase": r.Purchase})
 	w.note(NoteReferralUndone, nil)
-	r.Status, r.Purchase, r.Gave, r.GaveAt = ReferralUndone, "", nil, time.Time{}
+	r.Status, r.Purchase, r.Gave, r.GaveAt, r.Lots = ReferralUndone, "", nil, time.Time{}, nil
 	if pol := w.p.Referral; pol != nil && !pol.First && (r.Until == nil || w.now.Before(*r.Until)) {
 		r.Status = ReferralOpen
 	}
@@ -306,6 +309,12 @@ func (w *work) inheritReferral(c *Carried, other string) {
 	if theirs == nil {
 		return
 	}
+	theirs.Lots = nil // they have other numbers here, and what had ended has not come along
+	for _, l := range w.acc.Lots {
+		if l.Fact == theirs.Purchase && l.Open() {
+			theirs.Lots = append(theirs.Lots, l.ID)
+		}
+	}
 	if why := disproved(theirs, w.f.Member, w.st.FirstPurchaseAt); why != "" {
 		w.refuseReferral(theirs, why)
 		if w.st.Referral == nil {
@@ -327,7 +336,7 @@ func (w *work) refuseReferral(r *ReferralState, why string) {
 		}
 	}
 	w.note(NoteReferralRefused, Args{"word": word(why)})
-	r.Status, r.Purchase, r.Gave, r.GaveAt = ReferralRefused, "", nil, time.Time{}
+	r.Status, r.Purchase, r.Gave, r.GaveAt, r.Lots = ReferralRefused, "", nil, time.Time{}, nil
 }
 
 // takeWelcome takes back what the friend got of a unit.
@@ -337,7 +346,7 @@ func (w *work) takeWelcome(unit string, r *ReferralState) {
 	}
 	var lots []*ledger.Lot
 	for _, l := range w.acc.Lots {
-		if l.Fact == r.Purchase && l.Unit == unit {
+		if l.Unit == unit && (slices.Contains(r.Lots, l.ID) || l.Open() && l.Fact == r.Purchase) {
 			lots = append(lots, l)
 		}
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"math/big"
 	"slices"
 	"strconv"
@@ -636,7 +637,7 @@ func rebuildReturn(p *program.Compiled, set *program.CompiledTierSet, ret, bough
 	}
 	for _, r := range ret.Decision.Reversals {
 		if set.Metric == "unit:"+r.Unit {
-			add(at, -r.Amount)
+			add(cmp.Or(r.At, at), -r.Amount)
 		}
 	}
 	if set.Metric == "spend" {

@@ -658,13 +658,15 @@ func Rebuild(p *program.Compiled, tally string, past []Past) map[string]int64 {
 	for i := range past {
 		f, d := &past[i].Fact, &past[i].Decision
 		byID[f.ID] = &past[i]
+		// A merge may take back what one of the two had for the other: that stands in no award.
+		asCounted := f.Kind == MergeIn && slices.ContainsFunc(d.Counters, func(c Counter) bool { return c.Name == tally })
 		for _, b := range d.Broken {
-			if set != nil && set.Metric == "unit:"+b.Unit {
+			if set != nil && set.Metric == "unit:"+b.Unit && !asCounted {
 				add(b.At, -b.Amount)
 			}
 		}
 		for _, a := range d.Awards {
-			if set != nil && set.Metric == "unit:"+a.Unit {
+			if set != nil && set.Metric == "unit:"+a.Unit && !asCounted {
 				add(f.OccurredAt, a.Amount)
 			}
 		}
@@ -733,11 +735,18 @@ func Rebuild(p *program.Compiled, tally string, past []Past) map[string]int64 {
 			}
 		case MergeIn:
 			if c := f.Merge.Carried; c != nil {
-				for period, n := range c.Tallies[tally] {
-					out[period] += n
-				}
 				for period, n := range c.Tallies[visitDays] {
 					days[period] += n
+				}
+				for period, n := range c.Tallies[tally] {
+					if !asCounted {
+						out[period] += n
+					}
+				}
+			}
+			for _, c := range d.Counters {
+				if asCounted && c.Name == tally {
+					out[c.Period] += c.Add
 				}
 			}
 		}

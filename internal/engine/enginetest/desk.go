@@ -350,7 +350,7 @@ func (d *Desk) take(f engine.Fact) (_ *Taken, err error) {
 	if d.Pools != nil {
 		d.handed(&dec)
 	}
-	if err := d.catchUp(f, &t.Dues); err != nil {
+	if err := d.after(f, &t.Dues); err != nil {
 		return nil, err
 	}
 	if other, ok := d.otherSide(f, dec); ok {
@@ -429,6 +429,7 @@ func (d *Desk) brings(f *engine.Fact, t *Taken) error {
 			no.Add(n, err)
 			continue
 		}
+		use.ID = f.Purchase.Codes[n].Use // where it is given
 		u, err := d.take(use)
 		if err != nil {
 			no.Add(n, err)
@@ -575,6 +576,23 @@ func (d *Desk) due(member string, at, recorded time.Time, begins bool, dues *[]e
 	}
 	*dues = append(*dues, engine.Past{Fact: f, Decision: dec})
 	return nil
+}
+
+// after catches up after a fact; after what is used with a purchase, once the purchase is taken.
+func (d *Desk) after(f engine.Fact, dues *[]engine.Past) error {
+	part := f.Coupon != nil && f.Coupon.Do == engine.CouponUsed && f.Coupon.Purchase != "" || f.Voucher != nil && f.Voucher.Do == engine.VoucherUsed && f.Voucher.Purchase != "" ||
+		f.Use != nil && !f.Use.Undo && f.Use.Purchase != ""
+	if part {
+		return nil
+	}
+	for _, holder := range f.CodeHolders() {
+		of := f
+		of.Member = d.survivor(holder)
+		if err := d.catchUp(of, dues); err != nil {
+			return err
+		}
+	}
+	return d.catchUp(f, dues)
 }
 
 // catchUp decides what a late fact made due in the past, and lets the version of the account's own clock plan again after one that

@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -98,6 +99,7 @@ const benefits = `plans:
   - {id: pro, every: 1 month, benefits: [content, lounge]}
 benefits:
   - {id: content, value: {percent: 5}, grows: {by: {sum: spend, window: rolling 20 days}, steps: [{from: 50.00, percent: 7}]}}
+  - {id: rate, value: {percent: 6}, limit: [{per: week, times: 2}, {per: day, times: 1}]}
   - {id: lounge, when: {any: [{tier: {club: silver}}, {plan: pro}]}, limit: {per: week, times: 2}}
 `
 
@@ -107,9 +109,11 @@ var fading = []string{
 	"{id: fading, when: {member_for: 12 days}, value: {money: 5.00}, fades: {steps: [{after: 5 days, money: 1.00}, {after: 6 days, money: 0}], warn: 3 days}}",
 }
 
-// elsewhere is what else a drawn program has: a coupon, gift cards, and partners who award and take its points.
+// elsewhere is what else a drawn program has: coupons, gift cards, and partners who award and take its points.
 const elsewhere = `coupons:
   - {id: summer, word: SUMMER, percent: 10, least: 2.00, limit: [{per: week, times: 2}, {each: program, per: month, times: 5}]}
+  - {id: meal, word: MEAL, percent: 30, lines: {category: food}, limit: {per: month, times: 4}}
+  - {id: sorry, money: 4.00, uses: 3, group: g}
 gift_cards: {unit: gift, min: 1.00, most: 90.00, valid: 40 days, warn: 5 days}
 partners:
   - {id: hotel, awards: {point: 0.10}, most: 50, accepts: {point: 0.08}, limit: {per: week, times: 3}}
@@ -217,6 +221,8 @@ type History struct {
 
 	P       *program.Compiled
 	Members []string
+	// Coupon is a code of a coupon, which purchases bring; "" for none.
+	Coupon string
 	// Card is a gift card that things happen to besides; "" for none.
 	Card    string
 	Clock   time.Time
@@ -253,10 +259,26 @@ func (h *History) Issue(t *rapid.T) engine.Fact {
 		Card: &engine.Card{Amount: cents(t, "on the card", 100, 9000), Inactive: rapid.IntRange(0, 3).Draw(t, "inactive") == 0}}
 }
 
+// IssueCode gives the fact that the code of a coupon is made.
+func (h *History) IssueCode() engine.Fact {
+	return engine.Fact{Kind: engine.Enrolment, Member: h.Coupon, OccurredAt: h.Clock, RecordedAt: h.Clock, Enrolment: &engine.EnrolmentBody{Kind: engine.CouponCode},
+		Card: &engine.Card{Coupon: "sorry"}}
+}
+
 // Took notes a fact that was taken, so that later ones can be about it.
 func (h *History) Took(f engine.Fact) {
 	switch f.Kind {
 	case engine.PurchaseK:
+		for i := range f.Purchase.Codes { // somebody may try to take such a use back by hand
+			u := &f.Purchase.Codes[i]
+			use := engine.Fact{ID: u.Use, Member: cmp.Or(u.Holder, f.Member)}
+			switch {
+			case u.Coupon != "":
+				h.lowered = append(h.lowered, use)
+			case u.Benefit != "":
+				h.used = append(h.used, use)
+			}
+		}
 		h.bought = append(h.bought, f)
 		h.waiting = append(h.waiting, f)
 	case engine.Reserve, engine.Redeem:
@@ -311,6 +333,9 @@ func (h *History) Next(t *rapid.T) (f engine.Fact, ok bool) {
 	f.Member = rapid.SampledFrom(h.Members).Draw(t, "member")
 	if h.Card != "" && rapid.IntRange(0, 5).Draw(t, "card") == 0 {
 		f.Member, f.Kind = h.Card, rapid.SampledFrom(ofCards).Draw(t, "of cards")
+	}
+	if h.Coupon != "" && rapid.IntRange(0, 15).Draw(t, "code") == 0 {
+		f.Member, f.Kind = h.Coupon, rapid.SampledFrom([]engine.Kind{engine.CouponK, engine.CouponK, engine.Status}).Draw(t, "of codes")
 	}
 	if !h.Orderly && rapid.IntRange(0, 5).Draw(t, "late") == 0 {
 		f.OccurredAt = h.Clock.Add(-rapid.SampledFrom(waits).Draw(t, "by"))
@@ -455,6 +480,9 @@ func (h *History) body(t *rapid.T, f *engine.Fact) bool {
 		}
 	case engine.GrantK:
 		f.Grant = &engine.GrantBody{Reward: rapid.SampledFrom([]string{"mug", "buns", "buns"}).Draw(t, "granted"), Uses: int64(rapid.IntRange(0, 4).Draw(t, "uses")), Reason: "drawn"}
+		if !h.Plain && rapid.IntRange(0, 3).Draw(t, "a benefit") == 0 {
+			f.Grant.Reward, f.Grant.Benefit = "", "lounge"
+		}
 		if ends := f.OccurredAt.Add(9 * 24 * time.Hour); rapid.Bool().Draw(t, "ends") {
 			f.Grant.EndsAt = &ends
 		}
@@ -537,12 +565,15 @@ func (h *History) body(t *rapid.T, f *engine.Fact) bool {
 			f.Use = &engine.UseBody{Undo: true}
 			return about(h.used)
 		}
-		f.Use = &engine.UseBody{Benefit: rapid.SampledFrom([]string{"content", "lounge", "lounge"}).Draw(t, "benefit")}
+		f.Use = &engine.UseBody{Benefit: rapid.SampledFrom([]string{"content", "rate", "lounge", "lounge"}).Draw(t, "benefit")}
 	case engine.CouponK:
 		if h.Plain {
 			return false
 		}
 		f.Coupon = &engine.CouponStep{Do: engine.CouponUsed, Coupon: "summer", Total: cents(t, "total", 0, 3000)}
+		if f.Member == h.Coupon {
+			f.Coupon.Coupon = ""
+		}
 		if rapid.IntRange(0, 3).Draw(t, "undone") == 0 {
 			f.Coupon = &engine.CouponStep{Do: engine.CouponUnused}
 			return about(h.lowered)
@@ -685,7 +716,38 @@ func (h *History) purchase(t *rapid.T, member string) *engine.Purchase {
 			}
 		}
 	}
+	if !h.Plain && rapid.IntRange(0, 2).Draw(t, "brings") == 0 {
+		for range rapid.IntRange(1, 3).Draw(t, "how much") {
+			b.Codes = append(b.Codes, h.brought(t))
+		}
+	}
 	return b
+}
+
+// brought is something that lowers the price of a purchase.
+func (h *History) brought(t *rapid.T) engine.CodeUse {
+	switch rapid.IntRange(0, 5).Draw(t, "brought") {
+	case 0:
+		return engine.CodeUse{Coupon: "meal"}
+	case 1:
+		if h.Coupon != "" {
+			return engine.CodeUse{Coupon: "sorry", Holder: h.Coupon}
+		}
+	case 2:
+		return engine.CodeUse{Benefit: rapid.SampledFrom([]string{"content", "rate", "rate", "rate", "lounge", "fading"}).Draw(t, "benefit")}
+	case 3, 4:
+		var slips []engine.Fact
+		for _, r := range h.held {
+			if r.Redemption.Reward == "slip" {
+				slips = append(slips, r)
+			}
+		}
+		if len(slips) > 0 {
+			r := rapid.SampledFrom(slips).Draw(t, "slip")
+			return engine.CodeUse{Redemption: r.ID, Reward: "slip", Holder: r.Member}
+		}
+	}
+	return engine.CodeUse{Coupon: "summer"}
 }
 
 func (h *History) giveBack(t *rapid.T, f *engine.Fact) bool {

@@ -3,6 +3,7 @@ package enginetest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -37,8 +38,9 @@ func begin(t *rapid.T, o Options) (*Desk, *History) {
 	}
 	if !o.Plain {
 		d.Count(engine.PartnerPaid("airport"), engine.PartnerPeriod, int64(rapid.IntRange(1, 8).Draw(t, "paid ahead"))*1_000_000)
-		h.Card = "gft_1"
+		h.Card, h.Coupon = "gft_1", "cpn_1"
 		take(t, d, h, h.Issue(t))
+		take(t, d, h, h.IssueCode())
 	}
 	return d, h
 }
@@ -50,7 +52,12 @@ func TestAnyHistoryKeepsTheBooks(t *testing.T) {
 		d, h := begin(t, Options{})
 		for range rapid.IntRange(1, 40).Draw(t, "facts") {
 			if f, ok := h.Next(t); ok {
-				take(t, d, h, f)
+				off(t, d, f, take(t, d, h, f))
+			}
+			if rapid.IntRange(0, 5).Draw(t, "follow") == 0 {
+				if err := d.Follow(); err != nil {
+					t.Fatal(err)
+				}
 			}
 			if err := d.Verify(); err != nil {
 				t.Fatal(err)
@@ -97,6 +104,10 @@ func TestSaleLessItsReturnsIsNothing(t *testing.T) {
 			}
 			nothingLeft(t, d, bought)
 		}
+		if err := d.Follow(); err != nil {
+			t.Fatal(err)
+		}
+		usesBack(t, d)
 		for _, m := range h.Members {
 			for _, s := range d.Account(m).State.Settled {
 				if s.Period != "" && (s.Bought != 0 || s.Paid != 0) {
@@ -115,6 +126,9 @@ func TestSaleLessItsReturnsIsNothing(t *testing.T) {
 			}
 		}
 		if err := d.Verify(); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Replay(); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -157,6 +171,110 @@ func nothingLeft(t *rapid.T, d *Desk, bought engine.Fact) {
 			t.Fatalf("of line %+v of %s, %+v came back", l, bought.ID, lines[l.ID])
 		}
 	}
+}
+
+// off sees that what was brought with a purchase took off just what the goods cost less for it.
+func off(t *rapid.T, d *Desk, f engine.Fact, r *Taken) {
+	if r == nil || !f.Brings() || len(f.Purchase.Spend) > 0 {
+		return
+	}
+	plain := *f.Purchase
+	plain.Codes, plain.Redemptions = nil, nil
+	f.Purchase = &plain
+	without, err := d.Simulate(f)
+	if err != nil {
+		t.Fatalf("without what was brought it is refused: %v", err)
+	}
+	var less, sum int64
+	for i, l := range without.Decision.Lines {
+		with := r.Decision.Lines[i]
+		if less += l.Amount - with.Amount; with.Amount > l.Amount || with.Amount < min(l.Amount, 0) {
+			t.Fatalf("line %+v costs %+v with what was brought", l, with)
+		}
+	}
+	for _, u := range r.Fact.Purchase.Codes {
+		n, err := u.Amount.Minor(r.Program.Exponent)
+		if err != nil || n < 0 {
+			t.Fatal(u, err)
+		}
+		sum += n
+	}
+	if sum != less {
+		t.Fatalf("%d were taken off, the goods cost %d less", sum, less)
+	}
+}
+
+// usesBack sees that of what was used with purchases that all came back no use is left, and none came back twice: by the facts, and by what is counted.
+func usesBack(t *rapid.T, d *Desk) {
+	type place struct{ member, name, period string }
+	counted := map[place]int64{}
+	uses := map[string]int{}
+	for i := range d.log {
+		p := &d.log[i]
+		f := &p.Fact
+		switch {
+		case f.Kind == engine.PurchaseK:
+			for k := range f.Purchase.Codes {
+				uses[f.Purchase.Codes[k].Use]++
+			}
+			continue
+		case f.Kind == engine.ReturnK:
+			for _, c := range d.Find(f.Member, f.Parent).Fact.Purchase.Codes {
+				if back(p, c) {
+					uses[c.Use]--
+				}
+			}
+		case f.Coupon != nil && f.Coupon.Purchase != "", f.Use != nil && f.Use.Purchase != "":
+		case f.Source == engine.FollowUpSource && (f.Coupon != nil || f.Voucher != nil):
+		default:
+			continue
+		}
+		for _, c := range p.Decision.Counters {
+			if name := strings.TrimPrefix(c.Name, engine.ProgramTally); strings.HasPrefix(name, "coupon:") || strings.HasPrefix(name, "benefit:") {
+				at := place{f.Member, c.Name, c.Period}
+				if name != c.Name {
+					at.member = ""
+				}
+				counted[at] += c.Add
+			}
+		}
+		if f.Source == engine.FollowUpSource && f.Coupon != nil {
+			uses[f.Parent]--
+		}
+		if f.Source == engine.FollowUpSource && f.Voucher != nil {
+			uses[f.Voucher.Use]--
+		}
+	}
+	for use, n := range uses {
+		if n != 0 {
+			t.Fatalf("%s was used with a purchase and stands %d times", use, n)
+		}
+	}
+	for at, n := range counted {
+		if n != 0 {
+			t.Fatalf("%d of %s are counted still in %s of %s", n, at.name, at.period, at.member)
+		}
+	}
+	for _, m := range d.Members() {
+		for _, r := range d.Redeemed(m) {
+			if r.Voucher != nil && slices.ContainsFunc(r.Voucher.Used, func(u engine.VoucherUse) bool { return u.Purchase != "" }) {
+				t.Fatalf("%s is used with a purchase still: %+v", r.ID, r.Voucher.Used)
+			}
+		}
+		if wrong := engine.CheckCoupon(&d.Account(m).State, d.Facts(m)); wrong != "" {
+			t.Fatal(wrong)
+		}
+	}
+}
+
+// back says whether a return gave back a use that stands in its own books.
+func back(p *engine.Past, c engine.CodeUse) bool {
+	if c.Holder != "" {
+		return false
+	}
+	return slices.ContainsFunc(p.Decision.Events, func(e engine.Event) bool {
+		return c.Coupon != "" && e.Type == engine.EvCouponUndone && e.Data["coupon"] == c.Coupon || c.Benefit != "" && e.Type == engine.EvBenefitUnused && e.Data["use"] == c.Use
+	})
 }
 
 // Time that passes in one go is the same as time that passes moment by moment: when the sweep runs does not matter.
