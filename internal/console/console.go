@@ -216,6 +216,11 @@ func table() []line {
 		{"POST /console/me/sessions/end", anybody, (*Console).endSessions},
 		{"POST /console/program", anybody, (*Console).move},
 
+		{"GET /console/keys", "admin", (*Console).keys},
+		{"POST /console/keys", "admin", (*Console).createKey},
+		{"POST /console/keys/{key}/rotate", "admin", (*Console).rotateKey},
+		{"POST /console/keys/{key}/revoke", "admin", (*Console).revokeKey},
+
 		{"GET /console/staff", "admin", (*Console).staff},
 		{"POST /console/staff", "admin", (*Console).addStaff},
 		{"POST /console/staff/{staff}/role", "admin", (*Console).setRole},

@@ -6,7 +6,7 @@ import "lojal.dev/lojal/internal/page"
 var words = page.Join(
 	shellWords, doorWords, meWords, staffWords, memberWords, programWords, setUpWords, handWords, todayWords, passkeyWords,
 	rewardWords,
-	importWords,
+	importWords, keyWords,
 )
 
 var shellWords = page.Words{
