@@ -259,8 +259,15 @@ func (s *Server) simulate(ctx context.Context, in *simulateIn) (*SimulationResul
 	}
 	out := &SimulationResult{Results: make([]Outcome, len(in.Body.Facts))}
 	var opts record.SimOptions
-	if in.Body.Draft.JSON != nil {
-		doc, err := parseDocument(in.Body.Draft.JSON, "/draft")
+	text, at := []byte(in.Body.Draft.JSON), "/draft"
+	if in.Body.Source != "" {
+		if text != nil {
+			return nil, required("/draft", "Give either draft or source, not both.")
+		}
+		text, at = []byte(in.Body.Source), "/source"
+	}
+	if text != nil {
+		doc, err := parseDocument(text, at)
 		if err != nil {
 			return nil, err
 		}

@@ -238,6 +238,8 @@ func TestSimulate(t *testing.T) {
 			strings.TrimSuffix(strings.TrimPrefix(draft, `{"document": `), "}")+`}`).want(200)
 		d.is(true, "draft").is("100", "results", 0, "result", "earned", "star").is(0, "results", 0, "result", "version")
 		h.do("POST", "/v1/simulations", `{"facts": [{"purchase": {"amount": "1"}}], "draft": {"program": "x"}}`).refused(422, "invalid_program", "/draft/name")
+		h.do("POST", "/v1/simulations", `{"facts": [{"purchase": {"amount": "1"}}], "source": "program: x\n"}`).refused(422, "invalid_program", "/source/name")
+		h.do("POST", "/v1/simulations", `{"facts": [{"purchase": {"amount": "1"}}], "source": "program: x\n", "draft": {"program": "x"}}`).refused(422, "invalid_body", "/draft")
 		h.do("POST", "/v1/simulations", `{"facts": [{"purchase": {"member": "ext:1", "amount": "1", "occurred_at": "9999-01-01T00:00:00Z"}}]}`).want(200).
 			is("/purchase/occurred_at", "results", 0, "problem", "errors", 0, "pointer")
 		h.do("POST", "/v1/simulations", `{"facts": []}`).refused(422, "invalid_body", "/facts")

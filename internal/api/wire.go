@@ -404,6 +404,8 @@ type Simulation struct {
 	Facts []Raw[AnyFact] `json:"facts"`
 	// Draft is a program document to decide by, instead of the published versions.
 	Draft Raw[ProgramDocument] `json:"draft,omitzero"`
+	// Source is such a document as YAML text, in place of draft.
+	Source string `json:"source,omitempty"`
 }
 
 // SimulationResult says what would come of each fact.

@@ -203,8 +203,11 @@ func (c *Console) keepDraft(v *visit) error {
 	if err != nil {
 		return v.again(f, err, func(status int) error { return c.draftWith(v, status, draft{Source: source, Revision: revision}, f) })
 	}
-	if f.Get("then") == "publish" {
+	switch f.Get("then") {
+	case "publish":
 		return v.to("/console/program/publish")
+	case "try":
+		return v.to("/console/program/try")
 	}
 	return v.said("/console/program/draft", "draft_kept")
 }

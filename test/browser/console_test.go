@@ -28,7 +28,8 @@ func TestConsolePages(t *testing.T) {
 	}
 	for _, p := range []struct{ name, path string }{
 		{"today", "/console"}, {"today-year", "/console?period=year"}, {"members", "/console/members"}, {"members-none", "/console/members?q=nobody+at+all"}, {"member", member}, {"me", "/console/me"}, {"second-step", "/console/me/second-step"},
-		{"staff", "/console/staff"}, {"program", "/console/program"}, {"version", "/console/program/versions/1"}, {"draft", "/console/program/draft"}, {"publish", "/console/program/publish"}, {"not-found", nothing},
+		{"staff", "/console/staff"}, {"program", "/console/program"}, {"version", "/console/program/versions/1"}, {"draft", "/console/program/draft"}, {"publish", "/console/program/publish"}, {"try", "/console/program/try"},
+		{"tried", "/console/program/try?amount=250"}, {"tried-wrong", "/console/program/try?amount=a+lot&member=nobody"}, {"not-found", nothing},
 	} {
 		visit(ctx, t, h, p.name, p.path)
 	}
@@ -50,7 +51,7 @@ func TestAProgramIsChangedAndBroughtBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	broken := strings.Replace(source, "worth:", "wort:", 1)
-	mended := strings.Replace(source, "en: Coffee Stars", "en: Coffee Suns", 1)
+	mended := strings.Replace(strings.Replace(source, "en: Coffee Stars", "en: Coffee Suns", 1), "give: {unit: star, amount: 1, per: 10.00}", "give: {unit: star, amount: 3, per: 10.00}", 1)
 	if broken == source || mended == source {
 		t.Fatalf("the draft is another than the coffee bar:\n%s", source)
 	}
@@ -71,6 +72,21 @@ func TestAProgramIsChangedAndBroughtBack(t *testing.T) {
 	}
 	if !strings.Contains(seen, "Coffee Suns") {
 		t.Errorf("what changes is told as %q", seen)
+	}
+	var now, then string
+	err = chromedp.Run(ctx, chromedp.Click(`button[value="try"]`, chromedp.ByQuery), chromedp.WaitVisible("#f-amount", chromedp.ByQuery), chromedp.SetValue("#f-amount", "500", chromedp.ByQuery),
+		chromedp.SetValue("#f-at", "2026-12-09T12:00", chromedp.ByQuery), chromedp.Click(`form[action="/console/program/try"] button`, chromedp.ByQuery),
+		chromedp.Text(`section:has(> [id="by-try.now"])`, &now, chromedp.ByQuery), chromedp.Text(`section:has(> [id="by-try.draft"])`, &then, chromedp.ByQuery))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(now, "50 stars") || !strings.Contains(then, "150 stars") {
+		t.Errorf("a purchase gives now %q, and by the draft %q", now, then)
+	}
+	visit(ctx, t, h, "tried-both", "/console/program/try?amount=500&at=2026-12-09T12:00")
+	err = chromedp.Run(ctx, chromedp.Navigate(h.url+"/console/program/draft"))
+	if err != nil {
+		t.Fatal(err)
 	}
 	var title, back string
 	err = chromedp.Run(ctx, chromedp.Click(`button[value="publish"]`, chromedp.ByQuery), chromedp.WaitVisible(`form[action="/console/program/publish"] button`, chromedp.ByQuery),
