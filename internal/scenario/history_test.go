@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"lojal.dev/lojal/internal/code"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/db/dbtest"
 	"lojal.dev/lojal/internal/engine"
@@ -88,7 +89,7 @@ func (w twice) play(t *rapid.T) {
 			continue
 		}
 		req := record.Request{Program: w.program, Member: f.Member, Fact: f, Now: w.h.Clock, Own: f.Source == engine.OrderSource}
-		if f.Member == w.h.Card {
+		if f.Member == w.h.Card || f.Member == w.h.Coupon {
 			req.Member, req.Holder = "", f.Member
 		}
 		if f.Kind == engine.ProfileK {
@@ -100,6 +101,7 @@ func (w twice) play(t *rapid.T) {
 		}
 		if err == nil {
 			w.compare(t, r)
+			w.usesBack(t, r)
 			continue
 		}
 		if errs.CodeOf(err) == errs.CodeInternal {
@@ -119,12 +121,37 @@ func (w twice) play(t *rapid.T) {
 	}
 }
 
-// elsewhere issues a gift card, and has a partner pay ahead.
+// usesBack records that what was used with a purchase comes back to the books of others, as it follows from a return.
+func (w twice) usesBack(t *rapid.T, of *record.Result) {
+	for _, e := range of.Decision.Events {
+		if e.Type != engine.EvCodeBack {
+			continue
+		}
+		f, ok := engine.FollowUp(e, of.Fact.Member, of.Fact.ID, of.Fact.OccurredAt)
+		if !ok {
+			t.Fatalf("nothing follows from %v", e)
+		}
+		req := record.Request{Program: w.program, Fact: f, Now: w.h.Clock, Own: true}
+		req.Name(f.Member)
+		if r, err := w.recorder.Record(t.Context(), req); err == nil {
+			w.compare(t, r)
+		} else if errs.CodeOf(err) == errs.CodeInternal {
+			t.Fatal(err)
+		}
+	}
+}
+
+// elsewhere issues a gift card and the code of a coupon, and has a partner pay ahead.
 func (w twice) elsewhere(t *rapid.T) {
 	ctx := t.Context()
 	w.h.Card = ids.New("gft", time.Now())
 	r, err := w.recorder.Record(ctx, record.Request{Program: w.program, Holder: w.h.Card, Fact: w.h.Issue(t), Now: w.h.Clock})
 	if err != nil {
+		t.Fatal(err)
+	}
+	w.compare(t, r)
+	w.h.Coupon = ids.New(code.CouponPrefix, time.Now())
+	if r, err = w.recorder.Record(ctx, record.Request{Program: w.program, Holder: w.h.Coupon, Fact: w.h.IssueCode(), Now: w.h.Clock}); err != nil {
 		t.Fatal(err)
 	}
 	w.compare(t, r)
@@ -156,11 +183,11 @@ func (w twice) compare(t *rapid.T, r *record.Result) {
 
 // stand compares what the members have now and in three months.
 func (w twice) stand(t *rapid.T) {
-	for _, m := range append(slices.Clone(w.h.Members), w.h.Card) {
+	for _, m := range append(slices.Clone(w.h.Members), w.h.Card, w.h.Coupon) {
 		for _, days := range []int{0, 90} {
 			at := w.h.Clock.AddDate(0, 0, days)
 			look := w.recorder.ViewLots
-			if m == w.h.Card {
+			if m == w.h.Card || m == w.h.Coupon {
 				look = w.recorder.ViewCard
 			}
 			acc, _, err := look(t.Context(), w.program, m, at)

@@ -314,6 +314,11 @@ func (d *Desk) take(f engine.Fact) (_ *Taken, err error) {
 			return nil, err
 		}
 	}
+	for _, holder := range f.CodeHolders() {
+		if err := d.bringUp(d.survivor(holder), f.OccurredAt, f.RecordedAt, &t.Dues); err != nil {
+			return nil, err
+		}
+	}
 	was := d.snapshot()
 	defer func() {
 		if err != nil {
