@@ -157,6 +157,29 @@ func table() []line {
 		{"POST /console/members/{member}/close", "members:write", closeAct.do},
 		{"GET /console/facts/{fact}", "members:read", (*Console).fact},
 
+		{"GET /console/till", "purchases:write", (*Console).till},
+		{"POST /console/till/place", "purchases:write", (*Console).place},
+		{"GET /console/till/enrol", "members:write", (*Console).tillEnrolPage},
+		{"POST /console/till/enrol", "members:write", (*Console).tillEnrol},
+		{"GET /console/till/guest", "purchases:write", (*Console).guestPage},
+		{"POST /console/till/guest", "purchases:write", (*Console).guest},
+		{"GET /console/till/return", "purchases:write", (*Console).returnPage},
+		{"POST /console/till/return", "purchases:write", (*Console).takeBack},
+		{"GET /console/till/members/{member}", "purchases:write", (*Console).tillMember},
+		{"POST /console/till/members/{member}/purchase", "purchases:write", (*Console).tillPurchase},
+		{"POST /console/till/members/{member}/claim", "purchases:write", (*Console).claim},
+		{"GET /console/till/members/{member}/stamps/{challenge}", "activities:write", (*Console).stampPage},
+		{"POST /console/till/members/{member}/stamps/{challenge}", "activities:write", (*Console).stamp},
+		{"GET /console/till/members/{member}/rewards/{reward}", "redemptions:write", (*Console).redeemPage},
+		{"POST /console/till/members/{member}/rewards/{reward}", "redemptions:write", (*Console).redeem},
+		{"GET /console/till/members/{member}/benefits/{benefit}", "benefits:write", (*Console).usePage},
+		{"POST /console/till/members/{member}/benefits/{benefit}", "benefits:write", (*Console).use},
+		{"GET /console/till/offline", "purchases:write", (*Console).offline},
+		{"GET /console/till/now", "purchases:write", (*Console).whoIsHere},
+		{"POST /console/till/send", "purchases:write", (*Console).sendKept},
+		{"GET /console/till/worker.js", nobody, (*Console).worker},
+		{"GET /console/till/app.webmanifest", nobody, (*Console).appManifest},
+
 		{"GET /console/program", "programs:read", (*Console).program},
 		{"GET /console/program/versions/{version}", "programs:read", (*Console).edition},
 		{"POST /console/program/versions/{version}/back", "programs:write", (*Console).rollBack},
@@ -289,6 +312,9 @@ func (c *Console) fail(v *visit, err error) {
 	}
 	e := errs.As(err)
 	switch {
+	case v.r.Header.Get("Accept") == "application/json" && v.asksData():
+		v.failData(e)
+		return
 	case e.Reason == "second_step":
 		_ = v.to("/console/second-step")
 		return

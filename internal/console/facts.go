@@ -113,24 +113,7 @@ func (v *visit) head(t told) string {
 	switch {
 	case s.Purchase != nil && t.Kind == "purchase":
 		p := s.Purchase
-		sum := p.Amount.String()
-		if len(p.Lines) > 0 {
-			total := int64(0)
-			scale := money.Exponent(v.currency(p.Currency))
-			add := func(d money.Decimal, sign int64) {
-				if n, err := d.Minor(scale); err == nil {
-					total += sign * n
-				}
-			}
-			for _, l := range p.Lines {
-				add(decimal(l.Amount), 1)
-			}
-			add(p.Shipping.Amount, 1)
-			for _, d := range p.Discounts {
-				add(d.Amount, -1)
-			}
-			sum = money.Format(total, scale)
-		}
+		sum, _ := v.total(t)
 		parts = append(parts, v.sum(p.Currency, sum))
 		if w := cmp.Or(p.Store, p.Channel); w != "" {
 			parts = append(parts, v.word(w))
@@ -146,6 +129,32 @@ func (v *visit) head(t told) string {
 		}
 	}
 	return strings.Join(parts, " · ")
+}
+
+// total is what a purchase came to, with its shipping and less its discounts; false where the fact is none.
+func (v *visit) total(t told) (string, bool) {
+	p := t.sent().Purchase
+	if p == nil {
+		return "", false
+	}
+	if len(p.Lines) == 0 {
+		return p.Amount.String(), true
+	}
+	total := int64(0)
+	scale := money.Exponent(v.currency(p.Currency))
+	add := func(d money.Decimal, sign int64) {
+		if n, err := d.Minor(scale); err == nil {
+			total += sign * n
+		}
+	}
+	for _, l := range p.Lines {
+		add(decimal(l.Amount), 1)
+	}
+	add(p.Shipping.Amount, 1)
+	for _, d := range p.Discounts {
+		add(d.Amount, -1)
+	}
+	return money.Format(total, scale), true
 }
 
 // reason is what was given as one.

@@ -47,10 +47,10 @@ type attention struct {
 
 var periods = []string{"7d", "28d", "90d", "month", "year"}
 
-// first is the first page: for who serves members at a till that is the list of members, for all others how the program goes.
+// first is the first page: for who serves members in a shop that is the till, for all others how the program goes.
 func (c *Console) first(v *visit) error {
 	if !v.may("programs:read") || v.session.Role == staff.Store {
-		return v.to("/console/members")
+		return v.to("/console/till")
 	}
 	word := v.r.URL.Query().Get("period")
 	if !slices.Contains(periods, word) {

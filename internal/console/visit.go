@@ -34,6 +34,9 @@ type visit struct {
 	programs []version.Program
 	p        *program.Compiled
 	api      page.API
+	// scripts are assets that the page has besides those of all pages, manifest is that of the app that it can be put on a home screen as.
+	scripts  []string
+	manifest string
 	done     bool
 }
 

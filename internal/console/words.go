@@ -7,6 +7,7 @@ var words = page.Join(
 	shellWords, doorWords, meWords, staffWords, memberWords, programWords, setUpWords, handWords, todayWords, passkeyWords, tryWords,
 	rewardWords,
 	importWords, keyWords,
+	tillPageWords,
 )
 
 var shellWords = page.Words{

@@ -29,6 +29,37 @@ document.addEventListener("submit", (event) => {
   form.dataset.sent = "yes";
 });
 
+// Who signs out leaves nothing of the till on the device but what is not sent yet.
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  if (form.getAttribute("action") !== "/console/sign-out" || !window.caches) return;
+  event.preventDefault();
+  try {
+    localStorage.removeItem("lojal-till");
+    for (const name of await caches.keys()) if (name.startsWith("lojal-till-")) await caches.delete(name);
+    if ((await indexedDB.databases?.())?.some((d) => d.name === "lojal-till")) await forgetSent();
+  } finally {
+    form.submit();
+  }
+});
+
+function forgetSent() {
+  return new Promise((done) => {
+    const open = indexedDB.open("lojal-till");
+    open.onerror = done;
+    open.onsuccess = () => {
+      const tx = open.result.transaction("items", "readwrite");
+      tx.oncomplete = tx.onabort = done;
+      tx.objectStore("items").openCursor().onsuccess = (event) => {
+        const at = event.target.result;
+        if (!at) return;
+        if (at.value.state === "sent") at.delete();
+        at.continue();
+      };
+    };
+  });
+}
+
 // A page that comes back from the browser's memory may send its form again.
 addEventListener("pageshow", (event) => {
   if (event.persisted) for (const form of document.forms) delete form.dataset.sent;
