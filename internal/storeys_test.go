@@ -20,7 +20,7 @@ var storeys = []struct{ name, rooms string }{
 	{"FLOWS", "record order raffle claim errand sweep relay journey importer backtest insight seal verify export doctor scenario demo bench"},
 	{"BOOKS", "audit version key staff code giftcard member signin books partner waiting webhook reward event consent"},
 	{"HEART", "condition ledger program engine explain terms advice"},
-	{"GROUND", "errs money ids lang logs trace db health job web tint page message"},
+	{"GROUND", "errs money ids lang logs trace db health job web tint page message wallet"},
 }
 
 // impure is what the heart may not know: it decides from what it is given, and the same again each time.

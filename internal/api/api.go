@@ -53,6 +53,10 @@ type Config struct {
 	Metrics prometheus.Registerer
 	// Targets are what webhooks may be sent to besides public addresses.
 	Targets relay.Targets
+	// URL is where people reach the server, without a slash behind; it may be empty.
+	URL string
+	// Wallets are those of phones that members' cards can be kept in.
+	Wallets Wallets
 	// Wake, when set, has the relay look at its webhooks now.
 	Wake func()
 	// Tracer makes a span of each request; nil makes none.

@@ -178,6 +178,7 @@ func newHouse(t testing.TB, d *db.DB, limits Limits) *house {
 	h.rec = record.New(d, h.vs)
 	t.Cleanup(h.rec.Close)
 	h.srv = New(Config{
+		URL: "https://lojal.example.no", Wallets: phones(t),
 		DB: d, Recorder: h.rec, Versions: h.vs, Clock: h.clock, Limits: limits, Build: BuildInfo{Version: "test"},
 		Logger: slog.New(slog.NewJSONHandler(&lockedBuffer{Buffer: h.log}, nil)),
 	})

@@ -105,6 +105,7 @@ func (s *Server) pages(mux *http.ServeMux) (patterns []string) {
 		put(p.pattern, p)
 	}
 	const html = "text/html; charset=utf-8"
+	put("GET /marks/{program}", http.HandlerFunc(s.marks))
 	put("GET /docs", once(html, func() []byte { return newDocument().page("reference.html", s.Build) }))
 	put("GET /docs/errors", once(html, func() []byte { return newDocument().page("errors.html", s.Build) }))
 	return patterns

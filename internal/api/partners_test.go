@@ -23,6 +23,7 @@ import (
 // The statement as PDF is not looked into by the document's schema.
 var _ = func() bool {
 	openapi3filter.RegisterBodyDecoder("application/pdf", openapi3filter.FileBodyDecoder)
+	openapi3filter.RegisterBodyDecoder("application/vnd.apple.pkpass", openapi3filter.FileBodyDecoder)
 	return true
 }()
 

@@ -86,6 +86,16 @@ func table() []*Route {
 			Tag: members, Summary: "Give a member a card number", Status: http.StatusCreated, Example: []string{mem},
 			Text: "Draws a number of 16 digits for who has no card: what the member's pages, a wallet pass or a letter show as a bar code. Who has one keeps it.",
 		}),
+		route("GET", "/v1/members/{member}/wallet", "members:read", (*Server).walletWays, About{
+			Tag: members, Summary: "Say in which wallets a card can be kept", Example: []string{mem}, Text: "Which wallets of phones are set up here, and the number that the card shows.",
+		}),
+		raw[walletCardIn, string]("GET", "/v1/members/{member}/wallet/apple", "members:read", (*Server).walletApple, About{
+			Tag: members, Summary: "Get a card for Apple Wallet", Example: []string{mem}, Query: "lang=nb", Media: "application/vnd.apple.pkpass", Problems: []int{http.StatusConflict},
+			Text: "A signed pass with the member's name, card number as a QR code, balance and tier, in nb, sv, da and en by the phone's setting. It shows the balance of now and is not brought up to date by itself. It is refused where the operator has set up no certificate, and for a member without a card.",
+		}),
+		route("GET", "/v1/members/{member}/wallet/google", "members:read", (*Server).walletGoogle, About{
+			Tag: members, Summary: "Get a link for Google Wallet", Example: []string{mem}, Query: "lang=nb", Problems: []int{http.StatusConflict}, Text: "Whoever opens it is asked whether to keep the card: give it to the member alone. It has the same on it, in the language that is asked for.",
+		}),
 		route("GET", "/v1/members/{member}/balances", "members:read", (*Server).getBalances, About{
 			Tag: members, Summary: "Get balances with their lots", Example: []string{mem},
 			Text: "What the member has of each unit, what it is worth, when it ends. `?at=` in the past gives what was held then, in business time and without lots; in the future what would be left if nothing happened.",

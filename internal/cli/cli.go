@@ -52,6 +52,7 @@ type grammar struct {
 	Webhook      webhookCmd      `cmd:"" help:"Tell other systems of what happens."`
 	Import       importCmd       `cmd:"" help:"Take members, purchases or activities from a file."`
 	Member       memberCmd       `cmd:"" help:"Look at members."`
+	Wallet       walletCmd       `cmd:"" help:"Put members' cards into the wallets of phones."`
 	GiftCard     giftCardCmd     `cmd:"" help:"Issue and look after gift cards."`
 	Code         codeCmd         `cmd:"" help:"Say what codes of gift cards, vouchers and coupons are worth."`
 	Claim        claimCmd        `cmd:"" help:"Give purchases that wait to their members."`

@@ -17,11 +17,12 @@ type doctorCmd struct {
 	Connections int    `placeholder:"N" help:"Connections that a server opens, to compare with what the database server allows; 16 when left out."`
 	All         bool   `help:"Print what is well, too."`
 	mailing
+	wallets
 	database
 }
 
 func (doctorCmd) Help() string {
-	return `Configuration, disk, the mail server, files, versions, clocks, time zones, the database's settings, sessions and tables, programs, keys, work that
+	return `Configuration, disk, the mail server, the certificate for passes, files, versions, clocks, time zones, the database's settings, sessions and tables, programs, keys, work that
 waits, deliveries, jobs, seals and backups are looked over. Each finding says in words what is so and what to do. Nothing is changed,
 and it can be run at any time, beside a server.
 
@@ -37,6 +38,11 @@ func (c *doctorCmd) Run(e *env) (err error) {
 	in := doctor.Input{URL: c.DB, Given: c.DB != os.Getenv("LOJAL_DB"), Version: strings.TrimSpace(e.build.Version + " " + e.build.Commit), Clock: e.now,
 		Connections: c.Connections, Deep: c.Deep, Backups: c.Backups}
 	in.Mail, in.MailErr = c.smtp(e)
+	if phones, err := c.load(); err != nil {
+		in.PassErr = err
+	} else if phones.Apple != nil {
+		in.PassEnds = phones.Apple.Ends()
+	}
 	if in.DB, in.OpenErr = db.Open(e.ctx, c.DB, db.Options{Unmigrated: true}); in.OpenErr == nil {
 		defer closing(in.DB, &err)
 	}

@@ -52,6 +52,7 @@ type serveCmd struct {
 	tuning
 	mailing
 	signingIn
+	wallets
 	database
 	Settings bool `help:"Print the settings that would be in force and where each comes from, and stop."`
 }
@@ -82,7 +83,7 @@ func (c *serveCmd) Run(e *env) error {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return errs.Malformed("tls", "A certificate and its key go together: give both --tls-cert and --tls-key.")
 	}
-	s := &server{c: &c.listening, t: &c.tuning, mailing: c.mailing, signing: c.signingIn, e: e, proxies: proxies}
+	s := &server{c: &c.listening, t: &c.tuning, mailing: c.mailing, signing: c.signingIn, wallets: c.wallets, e: e, proxies: proxies}
 	s.open = func(opts db.Options) (*db.DB, error) {
 		opts.Migrate = !c.NoMigrate
 		d, err := c.await(e, s, opts)

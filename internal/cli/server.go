@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -53,6 +54,7 @@ type server struct {
 	t       *tuning
 	mailing mailing
 	signing signingIn
+	wallets wallets
 	e       *env
 	proxies *web.Proxies
 	// demo says that the data are a sample.
@@ -126,6 +128,13 @@ func (s *server) serve(ready func(d *db.DB, url string)) (err error) {
 	if s.sender, err = s.mailing.sender(s.e, s.log, s.demo); err != nil {
 		return err
 	}
+	phones, err := s.wallets.load()
+	if err != nil {
+		return err
+	}
+	if phones.Google != nil && !strings.HasPrefix(s.c.URL, "https://") {
+		return errs.Malformed("google_wallet", "--google-wallet-issuer needs --url https://…: Google fetches the program's picture from there.")
+	}
 	s.versions = &version.Cache{}
 	s.jobs = job.NewRunner(job.Options{DB: s.db, Clock: s.e.now, Logger: s.log, Lease: s.c.Lease, Metrics: s.registry, Tracer: s.tracer})
 	s.health = health.New(s.db)
@@ -139,6 +148,7 @@ func (s *server) serve(ready func(d *db.DB, url string)) (err error) {
 		DB: s.db, Recorder: s.recorder, Versions: s.versions, Clock: s.e.now, Logger: s.log, Build: api.BuildInfo(s.e.build),
 		Health: s.health, Metrics: s.registry, Tracer: s.tracer, Proxies: s.proxies, LogEvery: logEvery, Slow: s.t.SlowAfter,
 		Limits: api.Limits{Requests: s.t.MaxRequests, Bodies: bodyMemory(memory)}, Targets: targets, Wake: s.wake,
+		URL: strings.TrimRight(s.c.URL, "/"), Wallets: phones,
 	})
 	s.relay = relay.New(relay.Options{
 		DB: s.db, Clock: s.e.now, Logger: s.log, Render: s.door.RenderEvents, Targets: targets, Timeout: s.c.WebhookTimeout, Version: s.e.build.Version,

@@ -36,7 +36,7 @@ func (l Level) Worse(than Level) bool { return slices.Index(levels, l) > slices.
 
 // Finding is what was seen of one thing.
 type Finding struct {
-	// Check names what was looked at: program, clock, zones, configuration, mail, disk, file, settings, sessions, schema, versions, keys,
+	// Check names what was looked at: program, clock, zones, configuration, mail, passes, disk, file, settings, sessions, schema, versions, keys,
 	// work, deliveries, jobs, errands, seals, backups, pools.
 	Check string `json:"check"`
 	Level Level  `json:"level"`
@@ -92,6 +92,9 @@ type Input struct {
 	// Mail is how messages are sent, nil when nothing is set; or MailErr says what is wrong with its settings.
 	Mail    *message.SMTP
 	MailErr error
+	// PassEnds is when the certificate for passes does, zero without one; or PassErr says what is wrong with the settings of wallets.
+	PassEnds time.Time
+	PassErr  error
 	// Limits are what is borne; those left out are the usual ones.
 	Limits Limits
 }
@@ -162,6 +165,7 @@ func Examine(ctx context.Context, in Input) *Report {
 	e.program()
 	e.configuration()
 	e.mail(ctx)
+	e.passes()
 	if e.OpenErr != nil {
 		e.unopened()
 		return e.out

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"time"
 
 	"lojal.dev/lojal/internal/errs"
 )
@@ -19,5 +20,24 @@ func (e *exam) mail(ctx context.Context) {
 			return
 		}
 		e.okf("mail", "The mail server %s answers and lets us in; nothing was sent.", e.Mail.Server())
+	}
+}
+
+// passSoon is how long before its end the certificate for passes is warned of: Apple issues a new one within minutes, but somebody must ask for it.
+const passSoon = 30 * 24 * time.Hour
+
+// passes looks how long passes can still be signed.
+func (e *exam) passes() {
+	left := e.PassEnds.Sub(e.now)
+	switch {
+	case e.PassErr != nil:
+		e.say("passes", Error, errs.As(e.PassErr).Message, "A server does not start with it: see docs/wallet.md.")
+	case e.PassEnds.IsZero():
+	case left <= 0:
+		e.say("passes", Error, "The certificate for Apple Wallet has ended: no new passes are made.", "Renew it at Apple, as docs/wallet.md says.")
+	case left < passSoon:
+		e.say("passes", Warning, "The certificate for Apple Wallet ends in "+round(left)+".", "Renew it at Apple, as docs/wallet.md says. Passes that are out stay valid.")
+	default:
+		e.okf("passes", "The certificate for Apple Wallet is valid for another %s.", round(left))
 	}
 }

@@ -61,3 +61,29 @@ func TestTheMailServerIsAskedAndNothingIsSent(t *testing.T) {
 	<-done
 	says(doctor.Input{Mail: mail}, doctor.Error, "cannot be reached")
 }
+
+func TestTheCertificateForPassesIsWatched(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		in    doctor.Input
+		level doctor.Level
+		word  string
+	}{
+		{doctor.Input{PassEnds: now.Add(100 * 24 * time.Hour)}, doctor.OK, "100 days"},
+		{doctor.Input{PassEnds: now.Add(10 * 24 * time.Hour)}, doctor.Warning, "ends in 10 days"},
+		{doctor.Input{PassEnds: now}, doctor.Error, "has ended"},
+		{doctor.Input{PassErr: errs.Malformed("apple_pass", "Give all three.")}, doctor.Error, "Give all three."},
+		{doctor.Input{}, "", ""},
+	} {
+		c.in.Clock, c.in.OpenErr = func() time.Time { return now }, errs.NotFound("database", "There is no database.")
+		var said doctor.Finding
+		for _, f := range doctor.Examine(t.Context(), c.in).Findings {
+			if f.Check == "passes" {
+				said = f
+			}
+		}
+		if said.Level != c.level || !strings.Contains(said.Message, c.word) {
+			t.Errorf("%+v, want %s with %q", said, c.level, c.word)
+		}
+	}
+}
