@@ -278,7 +278,13 @@ func (s *Server) patchMember(ctx context.Context, in *patchMemberIn) (*MemberVie
 	if err != nil {
 		return nil, err
 	}
+	if err := in.ownChange(before); err != nil {
+		return nil, err
+	}
 	var revision int64
+	if in.key.Member != "" && in.Body.Birth.Set { // it is said once
+		revision = before.Revision
+	}
 	if in.IfMatch != "" {
 		if !web.Matches(in.IfMatch, before.tag, false) {
 			return nil, errs.Conflict("stale_revision", "The member was changed in between: read it again, then change it.").With("revision", before.Revision)
@@ -288,6 +294,9 @@ func (s *Server) patchMember(ctx context.Context, in *patchMemberIn) (*MemberVie
 	change := in.Body.change()
 	if _, err := s.Recorder.Record(ctx, record.Request{Program: in.program(), Member: id, Fact: engine.Fact{Kind: engine.ProfileK},
 		Patch: &change, Revision: revision, Now: in.now, Actor: in.actor()}); err != nil {
+		if in.key.Member != "" && errs.Is(err, errs.CodeConflict, "identifier_taken") {
+			return nil, nobodys(err)
+		}
 		return nil, err
 	}
 	out, _, err := s.memberView(ctx, &in.Call, id)

@@ -44,6 +44,7 @@ var ownRoutes = map[string]whose{
 	"GET /v1/members/{member}/wallet":                   inPath,
 	"GET /v1/members/{member}/wallet/apple":             inPath,
 	"GET /v1/members/{member}/wallet/google":            inPath,
+	"POST /v1/members/{member}/close":                   inPath,
 	"GET /v1/members/{member}/balances":                 inPath,
 	"GET /v1/members/{member}/targets":                  inPath,
 	"GET /v1/members/{member}/facts":                    inPath,
@@ -161,9 +162,59 @@ func (in *enrolIn) asMember(string) error {
 
 func (in *patchMemberIn) asMember(string) error {
 	b := in.Body
-	b.Name, b.GivenName, b.FamilyName, b.Language = Change{}, Change{}, Change{}, Change{}
+	b.Name, b.GivenName, b.FamilyName, b.Language, b.Country, b.Postcode = Change{}, Change{}, Change{}, Change{}, Change{}, Change{}
+	b.Email, b.Phone, b.Birth = Change{}, Change{}, Change{} // see ownChange
 	if !reflect.ValueOf(b).IsZero() {
 		return notTheirs("")
+	}
+	return nil
+}
+
+// ownChange refuses a member an address that has not been shown to be theirs, and another day of birth than the one that is known: birthdays are worth
+// something.
+func (in *patchMemberIn) ownChange(before *MemberView) error {
+	if in.key.Member == "" {
+		return nil
+	}
+	for _, a := range []struct {
+		kind string
+		to   Change
+	}{{member.Email, in.Body.Email}, {member.Phone, in.Body.Phone}} {
+		if a.to.Set && (a.to.Value == "" || proven(a.kind, a.to.Value) != in.key.Shown) {
+			return notTheirs("/" + a.kind)
+		}
+	}
+	if b := in.Body.Birth; b.Set && before.Birth != "" && b.Value != before.Birth {
+		return notTheirs("/birth")
+	}
+	return nil
+}
+
+// nobodys is a refusal that says nothing of the member whose identifier it is: who asks has shown that it is theirs too.
+func nobodys(err error) error {
+	e := errs.Conflict("identifier_taken", "Another membership has this address.")
+	for _, f := range errs.As(err).Fields {
+		e.Fields = append(e.Fields, errs.Field{Pointer: f.Pointer, Reason: "identifier_taken", Message: e.Message})
+	}
+	return e
+}
+
+func proven(kind, value string) string { return kind + ":" + value }
+
+// Proven adds to the right of a member of [As] that an address, as it is kept, was just now shown to be theirs.
+func Proven(ctx context.Context, kind, value string) context.Context {
+	k, ok := ctx.Value(insideKey{}).(*key.Key)
+	if !ok || k.Member == "" {
+		return ctx
+	}
+	with := *k
+	with.Shown = proven(kind, value)
+	return context.WithValue(ctx, insideKey{}, &with)
+}
+
+func (in *statusIn) asMember(string) error {
+	if in.Body != nil && in.Body.Reason != "" {
+		return notTheirs("/reason")
 	}
 	return nil
 }

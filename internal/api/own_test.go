@@ -120,7 +120,11 @@ func TestAMemberReachesWhatIsTheirsAndNothingElse(t *testing.T) {
 				"PATCH /v1/members/{member}": `{"language": "sv"}`, "POST /v1/redemptions": `{"member": "` + me.id + `", "reward": "mug", "commit": true}`,
 				"POST /v1/members/{member}/benefits/{benefit}/uses": `{}`,
 			}[name]
-			a := h.ask(me.id, r.Method, pathOf(r, me)+query, body)
+			who := me
+			if name == "POST /v1/members/{member}/close" { // after it nothing else is answered
+				who = h.someone("0003", "Cara")
+			}
+			a := h.ask(who.id, r.Method, pathOf(r, who)+query, body)
 			told(a, "their own")
 			if a.code >= 400 && a.code != http.StatusConflict || a.code == http.StatusConflict && r.Method == http.MethodGet {
 				t.Errorf("%s is answered %d: %s", a.what, a.code, a.raw)
@@ -139,9 +143,14 @@ func TestAMemberReachesWhatIsTheirsAndNothingElse(t *testing.T) {
 		for _, ref := range []string{other.id, "ext:0002", "ext:0001", "card:CARD-Anna", "", "mem_x"} {
 			h.ask(me.id, "POST", "/v1/redemptions", `{"member": "`+ref+`", "reward": "mug", "commit": true}`).denied(404, "member_not_found")
 		}
-		for _, b := range []string{`{"email": "x@example.no"}`, `{"external_id": "1"}`, `{"attributes": {"vip": "yes"}}`, `{"birth": "01-01"}`, `{"phone": null}`} {
+		for _, b := range []string{`{"email": "x@example.no"}`, `{"external_id": "1"}`, `{"attributes": {"vip": "yes"}}`, `{"phone": null}`} {
 			h.ask(me.id, "PATCH", "/v1/members/"+me.id, b).denied(403, "not_for_members")
 		}
+		// A day of birth is said once.
+		h.ask(me.id, "PATCH", "/v1/members/"+me.id, `{"birth": "01-01", "postcode": "0150"}`).want(200)
+		h.ask(me.id, "PATCH", "/v1/members/"+me.id, `{"birth": "02-01"}`).denied(403, "not_for_members")
+		h.ask(me.id, "PATCH", "/v1/members/"+me.id, `{"birth": null}`).denied(403, "not_for_members")
+		h.ask(me.id, "POST", "/v1/members/"+me.id+"/close", `{"reason": "x"}`).denied(403, "not_for_members")
 		h.ask(me.id, "POST", "/v1/members/"+me.id+"/benefits/free_refill/uses", `{"occurred_at": "2026-01-01T00:00:00Z"}`).denied(403, "not_for_members")
 
 		// Facts say what they gave and why, and neither who wrote them down nor what staff wrote.
@@ -154,6 +163,36 @@ func TestAMemberReachesWhatIsTheirsAndNothingElse(t *testing.T) {
 		}
 		if a.text("items", 0, "adjusted", "star") != "5" {
 			t.Errorf("%s", a.raw)
+		}
+	})
+}
+
+// TestAMemberChangesAnAddressThatWasShown takes an address that was shown to be the member's, and no other; whose an address is already is not told.
+func TestAMemberChangesAnAddressThatWasShown(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		me, other := h.someone("0001", "Anna"), h.someone("0002", "Bjarne")
+		shows := func(kind, value, body string) *answer {
+			req := httptest.NewRequest(http.MethodPatch, "/v1/members/"+me.id, strings.NewReader(body))
+			req.Header.Set("Content-Type", "application/json")
+			w := httptest.NewRecorder()
+			h.srv.Inside().ServeHTTP(w, req.WithContext(Proven(As(t.Context(), Asker{Program: "kaffebaren", Member: me.id}), kind, value)))
+			a := &answer{t, "PATCH " + body, w.Code, w.Header(), w.Body.Bytes(), nil}
+			if err := json.Unmarshal(a.raw, &a.body); err != nil {
+				t.Fatal(err)
+			}
+			return a
+		}
+		shows("email", "new@example.no", `{"email": "new2@example.no"}`).denied(403, "not_for_members")
+		shows("email", "new@example.no", `{"phone": "new@example.no"}`).denied(403, "not_for_members")
+		shows("email", "new@example.no", `{"email": null}`).denied(403, "not_for_members")
+		if a := shows("email", "new@example.no", `{"email": "new@example.no"}`).want(200); a.text("email") != "new@example.no" {
+			t.Errorf("%s", a.raw)
+		}
+		shows("phone", "+4790000009", `{"phone": "+4790000009"}`).want(200)
+		a := shows("email", "bjarne@example.no", `{"email": "bjarne@example.no"}`)
+		a.denied(409, "identifier_taken")
+		if strings.Contains(string(a.raw), other.id) {
+			t.Errorf("it is told whose it is: %s", a.raw)
 		}
 	})
 }

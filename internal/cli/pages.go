@@ -32,7 +32,7 @@ func (s *server) doors() http.Handler {
 		Metrics: s.registry, Tracer: s.tracer, Proxies: s.proxies, LogEvery: logEvery, Slow: s.t.SlowAfter, Provider: s.provider, Demo: s.demo,
 	})
 	s.portal = portal.New(portal.Config{
-		DB: s.db, Versions: s.versions, API: s.door.Inside(), As: asMember, Sender: s.sender, Clock: s.e.now, Logger: s.log, URL: strings.TrimRight(s.c.URL, "/"),
+		DB: s.db, Versions: s.versions, API: s.door.Inside(), As: asMember, Proven: api.Proven, Sender: s.sender, Clock: s.e.now, Logger: s.log, URL: strings.TrimRight(s.c.URL, "/"),
 		Metrics: s.registry, Tracer: s.tracer, Proxies: s.proxies, LogEvery: logEvery, Slow: s.t.SlowAfter, Demo: s.demo,
 	})
 	assets := page.Assets()

@@ -65,6 +65,8 @@ type Key struct {
 	Partner string `json:"partner,omitempty"`
 	// Member is whose right it is: it opens nothing but what is that member's own. No key that is kept has one: members ask through pages of theirs.
 	Member string `json:"-"`
+	// Shown is an address, KIND:VALUE, that this member has shown to be theirs just now.
+	Shown string `json:"-"`
 }
 
 // Newcomer in place of a member is who is about to become one.

@@ -28,13 +28,15 @@ import (
 	"lojal.dev/lojal/internal/web"
 )
 
-// Config is what the door stands on. DB, API, As, Sender and Versions are required.
+// Config is what the door stands on. DB, API, As, Proven, Sender and Versions are required.
 type Config struct {
 	DB       *db.DB
 	Versions *version.Cache
 	// API is the API's door from inside, and As gives a context the right of a member there: see [Newcomer] for who is none yet.
 	API http.Handler
 	As  func(ctx context.Context, program, member string) context.Context
+	// Proven adds to that right an address that the member has just shown to be theirs.
+	Proven func(ctx context.Context, kind, value string) context.Context
 	// Sender brings codes to people.
 	Sender message.Sender
 	// Clock gives the real time; time.Now when nil.
@@ -125,6 +127,15 @@ func table() []line {
 		{"GET /portal/{program}/home", members, (*Portal).home},
 
 		{"GET /portal/{program}/card", members, (*Portal).card},
+		{"GET /portal/{program}/me/data", members, (*Portal).data},
+		{"POST /portal/{program}/me/data", members, (*Portal).setData},
+		{"GET /portal/{program}/me/data/copy", members, (*Portal).copyOfAll},
+		{"GET /portal/{program}/me/address/{kind}", members, (*Portal).newAddressPage},
+		{"POST /portal/{program}/me/address/{kind}", members, (*Portal).newAddress},
+		{"GET /portal/{program}/me/address/{kind}/code", members, (*Portal).newAddressCodePage},
+		{"POST /portal/{program}/me/address/{kind}/code", members, (*Portal).tryNewAddress},
+		{"GET /portal/{program}/me/leave", members, (*Portal).leavePage},
+		{"POST /portal/{program}/me/leave", members, (*Portal).leave},
 		{"GET /portal/{program}/terms", anybody, (*Portal).termsPage},
 
 		// joining and signing in

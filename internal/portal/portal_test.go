@@ -107,7 +107,7 @@ func newHouse(t *testing.T, d *db.DB, sms bool) *house {
 		return api.As(ctx, api.Asker{Program: program, Member: member})
 	}
 	logger := slog.New(slog.NewJSONHandler(h.log, nil))
-	h.srv = httptest.NewServer(New(Config{DB: d, Versions: vs, API: h.door.Inside(), As: as, Sender: message.Log{Logger: logger, SMS: sms}, Clock: h.clock, LogEvery: -1}))
+	h.srv = httptest.NewServer(New(Config{DB: d, Versions: vs, API: h.door.Inside(), As: as, Proven: api.Proven, Sender: message.Log{Logger: logger, SMS: sms}, Clock: h.clock, LogEvery: -1}))
 	t.Cleanup(h.srv.Close)
 	h.c = h.browser()
 	return h

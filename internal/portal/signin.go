@@ -118,6 +118,13 @@ func (c *Portal) sendCode(v *visit) error {
 
 // send draws a code and sends it. Whether somebody is a member is not asked.
 func (c *Portal) send(v *visit, to signin.Target) error {
+	return c.sendOf(v, to, func(code string) message.Message {
+		return message.Message{Subject: v.T("mail.subject", code, v.site()), Text: v.T("mail.text", v.site(), code)}
+	})
+}
+
+// sendOf draws a code and sends it with an e-mail, or with the same few words to a phone.
+func (c *Portal) sendOf(v *visit, to signin.Target, write func(code string) message.Message) error {
 	if err := v.within(c.sends); err != nil {
 		return err
 	}
@@ -125,7 +132,8 @@ func (c *Portal) send(v *visit, to signin.Target) error {
 	if err != nil {
 		return err
 	}
-	m := message.Message{Kind: message.Email, To: to.Value, Lang: v.lang, Subject: v.T("mail.subject", code, v.site()), Text: v.T("mail.text", v.site(), code)}
+	m := write(code)
+	m.Kind, m.To, m.Lang = message.Email, to.Value, v.lang
 	if to.Kind == member.Phone {
 		m.Kind, m.Subject, m.Text = message.SMS, "", v.T("sms.text", code, v.site())
 	}

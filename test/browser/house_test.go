@@ -37,6 +37,8 @@ var axe string
 type house struct {
 	url     string
 	program string
+	// database is the one that is served.
+	database string
 	// sessions are tokens of somebody signed in, by role.
 	sessions map[staff.Role]string
 }
@@ -123,7 +125,7 @@ func full(t *testing.T, blueprint ...string) *house {
 		t.Fatal(err)
 	}
 	r.Close()
-	h := &house{program: s.Program, sessions: map[staff.Role]string{}}
+	h := &house{program: s.Program, database: file, sessions: map[staff.Role]string{}}
 	err = d.Write(t.Context(), func(tx *db.Tx) error {
 		for _, role := range staff.Roles {
 			p, err := staff.Add(t.Context(), tx, staff.Input{Program: s.Program, Email: string(role) + "@example.no", Name: "Kari " + string(role), Role: role, Actor: "test", Now: now})
