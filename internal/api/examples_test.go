@@ -242,7 +242,7 @@ func exampleAnswers(tb testing.TB) map[string]json.RawMessage {
 		s.tell(op)
 	}
 	s.real["code"] = s.tell("postGiftCards").text("code")
-	for _, op := range []string{"postGiftCardsBatches", "getGiftCards", "getGiftCardsCard", "postCodesCheck", "postGiftCardsPay", "postGiftCardsCardLoads", "postGiftCardsCardCode"} {
+	for _, op := range []string{"postGiftCardsBatches", "getGiftCards", "getGiftCardsCard", "postCodesCheck", "postGiftCardsPay", "postGiftCardsCardLoads", "getGiftCardsCardFacts", "postGiftCardsCardCode"} {
 		s.tell(op)
 	}
 	s.real["fct"] = s.tell("postCouponsUse").text("id")

@@ -49,6 +49,11 @@ type factsIn struct {
 
 // timeline reads a page of a member's facts.
 func (s *Server) timeline(ctx context.Context, c *Call, list, ref string, paging Paging, kinds []string, each func(v view, e books.Entry)) (next string, err error) {
+	return s.history(ctx, c, list, existing, ref, paging, kinds, each)
+}
+
+// history reads a page of the facts of an account, which find makes of what it is called by.
+func (s *Server) history(ctx context.Context, c *Call, list string, find func(ctx context.Context, tx *db.Tx, v view, ref string) (string, error), ref string, paging Paging, kinds []string, each func(v view, e books.Entry)) (next string, err error) {
 	limit, err := web.PageLimit(paging.Limit, web.DefaultLimit, web.MaxLimit)
 	if err != nil {
 		return "", err
@@ -68,7 +73,7 @@ func (s *Server) timeline(ctx context.Context, c *Call, list, ref string, paging
 	var versions *version.Set
 	err = s.look(ctx, c, func(tx *db.Tx, v view, set *version.Set) error {
 		now, versions = v, set
-		id, err := existing(ctx, tx, v, ref)
+		id, err := find(ctx, tx, v, ref)
 		if err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"lojal.dev/lojal/internal/audit"
@@ -403,7 +404,36 @@ type listCardsIn struct {
 	Paging
 	// Batch keeps to the cards of one batch.
 	Batch string `query:"batch"`
+	// Tail keeps to the cards whose code ends so, as a card shows it: the newest of them, on one page.
+	Tail string `query:"tail"`
+	// Order is newest for the newest first; oldest when left out.
+	Order string `query:"order"`
 	Spoken
+}
+
+// withTail gives the cards whose codes end so.
+func (s *Server) withTail(ctx context.Context, in *listCardsIn, limit int) (*Page[GiftCardView], error) {
+	var list []giftcard.Card
+	err := s.DB.Read(ctx, func(tx *db.Tx) error {
+		list = nil
+		names, err := code.WithTail(ctx, tx, in.program(), code.GiftCard, strings.ToUpper(in.Tail), limit)
+		if err != nil || len(names) == 0 {
+			return err
+		}
+		some, err := giftcard.Some(ctx, tx, in.program(), names)
+		for _, id := range names {
+			if c, ok := some[id]; ok {
+				list = append(list, c)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := &Page[GiftCardView]{}
+	out.Items, _, err = s.cards(ctx, &in.Call, list)
+	return out, err
 }
 
 func (s *Server) listCards(ctx context.Context, in *listCardsIn) (*Page[GiftCardView], error) {
@@ -417,10 +447,16 @@ func (s *Server) listCards(ctx context.Context, in *listCardsIn) (*Page[GiftCard
 	if err := web.ReadCursor("gift-cards", in.Cursor, &at); err != nil {
 		return nil, err
 	}
+	if in.Order != "" && in.Order != "newest" && in.Order != "oldest" {
+		return nil, errs.Malformed("invalid_parameter", "There is no such order. Write one of: newest, oldest.", errs.Field{Pointer: "order", Reason: "wrong_value", Message: "Write one of: newest, oldest."})
+	}
+	if in.Tail != "" {
+		return s.withTail(ctx, in, limit)
+	}
 	var list []giftcard.Card
 	err = s.DB.Read(ctx, func(tx *db.Tx) error {
 		var err error
-		list, err = giftcard.List(ctx, tx, in.program(), in.Batch, at.ID, limit+1)
+		list, err = giftcard.List(ctx, tx, in.program(), in.Batch, at.ID, in.Order == "newest", limit+1)
 		return err
 	})
 	if err != nil {
@@ -433,6 +469,42 @@ func (s *Server) listCards(ctx context.Context, in *listCardsIn) (*Page[GiftCard
 		out.Next = web.Cursor("gift-cards", at)
 	}
 	out.Items, _, err = s.cards(ctx, &in.Call, list)
+	return out, err
+}
+
+type cardFactsIn struct {
+	Call
+	GiftCardPath
+	Paging
+	// Include adds explanation.
+	Include []string `query:"include"`
+	Spoken
+}
+
+// cardFacts gives a card's history.
+func (s *Server) cardFacts(ctx context.Context, in *cardFactsIn) (*Page[Fact], error) {
+	if err := checkIncludes(in.Include, "explanation"); err != nil {
+		return nil, err
+	}
+	if err := in.check(); err != nil {
+		return nil, err
+	}
+	out := &Page[Fact]{Items: []Fact{}}
+	find := func(ctx context.Context, tx *db.Tx, _ view, id string) (string, error) {
+		_, err := giftcard.Get(ctx, tx, in.program(), id)
+		if errs.CodeOf(err) == errs.CodeNotFound {
+			return "", web.NotFound("gift card")
+		}
+		return id, err
+	}
+	var err error
+	out.Next, err = s.history(ctx, &in.Call, "card-facts", find, in.Card, in.Paging, nil, func(v view, e books.Entry) {
+		one := v.whole(e.Fact, e.Decision)
+		if len(in.Include) > 0 {
+			one.Explanation = v.explanation(e.Fact.Kind, e.Decision)
+		}
+		out.Items = append(out.Items, one)
+	})
 	return out, err
 }
 

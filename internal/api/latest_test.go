@@ -3,6 +3,7 @@ package api
 import (
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 
 	"lojal.dev/lojal/internal/db"
@@ -65,5 +66,29 @@ func TestRedemptionsOfAllMembers(t *testing.T) {
 			t.Errorf("what is delivered waits to be handed over: %v", got)
 		}
 		h.do("GET", "/v1/redemptions?status=lost", "").refused(400, "invalid_parameter", "status")
+	})
+}
+
+// A gift card is found by the end of its code, cards are listed from both ends, and a card tells its history.
+func TestGiftCardsAreFoundAndTellTheirHistory(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := newHouse(t, d, Limits{})
+		first := h.do("POST", "/v1/gift-cards", `{"amount": "100.00"}`).want(201)
+		second := h.do("POST", "/v1/gift-cards", `{"amount": "200.00"}`).want(201)
+		one, two := first.text("id"), second.text("id")
+		h.do("GET", "/v1/gift-cards?limit=1", "").want(200).is(one, "items", 0, "id")
+		newest := h.do("GET", "/v1/gift-cards?limit=1&order=newest", "").want(200).is(two, "items", 0, "id")
+		h.do("GET", "/v1/gift-cards?limit=1&order=newest&cursor="+url.QueryEscape(newest.text("next_cursor")), "").want(200).is(one, "items", 0, "id")
+		h.do("GET", "/v1/gift-cards?order=size", "").refused(400, "invalid_parameter", "order")
+		h.do("GET", "/v1/gift-cards?tail="+strings.ToLower(first.text("tail")), "").want(200).is(one, "items", 0, "id")
+		h.do("POST", "/v1/gift-cards/"+one+"/code", "").want(201)
+		if again := h.do("GET", "/v1/gift-cards?tail="+first.text("tail"), "").want(200); len(again.get("items").([]any)) != 0 {
+			t.Errorf("a code that opens nothing any more finds its card: %s", again.raw)
+		}
+		h.do("POST", "/v1/gift-cards/pay", `{"code": "`+second.text("code")+`", "amount": "30.00"}`).want(201)
+		h.do("GET", "/v1/gift-cards/"+two+"/facts?include=explanation", "").want(200).is("redeem", "items", 0, "kind").is("enrolment", "items", 1, "kind")
+		h.do("GET", "/v1/gift-cards/"+strings.Replace(two, "gft_", "gft_0", 1)[:30]+"/facts", "").want(404)
+		h.do("GET", "/v1/gift-cards/"+two+"/facts?include=all", "").refused(400, "invalid_parameter", "include")
 	})
 }

@@ -219,7 +219,7 @@ func table() []*Route {
 			Text: "Makes a card with money on it and gives its code (and PIN, where the program has them), which are in this answer and nowhere else. `inactive` makes a card that is worth nothing until it is activated, `sample` one to look at.",
 			Body: `{"amount": "500.00", "to": "Ola", "from": "Kari", "greeting": "Gratulerer med dagen!", "language": "nb", "source": "shop", "external_id": "order-88/1"}`,
 		}),
-		route("GET", "/v1/gift-cards", "giftcards:read", (*Server).listCards, About{Tag: cards, Summary: "List gift cards", Text: "In the order in which they were made; `?batch=` keeps to one batch."}),
+		route("GET", "/v1/gift-cards", "giftcards:read", (*Server).listCards, About{Tag: cards, Summary: "List gift cards", Text: "In the order in which they were made, or with `?order=newest` the newest first; `?batch=` keeps to one batch, `?tail=` to those whose code ends so."}),
 		route("POST", "/v1/gift-cards/batches", "giftcards:write", (*Server).issueBatch, About{
 			Tag: cards, Summary: "Issue many gift cards", Status: http.StatusCreated, Batch: true,
 			Text: "Up to 1,000 cards with a greeting for all or for each. Each card is one of its batch by its `reference`, or by its place in the list: the same list again makes none twice, and shows no code twice. Two cards of one list have different references.",
@@ -231,6 +231,9 @@ func table() []*Route {
 			Body: `{"code": "7KXQ-2M9D-4VWT-R80HE", "amount": "120.00", "source": "till-1", "external_id": "R-2001/card"}`,
 		}),
 		route("GET", "/v1/gift-cards/{card}", "giftcards:read", (*Server).getCard, About{Tag: cards, Summary: "Get a gift card", Example: []string{gft}}),
+		route("GET", "/v1/gift-cards/{card}/facts", "giftcards:read", (*Server).cardFacts, About{
+			Tag: cards, Summary: "List a gift card's facts", Example: []string{gft}, Text: "Its history, the newest first. `?include=explanation` says why.",
+		}),
 		route("POST", "/v1/gift-cards/{card}/loads", "giftcards:write", (*Server).loadCard, About{
 			Tag: cards, Summary: "Top a gift card up", Status: http.StatusCreated, Also: again, Example: []string{gft}, Body: `{"amount": "200.00"}`,
 			Text: "What is loaded has a time of its own.",

@@ -147,8 +147,10 @@ func (c *cardShowCmd) Run(e *env) error {
 
 type cardListCmd struct {
 	asking
-	Batch string `placeholder:"NAME" help:"Keep to the cards of one batch."`
-	Limit int    `default:"50" placeholder:"N" help:"How many; ${default} when left out."`
+	Batch  string `placeholder:"NAME" help:"Keep to the cards of one batch."`
+	Tail   string `placeholder:"END" help:"Keep to the cards whose code ends so."`
+	Newest bool   `help:"The newest first."`
+	Limit  int    `default:"50" placeholder:"N" help:"How many; ${default} when left out."`
 }
 
 func (cardListCmd) Help() string {
@@ -163,6 +165,12 @@ func (c *cardListCmd) Run(e *env) error {
 		q := url.Values{}
 		if c.Batch != "" {
 			q.Set("batch", c.Batch)
+		}
+		if c.Tail != "" {
+			q.Set("tail", c.Tail)
+		}
+		if c.Newest {
+			q.Set("order", "newest")
 		}
 		return list(&c.asking, o, path("gift-cards"), q, max(c.Limit, 1), o.card)
 	})

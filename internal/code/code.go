@@ -279,6 +279,23 @@ func Of(ctx context.Context, tx *db.Tx, program string, holders []string) (map[s
 	return out, nil
 }
 
+const byTail = `SELECT holder FROM codes WHERE program_id = $1 AND kind = $2 AND id > '' AND tail = $3 AND status = 'open' AND holder <> '' ORDER BY id DESC LIMIT $4`
+
+// WithTail gives the holders of open codes of a kind that end so, the newest first. It looks through all codes of the kind: it is for people who ask.
+func WithTail(ctx context.Context, tx *db.Tx, program string, kind Kind, tail string, limit int) ([]string, error) {
+	var out []string
+	err := db.Collect(ctx, tx, func(row db.Scanner) error {
+		var holder string
+		err := row.Scan(&holder)
+		out = append(out, holder)
+		return err
+	}, byTail, program, string(kind), tail, limit)
+	if err != nil {
+		return nil, fmt.Errorf("look for codes by their ends: %w", err)
+	}
+	return out, nil
+}
+
 const everyCode = `SELECT ` + codeColumns + ` FROM codes WHERE program_id = $1 AND kind = $2 AND id > $3 ORDER BY id LIMIT $4`
 
 // Each gives all codes of a program, some at a time.

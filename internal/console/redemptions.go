@@ -138,7 +138,10 @@ var redemptionThings = &things[redemption]{
 }
 
 func (v *visit) nameOf(r *redemption) string {
-	return cmp.Or(r.Title, v.reward(r.Reward), v.T("redemption"))
+	if r.Reward == "" { // what was paid with a gift card
+		return v.T("card.fact.redeem")
+	}
+	return cmp.Or(r.Title, v.reward(r.Reward))
 }
 
 func (c *Console) oneRedemption(v *visit) error {
@@ -146,9 +149,17 @@ func (c *Console) oneRedemption(v *visit) error {
 	if err != nil {
 		return err
 	}
-	names, err := v.names(func(yield func(string) bool) { yield(r.Member) })
-	if err != nil {
-		return err
+	whose := below("members", r.Member)
+	var owner string
+	if strings.HasPrefix(r.Member, "gft_") {
+		whose = below("gift-cards", r.Member)
+		owner = v.T("gift_card")
+	} else {
+		names, err := v.names(func(yield func(string) bool) { yield(r.Member) })
+		if err != nil {
+			return err
+		}
+		owner = names[r.Member]
 	}
 	var o *giftOrder
 	if r.Fulfilment != nil && r.Fulfilment.Kind == "gift_card" {
@@ -169,7 +180,7 @@ func (c *Console) oneRedemption(v *visit) error {
 	} else if err != nil {
 		return err
 	}
-	return v.show(redemptionPage(v, &r, names[r.Member], o, fact))
+	return v.show(redemptionPage(v, &r, owner, whose, o, fact))
 }
 
 // giftOrder is a gift card on its way.
@@ -256,7 +267,17 @@ var (
 		on: redemptionThings, name: "cancel", icon: "undo-2", needs: "redemptions:write", offered: isStatus("reserved"), ask: reasonMaybe[redemption], send: stepOf("cancel"),
 	}
 	refundDeed = &deed[redemption]{
-		on: redemptionThings, name: "refund", icon: "undo-2", needs: "redemptions:write", grave: true, offered: isStatus("committed"), ask: reasonMaybe[redemption], send: stepOf("refund"),
+		on: redemptionThings, name: "refund", icon: "undo-2", needs: "redemptions:write", grave: true, offered: isStatus("committed"),
+		ask: func(v *visit, r *redemption, _ *page.Form) []question {
+			if r.Reward != "" {
+				return []question{whyMaybe(v)}
+			}
+			return []question{{Field: page.Field{Name: "amount", Label: v.T("amount"), Hint: v.T("card.refund.hint"), Auto: "off", Mode: "decimal"}}, whyMaybe(v)}
+		},
+		amounts: []string{"amount"},
+		send: func(_ *visit, r *redemption, f *page.Form) (string, string, any) {
+			return sendTo(f.Body("amount", "reason"), "redemptions", r.ID, "refund")
+		},
 	}
 	showCodeDeed = &deed[redemption]{
 		on: redemptionThings, name: "code", icon: "eye", needs: "redemptions:write",

@@ -4,10 +4,8 @@ import "lojal.dev/lojal/internal/page"
 
 // words are all texts of the console, in the order Norwegian, Swedish, Danish, English.
 var words = page.Join(
-	shellWords, doorWords, meWords, staffWords, memberWords, programWords, setUpWords, handWords, todayWords, passkeyWords, tryWords,
-	rewardWords,
-	importWords, keyWords,
-	tillPageWords,
+	shellWords, doorWords, meWords, staffWords, memberWords, programWords, setUpWords, handWords, todayWords,
+	passkeyWords, tryWords, rewardWords, importWords, keyWords, tillPageWords, cardWords, partnerWords,
 )
 
 var shellWords = page.Words{

@@ -38,7 +38,7 @@ var rewardWords = page.Words{
 	"per.lifetime":         {"for alltid", "för alltid", "for altid", "for good"},
 
 	"gives.product":   {"Vare", "Vara", "Vare", "Product"},
-	"gives.voucher":   {"Verdikode", "Värdekod", "Værdikode", "Voucher"},
+	"gives.voucher":   {"Verdikupong", "Värdekupong", "Værdikupon", "Voucher"},
 	"gives.code":      {"Kode fra en samling", "Kod ur en samling", "Kode fra en samling", "Code out of a pool"},
 	"gives.gift_card": {"Gavekort", "Presentkort", "Gavekort", "Gift card"},
 	"gives.seat":      {"Plass på et arrangement", "Plats på ett evenemang", "Plads til et arrangement", "Seat at an event"},
@@ -105,7 +105,7 @@ var rewardWords = page.Words{
 	"red.money":      {"Betalt i tillegg", "Betalt utöver", "Betalt ved siden af", "Paid besides"},
 	"red.money.hint": {"I programmets valuta.", "I programmets valuta.", "I programmets valuta.", "In the program's currency."},
 
-	"voucher":         {"Verdikode", "Värdekod", "Værdikode", "Voucher"},
+	"voucher":         {"Verdikupong", "Värdekupong", "Værdikupon", "Voucher"},
 	"voucher.usable":  {"Kan brukes", "Kan användas", "Kan bruges", "Usable"},
 	"voucher.used":    {"Brukt", "Använd", "Brugt", "Used"},
 	"voucher.ended":   {"Gått ut", "Utgången", "Udløbet", "Ended"},
@@ -137,14 +137,14 @@ var rewardWords = page.Words{
 	"order.failed":          {"Gikk ikke", "Gick inte", "Gik ikke", "Failed"},
 
 	"code.find":           {"Slå opp en kode", "Slå upp en kod", "Slå en kode op", "Look up a code"},
-	"code.find.text":      {"En verdikode, en kupong, et gavekort eller nummeret på et uttak. Ingenting blir brukt.", "En värdekod, en kupong, ett presentkort eller numret på ett uttag. Inget används.", "En værdikode, en kupon, et gavekort eller nummeret på en indløsning. Intet bliver brugt.", "A voucher, a coupon, a gift card or the number of a redemption. Nothing is used."},
+	"code.find.text":      {"En verdikupong, en rabattkode, et gavekort eller nummeret på et uttak. Ingenting blir brukt.", "En värdekupong, en rabattkod, ett presentkort eller numret på ett uttag. Inget används.", "En værdikupon, en rabatkode, et gavekort eller nummeret på en indløsning. Intet bliver brugt.", "A voucher, a coupon, a gift card or the number of a redemption. Nothing is used."},
 	"code.look":           {"Slå opp", "Slå upp", "Slå op", "Look up"},
 	"code.none":           {"Dette er ingen kode her", "Det här är ingen kod här", "Dette er ingen kode her", "This is no code here"},
 	"code.none.text":      {"Se om alle tegnene er med.", "Se om alla tecken är med.", "Se, om alle tegn er med.", "See whether all characters are there."},
 	"code.usable":         {"Kan brukes", "Kan användas", "Kan bruges", "Usable"},
 	"code.not":            {"Kan ikke brukes", "Kan inte användas", "Kan ikke bruges", "Cannot be used"},
-	"code.kind.coupon":    {"Kupong", "Kupong", "Kupon", "Coupon"},
-	"code.kind.voucher":   {"Verdikode", "Värdekod", "Værdikode", "Voucher"},
+	"code.kind.coupon":    {"Rabattkode", "Rabattkod", "Rabatkode", "Coupon"},
+	"code.kind.voucher":   {"Verdikupong", "Värdekupong", "Værdikupon", "Voucher"},
 	"code.kind.gift_card": {"Gavekort", "Presentkort", "Gavekort", "Gift card"},
 
 	"deed.red.fulfil":       {"Si hvor det er", "Säg var det är", "Sig, hvor det er", "Say how far it is"},
@@ -160,9 +160,9 @@ var rewardWords = page.Words{
 	"deed.red.voucher":      {"Lag ny kode", "Gör en ny kod", "Lav en ny kode", "Make a new code"},
 	"deed.red.voucher.text": {"For en kode som er borte. Den gamle slutter å virke.", "För en kod som är borta. Den gamla slutar gälla.", "For en kode, der er væk. Den gamle holder op med at virke.", "For a code that was lost. The old one opens nothing any more."},
 	"deed.red.unuse":        {"Ta bruken tilbake", "Ta tillbaka användningen", "Tag brugen tilbage", "Take the use back"},
-	"deed.red.unuse.text":   {"Verdikoden kan brukes igjen: kjøpet ble avbrutt.", "Värdekoden kan användas igen: köpet avbröts.", "Værdikoden kan bruges igen: købet blev afbrudt.", "The voucher can be used again: the purchase was cancelled."},
+	"deed.red.unuse.text":   {"Verdikupongen kan brukes igjen: kjøpet ble avbrutt.", "Värdekupongen kan användas igen: köpet avbröts.", "Værdikuponen kan bruges igen: købet blev afbrudt.", "The voucher can be used again: the purchase was cancelled."},
 	"deed.red.void":         {"Trekk tilbake", "Återkalla", "Træk tilbage", "Call off"},
-	"deed.red.void.text":    {"Verdikoden kan ikke brukes lenger. Poengene forblir brukt.", "Värdekoden kan inte längre användas. Poängen förblir använda.", "Værdikoden kan ikke længere bruges. Pointene forbliver brugt.", "The voucher can no longer be used. The points stay spent."},
+	"deed.red.void.text":    {"Verdikupongen kan ikke brukes lenger. Poengene forblir brukt.", "Värdekupongen kan inte längre användas. Poängen förblir använda.", "Værdikuponen kan ikke længere bruges. Pointene forbliver brugt.", "The voucher can no longer be used. The points stay spent."},
 	"deed.red.order":        {"Avbestill gavekortet", "Avbeställ presentkortet", "Afbestil gavekortet", "Call the order off"},
 	"deed.red.order.text":   {"Leverandøren blir bedt om å la det være. Går det, kommer poengene tilbake.", "Leverantören ombeds att låta bli. Går det kommer poängen tillbaka.", "Leverandøren bliver bedt om at lade være. Går det, kommer pointene tilbage.", "The provider is asked to let it go. Where that works, the points come back."},
 
@@ -172,7 +172,7 @@ var rewardWords = page.Words{
 	"said.red_refund":  {"Gitt tilbake.", "Återlämnat.", "Givet tilbage.", "Refunded."},
 	"said.red_code":    {"Koden ble vist.", "Koden visades.", "Koden blev vist.", "The code was shown."},
 	"said.red_voucher": {"Koden er vist én gang. Lag en ny om den er borte.", "Koden har visats en gång. Gör en ny om den är borta.", "Koden er vist én gang. Lav en ny, hvis den er væk.", "The code was shown once. Make a new one if it is lost."},
-	"said.red_unuse":   {"Verdikoden kan brukes igjen.", "Värdekoden kan användas igen.", "Værdikoden kan bruges igen.", "The voucher can be used again."},
-	"said.red_void":    {"Verdikoden er trukket tilbake.", "Värdekoden är återkallad.", "Værdikoden er trukket tilbage.", "The voucher is called off."},
+	"said.red_unuse":   {"Verdikupongen kan brukes igjen.", "Värdekupongen kan användas igen.", "Værdikuponen kan bruges igen.", "The voucher can be used again."},
+	"said.red_void":    {"Verdikupongen er trukket tilbake.", "Värdekupongen är återkallad.", "Værdikuponen er trukket tilbage.", "The voucher is called off."},
 	"said.red_order":   {"Avbestillingen er sendt.", "Avbeställningen är skickad.", "Afbestillingen er sendt.", "The provider is asked."},
 }

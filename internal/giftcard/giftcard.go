@@ -99,6 +99,7 @@ const (
 	cardColumns = `card_id, batch, sample, data, created_at`
 	getCard     = `SELECT ` + cardColumns + ` FROM gift_cards WHERE bucket = $1 AND program_id = $2 AND card_id = $3`
 	listCards   = `SELECT ` + cardColumns + ` FROM gift_cards WHERE program_id = $1 AND card_id > $2 AND ($3 = '' OR batch = $3) ORDER BY card_id LIMIT $4`
+	newestCards = `SELECT ` + cardColumns + ` FROM gift_cards WHERE program_id = $1 AND ($2 = '' OR card_id < $2) AND ($3 = '' OR batch = $3) ORDER BY card_id DESC LIMIT $4`
 )
 
 func scan(row db.Scanner) (Card, error) {
@@ -172,14 +173,18 @@ func Get(ctx context.Context, tx *db.Tx, program, id string) (Card, error) {
 	return c, nil
 }
 
-// List gives cards in the order in which they were made, after a cursor; batch keeps to one batch.
-func List(ctx context.Context, tx *db.Tx, program, batch, after string, limit int) ([]Card, error) {
+// List gives cards in the order in which they were made, or the newest first, after a cursor; batch keeps to one batch.
+func List(ctx context.Context, tx *db.Tx, program, batch, after string, newest bool, limit int) ([]Card, error) {
 	out := []Card{}
+	query := listCards
+	if newest {
+		query = newestCards
+	}
 	err := db.Collect(ctx, tx, func(row db.Scanner) error {
 		c, err := scan(row)
 		out = append(out, c)
 		return err
-	}, listCards, program, after, batch, limit)
+	}, query, program, after, batch, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list gift cards: %w", err)
 	}

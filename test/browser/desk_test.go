@@ -46,6 +46,9 @@ func (d *desk) open(path string) *desk {
 	return d
 }
 
+// spaces makes plain ones of those that do not break.
+var spaces = strings.NewReplacer("\u00a0", " ", "\u202f", " ")
+
 // says looks for texts on the page.
 func (d *desk) says(want ...string) {
 	d.t.Helper()
@@ -54,7 +57,7 @@ func (d *desk) says(want ...string) {
 		d.t.Fatal(err)
 	}
 	for _, w := range want {
-		if !strings.Contains(got, w) {
+		if !strings.Contains(spaces.Replace(got), w) {
 			d.t.Fatalf("%s: %q is not in\n%s", at, w, got)
 		}
 	}
