@@ -220,7 +220,7 @@ func (v view) grants(acc *engine.Account) []Granted {
 	for i := range acc.State.Grants {
 		g := &acc.State.Grants[i]
 		one := Granted{
-			Grant: g.N, Reward: g.Reward, Benefit: g.Benefit, Source: g.Source, By: g.By, Status: g.Status, GivenAt: v.time(g.At), WaitsUntil: v.moment(g.WaitsUntil),
+			Grant: g.N, Reward: g.Reward, Benefit: g.Benefit, Source: g.Source, By: map[bool]string{false: g.By}[v.own], Status: g.Status, GivenAt: v.time(g.At), WaitsUntil: v.moment(g.WaitsUntil),
 			EndsAt: v.moment(g.EndsAt),
 		}
 		if r := v.p.Rewards[g.Reward]; r != nil {

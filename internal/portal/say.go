@@ -85,7 +85,7 @@ func (v *visit) units(sums map[string]string) string {
 	return strings.Join(out, ", ")
 }
 
-// sums is what came and went by a fact, with its sign: «+12 stjerner».
+// sums is what came and went by a fact and is not in its summary already, with its sign: «+12 stjerner».
 func (v *visit) sums(t told) string {
 	var out []string
 	for _, s := range []struct {
@@ -106,7 +106,9 @@ func (v *visit) sums(t told) string {
 					sign, n = "−", n[1:]
 				}
 			}
-			out = append(out, sign+v.amount(u, n))
+			if !strings.Contains(t.Summary, v.amount(u, n)) {
+				out = append(out, sign+v.amount(u, n))
+			}
 		}
 	}
 	return strings.Join(out, ", ")

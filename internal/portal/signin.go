@@ -317,7 +317,7 @@ func (c *Portal) enter(v *visit) error {
 	return c.in(v, id, signin.ByPass, v.base()+"/home")
 }
 
-// signOut ends the session, and has the browser forget what it kept of it.
+// signOut ends the session. The worker in the browser sees it, and forgets the card.
 func (c *Portal) signOut(v *visit) error {
 	ctx := v.r.Context()
 	if v.token != "" {
@@ -327,7 +327,6 @@ func (c *Portal) signOut(v *visit) error {
 	}
 	v.drop("member")
 	v.drop(underwayCookie)
-	v.w.Header().Set("Clear-Site-Data", `"cache"`)
 	return v.to(v.base() + "/sign-in?out=1")
 }
 

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -193,9 +194,10 @@ func (v *visit) here(place string) bool {
 	return at == want || strings.HasPrefix(at, want+"/")
 }
 
-// current marks the page that is shown; nothing stands in its place elsewhere.
-func (v *visit) current(place string) any {
-	if v.here(place) {
+// current marks the place in the menu of the page that is shown; nothing stands there elsewhere.
+func (v *visit) current(path string) any {
+	nearer := slices.ContainsFunc(menu, func(p place) bool { return len(p.path) > len(path) && v.here(p.path) })
+	if v.here(path) && !nearer {
 		return "page"
 	}
 	return false
@@ -223,6 +225,8 @@ func (v *visit) site() string {
 }
 
 // Times and amounts as people read them, in the zone of the program.
+
+func (v *visit) when(t time.Time) string { return lang.DateTime(v.lang, t, v.p.Zone) }
 
 func (v *visit) day(t time.Time) string { return lang.Date(v.lang, t, v.p.Zone) }
 

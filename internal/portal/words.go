@@ -3,7 +3,7 @@ package portal
 import "lojal.dev/lojal/internal/page"
 
 // words are all that the portal says, in Norwegian, Swedish, Danish and English.
-var words = page.Join(frameWords, signInWords, cardWords, homeWords, dataWords)
+var words = page.Join(frameWords, signInWords, cardWords, homeWords, rewardWords, mineWords, dataWords)
 
 var frameWords = page.Words{
 	"skip":            {"Hopp til innholdet", "Hoppa till innehållet", "Spring til indholdet", "Skip to the content"},
@@ -97,6 +97,7 @@ var signInWords = page.Words{
 var cardWords = page.Words{
 	"card.title":     {"Kortet ditt", "Ditt kort", "Dit kort", "Your card"},
 	"card.text":      {"Vis det i kassen. Siden virker også uten nett.", "Visa det i kassan. Sidan fungerar också utan nät.", "Vis det ved kassen. Siden virker også uden net.", "Show it at the till. The page works without a connection too."},
+	"card.away":      {"Ingen forbindelse akkurat nå. Kortet virker likevel.", "Ingen anslutning just nu. Kortet fungerar ändå.", "Ingen forbindelse lige nu. Kortet virker alligevel.", "No connection right now. The card works all the same."},
 	"card.qr":        {"QR-kode med kortnummeret", "QR-kod med kortnumret", "QR-kode med kortnummeret", "QR code with the card number"},
 	"card.bars":      {"Strekkode med kortnummeret", "Streckkod med kortnumret", "Stregkode med kortnummeret", "Bar code with the card number"},
 	"card.none":      {"Ikke noe kort", "Inget kort", "Intet kort", "No card"},

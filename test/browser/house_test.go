@@ -41,6 +41,10 @@ type house struct {
 	database string
 	// sessions are tokens of somebody signed in, by role.
 	sessions map[staff.Role]string
+	// warned is what the server warns of.
+	warned *said
+	// end stops the server.
+	end func()
 }
 
 // said is what the program prints.
@@ -84,18 +88,32 @@ var (
 // serve starts the program on a database, as people start it, and gives its address and what else is asked of what it prints.
 func serve(t *testing.T, database string, also ...*regexp.Regexp) (url string, found []string) {
 	t.Helper()
+	url, found, _ = serveTo(t, io.Discard, database, also...)
+	return url, found
+}
+
+// serveTo is serve with a place for what it warns of, such as messages that nobody sends.
+func serveTo(t *testing.T, warnings io.Writer, database string, also ...*regexp.Regexp) (url string, found []string, end func()) {
+	t.Helper()
+	level := "error"
+	if warnings != io.Discard {
+		level = "warn"
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	out := &said{more: make(chan struct{})}
 	ended := make(chan struct{})
 	status := 0
 	go func() {
 		defer close(ended)
-		status = cli.Run(ctx, []string{"serve", "--addr", "127.0.0.1:0", "--db", database, "--log-level", "error", "--sweep-every", "0s"},
-			cli.Streams{In: strings.NewReader(""), Out: out, Err: io.Discard}, cli.Build{}, time.Now)
+		status = cli.Run(ctx, []string{"serve", "--addr", "127.0.0.1:0", "--db", database, "--log-level", level, "--sweep-every", "0s"},
+			cli.Streams{In: strings.NewReader(""), Out: out, Err: warnings}, cli.Build{}, time.Now)
 	}()
-	t.Cleanup(func() {
+	end = func() {
 		stop()
 		<-ended
+	}
+	t.Cleanup(func() {
+		end()
 		if status != 0 {
 			t.Errorf("the server ended with %d", status)
 		}
@@ -107,7 +125,7 @@ func serve(t *testing.T, database string, also ...*regexp.Regexp) (url string, f
 		}
 		found = append(found, one)
 	}
-	return found[0], found[1:]
+	return found[0], found[1:], end
 }
 
 // full is a house full of life: that of the coffee bar, or of another blueprint.
@@ -144,7 +162,8 @@ func full(t *testing.T, blueprint ...string) *house {
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
-	h.url, _ = serve(t, file)
+	h.warned = &said{more: make(chan struct{})}
+	h.url, _, h.end = serveTo(t, h.warned, file)
 	return h
 }
 

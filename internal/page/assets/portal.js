@@ -2,5 +2,15 @@
 const manifest = document.querySelector('link[rel="manifest"]');
 if (manifest && "serviceWorker" in navigator) {
   const scope = new URL(".", manifest.href).pathname;
-  navigator.serviceWorker.register(scope + "sw.js", { scope }).catch(() => {});
+  navigator.serviceWorker.register(scope + "worker.js", { scope })
+    .then(() => navigator.serviceWorker.ready)
+    .then((found) => found.active.postMessage("keep"))
+    .catch(() => {}); // a private window has none, and the page works without
+}
+const away = document.querySelector("[data-away]");
+if (away) {
+  const tell = () => { away.hidden = navigator.onLine; };
+  addEventListener("online", tell);
+  addEventListener("offline", tell);
+  tell();
 }
