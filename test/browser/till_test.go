@@ -1,18 +1,23 @@
 package browser
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/boombuler/barcode/qr"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
@@ -106,11 +111,11 @@ func (x *till) do(what string, actions ...chromedp.Action) {
 // fatal ends the test, and tells what the page says.
 func (x *till) fatal(what string, err error) {
 	x.t.Helper()
-	var seen string
-	if also := chromedp.Run(x.ctx, chromedp.Text("body", &seen, chromedp.ByQuery)); also != nil {
+	var seen, at string
+	if also := chromedp.Run(x.ctx, chromedp.Location(&at), chromedp.Text("body", &seen, chromedp.ByQuery)); also != nil {
 		seen = also.Error()
 	}
-	x.t.Fatalf("%s: %v\n%s", what, err, seen)
+	x.t.Fatalf("%s: %v at %s\n%s", what, err, at, seen)
 }
 
 // press sends a form, and waits for the page after it.
@@ -118,7 +123,7 @@ func (x *till) press(what, button string) {
 	x.t.Helper()
 	ctx, stop := context.WithTimeout(x.ctx, 20*time.Second)
 	defer stop()
-	if _, err := chromedp.RunResponse(ctx, chromedp.Click(button, chromedp.ByQuery)); err != nil {
+	if _, err := chromedp.RunResponse(ctx, tap(button)); err != nil {
 		x.fatal(what, err)
 	}
 }
@@ -136,6 +141,14 @@ func quoted(v any) string {
 		panic(err)
 	}
 	return string(b)
+}
+
+// tap presses something, out from under the menu of a phone.
+func tap(what string) chromedp.Action {
+	return chromedp.Tasks{
+		chromedp.WaitVisible(what, chromedp.ByQuery), chromedp.Evaluate(`document.querySelector(`+quoted(what)+`).scrollIntoView({block: "center"})`, nil),
+		chromedp.Click(what, chromedp.ByQuery),
+	}
 }
 
 // open opens what something is folded into.
@@ -175,9 +188,13 @@ func (x *till) purchases(of string) int {
 
 func atTill(t *testing.T, role staff.Role) (*till, *line, string) {
 	t.Helper()
-	h := full(t)
+	return atTillOf(t, full(t), role)
+}
+
+func atTillOf(t *testing.T, h *house, role staff.Role, more ...chromedp.ExecAllocatorOption) (*till, *line, string) {
+	t.Helper()
 	l := between(t, h)
-	x := &till{t, browser(t), h}
+	x := &till{t, browser(t, more...), h}
 	if err := chromedp.Run(x.ctx, network.Enable(), h.as(role), screens[0].actions()); err != nil { // the first run begins the browser: it ends with this context
 		t.Fatal(err)
 	}
@@ -213,7 +230,7 @@ func TestAMemberAtTheTill(t *testing.T) {
 	x.do("find", set("main form", "q", "1001"))
 	x.press("find", `.till-find button`)
 	before := x.purchasesHere(member)
-	x.do("ask", set(`[data-till="purchase"]`, "amount", "600,00", "receipt", "R-1"), chromedp.Click(`button[value="ask"]`, chromedp.ByQuery), chromedp.WaitVisible("#would .notice", chromedp.ByQuery))
+	x.do("ask", set(`[data-till="purchase"]`, "amount", "600,00", "receipt", "R-1"), tap(`button[value="ask"]`), chromedp.WaitVisible("#would .notice", chromedp.ByQuery))
 	x.says("ask", "This is what it would give", "now,")
 	x.press("record", `button[value="record"]`)
 	x.says("record", "The purchase is recorded", "60 stars", "Receipt R-1")
@@ -234,6 +251,18 @@ func TestAMemberAtTheTill(t *testing.T) {
 	x.says("return", "600")
 	x.press("return", `form[method="post"] button.main`)
 	x.says("return", "The return is recorded")
+
+	// A voucher is drawn, and used with a purchase.
+	x.do("voucher", chromedp.Navigate(x.h.url+at+"/rewards/fifty-off"))
+	x.press("voucher", "main form button.main")
+	var voucher string
+	x.do("voucher", chromedp.Text(".code", &voucher, chromedp.ByQuery))
+	voucher = strings.TrimSpace(voucher)
+	x.do("voucher", chromedp.Navigate(x.h.url+at), open(`[name="codes"]`), set(`[data-till="purchase"]`, "amount", "200", "codes", voucher),
+		tap(`button[value="ask"]`))
+	x.says("voucher", "The codes take", "50.00 off.")
+	x.press("voucher", `button[value="record"]`)
+	x.says("voucher", "15 stars")
 
 	// A guest's purchase is claimed by its code.
 	x.do("guest", chromedp.Navigate(x.h.url+"/console/till/guest"), set("main form", "amount", "200", "receipt", "R-2"))
@@ -280,6 +309,122 @@ func (x *till) picture(name string) {
 	x.do(name, screens[0].actions())
 }
 
+// TestAPunchCardIsStamped stamps a card by a purchase, with the line and without.
+func TestAPunchCardIsStamped(t *testing.T) {
+	t.Parallel()
+	x, l, _ := atTillOf(t, full(t, "punch-card"), staff.Store)
+	x.do("land", chromedp.Navigate(x.h.url+"/console/till"), ready(), chromedp.Navigate(x.h.url+"/console/till/enrol"), set("main form", "phone", "910 00 888", "given_name", "Zara"))
+	x.press("enrol", "main form button.main")
+	x.press("stamp", `a[href$="/stamps/coffee-card"]`)
+	x.says("stamp", "Stamped by buying coffee")
+	x.do("stamp", set("main form", "amount", "84", "pieces", "2"))
+	x.press("stamp", "main form button.main")
+	var card string
+	x.do("stamped", chromedp.AttributeValue(".stamps", "aria-label", &card, nil, chromedp.ByQuery))
+	if card != "2 of 9 stamps" {
+		t.Errorf("the card has %s", card)
+	}
+	x.picture("till-stamped")
+	x.do("off", l.off(), tap(`a[href$="/stamps/coffee-card"]`), chromedp.WaitVisible("#off-amount", chromedp.ByQuery))
+	x.do("stamp", open(`[data-till="stamp"]`), set(`[data-till="stamp"]`, "member", "91000888", "amount", "42"), tap(`[data-till="stamp"] .button`))
+	x.items("off", "waiting", "sent", "sent")
+	x.do("on", l.on())
+	x.items("on", "sent", "sent", "sent")
+	x.do("find", chromedp.Navigate(x.h.url+"/console/till?q=91000888"), chromedp.AttributeValue(".stamps", "aria-label", &card, nil, chromedp.ByQuery))
+	if card != "3 of 9 stamps" {
+		t.Errorf("the card has %s", card)
+	}
+}
+
+// film is what a camera sees that is held before a code: some pictures of 640 by 480 points in the form Y4M.
+func film(t *testing.T, text string) string {
+	t.Helper()
+	const width, height, module = 640, 480, 10
+	code, err := qr.Encode(text, qr.M, qr.Auto)
+	if err != nil {
+		t.Fatal(err)
+	}
+	picture := bytes.Repeat([]byte{235}, width*height)
+	size := code.Bounds().Dx()
+	left, top := (width-size*module)/2, (height-size*module)/2
+	for y := range size * module {
+		for x := range size * module {
+			if r, _, _, _ := code.At(x/module, y/module).RGBA(); r == 0 {
+				picture[(top+y)*width+left+x] = 16
+			}
+		}
+	}
+	out := bytes.NewBufferString(fmt.Sprintf("YUV4MPEG2 W%d H%d F10:1 Ip A1:1 C420jpeg\n", width, height))
+	for range 10 {
+		out.WriteString("FRAME\n")
+		out.Write(picture)
+		out.Write(bytes.Repeat([]byte{128}, width*height/2))
+	}
+	name := filepath.Join(t.TempDir(), "film.y4m")
+	if err := os.WriteFile(name, out.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// TestTheCameraFindsAMember holds a card before the camera, in a browser that has no decoder of its own.
+func TestTheCameraFindsAMember(t *testing.T) {
+	t.Parallel()
+	x, _, member := atTillOf(t, full(t), staff.Store, chromedp.Flag("use-fake-device-for-media-stream", true), chromedp.Flag("use-fake-ui-for-media-stream", true),
+		chromedp.Flag("use-file-for-fake-video-capture", film(t, "70010000")))
+	complaints := watch(x.ctx)
+	var at string
+	x.do("till", chromedp.Navigate(x.h.url+"/console/till"))
+	x.press("scan", "[data-scan]")
+	x.do("found", chromedp.WaitVisible(".avatar + div h1", chromedp.ByQuery), chromedp.Location(&at))
+	if want := strings.Replace(member, "/console/", "/console/till/", 1); !strings.HasSuffix(at, want) {
+		t.Errorf("found %s, want %s", at, want)
+	}
+	if len(*complaints) > 0 {
+		t.Errorf("the browser complains: %v", *complaints)
+	}
+}
+
+// TestTheQueueDecides asks the logic of the queue itself.
+func TestTheQueueDecides(t *testing.T) {
+	t.Parallel()
+	x, _, _ := atTill(t, staff.Store)
+	var wrong []string
+	x.do("logic", chromedp.Navigate(x.h.url+"/console/till"), chromedp.Evaluate(`(async () => {
+		const script = [...document.scripts].map((s) => s.src).find((s) => s.endsWith("/till.js"));
+		const q = await import(script.replace(/till\.js$/, "queue.js"));
+		const wrong = [];
+		const same = (what, got, want) => { if (JSON.stringify(got) !== JSON.stringify(want)) wrong.push(what + ": " + JSON.stringify(got)); };
+		const me = { staff: "stf_1", program: "p" };
+		const item = (n, more) => ({ n, key: "K" + n, staff: "stf_1", program: "p", state: "waiting", tries: 0, ...more });
+		const list = [item(3), item(1), item(2, { staff: "stf_2" }), item(4, { state: "sent", done: 0 }), item(5, { state: "refused" }), item(6, { program: "q" })];
+		same("order", q.toSend(list, me).map((i) => i.n), [1, 3]);
+		same("counts", q.count(list, me), { waiting: 2, others: 2, refused: 1 });
+		same("recorded", q.after(item(1, { form: {} }), { status: 200, body: { outcome: "recorded", text: "t" } }, 7), { item: { ...item(1), form: undefined, tries: 1, state: "sent", text: "t", done: 7 }, then: "next" });
+		const kinds = (answer, i = item(1)) => { const a = q.after(i, answer, 0); return [a.item.state, a.item.tries, a.then]; };
+		same("no answer", kinds(null), ["waiting", 1, "stop"]);
+		same("refused", kinds({ status: 200, body: { outcome: "refused" } }), ["refused", 1, "next"]);
+		same("signed out", kinds({ status: 401, body: {} }), ["waiting", 0, "signed_out"]);
+		same("somebody else", kinds({ status: 409, body: {} }), ["waiting", 1, "stop"]);
+		same("too many", kinds({ status: 429, body: {} }), ["waiting", 1, "stop"]);
+		same("a fault", kinds({ status: 500, body: {} }), ["waiting", 1, "stop"]);
+		same("the fifth fault", kinds({ status: 503, body: {} }, item(1, { failures: 4 })), ["refused", 1, "next"]);
+		same("unreadable", kinds({ status: 400, body: {} }), ["refused", 1, "next"]);
+		same("pauses", [0, 1, 5, 30].map((n) => [q.pause(n, 0), q.pause(n, 1)]), [[750, 1250], [1500, 2500], [24000, 40000], [45000, 75000]]);
+		const day = 24 * 3600 * 1000;
+		same("forgotten", q.forgettable([item(1, { state: "sent", done: 0 }), item(2, { state: "refused", done: 0 }), item(3), item(4, { state: "sent", done: day })], day + 1), ["K1"]);
+		same("too many sent", q.forgettable(Array.from({ length: 22 }, (_, n) => item(n, { state: "sent", done: day })), day), ["K0", "K1"]);
+		same("merged", q.merge([item(2), item(1, { tries: 2 })], [item(2, { state: "sent" }), item(1, { tries: 1 })]).map((i) => [i.n, i.state, i.tries]), [[1, "waiting", 2], [2, "sent", 0]]);
+		const words = { offline: "off.", signed_out: "out.", waits_one: "1 w.", waits_many: "%s w.", refused_one: "1 r.", refused_many: "%s r." };
+		same("said", [q.say(words, { waiting: 0, others: 0, refused: 0 }, "on"), q.say(words, { waiting: 2, others: 1, refused: 1 }, "off"), q.say(words, { waiting: 1, others: 0, refused: 0 }, "signed_out")], ["", "off. 3 w. 1 r.", "out. 1 w."]);
+		same("key", q.newKey(Uint8Array.from({ length: 26 }, (_, n) => n * 9)), "09JV4DPZ8HT3CNY7GS2BMX6FR1");
+		return wrong;
+	})()`, &wrong, awaiting))
+	for _, w := range wrong {
+		t.Error(w)
+	}
+}
+
 // TestEnrolAtTheTill enrols somebody with a phone and a first name, and is told of one who is there.
 func TestEnrolAtTheTill(t *testing.T) {
 	t.Parallel()
@@ -289,10 +434,10 @@ func TestEnrolAtTheTill(t *testing.T) {
 	x.do("name", set("main form", "given_name", "Zara"))
 	x.press("enrol", "main form button.main")
 	x.says("enrol", "Enrolled", "Zara", "25 stars")
-	x.do("again", chromedp.Navigate(x.h.url+"/console/till/enrol"), set("main form", "phone", "910 00 888", "given_name", "Sara"), chromedp.Click("main form button.main", chromedp.ByQuery))
+	x.do("again", chromedp.Navigate(x.h.url+"/console/till/enrol"), set("main form", "phone", "910 00 888", "given_name", "Sara"), tap("main form button.main"))
 	x.says("again", "Zara is a member already")
 	x.items("again", "sent")
-	x.do("nothing", chromedp.Navigate(x.h.url+"/console/till/enrol"), set("main form", "given_name", "Ola"), chromedp.Click("main form button.main", chromedp.ByQuery))
+	x.do("nothing", chromedp.Navigate(x.h.url+"/console/till/enrol"), set("main form", "given_name", "Ola"), tap("main form button.main"))
 	x.says("nothing", "Type a phone number or a card number")
 	x.items("nothing", "sent")
 }
@@ -307,7 +452,7 @@ func TestTheTillGoesOnWithoutAConnection(t *testing.T) {
 	before := x.purchases(member)
 	x.do("member", chromedp.Navigate(x.h.url+at), l.off())
 	x.says("off", "No connection.")
-	x.do("first", set(`[data-till="purchase"]`, "amount", "100", "receipt", "K-1"), chromedp.Click(`button[value="record"]`, chromedp.ByQuery))
+	x.do("first", set(`[data-till="purchase"]`, "amount", "100", "receipt", "K-1"), tap(`button[value="record"]`))
 	x.items("first", "waiting")
 	x.says("first", "1 waits", "Kept on this device")
 	x.picture("till-no-line")
@@ -315,14 +460,14 @@ func TestTheTillGoesOnWithoutAConnection(t *testing.T) {
 	// The page of the device: the member is not known, and nothing of them is shown.
 	x.do("anew", chromedp.Reload(), chromedp.WaitVisible("#off-amount", chromedp.ByQuery))
 	x.items("anew", "waiting")
-	x.do("second", set(`[data-till="purchase"]`, "amount", "50"), chromedp.Click(`[data-till="purchase"] button.main`, chromedp.ByQuery))
+	x.do("second", set(`[data-till="purchase"]`, "amount", "50"), tap(`[data-till="purchase"] button.main`))
 	x.items("second", "waiting", "waiting")
 	x.do("enrol", open(`[data-till="enrolment"]`),
-		set(`[data-till="enrolment"]`, "phone", "910 00 999", "given_name", "Nora"), chromedp.Click(`[data-till="enrolment"] button.main`, chromedp.ByQuery))
+		set(`[data-till="enrolment"]`, "phone", "910 00 999", "given_name", "Nora"), tap(`[data-till="enrolment"] button.main`))
 	x.items("enrol", "waiting", "waiting", "waiting")
-	x.do("third", set(`[data-till="purchase"]`, "member", "910 00 999", "amount", "80"), chromedp.Click(`[data-till="purchase"] button.main`, chromedp.ByQuery))
+	x.do("third", set(`[data-till="purchase"]`, "member", "910 00 999", "amount", "80"), tap(`[data-till="purchase"] button.main`))
 	x.items("third", "waiting", "waiting", "waiting", "waiting")
-	x.do("nobody", set(`[data-till="purchase"]`, "member", "nobody-has-this", "amount", "80"), chromedp.Click(`[data-till="purchase"] button.main`, chromedp.ByQuery))
+	x.do("nobody", set(`[data-till="purchase"]`, "member", "nobody-has-this", "amount", "80"), tap(`[data-till="purchase"] button.main`))
 	x.says("nobody", "No connection. 5 wait.", "What has to wait")
 	x.picture("till-kept")
 	x.do("anew", chromedp.Reload(), chromedp.WaitVisible("#off-amount", chromedp.ByQuery))
@@ -336,9 +481,9 @@ func TestTheTillGoesOnWithoutAConnection(t *testing.T) {
 		t.Errorf("%d requests for five, of which one answer was lost", n)
 	}
 	x.picture("till-refused")
-	x.do("still", set(`[data-state="refused"]`, "member", "nobody-either"), chromedp.Click(`[data-state="refused"] button`, chromedp.ByQuery))
+	x.do("still", set(`[data-state="refused"]`, "member", "nobody-either"), tap(`[data-state="refused"] button`))
 	x.says("still", "No member has “nobody-either”")
-	x.do("mend", set(`[data-state="refused"]`, "member", "1001"), chromedp.Click(`[data-state="refused"] button`, chromedp.ByQuery))
+	x.do("mend", set(`[data-state="refused"]`, "member", "1001"), tap(`[data-state="refused"] button`))
 	x.items("mend", "sent", "sent", "sent", "sent", "sent")
 	if n := x.purchases(member); n != before+3 {
 		t.Errorf("%d purchases of %d before", n, before)
@@ -354,7 +499,7 @@ func TestWhatADeviceKeepsIsSentInTheNameOfWhoRecordedIt(t *testing.T) {
 	x.do("land", chromedp.Navigate(x.h.url+"/console/till"), ready())
 	at := strings.Replace(member, "/console/", "/console/till/", 1)
 	before := x.purchases(member)
-	x.do("member", chromedp.Navigate(x.h.url+at), l.off(), set(`[data-till="purchase"]`, "amount", "100"), chromedp.Click(`button[value="record"]`, chromedp.ByQuery))
+	x.do("member", chromedp.Navigate(x.h.url+at), l.off(), set(`[data-till="purchase"]`, "amount", "100"), tap(`button[value="record"]`))
 	x.items("kept", "waiting")
 	x.do("ended", network.ClearBrowserCookies(), l.on())
 	x.says("ended", "You are signed out", "1 waits")
@@ -369,7 +514,7 @@ func TestWhatADeviceKeepsIsSentInTheNameOfWhoRecordedIt(t *testing.T) {
 	x.says("other", "Waits for Kari store", "Send as Kari owner")
 	x.items("other", "waiting")
 	x.picture("till-other")
-	x.do("take", chromedp.Click(`[data-state="waiting"] button`, chromedp.ByQuery))
+	x.do("take", tap(`[data-state="waiting"] button`))
 	x.items("take", "sent")
 	if n := l.sent.Load() - sent; n != 1 {
 		t.Errorf("%d were sent as the owner", n)
@@ -384,7 +529,7 @@ func TestWhatADeviceKeepsIsSentInTheNameOfWhoRecordedIt(t *testing.T) {
 			t.Errorf("the device keeps %s", k)
 		}
 	}
-	x.do("menu", chromedp.Click("header details.menu > summary", chromedp.ByQuery))
+	x.do("menu", tap("header details.menu > summary"))
 	x.press("out", `form[action="/console/sign-out"] button`)
 	var left string
 	x.do("left", chromedp.Evaluate(`(async () => JSON.stringify([await caches.keys(), localStorage.getItem("lojal-till")]))()`, &left, awaiting))
