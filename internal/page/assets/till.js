@@ -207,7 +207,7 @@ async function keep(form) {
     if (line === "off") { says(form, "warn", words.needs_line); return; }
   }
   const items = await all();
-  const whose = form.elements.member?.type === "hidden" ? document.querySelector("h1").textContent : undefined;
+  const whose = form.elements.member?.dataset.whose;
   const item = {
     n: Math.max(0, ...items.map((i) => i.n)) + 1, kind: form.dataset.till, key: newKey(crypto.getRandomValues(new Uint8Array(26))), staff: me.staff, name: me.name, program: me.program,
     at: time(), form: values, whose, label: label(values, whose), state: "waiting", tries: 0,
