@@ -215,7 +215,7 @@ async function keep(form) {
   await put(item);
   await changed();
   const sending = send();
-  if (line === "on") await Promise.race([sending, new Promise((slow) => setTimeout(slow, 5000))]); // nobody is kept waiting by a slow line
+  await Promise.race([sending, new Promise((slow) => setTimeout(slow, line === "on" ? 5000 : 400))]); // nobody is kept waiting by a slow line
   const came = (await all()).find((i) => i.key === item.key);
   if (came?.state === "sent") {
     location.assign(came.to);
