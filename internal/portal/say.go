@@ -214,6 +214,14 @@ func (v *visit) times(n int64) string {
 	return v.T("challenge.times", strconv.FormatInt(n, 10))
 }
 
+// timesLeft says how often a benefit can still be used.
+func (v *visit) timesLeft(n int64) string {
+	if n == 1 {
+		return v.T("benefit.left.once")
+	}
+	return v.T("benefit.left", left(n))
+}
+
 func rewardIcon(gives string) string {
 	switch gives {
 	case "voucher", "code", "gift_card":

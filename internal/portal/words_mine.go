@@ -9,6 +9,7 @@ var mineWords = page.Words{
 	"benefits.none.text":   {"Når programmet har noe for deg, står det her.", "När programmet har något för dig står det här.", "Når programmet har noget til dig, står det her.", "When the program has something for you, it is here."},
 	"benefit.until":        {"Til og med %s", "Till och med %s", "Til og med %s", "Through %s"},
 	"benefit.left":         {"Kan brukes %s ganger til", "Kan användas %s gånger till", "Kan bruges %s gange til", "Can be used %s more times"},
+	"benefit.left.once":    {"Kan brukes én gang til", "Kan användas en gång till", "Kan bruges én gang til", "Can be used once more"},
 	"benefit.renews":       {"Fylles på %s", "Fylls på %s", "Fyldes op %s", "Renews on %s"},
 	"benefit.fades":        {"Blir mindre %s hvis du ikke handler før det", "Blir mindre %s om du inte handlar innan dess", "Bliver mindre %s, hvis du ikke handler inden da", "Gets less on %s unless you buy something before"},
 	"benefit.use":          {"Bruk", "Använd", "Brug", "Use"},
