@@ -17,7 +17,7 @@ import (
 // cli may, as the one that starts the others. A new room is added here, where its storey is decided.
 var storeys = []struct{ name, rooms string }{
 	{"DOORS", "api console portal ops cli"},
-	{"FLOWS", "record order raffle claim errand sweep relay journey importer backtest insight seal verify export doctor scenario demo bench"},
+	{"FLOWS", "record order raffle claim errand sweep relay journey importer backtest insight seal verify export doctor scenario demo bench poster"},
 	{"BOOKS", "audit version key staff code giftcard member signin books partner waiting webhook reward event consent"},
 	{"HEART", "condition ledger program engine explain terms advice"},
 	{"GROUND", "errs money ids lang logs trace db health job web tint page message wallet"},

@@ -640,6 +640,10 @@ func table() []*Route {
 			Tag: prog, Summary: "Tell the program in plain words", Text: "The version in force as its members may read it, in nb, sv, da or en: what gives points, what they are good for, when they end, tiers, returns.",
 			Query: "lang=sv",
 		}),
+		raw[posterIn, string]("GET", "/v1/program/poster", "programs:read", (*Server).joinPoster, About{
+			Tag: prog, Summary: "Get a poster to join by", Query: "lang=nb", Media: "application/pdf", Problems: []int{http.StatusConflict},
+			Text: "One A4 page to hang up in the shop: the program's name in its colour, with its picture, what one gets, and a QR code that opens the page to join.",
+		}),
 		route("POST", "/v1/program/diff", "programs:read", (*Server).diffPrograms, About{
 			Tag: prog, Summary: "Say what changes between two documents", Text: "In words a marketer reads. What is left out is the version in force.", Batch: true,
 			Body: `{"from_version": 1}`,

@@ -46,6 +46,7 @@ type grammar struct {
 	Init         initCmd         `cmd:"" help:"Write a program document to start from."`
 	Serve        serveCmd        `cmd:"" help:"Serve the API."`
 	Program      programCmd      `cmd:"" help:"Check, compare, publish and look at program documents."`
+	Poster       posterCmd       `cmd:"" help:"Write a poster to hang up where people are to join."`
 	Key          keyCmd          `cmd:"" help:"Make and revoke API keys."`
 	Staff        staffCmd        `cmd:"" help:"Say who runs the program, and what each may do."`
 	Pool         poolCmd         `cmd:"" help:"Load codes of others that rewards hand out."`

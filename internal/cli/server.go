@@ -168,6 +168,9 @@ func (s *server) run(files int, ready func(url string)) error {
 	if err != nil {
 		return err
 	}
+	if s.demo && s.door.URL == "" {
+		s.door.URL = "http://" + listener.Addr().String() // nobody else can reach a demo anyway
+	}
 	failed := make(chan error, 2)
 	public, err := s.public()
 	if err != nil {

@@ -183,6 +183,7 @@ func table() []line {
 		{"GET /console/program", "programs:read", (*Console).program},
 		{"GET /console/program/versions/{version}", "programs:read", (*Console).edition},
 		{"POST /console/program/versions/{version}/back", "programs:write", (*Console).rollBack},
+		{"GET /console/program/poster", "programs:read", (*Console).poster},
 		{"GET /console/program/try", "simulations:write", (*Console).tryPage},
 		{"GET /console/program/draft", "programs:write", (*Console).draft},
 		{"POST /console/program/draft", "programs:write", (*Console).keepDraft},

@@ -50,6 +50,19 @@ type difference struct {
 	} `json:"changes"`
 }
 
+// poster hands out the poster to join by, in the language of the page.
+func (c *Console) poster(v *visit) error {
+	pdf, err := v.api.Raw(v.r.Context(), http.MethodGet, page.Path("program", "poster"), nil, "", nil)
+	if err != nil {
+		return err
+	}
+	h := v.w.Header()
+	h.Set("Content-Type", "application/pdf")
+	h.Set("Content-Disposition", `inline; filename="poster-`+v.lang+`.pdf"`)
+	_, _ = v.w.Write(pdf) // the client may be gone
+	return nil
+}
+
 func (c *Console) program(v *visit) error {
 	ctx := v.r.Context()
 	var t plainTerms

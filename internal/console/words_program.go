@@ -5,6 +5,7 @@ import "lojal.dev/lojal/internal/page"
 var programWords = page.Words{
 	"program":           {"Program", "Program", "Program", "Program"},
 	"program.text":      {"Slik leser medlemmene det.", "Så läser medlemmarna det.", "Sådan læser medlemmerne det.", "As members read it."},
+	"program.poster":    {"Plakat", "Affisch", "Plakat", "Poster"},
 	"program.change":    {"Endre programmet", "Ändra programmet", "Ændr programmet", "Change the program"},
 	"versions":          {"Versjoner", "Versioner", "Versioner", "Versions"},
 	"version":           {"Versjon %s", "Version %s", "Version %s", "Version %s"},

@@ -97,6 +97,7 @@ var refusals = map[string]said{
 	"money_differs":    {"Beløpet er et annet enn det som skal betales.", "Beloppet är ett annat än det som ska betalas.", "Beløbet er et andet end det, der skal betales."},
 	"no_gift_cards":    {"Programmet har ikke egne gavekort.", "Programmet har inga egna presentkort.", "Programmet har ikke egne gavekort."},
 	"no_apple_wallet":  {"Kort for Apple Wallet er ikke satt opp her.", "Kort för Apple Wallet är inte inställda här.", "Kort til Apple Wallet er ikke sat op her."},
+	"no_address":       {"Serveren vet ikke sin egen adresse: den som driver den, setter den med --url.", "Servern vet inte sin egen adress: den som driver den anger den med --url.", "Serveren kender ikke sin egen adresse: den, der driver den, angiver den med --url."},
 	"no_card":          {"Medlemmet har ikke noe kort: gi det et først.", "Medlemmen har inget kort: ge den ett först.", "Medlemmet har ikke noget kort: giv det et først."},
 	"no_google_wallet": {"Kort for Google Wallet er ikke satt opp her.", "Kort för Google Wallet är inte inställda här.", "Kort til Google Wallet er ikke sat op her."},
 	"no_household":     {"Medlemmet er ikke med i noen husstand.", "Medlemmen är inte med i något hushåll.", "Medlemmet er ikke med i nogen husstand."},
