@@ -105,7 +105,7 @@ func serveTo(t *testing.T, warnings io.Writer, database string, also ...*regexp.
 	status := 0
 	go func() {
 		defer close(ended)
-		status = cli.Run(ctx, []string{"serve", "--addr", "127.0.0.1:0", "--db", database, "--log-level", level, "--sweep-every", "0s"},
+		status = cli.Run(ctx, []string{"serve", "--addr", "127.0.0.1:0", "--db", database, "--log-level", level, "--sweep-every", "0s", "--webhook-allow", "127.0.0.1"},
 			cli.Streams{In: strings.NewReader(""), Out: out, Err: warnings}, cli.Build{}, time.Now)
 	}()
 	end = func() {
