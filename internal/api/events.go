@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"lojal.dev/lojal/internal/books"
@@ -135,4 +136,43 @@ func (s *Server) readEvents(ctx context.Context, c *Call, after books.Cursor, ty
 		return nil
 	})
 	return out, last, err
+}
+
+type newestEventsIn struct {
+	Call
+	Paging
+	// Type keeps to types of events, separated by commas; points.* is all that begin so.
+	Type []string `query:"type"`
+}
+
+func (s *Server) newestEvents(ctx context.Context, in *newestEventsIn) (*Page[Event], error) {
+	limit, err := web.PageLimit(in.Limit, web.DefaultLimit, web.MaxLimit)
+	if err != nil {
+		return nil, err
+	}
+	var at books.EventPlace
+	if err := web.ReadCursor("newest", in.Cursor, &at); err != nil {
+		return nil, err
+	}
+	wanted := func(kind string) bool {
+		return len(in.Type) == 0 || slices.ContainsFunc(in.Type, func(t string) bool {
+			group, all := strings.CutSuffix(t, "*")
+			return t == kind || all && strings.HasPrefix(kind, group)
+		})
+	}
+	out := &Page[Event]{}
+	return out, s.look(ctx, &in.Call, func(tx *db.Tx, v view, _ *version.Set) error {
+		list, next, err := books.NewestEvents(ctx, tx, in.program(), at, wanted, limit)
+		if err != nil {
+			return err
+		}
+		out.Items, out.Next = []Event{}, ""
+		for _, e := range list {
+			out.Items = append(out.Items, v.event(e))
+		}
+		if next != nil {
+			out.Next = web.Cursor("newest", *next)
+		}
+		return nil
+	})
 }

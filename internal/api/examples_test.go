@@ -288,7 +288,7 @@ func exampleAnswers(tb testing.TB) map[string]json.RawMessage {
 		"getMembersMemberBalances", "getMembersMemberForecast", "getMembersMemberTargets", "getMembersMemberPostings", "getMembersMemberFacts", "getMembersMemberExplanations", "postMembersMemberTiers", "getMembersMemberTiers",
 		"getMembersMemberBenefits", "getMembersMemberBenefitsBenefit", "postMembersMemberBenefitsBenefitUses", "postBenefitsUsesUseUndo", "postPlanEvents", "getMembersMemberPlans",
 		"getMembersMemberChallenges", "postMembersMemberChallengesChallenge", "getChallengesChallengeLeaderboard", "getMembersMemberChallengesChallengePlace", "postMembersMemberGrants", "getMembersMemberGrants",
-		"postMembersMemberGrantsGrantTakeBack", "postMembersMemberBlock", "postMembersMemberUnblock", "getEvents", "postWebhooks", "getWebhooks", "patchWebhooksWebhook", "getWebhooksWebhook", "postWebhooksWebhookRotate",
+		"postMembersMemberGrantsGrantTakeBack", "postMembersMemberBlock", "postMembersMemberUnblock", "getEvents", "getEventsNewest", "postWebhooks", "getWebhooks", "patchWebhooksWebhook", "getWebhooksWebhook", "postWebhooksWebhookRotate",
 		"postWebhooksWebhookDisable", "postWebhooksWebhookEnable", "postWebhooksWebhookTest", "getWebhooksWebhookDeliveriesEvent", "postWebhooksWebhookDeliveriesEventReplay", "getWebhooksWebhookDeliveries",
 		"postWebhooksWebhookReplay", "deleteWebhooksWebhook", "postImports", "getImports", "postImportsImportCancel", "getMe", "postKeys", "getKeysKey", "postKeysKeyRotate", "getKeys", "postKeysKeyRevoke", "postStaff", "getStaff", "getStaffStaff", "postStaffStaffRole", "postStaffStaffInvite", "deleteStaffStaff", "getAudit",
 		"getProgram", "getInsightToday", "getProgramVersions", "getProgramVersionsVersion", "postMembersMemberMerge",

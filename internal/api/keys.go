@@ -181,6 +181,10 @@ type auditIn struct {
 	Action string `query:"action"`
 	// Target keeps to what was done to one thing.
 	Target string `query:"target"`
+	// Since keeps to what was done at that time or later.
+	Since *time.Time `query:"since"`
+	// Until keeps to what was done before that time.
+	Until *time.Time `query:"until"`
 }
 
 func (s *Server) listAudit(ctx context.Context, in *auditIn) (*Page[AuditEntry], error) {
@@ -196,7 +200,14 @@ func (s *Server) listAudit(ctx context.Context, in *auditIn) (*Page[AuditEntry],
 	}
 	out := &Page[AuditEntry]{}
 	return out, s.look(ctx, &in.Call, func(tx *db.Tx, v view, _ *version.Set) error {
-		list, next, err := audit.List(ctx, tx, in.program(), audit.Query{Actor: in.Actor, Action: in.Action, Target: in.Target, Before: at.ID, Limit: limit})
+		q := audit.Query{Actor: in.Actor, Action: in.Action, Target: in.Target, Before: at.ID, Limit: limit}
+		if in.Since != nil {
+			q.Since = *in.Since
+		}
+		if in.Until != nil {
+			q.Until = *in.Until
+		}
+		list, next, err := audit.List(ctx, tx, in.program(), q)
 		if err != nil {
 			return err
 		}

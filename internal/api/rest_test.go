@@ -92,6 +92,34 @@ func TestEvents(t *testing.T) {
 		if n := len(only.items()); n != 5 {
 			t.Errorf("%d purchases: %s", n, only.raw)
 		}
+
+		// The newest first are the same events, in any pages.
+		for _, limit := range []int{1, 2, 500} {
+			var newest []string
+			for cursor := ""; ; {
+				a := h.do("GET", fmt.Sprintf("/v1/events/newest?limit=%d&cursor=%s", limit, cursor), "").want(200)
+				for _, e := range a.items() {
+					newest = append(newest, e.(map[string]any)["id"].(string))
+				}
+				if a.get("next_cursor") == nil {
+					break
+				}
+				cursor = a.text("next_cursor")
+			}
+			slices.Reverse(newest)
+			var want []string
+			for _, e := range all.items() {
+				want = append(want, e.(map[string]any)["id"].(string))
+			}
+			if !slices.Equal(newest, want) {
+				t.Errorf("the newest by %d are, backwards, %v, want %v", limit, newest, want)
+			}
+		}
+		if n := len(h.do("GET", "/v1/events/newest?type=purchase.*,member.enrolled", "").want(200).items()); n != 6 {
+			t.Errorf("%d", n)
+		}
+		h.do("GET", "/v1/events/newest?cursor=abc", "").refused(400, "invalid_cursor", "cursor")
+
 		h.do("GET", "/v1/events?wait=31", "").refused(422, "invalid_wait", "wait")
 		h.do("GET", "/v1/events?cursor=abc", "").refused(400, "invalid_cursor", "cursor")
 

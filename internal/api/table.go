@@ -662,6 +662,11 @@ func table() []*Route {
 			Query: "type=points.earned,tier.up&wait=10",
 		}),
 
+		route("GET", "/v1/events/newest", "events:read", (*Server).newestEvents, About{
+			Tag: "Events", Summary: "Look at the newest events", Query: "type=points.*",
+			Text: "The newest first, for people to look at: one that is committed late may come to stand above one that was seen. Whoever must miss none reads the feed.",
+		}),
+
 		// Webhooks
 		route("POST", "/v1/webhooks", "webhooks:write", (*Server).createWebhook, About{
 			Tag: hooks, Summary: "Make a webhook", Status: http.StatusCreated,

@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"time"
 
 	"lojal.dev/lojal/internal/db"
@@ -59,6 +60,8 @@ func Append(ctx context.Context, tx *db.Tx, e Entry) (Entry, error) {
 // Query narrows List. Empty fields match anything.
 type Query struct {
 	Actor, Action, Target string
+	// Since and Until bound when it was, Until not included; the zero value is no bound.
+	Since, Until time.Time
 	// Before is the id of the last entry seen.
 	Before string
 	// Limit is the number of entries, 50 when 0; at most 500.
@@ -70,8 +73,9 @@ SELECT id, at, actor, action, target, detail
 FROM audit
 WHERE program_id = $1 AND ($2 = '' OR id < $2)
   AND ($3 = '' OR actor = $3) AND ($4 = '' OR action = $4) AND ($5 = '' OR target = $5)
+  AND at >= $6 AND at < $7
 ORDER BY id DESC
-LIMIT $6`
+LIMIT $8`
 
 // List gives entries of the program, the newest first, and the id to go on before; "" when there are no more.
 func List(ctx context.Context, tx *db.Tx, program string, in Query) (entries []Entry, next string, err error) {
@@ -79,6 +83,13 @@ func List(ctx context.Context, tx *db.Tx, program string, in Query) (entries []E
 		in.Limit = 50
 	}
 	in.Limit = min(in.Limit, 500)
+	since, until := int64(0), int64(math.MaxInt64)
+	if !in.Since.IsZero() {
+		since = in.Since.UnixMicro()
+	}
+	if !in.Until.IsZero() {
+		until = in.Until.UnixMicro()
+	}
 	if in.Before != "" {
 		if err := ids.Check(IDPrefix, in.Before); err != nil {
 			return nil, "", errs.Malformed("invalid_cursor", "The cursor is not one that was given out: "+err.Error()+".")
@@ -98,7 +109,7 @@ func List(ctx context.Context, tx *db.Tx, program string, in Query) (entries []E
 		}
 		entries = append(entries, e)
 		return nil
-	}, listEntries, program, in.Before, in.Actor, in.Action, in.Target, in.Limit+1)
+	}, listEntries, program, in.Before, in.Actor, in.Action, in.Target, since, until, in.Limit+1)
 	if err != nil {
 		return nil, "", fmt.Errorf("list the audit of %s: %w", program, err)
 	}

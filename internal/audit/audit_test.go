@@ -42,6 +42,14 @@ func TestEntriesAreListedNewestFirstInPages(t *testing.T) {
 			})
 			return got, next, err
 		}
+		for _, c := range []struct {
+			since, until time.Time
+			want         int
+		}{{at.Add(time.Second), time.Time{}, 2}, {time.Time{}, at.Add(time.Second), 1}, {at.Add(time.Second), at.Add(2 * time.Second), 1}, {at.Add(3 * time.Second), time.Time{}, 0}} {
+			if got, _, err := list(Query{Since: c.since, Until: c.until}); err != nil || len(got) != c.want {
+				t.Errorf("%v to %v: %d, %v", c.since, c.until, len(got), err)
+			}
+		}
 		first, next, err := list(Query{Limit: 2})
 		if err != nil || next == "" {
 			t.Fatal(next, err)

@@ -277,6 +277,8 @@ func table() []line {
 		{"POST /console/me/sessions/end", anybody, (*Console).endSessions},
 		{"POST /console/program", anybody, (*Console).move},
 
+		{"GET /console/events", "events:read", (*Console).events},
+		{"GET /console/audit", "audit:read", (*Console).audit},
 		{"GET /console/webhooks", "webhooks:read", (*Console).hooks},
 		{"GET /console/webhooks/new", "webhooks:write", (*Console).newHook},
 		{"POST /console/webhooks/new", "webhooks:write", (*Console).addHook},

@@ -6,7 +6,7 @@ import "lojal.dev/lojal/internal/page"
 var words = page.Join(
 	shellWords, doorWords, meWords, staffWords, memberWords, programWords, setUpWords, handWords, todayWords,
 	passkeyWords, tryWords, rewardWords, importWords, keyWords, tillPageWords, cardWords, partnerWords,
-	hookWords, eventWords,
+	hookWords, eventWords, logWords,
 )
 
 var shellWords = page.Words{
