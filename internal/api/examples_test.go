@@ -323,7 +323,7 @@ func exampleAnswers(tb testing.TB) map[string]json.RawMessage {
 	// A program without members, whose document may still change in every way.
 	fresh := newStory(tb)
 	fresh.answers = s.answers
-	for _, op := range []string{"postProgramCheck", "postProgramLint", "getProgramPoster", "getProgramTerms", "postProgramVersions", "postProgramDiff", "postProgramRollback", "putProgramDraft", "getProgramDraft", "deleteProgramDraft"} {
+	for _, op := range []string{"postProgramCheck", "postProgramSettings", "postProgramLint", "getProgramPoster", "getProgramTerms", "postProgramVersions", "postProgramDiff", "postProgramRollback", "putProgramDraft", "getProgramDraft", "deleteProgramDraft"} {
 		fresh.tell(op)
 	}
 	fresh.do("POST", "/v1/members", `{"external_id": "4711"}`).want(201)

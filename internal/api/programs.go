@@ -242,6 +242,36 @@ func (s *Server) checkProgram(_ context.Context, in *checkIn) (*Checked, error) 
 	return out, err
 }
 
+type settingsIn struct {
+	Call
+	Body SettingChange
+}
+
+func (s *Server) setProgram(_ context.Context, in *settingsIn) (*DocumentSettings, error) {
+	if in.Body.Source == "" {
+		return nil, required("/source", "Give the text of the program document.")
+	}
+	text, err := program.Set(in.Body.Source, in.Body.Set)
+	if e := errs.As(err); err != nil && e.Reason == "invalid_setting" {
+		for i := range e.Fields {
+			e.Fields[i].Pointer = "/set" + e.Fields[i].Pointer
+		}
+		return nil, e
+	}
+	if err != nil {
+		return nil, version.Problem(err)
+	}
+	list, err := program.Settings(text)
+	if err != nil {
+		return nil, err
+	}
+	out := &DocumentSettings{Source: text, Settings: make([]DocumentSetting, len(list))}
+	for i, x := range list {
+		out.Settings[i] = DocumentSetting(x)
+	}
+	return out, nil
+}
+
 type diffIn struct {
 	Call
 	Spoken

@@ -632,6 +632,11 @@ func table() []*Route {
 		route("POST", "/v1/program/check", "programs:read", (*Server).checkProgram, About{
 			Tag: prog, Summary: "Check a document", Text: "Says every mistake at once, where it is and what to do. Nothing is kept.", Batch: true, Body: exampleDocument,
 		}),
+		route("POST", "/v1/program/settings", "programs:read", (*Server).setProgram, About{
+			Tag: prog, Summary: "Change values of a document", Batch: true,
+			Text: "Lists the single values of a document's text, and gives the text with some of them changed: comments, order and spaces stay. Whether the values make sense, check says. Nothing is kept.",
+			Body: `{"source": "program: kaffebaren\nunits:\n  star: {worth: 0.50} # each\n", "set": {"/units/star/worth": "0.75"}}`,
+		}),
 		route("POST", "/v1/program/lint", "programs:read", (*Server).lintProgram, About{
 			Tag: prog, Summary: "Look a document over", Text: "What is unwise though it is right: unclear, unfair, diluted or leaky, each with the reason and a mend, in nb, sv, da or en. Nothing is kept.",
 			Batch: true, Body: `{}`, Query: "lang=nb",

@@ -1280,6 +1280,31 @@ type Draft struct {
 	Source   string               `json:"source,omitempty"`
 }
 
+// SettingChange names values of a program document's text that are to be others.
+type SettingChange struct {
+	// Source is the text, as YAML. It may have mistakes of meaning.
+	Source string `json:"source"`
+	// Set gives new values by the pointer of each, such as "/units/star/worth": "0.75". With none, the values that are there are listed.
+	Set map[string]string `json:"set,omitempty"`
+}
+
+// DocumentSettings are the single values of a program document.
+type DocumentSettings struct {
+	// Source is the text with the new values; comments, order and spaces are as they were.
+	Source   string            `json:"source"`
+	Settings []DocumentSetting `json:"settings"`
+}
+
+// DocumentSetting is one value of a program document.
+type DocumentSetting struct {
+	// Pointer is where it stands (RFC 6901).
+	Pointer string `json:"pointer"`
+	// Value is the text, the digits of a number as they were written, or true or false.
+	Value string `json:"value"`
+	// Kind is text, number or truth.
+	Kind string `json:"kind"`
+}
+
 // Terms is a program in plain words.
 type Terms struct {
 	// Title is the program's name.

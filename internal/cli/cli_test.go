@@ -255,6 +255,15 @@ func TestFromAnEmptyFolderToAProgram(t *testing.T) {
 		}
 		s.fails(4, args("program check nothing.yaml"), "There is no file")
 
+		set := s.write("set.yaml", "program: x # mine\nunits: {star: {worth: 0.50}}\n")
+		s.ok(args("program set set.yaml"), "/program=x", "/units/star/worth=0.50")
+		s.ok(args("program set set.yaml /units/star/worth=0.75"), "Wrote set.yaml")
+		if text, err := os.ReadFile(set); err != nil || string(text) != "program: x # mine\nunits: {star: {worth: 0.75}}\n" {
+			t.Errorf("%s %v", text, err)
+		}
+		s.fails(3, args("program set set.yaml /units/star=1"), "no single value")
+		s.fails(2, args("program set set.yaml worth=1"), "/units/star/worth=0.75")
+
 		s.ok(args("program publish other.yaml"))
 		s.fails(2, args("key list"), "several programs", "dagligvare, kaffebaren", "--program")
 		s.ok(args("key list --program kaffebaren"), "no key yet")

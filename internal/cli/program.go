@@ -73,6 +73,7 @@ type programCmd struct {
 	Publish  programPublishCmd  `cmd:"" help:"Put a document in force as the next version."`
 	List     programListCmd     `cmd:"" help:"List the published versions."`
 	Show     programShowCmd     `cmd:"" help:"Print a published version."`
+	Set      programSetCmd      `cmd:"" help:"List the values of a document, or change some and leave the rest as it is written."`
 	Draft    programDraftCmd    `cmd:"" help:"Print, keep or throw away the text that is being worked on."`
 	Rollback programRollbackCmd `cmd:"" help:"Put an older version in force again, as a new one."`
 	Schema   programSchemaCmd   `cmd:"" help:"Print the JSON Schema of a document."`

@@ -185,6 +185,8 @@ func table() []line {
 		{"POST /console/program/versions/{version}/back", "programs:write", (*Console).rollBack},
 		{"GET /console/program/poster", "programs:read", (*Console).poster},
 		{"GET /console/program/try", "simulations:write", (*Console).tryPage},
+		{"GET /console/program/draft/parts", "programs:write", (*Console).partsPage},
+		{"POST /console/program/draft/parts", "programs:write", (*Console).keepParts},
 		{"GET /console/program/draft", "programs:write", (*Console).draft},
 		{"POST /console/program/draft", "programs:write", (*Console).keepDraft},
 		{"POST /console/program/draft/check", "programs:write", (*Console).checkDraft},

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"net/http"
 	"strings"
 	"time"
 
@@ -28,7 +27,7 @@ func (c *Console) tryPage(v *visit) error {
 	}
 	facts := v.tried(f)
 	if len(f.Wrong) > 0 {
-		return v.showAs(http.StatusUnprocessableEntity, tryPage(v, f, v.toTry(f), nil))
+		return v.show(tryPage(v, f, v.toTry(f), nil))
 	}
 	var d draft
 	if err := v.api.Get(v.r.Context(), page.Path("program", "draft"), nil, &d); err != nil {
@@ -47,11 +46,7 @@ func (c *Console) tryPage(v *visit) error {
 			return err
 		}
 	}
-	status := http.StatusOK
-	if len(f.Wrong) > 0 {
-		status = http.StatusUnprocessableEntity
-	}
-	return v.showAs(status, tryPage(v, f, v.toTry(f), asks))
+	return v.show(tryPage(v, f, v.toTry(f), asks))
 }
 
 func (v *visit) toTry(f *page.Form) []question {

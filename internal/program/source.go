@@ -49,6 +49,8 @@ type node struct {
 	kids []*node
 	// line and col are where it begins; for a field, where its name is.
 	line, col int
+	// valueLine and valueCol are where the value itself begins, in YAML.
+	valueLine, valueCol int
 	// bare is a YAML word without quotes: where a text is wanted, 0042 is one.
 	bare bool
 }
@@ -410,6 +412,7 @@ func (r *yamlReader) value(ptr string, y ast.Node, depth int) *node {
 	}
 	t := y.GetToken()
 	n.line, n.col = placeOf(t)
+	n.valueLine, n.valueCol = n.line, n.col
 	if depth > MaxDepth {
 		r.say(ptr, t, fmt.Sprintf("there are more than %d levels", MaxDepth), "write it flatter")
 		return n
@@ -464,6 +467,7 @@ func glued(item ast.Node) *node {
 	}
 	n := &node{kind: text, text: key.Value + ":" + val.Value}
 	n.line, n.col = placeOf(key)
+	n.valueLine, n.valueCol = n.line, n.col
 	return n
 }
 

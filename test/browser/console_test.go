@@ -103,6 +103,41 @@ func TestAProgramIsChangedAndBroughtBack(t *testing.T) {
 	}
 }
 
+// TestAProgramIsChangedByForms changes two values in forms, one of them wrongly at first, and finds the rest of the text as it was.
+func TestAProgramIsChangedByForms(t *testing.T) {
+	t.Parallel()
+	h := full(t)
+	ctx := browser(t)
+	if err := chromedp.Run(ctx, network.Enable(), h.as(staff.Marketer)); err != nil {
+		t.Fatal(err)
+	}
+	visit(ctx, t, h, "parts", "/console/program/draft/parts")
+	var before, after, wrong, seen string
+	keep := chromedp.Click(`button[value="keep"]`, chromedp.ByQuery)
+	set := func(id, value string) chromedp.Action {
+		return chromedp.SetValue("#"+id, value, chromedp.ByQuery)
+	}
+	err := chromedp.Run(ctx, chromedp.Navigate(h.url+"/console/program/draft"), chromedp.Value("#source", &before, chromedp.ByQuery), chromedp.Navigate(h.url+"/console/program/draft/parts"),
+		set("s-units-star-worth", "0,75"), set("s-units-star-expires-after", "a long while"), keep, chromedp.WaitVisible(".notice.bad", chromedp.ByQuery),
+		chromedp.Text(".field:has(#s-units-star-expires-after) .wrong", &wrong, chromedp.ByQuery))
+	if err != nil {
+		t.Fatal(err)
+	}
+	look(ctx, t, "parts with a mistake")
+	err = chromedp.Run(ctx, set("s-units-star-expires-after", "18 months"), keep, chromedp.WaitVisible("#seen #diff", chromedp.ByQuery),
+		chromedp.Value("#source", &after, chromedp.ByQuery), chromedp.Text("#seen", &seen, chromedp.ByQuery))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := strings.Replace(strings.Replace(before, "worth: 0.50", "worth: 0.75", 1), "after: 12 months", "after: 18 months", 1)
+	if after != want || want == before {
+		t.Errorf("the text became\n%s", after)
+	}
+	if wrong == "" || !strings.Contains(seen, "18 months") {
+		t.Errorf("told of the mistake: %q, of the change: %q", wrong, seen)
+	}
+}
+
 // TestAnOwnerBeginsWithNothing sets an empty installation up in the browser: with the address of the log, a kind of program, and a password.
 func TestAnOwnerBeginsWithNothing(t *testing.T) {
 	t.Parallel()
