@@ -27,6 +27,8 @@ const (
 	// hasFact and hasRedemption are who has the fact, the redemption, of the path.
 	hasFact
 	hasRedemption
+	// passedOn is who passed on the share of the path.
+	passedOn
 	// everybody's is what is the same for all.
 	everybodys
 	// joins is who is no member yet, and becomes one.
@@ -57,6 +59,13 @@ var ownRoutes = map[string]whose{
 	"GET /v1/members/{member}/plans":                    inPath,
 	"GET /v1/members/{member}/challenges":               inPath,
 	"GET /v1/members/{member}/grants":                   inPath,
+	"GET /v1/members/{member}/referral":                 inPath,
+	"POST /v1/members/{member}/referral":                inPath,
+	"GET /v1/members/{member}/shares":                   inPath,
+	"POST /v1/members/{member}/shares":                  inPath,
+
+	"POST /v1/shares/claim":        inBody,
+	"POST /v1/shares/{share}/void": passedOn,
 
 	"GET /v1/facts/{fact}":             hasFact,
 	"GET /v1/facts/{fact}/explanation": hasFact,
@@ -111,6 +120,14 @@ func (s *Server) ownOnly(req *http.Request, r *Route, k *key.Key) error {
 	case hasFact:
 		return s.owned(ctx, k, "fact", func(tx *db.Tx) (string, error) {
 			e, _, err := find(ctx, tx, k.Program, req.PathValue("fact"), "fact")
+			return e.Fact.Member, err
+		})
+	case passedOn:
+		return s.owned(ctx, k, "share", func(tx *db.Tx) (string, error) {
+			e, _, err := find(ctx, tx, k.Program, req.PathValue("share"), "share")
+			if err == nil && e.Fact.Kind != engine.ShareK {
+				err = web.NotFound("share")
+			}
 			return e.Fact.Member, err
 		})
 	case hasRedemption:
@@ -246,6 +263,19 @@ func (in *voucherStepIn) asMember(member string) error {
 	if in.Body == nil {
 		return nil
 	}
+	return in.Body.FactKey.asMember(member)
+}
+
+func (in *passOnIn) asMember(member string) error { return in.Body.FactKey.asMember(member) }
+
+func (in *claimShareIn) asMember(member string) error {
+	if in.Body.Member != member {
+		return web.NotFound("member")
+	}
+	if in.Body.PIN != "" || in.Body.Address != "" {
+		return notTheirs("")
+	}
+	in.Body.Address = member // who guesses is told to wait, wherever they are
 	return in.Body.FactKey.asMember(member)
 }
 

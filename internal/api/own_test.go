@@ -37,13 +37,15 @@ func (a *answer) denied(code int, reason string) {
 }
 
 // someone is a member with something of everything.
-type someone struct{ id, purchase, redemption, use string }
+type someone struct{ id, purchase, redemption, use, share, code string }
 
 func (h *house) someone(ext, name string) (s someone) {
 	h.t.Helper()
 	s.id = h.do("POST", "/v1/members", `{"external_id": "`+ext+`", "given_name": "`+name+`", "family_name": "Secret", "email": "`+name+`@example.no", "phone": "+479000`+ext+`", "identifiers": [{"kind": "card", "value": "CARD-`+name+`"}]}`).want(201).text("id")
 	s.purchase = h.do("POST", "/v1/purchases", `{"member": "`+s.id+`", "source": "till-`+name+`", "external_id": "R-1", "amount": "4000.00"}`).want(201).text("id")
 	s.redemption = h.do("POST", "/v1/redemptions", `{"member": "`+s.id+`", "reward": "tenth", "commit": true}`).want(201).text("redemptions", 0, "id")
+	made := h.do("POST", "/v1/members/"+s.id+"/shares", `{"share": "friend20"}`).want(201)
+	s.share, s.code = made.text("id"), made.text("code")
 	s.use = h.do("POST", "/v1/members/"+s.id+"/benefits/free_refill/uses", `{}`).want(201).text("id")
 	return s
 }
@@ -54,7 +56,7 @@ func pathOf(r *Route, s someone) string {
 	for part := range strings.SplitSeq(r.Path, "/") {
 		if strings.HasPrefix(part, "{") {
 			name := strings.Trim(part, "{}")
-			v := map[string]string{"member": s.id, "fact": s.purchase, "purchase": s.purchase, "redemption": s.redemption, "use": s.use, "id": s.purchase, "benefit": "free_refill"}[name]
+			v := map[string]string{"member": s.id, "fact": s.purchase, "purchase": s.purchase, "redemption": s.redemption, "use": s.use, "id": s.purchase, "benefit": "free_refill", "share": s.share}[name]
 			if v == "" {
 				v = r.example(name)
 			}
@@ -77,7 +79,8 @@ func bodyOf(r *Route, s someone) string {
 func TestAMemberReachesWhatIsTheirsAndNothingElse(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		me, other := h.someone("0001", "Anna"), h.someone("0002", "Bjarne")
-		theirs := regexp.MustCompile("Bjarne|CARD-B|90000002|" + strings.Join([]string{other.id, other.purchase, other.redemption, other.use}, "|"))
+		friend := h.someone("0004", "Dina")
+		theirs := regexp.MustCompile("Bjarne|CARD-B|90000002|Dina|" + friend.id + "|" + strings.Join([]string{other.id, other.purchase, other.redemption, other.use, other.share}, "|"))
 		told := func(a *answer, place string) {
 			t.Helper()
 			if m := theirs.FindString(string(a.raw)); m != "" {
@@ -118,7 +121,8 @@ func TestAMemberReachesWhatIsTheirsAndNothingElse(t *testing.T) {
 			}
 			body := map[string]string{
 				"PATCH /v1/members/{member}": `{"language": "sv"}`, "POST /v1/redemptions": `{"member": "` + me.id + `", "reward": "mug", "commit": true}`,
-				"POST /v1/members/{member}/benefits/{benefit}/uses": `{}`,
+				"POST /v1/members/{member}/benefits/{benefit}/uses": `{}`, "POST /v1/members/{member}/shares": `{"share": "friend20"}`,
+				"POST /v1/shares/claim": `{"member": "` + me.id + `", "code": "` + friend.code + `"}`,
 			}[name]
 			who := me
 			if name == "POST /v1/members/{member}/close" { // after it nothing else is answered

@@ -607,7 +607,7 @@ func invitation(said string) *engine.Invitation {
 type Referral struct {
 	// Code is what the member hands to friends; nothing before it was made.
 	Code string `json:"code,omitempty"`
-	// InvitedBy is who brought the member, and Status what came of it: open, qualified, missed, undone or refused.
+	// InvitedBy is who brought the member (not told to members, nor who their friends are), and Status what came of it: open, qualified, missed, undone or refused.
 	InvitedBy string     `json:"invited_by,omitempty"`
 	Status    string     `json:"status,omitempty"`
 	Until     *time.Time `json:"until,omitempty"`
@@ -618,7 +618,7 @@ type Referral struct {
 
 // Friend is somebody whom a member brought.
 type Friend struct {
-	Member string `json:"member"`
+	Member string `json:"member,omitempty"`
 	// Status is joined, qualified or undone.
 	Status string    `json:"status"`
 	At     time.Time `json:"at"`
@@ -663,6 +663,9 @@ func (v view) referral(ctx context.Context, tx *db.Tx, id string) (*Referral, er
 	}
 	if r := sheet.Folio(ref).State.Referral; r != nil {
 		out.InvitedBy, out.Status, out.Purchase, out.Until = r.By, r.Status, r.Purchase, v.moment(r.Until)
+		if v.own {
+			out.InvitedBy = ""
+		}
 	}
 	list, err := books.Facts(ctx, tx, ref, books.Page{Limit: 500, Kinds: []engine.Kind{engine.ThanksK}})
 	if err != nil {
@@ -678,6 +681,9 @@ func (v view) referral(ctx context.Context, tx *db.Tx, id string) (*Referral, er
 		f := Friend{Member: b.From, Status: b.Step, At: v.time(e.Fact.OccurredAt), Refused: b.Refused}
 		if sums := e.Decision.Sums(); len(sums) > 0 {
 			f.Earned = v.units(sums)
+		}
+		if v.own { // who came, and why nothing is given for them, is theirs
+			f.Member, f.Refused = "", map[bool]string{true: "refused"}[b.Refused != ""]
 		}
 		out.Friends = append(out.Friends, f)
 	}

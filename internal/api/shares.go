@@ -24,8 +24,8 @@ type Passed struct {
 	Title string `json:"title"`
 	// Code is what the friend claims it with. It is in the answer that made it, and nowhere else.
 	Code string `json:"code,omitempty"`
-	// From is who passed it on, To who claimed it.
-	From string    `json:"from"`
+	// From is who passed it on (not told to the member who claims it), To who claimed it.
+	From string    `json:"from,omitempty"`
 	To   string    `json:"to,omitempty"`
 	At   time.Time `json:"at"`
 	// Until is when it can be claimed no more, where nobody has.
@@ -184,6 +184,9 @@ func (s *Server) claimShare(ctx context.Context, in *claimShareIn) (*Answered[Pa
 				}
 			}
 			out.Title = shareTitle(r.Program, out.Share, v.lang)
+			if v.own {
+				out.From = ""
+			}
 			return out
 		})
 	}
