@@ -151,6 +151,13 @@ func table() []line {
 		{"POST /portal/{program}/me/sessions/end", members, (*Portal).endSessions},
 		{"GET /portal/{program}/app.webmanifest", anybody, (*Portal).manifest},
 		{"GET /portal/{program}/worker.js", anybody, (*Portal).worker},
+		{"GET /portal/{program}/friends", members, (*Portal).friends},
+		{"POST /portal/{program}/friends/invite", members, (*Portal).makeInvitation},
+		{"POST /portal/{program}/friends/share", members, (*Portal).passOn},
+		{"POST /portal/{program}/friends/share/{share}/back", members, (*Portal).takeBack},
+		{"GET /portal/{program}/friend/{code}", anybody, (*Portal).byFriend},
+		{"GET /portal/{program}/gift/{code}", members, (*Portal).giftPage},
+		{"POST /portal/{program}/gift/{code}", members, (*Portal).claimGift},
 		{"GET /portal/{program}/terms", anybody, (*Portal).termsPage},
 
 		// joining and signing in

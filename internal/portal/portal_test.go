@@ -22,6 +22,7 @@ import (
 	"lojal.dev/lojal/internal/api"
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/db/dbtest"
+	"lojal.dev/lojal/internal/errand"
 	"lojal.dev/lojal/internal/message"
 	"lojal.dev/lojal/internal/page"
 	"lojal.dev/lojal/internal/program"
@@ -61,6 +62,7 @@ type house struct {
 	log  *kept
 	srv  *httptest.Server
 	door *api.Server
+	rec  *record.Recorder
 	c    *http.Client
 	mu   sync.Mutex
 	now  time.Time
@@ -78,7 +80,7 @@ func (h *house) pass(d time.Duration) {
 	h.now = h.now.Add(d)
 }
 
-func newHouse(t *testing.T, d *db.DB, sms bool) *house {
+func newHouse(t *testing.T, d *db.DB, sms bool, also ...func(*program.Document)) *house {
 	t.Helper()
 	h := &house{t: t, d: d, now: noon, log: &kept{}}
 	text, err := program.Blueprint("coffee-stars")
@@ -88,6 +90,9 @@ func newHouse(t *testing.T, d *db.DB, sms bool) *house {
 	doc, err := program.Parse(text, "coffee-stars")
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, change := range also {
+		change(doc)
 	}
 	vs := &version.Cache{}
 	h.write(func(tx *db.Tx) error {
@@ -101,6 +106,7 @@ func newHouse(t *testing.T, d *db.DB, sms bool) *house {
 		return err
 	})
 	rec := record.New(d, vs)
+	h.rec = rec
 	t.Cleanup(rec.Close)
 	h.door = api.New(api.Config{DB: d, Recorder: rec, Versions: vs, Clock: h.clock})
 	as := func(ctx context.Context, program, member string) context.Context {
@@ -212,6 +218,14 @@ func (h *house) enrol(body string) string {
 		h.t.Fatal(err)
 	}
 	return made.ID
+}
+
+// catchUp does what follows from what happened.
+func (h *house) catchUp() {
+	h.t.Helper()
+	if err := errand.CatchUp(ctx, h.d, h.rec, h.id(), h.clock()); err != nil {
+		h.t.Fatal(err)
+	}
 }
 
 // staff asks the API as staff do.

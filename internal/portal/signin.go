@@ -208,6 +208,7 @@ func (c *Portal) in(v *visit, memberID, means, next string) error {
 	}
 	v.keep("member", token, signin.Whole)
 	v.drop(underwayCookie)
+	v.drop(invitedCookie)
 	v.ask(memberID)
 	if err := v.api.Post(v.r.Context(), page.Path("members", memberID, "card"), "", nil, nil); err != nil && web.StatusOf(errs.As(err)) >= http.StatusInternalServerError {
 		return err
@@ -265,7 +266,18 @@ func (c *Portal) join(v *visit) error {
 	body := map[string]any{"name": strings.TrimSpace(f.Get("name")), u.to.Kind: u.to.Value, "language": v.lang, "channel": "portal"}
 	var made struct{ ID string }
 	// The pass makes the key, so that a form that is sent twice makes one member.
-	err = v.api.Post(ctx, page.Path("members"), "join-"+ids.HashSecret(u.pass), body, &made)
+	key := "join-" + ids.HashSecret(u.pass)
+	if by := v.invited(); by != "" {
+		body["invited_by"] = by
+		err = v.api.Post(ctx, page.Path("members"), key, body, &made)
+		if err != nil && web.StatusOf(errs.As(err)) < http.StatusInternalServerError { // a link that is none keeps nobody out
+			delete(body, "invited_by")
+			key += "-alone"
+		}
+	}
+	if made.ID == "" {
+		err = v.api.Post(ctx, page.Path("members"), key, body, &made)
+	}
 	if err != nil {
 		return refused(err)
 	}

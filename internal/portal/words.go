@@ -3,7 +3,7 @@ package portal
 import "lojal.dev/lojal/internal/page"
 
 // words are all that the portal says, in Norwegian, Swedish, Danish and English.
-var words = page.Join(frameWords, signInWords, cardWords, homeWords, rewardWords, mineWords, dataWords)
+var words = page.Join(frameWords, signInWords, cardWords, homeWords, rewardWords, mineWords, dataWords, friendsWords)
 
 var frameWords = page.Words{
 	"skip":            {"Hopp til innholdet", "Hoppa till innehållet", "Spring til indholdet", "Skip to the content"},

@@ -77,3 +77,29 @@ func TestAMemberSeesAndEndsTheirMembership(t *testing.T) {
 		t.Errorf("the browser complains: %v", *complaints)
 	}
 }
+
+// TestAMemberInvitesAFriend makes a link that brings friends.
+func TestAMemberInvitesAFriend(t *testing.T) {
+	t.Parallel()
+	h := full(t, "social-sharing")
+	ctx := browser(t)
+	complaints := watch(ctx)
+	if err := chromedp.Run(ctx, network.Enable(), h.asMember(t, "1001")); err != nil {
+		t.Fatal(err)
+	}
+	var link string
+	at := h.url + "/portal/" + h.program
+	err := chromedp.Run(ctx, chromedp.Navigate(at+"/friends"), chromedp.WaitVisible(`#invite`, chromedp.ByQuery),
+		chromedp.Evaluate(`document.querySelector('form[action$="/friends/invite"]')?.requestSubmit(); 0`, nil), chromedp.WaitVisible(".qr", chromedp.ByQuery),
+		chromedp.AttributeValue(`.pass a`, "href", &link, nil, chromedp.ByQuery))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(link, "/portal/"+h.program+"/friend/") {
+		t.Errorf("the link is %q", link)
+	}
+	h.mine(ctx, t, [2]string{"portal-friends", "/friends"}, [2]string{"portal-gift", "/gift/NOTHING"})
+	if len(*complaints) > 0 {
+		t.Errorf("the browser complains: %v", *complaints)
+	}
+}
