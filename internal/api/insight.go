@@ -86,7 +86,7 @@ type InsightPoints struct {
 
 // InsightNote is something that needs attention.
 type InsightNote struct {
-	// Kind is pool_empty, pool_low, orders_wait, thanks_wait, webhook_off, import_refused, import_failed or follows_failed.
+	// Kind is stock_out, stock_low (a tenth or less), pool_empty, pool_low, orders_wait, thanks_wait, webhook_off, import_refused, import_failed or follows_failed.
 	Kind string `json:"kind"`
 	// Name is the id of what it is about, where it is one thing; Count is how many there are.
 	Name  string `json:"name,omitempty"`

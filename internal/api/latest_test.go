@@ -92,3 +92,26 @@ func TestGiftCardsAreFoundAndTellTheirHistory(t *testing.T) {
 		h.do("GET", "/v1/gift-cards/"+two+"/facts?include=all", "").refused(400, "invalid_parameter", "include")
 	})
 }
+
+// Members are listed from both ends, each once.
+func TestMembersAreListedNewestFirst(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := newHouse(t, d, Limits{})
+		for _, ref := range []string{"1", "2", "3"} {
+			h.enrol(ref)
+		}
+		seen := map[string]int{}
+		first := h.do("GET", "/v1/members?order=newest&limit=2", "").want(200).is("3", "items", 0, "external_id").is("2", "items", 1, "external_id")
+		last := h.do("GET", "/v1/members?order=newest&limit=2&cursor="+url.QueryEscape(first.text("next_cursor")), "").want(200).is("1", "items", 0, "external_id")
+		for _, page := range []*answer{first, last} {
+			for _, one := range page.get("items").([]any) {
+				seen[one.(map[string]any)["id"].(string)]++
+			}
+		}
+		if len(seen) != 3 {
+			t.Errorf("seen are %v", seen)
+		}
+		h.do("GET", "/v1/members?order=name", "").refused(400, "invalid_parameter", "order")
+	})
+}

@@ -74,6 +74,8 @@ type listMembersIn struct {
 	Q string `query:"q"`
 	// Merged lists members too that were merged into others.
 	Merged bool `query:"merged"`
+	// Order is newest for those who came last first; oldest when left out.
+	Order string `query:"order"`
 	// Kind looks one member up by an identifier: phone=, card=, email=, ext=, or a kind of the program's own.
 	Kind web.Rest `query:"*"`
 }
@@ -89,13 +91,16 @@ func (s *Server) listMembers(ctx context.Context, in *listMembersIn) (*Page[Memb
 	if err := web.ReadCursor("members", in.Cursor, &after); err != nil {
 		return nil, err
 	}
+	if in.Order != "" && in.Order != "newest" && in.Order != "oldest" {
+		return nil, errs.Malformed("invalid_parameter", "There is no such order. Write one of: newest, oldest.", errs.Field{Pointer: "order", Reason: "wrong_value", Message: "Write one of: newest, oldest."})
+	}
 	out := &Page[Member]{Items: []Member{}}
 	return out, s.look(ctx, &in.Call, func(tx *db.Tx, v view, _ *version.Set) error {
 		out.Items, out.Next = []Member{}, ""
 		if len(in.Kind) > 0 {
 			return s.lookUp(ctx, tx, v, in, out)
 		}
-		list, next, err := member.List(ctx, tx, in.program(), member.Query{Search: in.Q, Merged: in.Merged, After: after.ID, Limit: limit})
+		list, next, err := member.List(ctx, tx, in.program(), member.Query{Search: in.Q, Merged: in.Merged, Newest: in.Order == "newest", After: after.ID, Limit: limit})
 		if err != nil {
 			return err
 		}

@@ -110,15 +110,15 @@ func (d *deed[T]) look(v *visit, t *T, f *page.Form) deedLook {
 
 // deedLink leads from a thing's page to a deed.
 type deedLink struct {
-	key, icon, to string
-	grave         bool
+	key, name, icon, to string
+	grave               bool
 }
 
 func (d *deed[T]) link(v *visit, t *T) (deedLink, bool) {
 	if !v.may(d.needs) || d.offered != nil && !d.offered(v, t) {
 		return deedLink{}, false
 	}
-	return deedLink{d.on.word + "." + d.name, d.icon, d.on.back(t) + "/" + d.name, d.grave}, true
+	return deedLink{d.on.word + "." + d.name, d.name, d.icon, d.on.back(t) + "/" + d.name, d.grave}, true
 }
 
 // deedLinks are those of the deeds that the person may do to the thing now.

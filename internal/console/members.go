@@ -252,6 +252,7 @@ type voucher struct {
 }
 
 type houseOf struct {
+	ID     string `json:"id"`
 	Kind   string `json:"kind"`
 	Name   string `json:"name"`
 	People []struct {

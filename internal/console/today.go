@@ -61,7 +61,36 @@ func (c *Console) first(v *visit) error {
 		return err
 	}
 	t.Period = word
-	return v.show(todayPage(v, &t))
+	news, err := v.newest()
+	if err != nil {
+		return err
+	}
+	return v.show(todayPage(v, &t, news))
+}
+
+// news are who came last and what was redeemed last, as far as the person may read it.
+type news struct {
+	members     []member
+	redemptions redemptionList
+}
+
+// mostNews is how many of each are told.
+const mostNews = 5
+
+func (v *visit) newest() (out news, err error) {
+	if v.may("members:read") {
+		var list memberPage
+		if err := v.api.Get(v.r.Context(), page.Path("members"), url.Values{"limit": {v.plain(mostNews)}, "order": {"newest"}}, &list); err != nil {
+			return out, err
+		}
+		out.members = list.Items
+	}
+	if v.may("redemptions:read") {
+		if out.redemptions, err = v.redemptions("", "", mostNews); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
 }
 
 // date writes a day of the API as people read it, short where asked.
@@ -189,23 +218,34 @@ func seriesOf(t *today, name string, value func(*step) int64) page.Series {
 	return s
 }
 
-// mends are the pages where what needs attention can be seen to.
-var mends = map[string]string{
-	"pool_empty": "/console/rewards", "pool_low": "/console/rewards", "orders_wait": "/console/orders", "thanks_wait": "/console/recognition", "webhook_off": "/console/webhooks",
-	"import_refused": "/console/imports", "import_failed": "/console/imports",
+// mends are the pages where what needs attention can be seen to, with the scope that each asks for.
+var mends = map[string]struct{ path, needs string }{
+	"stock_out": {"/console/rewards/", "rewards:read"}, "stock_low": {"/console/rewards/", "rewards:read"}, "pool_empty": {"/console/pools/", "giftcards:write"},
+	"pool_low": {"/console/pools/", "giftcards:write"}, "orders_wait": {"/console/redemptions?status=to_hand", "redemptions:read"},
+	"thanks_wait": {"/console/recognition", "members:read"}, "webhook_off": {"/console/webhooks", "webhooks:read"},
+	"import_refused": {"/console/imports/", "imports:read"}, "import_failed": {"/console/imports/", "imports:read"},
 }
 
-// mend is the page for a kind of attention, empty where there is none that the person may open.
-func (v *visit) mend(kind string) string {
-	for _, l := range table() {
-		if l.pattern == "GET "+mends[kind] && (l.needs == anybody || v.may(l.needs)) {
-			return mends[kind]
-		}
+// mend is the page where something can be seen to, empty where there is none that the person may open.
+func (v *visit) mend(a attention) string {
+	m := mends[a.Kind]
+	if m.path == "" || !v.may(m.needs) {
+		return ""
 	}
-	return ""
+	path, _, _ := strings.Cut(m.path, "?")
+	if !slices.ContainsFunc(table(), func(l line) bool { return strings.HasPrefix(l.pattern, "GET "+path) }) {
+		return ""
+	}
+	if strings.HasSuffix(m.path, "/") {
+		return m.path + url.PathEscape(a.Name)
+	}
+	return m.path
 }
 
 func (v *visit) attention(a attention) string {
+	if strings.HasPrefix(a.Kind, "stock_") {
+		a.Name = v.reward(a.Name)
+	}
 	if a.Name != "" && a.Count > 0 {
 		return v.T("attention."+a.Kind, a.Name, v.count(a.Count))
 	}

@@ -5,7 +5,7 @@ import "lojal.dev/lojal/internal/page"
 // words are all texts of the console, in the order Norwegian, Swedish, Danish, English.
 var words = page.Join(
 	shellWords, doorWords, meWords, staffWords, memberWords, programWords, setUpWords, handWords, todayWords,
-	passkeyWords, tryWords, partWords, rewardWords, importWords, keyWords, tillPageWords, cardWords, partnerWords,
+	passkeyWords, tryWords, partWords, rewardWords, importWords, keyWords, tillPageWords, cardWords, partnerWords, houseWords,
 	hookWords, eventWords, logWords,
 )
 

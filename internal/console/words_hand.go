@@ -188,6 +188,5 @@ var handWords = page.Words{
 	"house.household":      {"Husholdning", "Hushåll", "Husstand", "Household"},
 	"house.organization":   {"Bedrift", "Företag", "Virksomhed", "Organization"},
 	"brought":              {"Verving", "Värvning", "Hvervning", "Referral"},
-	"brought.by":           {"Se hvem som vervet", "Se vem som värvade", "Se, hvem der hvervede", "See who brought this member"},
 	"brought.friends":      {"Har vervet %s", "Har värvat %s", "Har hvervet %s", "Brought %s"},
 }

@@ -39,7 +39,7 @@ var rewardWords = page.Words{
 
 	"gives.product":   {"Vare", "Vara", "Vare", "Product"},
 	"gives.voucher":   {"Verdikupong", "Värdekupong", "Værdikupon", "Voucher"},
-	"gives.code":      {"Kode fra en samling", "Kod ur en samling", "Kode fra en samling", "Code out of a pool"},
+	"gives.code":      {"Kode fra et kodelager", "Kod ur ett kodlager", "Kode fra et kodelager", "Code out of a pool"},
 	"gives.gift_card": {"Gavekort", "Presentkort", "Gavekort", "Gift card"},
 	"gives.seat":      {"Plass på et arrangement", "Plats på ett evenemang", "Plads til et arrangement", "Seat at an event"},
 	"gives.content":   {"Innhold", "Innehåll", "Indhold", "Content"},
@@ -53,8 +53,8 @@ var rewardWords = page.Words{
 	"to_hand":      {"Skal leveres", "Ska levereras", "Skal leveres", "To be handed over"},
 	"to_hand.none": {"Ingenting venter på å bli levert.", "Inget väntar på att levereras.", "Intet venter på at blive leveret.", "Nothing waits to be handed over."},
 
-	"pools":                 {"Samlinger av koder", "Samlingar av koder", "Samlinger af koder", "Pools of codes"},
-	"pool.title":            {"Samlingen %s", "Samlingen %s", "Samlingen %s", "Pool %s"},
+	"pools":                 {"Kodelagre", "Kodlager", "Kodelagre", "Pools of codes"},
+	"pool.title":            {"Kodelageret %s", "Kodlagret %s", "Kodelageret %s", "Pool %s"},
 	"pool.text":             {"Koder fra andre, som deles ut én for én. De holdes forseglet og vises bare for medlemmet.", "Koder från andra, som delas ut en i taget. De hålls förseglade och visas bara för medlemmet.", "Koder fra andre, som deles ud én ad gangen. De holdes forseglet og vises kun for medlemmet.", "Codes of others, handed out one by one. They are kept sealed and shown to the member alone."},
 	"pool.left":             {"%s igjen", "%s kvar", "%s tilbage", "%s left"},
 	"pool.of":               {"%s lastet inn, %s delt ut.", "%s inlästa, %s utdelade.", "%s indlæst, %s delt ud.", "%s loaded, %s handed out."},
@@ -75,7 +75,7 @@ var rewardWords = page.Words{
 	"pool.batch":            {"Navn på leveransen", "Leveransens namn", "Leverancens navn", "Name of the delivery"},
 	"pool.added":            {"%s koder er lastet inn.", "%s koder är inlästa.", "%s koder er indlæst.", "%s codes are loaded."},
 	"pool.known":            {"%s var der fra før.", "%s fanns redan.", "%s var der i forvejen.", "%s were there already."},
-	"pool.unnamed":          {"Ingen belønning bruker samlingen ennå: ingenting deles ut før en gjør det.", "Ingen belöning använder samlingen än: inget delas ut förrän någon gör det.", "Ingen belønning bruger samlingen endnu: intet deles ud, før en gør det.", "No reward uses this pool yet: nothing is handed out until one does."},
+	"pool.unnamed":          {"Ingen belønning bruker kodelageret ennå: ingenting deles ut før en gjør det.", "Ingen belöning använder kodlagret än: inget delas ut förrän någon gör det.", "Ingen belønning bruger kodelageret endnu: intet deles ud, før en gør det.", "No reward uses this pool yet: nothing is handed out until one does."},
 	"pool.rows.wrong":       {"%s rader kan ikke leses, så ingenting er lastet inn. Rett dem, og send på nytt.", "%s rader kan inte läsas, så inget är inläst. Rätta dem och skicka igen.", "%s rækker kan ikke læses, så intet er indlæst. Ret dem, og send igen.", "%s rows cannot be read, so nothing is loaded. Mend them and send again."},
 	"pool.row":              {"Linje", "Rad", "Linje", "Line"},
 	"pool.row.wrong":        {"Hva som er galt", "Vad som är fel", "Hvad der er galt", "What is wrong"},

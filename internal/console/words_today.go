@@ -41,6 +41,10 @@ var todayWords = page.Words{
 
 	"attention":                {"Dette bør noen se på", "Det här bör någon titta på", "Det bør nogen se på", "What needs a look"},
 	"attention.see":            {"Se på det", "Titta", "Se på det", "See to it"},
+	"attention.stock_out":      {"Det er ikke flere igjen av %s.", "Det finns inga fler kvar av %s.", "Der er ikke flere tilbage af %s.", "None is left of %s."},
+	"attention.stock_low":      {"Det er snart slutt på %s: %s igjen.", "Det är snart slut på %s: %s kvar.", "Der er snart ikke flere af %s: %s tilbage.", "%s runs out: %s left."},
+	"today.members":            {"Nyeste medlemmer", "Nyaste medlemmarna", "Nyeste medlemmer", "Newest members"},
+	"today.redemptions":        {"Siste uttak", "Senaste uttagen", "Seneste indløsninger", "Latest redemptions"},
 	"attention.pool_empty":     {"Kodelageret %s er tomt.", "Kodlagret %s är tomt.", "Kodelageret %s er tomt.", "The pool of codes %s is empty."},
 	"attention.pool_low":       {"Kodelageret %s er snart tomt: %s koder igjen.", "Kodlagret %s är snart slut: %s koder kvar.", "Kodelageret %s er snart tomt: %s koder tilbage.", "The pool of codes %s runs low: %s left."},
 	"attention.orders_wait":    {"Gavekort som har vært i bestilling i mer enn en time: %s.", "Presentkort som har varit beställda i mer än en timme: %s.", "Gavekort, der har været i bestilling i mere end en time: %s.", "Gift cards on order for more than an hour: %s."},

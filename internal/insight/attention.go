@@ -2,6 +2,7 @@ package insight
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"lojal.dev/lojal/internal/books"
@@ -18,6 +19,8 @@ import (
 // Kinds of what needs attention.
 const (
 	PoolEmpty     = "pool_empty"     // Name is the pool
+	StockOut      = "stock_out"      // Name is the reward
+	StockLow      = "stock_low"      // Name is the reward, Count what is left
 	PoolLow       = "pool_low"       // Name is the pool, Count what is left
 	OrdersWait    = "orders_wait"    // Count gift cards have been on order for more than an hour
 	ThanksWait    = "thanks_wait"    // Count wait for approval
@@ -28,7 +31,7 @@ const (
 )
 
 // Kinds are all of them.
-var Kinds = []string{PoolEmpty, PoolLow, OrdersWait, ThanksWait, WebhookOff, ImportRefused, ImportFailed, FollowsFailed}
+var Kinds = []string{StockOut, StockLow, PoolEmpty, PoolLow, OrdersWait, ThanksWait, WebhookOff, ImportRefused, ImportFailed, FollowsFailed}
 
 // Note is something that needs attention.
 type Note struct {
@@ -47,12 +50,42 @@ const (
 // Attention gives what needs it, the most pressing first.
 func Attention(ctx context.Context, tx *db.Tx, p *program.Compiled, now time.Time) ([]Note, error) {
 	var out []Note
-	for _, look := range []func(context.Context, *db.Tx, *program.Compiled, time.Time) ([]Note, error){pools, orders, thanks, webhooks, imports, follows} {
+	for _, look := range []func(context.Context, *db.Tx, *program.Compiled, time.Time) ([]Note, error){stocks, pools, orders, thanks, webhooks, imports, follows} {
 		some, err := look(ctx, tx, p, now)
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, some...)
+	}
+	return out, nil
+}
+
+// fewOf is the part of a stock from which on few are left: one in ten.
+const fewOf = 10
+
+func stocks(ctx context.Context, tx *db.Tx, p *program.Compiled, now time.Time) (out []Note, err error) {
+	if !slices.ContainsFunc(p.Doc.Rewards, func(r program.Reward) bool { return p.Rewards[r.ID].Stock >= 0 }) {
+		return nil, nil
+	}
+	ref := books.Ref{Program: p.Doc.Program}
+	sheet := books.ReadSheet()
+	if err := sheet.Open(ctx, tx, []books.Ref{ref}); err != nil {
+		return nil, err
+	}
+	f := sheet.Folio(ref)
+	deciding := books.Deciding{Folio: f, Program: p, Needs: engine.OfferNeeds(p, &f.State, now)}
+	if err := sheet.Fetch(ctx, tx, []books.Deciding{deciding}); err != nil {
+		return nil, err
+	}
+	for i, o := range engine.Offers(p, f.Input(deciding).Account, nil, now) {
+		r := p.Rewards[p.Doc.Rewards[i].ID]
+		switch over := r.Until != nil && !r.Until.After(now); {
+		case r.Stock < 0 || over || o.Left < 0 || o.Left*fewOf > r.Stock:
+		case o.Left == 0:
+			out = append(out, Note{Kind: StockOut, Name: r.ID})
+		default:
+			out = append(out, Note{Kind: StockLow, Name: r.ID, Count: o.Left})
+		}
 	}
 	return out, nil
 }

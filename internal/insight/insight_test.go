@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -237,4 +238,58 @@ func TestPeriodsEndWithToday(t *testing.T) {
 	if _, _, _, err := insight.Between("decade", now, oslo); err == nil {
 		t.Error("there is no such period")
 	}
+}
+
+// TestAStockThatRunsOutIsTold limits the coffees to ten, and has them taken.
+func TestAStockThatRunsOutIsTold(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d, 10, 4)
+		doc := *h.p.Doc
+		doc.Rewards = slices.Clone(doc.Rewards)
+		ten := int64(10)
+		doc.Rewards[slices.IndexFunc(doc.Rewards, func(r program.Reward) bool { return r.ID == "coffee" })].Stock = &ten
+		err := d.Write(t.Context(), func(tx *db.Tx) error {
+			_, err := version.Publish(t.Context(), tx, version.PublishInput{Program: doc.Program, Document: &doc, By: "test", Now: now})
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := program.Compile(&doc, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		do := func(f engine.Fact) {
+			t.Helper()
+			f.OccurredAt = now
+			req := record.Request{Program: doc.Program, Now: now, Actor: "test", Fact: f}
+			req.Name(h.ex)
+			if _, err := h.r.Record(t.Context(), req); err != nil {
+				t.Fatal(err)
+			}
+		}
+		take := func(n int64) {
+			t.Helper()
+			do(engine.Fact{Kind: engine.Redeem, Redemption: &engine.Redemption{Spend: engine.Spend{Reward: "coffee", Quantity: n}}})
+		}
+		told := func(want ...insight.Note) {
+			t.Helper()
+			h.read(func(ctx context.Context, tx *db.Tx) error {
+				all, err := insight.Attention(ctx, tx, p, now)
+				all = slices.DeleteFunc(all, func(n insight.Note) bool { return n.Name != "coffee" })
+				if !slices.Equal(all, want) {
+					t.Errorf("it says %v, want %v", all, want)
+				}
+				return err
+			})
+		}
+		do(engine.Fact{Kind: engine.AdjustmentK, Adjustment: &engine.Adjustment{Unit: "star", Amount: amount(t, "1000"), Reason: "test"}})
+		take(8)
+		told()
+		take(1)
+		told(insight.Note{Kind: insight.StockLow, Name: "coffee", Count: 1})
+		take(1)
+		told(insight.Note{Kind: insight.StockOut, Name: "coffee"})
+	})
 }

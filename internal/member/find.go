@@ -203,6 +203,8 @@ type Query struct {
 	Search string
 	// Merged gives the merged members too; with Search it has no effect, since they are not found by it.
 	Merged bool
+	// Newest gives those who came last first.
+	Newest bool
 	// After is the cursor, "" from the start; Limit is 50 when 0, at most 500.
 	After string
 	Limit int
@@ -220,10 +222,16 @@ func List(ctx context.Context, tx *db.Tx, program string, in Query) (members []M
 		}
 	}
 	last := len(kind) - 1
-	args := []any{program, cmp.Or(in.After, kind+"_"), limit + 1, kind[:last] + string(kind[last]+1)}
+	from, until := kind+"_", kind[:last]+string(kind[last]+1)
+	args := []any{program, cmp.Or(in.After, from), limit + 1, until}
+	between, order := "program_id = $1 AND member_id > $2 AND member_id < $4", "member_id"
+	if in.Newest {
+		args[1], args[3] = cmp.Or(in.After, until), from
+		between, order = "program_id = $1 AND member_id < $2 AND member_id > $4", "member_id DESC"
+	}
 	var where strings.Builder
 	// The order of ids is that of their letters, whatever the database makes of the sign between.
-	where.WriteString("program_id = $1 AND member_id > $2 AND member_id < $4")
+	where.WriteString(between)
 	if !in.Merged {
 		where.WriteString(" AND merged_into = ''")
 	}
@@ -238,7 +246,7 @@ func List(ctx context.Context, tx *db.Tx, program string, in Query) (members []M
 		m.Identifiers = []Identifier{}
 		members = append(members, m)
 		return err
-	}, "SELECT "+memberColumns+" FROM members WHERE "+where.String()+" ORDER BY member_id LIMIT $3", args...)
+	}, "SELECT "+memberColumns+" FROM members WHERE "+where.String()+" ORDER BY "+order+" LIMIT $3", args...)
 	if err != nil {
 		return nil, "", fmt.Errorf("list members of %s: %w", program, err)
 	}
