@@ -127,6 +127,8 @@ func table() []line {
 		{"GET /portal/{program}/home", members, (*Portal).home},
 
 		{"GET /portal/{program}/card", members, (*Portal).card},
+		{"GET /portal/{program}/card/apple", members, (*Portal).appleCard},
+		{"GET /portal/{program}/card/google", members, (*Portal).googleCard},
 		{"GET /portal/{program}/me/data", members, (*Portal).data},
 		{"POST /portal/{program}/me/data", members, (*Portal).setData},
 		{"GET /portal/{program}/me/data/copy", members, (*Portal).copyOfAll},
@@ -149,6 +151,7 @@ func table() []line {
 		{"GET /portal/{program}/me", members, (*Portal).me},
 		{"POST /portal/{program}/me/name", members, (*Portal).setName},
 		{"POST /portal/{program}/me/sessions/end", members, (*Portal).endSessions},
+		{"GET /portal/{program}/style.css", anybody, (*Portal).style},
 		{"GET /portal/{program}/app.webmanifest", anybody, (*Portal).manifest},
 		{"GET /portal/{program}/worker.js", anybody, (*Portal).worker},
 		{"GET /portal/{program}/friends", members, (*Portal).friends},

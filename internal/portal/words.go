@@ -96,6 +96,8 @@ var signInWords = page.Words{
 
 var cardWords = page.Words{
 	"card.title":     {"Kortet ditt", "Ditt kort", "Dit kort", "Your card"},
+	"card.apple":     {"Legg i Apple Wallet", "Lägg till i Apple Wallet", "Læg i Apple Wallet", "Add to Apple Wallet"},
+	"card.google":    {"Legg i Google Wallet", "Lägg till i Google Wallet", "Læg i Google Wallet", "Add to Google Wallet"},
 	"card.text":      {"Vis det i kassen. Siden virker også uten nett.", "Visa det i kassan. Sidan fungerar också utan nät.", "Vis det ved kassen. Siden virker også uden net.", "Show it at the till. The page works without a connection too."},
 	"card.away":      {"Ingen forbindelse akkurat nå. Kortet virker likevel.", "Ingen anslutning just nu. Kortet fungerar ändå.", "Ingen forbindelse lige nu. Kortet virker alligevel.", "No connection right now. The card works all the same."},
 	"card.qr":        {"QR-kode med kortnummeret", "QR-kod med kortnumret", "QR-kode med kortnummeret", "QR code with the card number"},

@@ -3,6 +3,7 @@
 const scope = new URL(self.registration.scope).pathname;
 const card = scope + "card";
 const store = "lojal-card:" + scope;
+const drawn = (path) => path.startsWith("/assets/") || path.startsWith("/marks/") || path === scope + "style.css";
 
 self.addEventListener("install", () => self.skipWaiting());
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
@@ -12,11 +13,11 @@ async function keep(page) {
   if (!page.ok || page.redirected || new URL(page.url).pathname !== card) return;
   const text = await page.clone().text();
   const parts = [...text.matchAll(/(?:href|src)="(\/[^"#]+)/g)].map((m) => m[1].replaceAll("&amp;", "&"));
-  const wanted = new Set(parts.filter((p) => p.startsWith("/assets/") || p === scope + "style.css"));
+  const wanted = new Set(parts.filter(drawn));
   const box = await caches.open(store);
   await box.put(card, page);
   await Promise.all([...wanted].map(async (p) => {
-    if (p !== scope + "style.css" && await box.match(p)) return;
+    if (p.startsWith("/assets/") && await box.match(p)) return;
     const part = await fetch(p);
     if (part.ok) await box.put(p, part);
   }));
@@ -52,7 +53,7 @@ self.addEventListener("fetch", (event) => {
     if (url.pathname === scope + "sign-out") event.waitUntil(caches.delete(store));
   } else if (event.request.mode === "navigate") {
     if (url.pathname.startsWith(scope)) event.respondWith(opened(event));
-  } else if (url.pathname.startsWith("/assets/") || url.pathname === scope + "style.css") {
+  } else if (drawn(url.pathname)) {
     event.respondWith(fetch(event.request).catch(async (away) => {
       const part = await (await caches.open(store)).match(url.pathname);
       if (!part) throw away;
