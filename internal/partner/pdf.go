@@ -29,7 +29,6 @@ type words struct {
 	sorts                                                                                     map[string]string
 }
 
-//nolint:misspell // in their languages these are right
 var languages = map[string]words{
 	lang.English: {
 		title: "Statement", partner: "Partner", open: "The month is not over: this is what is recorded so far.", made: "Counted by the day of recording",
