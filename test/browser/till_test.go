@@ -151,6 +151,11 @@ func tap(what string) chromedp.Action {
 	}
 }
 
+// push clicks a thing as a keyboard would: wherever it stands, and whatever moves while the page is drawn.
+func push(what string) chromedp.Action {
+	return chromedp.Tasks{chromedp.WaitVisible(what, chromedp.ByQuery), chromedp.Evaluate(`document.querySelector(`+quoted(what)+`).click()`, nil)}
+}
+
 // open opens what something is folded into.
 func open(what string) chromedp.Action {
 	return chromedp.Evaluate(`document.querySelector(`+quoted(what)+`).closest("details").open = true`, nil)
@@ -328,6 +333,7 @@ func TestAPunchCardIsStamped(t *testing.T) {
 	x.do("off", l.off(), tap(`a[href$="/stamps/coffee-card"]`), chromedp.WaitVisible("#off-amount", chromedp.ByQuery))
 	x.do("stamp", open(`[data-till="stamp"]`), set(`[data-till="stamp"]`, "member", "91000888", "amount", "42"), tap(`[data-till="stamp"] .button`))
 	x.items("off", "waiting", "sent", "sent")
+	x.says("off", "Kept on this device") // from here on the page stays, whatever comes of it
 	x.do("on", l.on())
 	x.items("on", "sent", "sent", "sent")
 	x.do("find", chromedp.Navigate(x.h.url+"/console/till?q=91000888"), chromedp.AttributeValue(".stamps", "aria-label", &card, nil, chromedp.ByQuery))
