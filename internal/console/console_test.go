@@ -38,6 +38,8 @@ type house struct {
 	now time.Time
 	url string
 	c   *http.Client
+	// agent is what the browser says of itself, when it is to say something else than usual.
+	agent string
 }
 
 func newHouse(t *testing.T, d *db.DB, with ...func(*Config)) *house {
@@ -128,6 +130,9 @@ type answer struct {
 func (h *house) send(req *http.Request) answer {
 	h.t.Helper()
 	req.Header.Set("Accept-Language", "en")
+	if h.agent != "" {
+		req.Header.Set("User-Agent", h.agent)
+	}
 	res, err := h.c.Do(req)
 	if err != nil {
 		h.t.Fatal(err)
@@ -218,6 +223,8 @@ func TestSigningIn(t *testing.T) {
 				t.Errorf("%s leads to %s", evil, got)
 			}
 		}
+		h.agent = "Kjøkkenet \xff\xfe\t" + strings.Repeat("å", 150) // a browser may say anything of itself
+		h.post("/console/sign-in", "email", p.Email, "password", pass).leads(t, "/console")
 		res := h.get("/console/members")
 		if csp := res.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") {
 			t.Error(csp)

@@ -19,7 +19,7 @@ import (
 )
 
 func (v *visit) client() staff.Client {
-	return staff.Client{Agent: v.r.UserAgent(), Address: web.ClientIP(v.r.Context())}
+	return staff.Client{Agent: web.Agent(v.r), Address: web.ClientIP(v.r.Context())}
 }
 
 // enterAs has the browser keep the token of a session.

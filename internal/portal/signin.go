@@ -200,7 +200,7 @@ func (c *Portal) in(v *visit, memberID, means, next string) error {
 	ctx := v.r.Context()
 	var token string
 	err := c.DB.Write(ctx, func(tx *db.Tx) (err error) {
-		token, err = signin.Begin(ctx, tx, v.program(), memberID, means, v.token, v.r.UserAgent(), v.now)
+		token, err = signin.Begin(ctx, tx, v.program(), memberID, means, v.token, web.Agent(v.r), v.now)
 		return err
 	})
 	if err != nil {

@@ -5,9 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"lojal.dev/lojal/internal/db"
 	"lojal.dev/lojal/internal/errs"
@@ -51,26 +49,11 @@ func Begin(ctx context.Context, tx *db.Tx, program, memberID, means, instead, ag
 	}
 	token = ids.Secret(tokenPrefix)
 	hash := ids.HashSecret(token)
-	_, err = tx.Exec(ctx, insertSession, ids.Bucket(program, hash), program, hash, ids.New("mss", now), memberID, means, cut(agent), now.UnixMicro(), now.Add(Whole).UnixMicro())
+	_, err = tx.Exec(ctx, insertSession, ids.Bucket(program, hash), program, hash, ids.New("mss", now), memberID, means, agent, now.UnixMicro(), now.Add(Whole).UnixMicro())
 	if err != nil {
 		return "", fmt.Errorf("begin session: %w", err)
 	}
 	return token, nil
-}
-
-// cut keeps what a browser says of itself to what a database takes.
-func cut(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(s, ""))
-	for len(s) > 200 {
-		_, n := utf8.DecodeLastRuneInString(s)
-		s = s[:len(s)-n]
-	}
-	return s
 }
 
 const (

@@ -82,19 +82,12 @@ func Begin(ctx context.Context, tx *db.Tx, staff, means, instead string, c Clien
 		return "", fmt.Errorf("begin session: %w", err)
 	}
 	token = ids.Secret(tokenPrefix)
-	_, err = tx.Exec(ctx, insertSession, ids.HashSecret(token), ids.New("ses", now), staff, program, means, cut(c.Agent, 200), cut(c.Address, 60),
+	_, err = tx.Exec(ctx, insertSession, ids.HashSecret(token), ids.New("ses", now), staff, program, means, c.Agent, c.Address,
 		now.UnixMicro(), now.Add(length).UnixMicro())
 	if err != nil {
 		return "", fmt.Errorf("begin session: %w", err)
 	}
 	return token, nil
-}
-
-func cut(s string, n int) string {
-	if len(s) > n {
-		s = s[:n]
-	}
-	return s
 }
 
 const getSession = `

@@ -9,7 +9,10 @@ package web
 import (
 	"context"
 	"log/slog"
+	"net/http"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"lojal.dev/lojal/internal/errs"
 	"lojal.dev/lojal/internal/ids"
@@ -78,6 +81,24 @@ func requestID(given string, now time.Time) string {
 		}
 	}
 	return ids.New("req", now)
+}
+
+// maxAgent is the most bytes that are kept of what a browser says of itself.
+const maxAgent = 200
+
+// Agent is what the browser of a request says of itself, as it can be kept and shown: it may say anything.
+func Agent(r *http.Request) string {
+	s := strings.Map(func(r rune) rune {
+		if r < ' ' {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(r.UserAgent(), ""))
+	for len(s) > maxAgent {
+		_, n := utf8.DecodeLastRuneInString(s)
+		s = s[:len(s)-n]
+	}
+	return s
 }
 
 // ClientIP is the address that the request of ctx came from, without the port.
